@@ -1,0 +1,1 @@
+"""What is run: handles, engine, attacks and the command line. Importing this loads no torch."""

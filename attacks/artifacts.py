@@ -1,0 +1,46 @@
+"""How the results of steps lie in the store: arrays and plain data, never pickles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from attacks.handles import HostedModel, ShadowData, ShadowModels
+from attacks.store import Arrays
+from attacks.training import Recipe
+from attacks.workshop import StoreWorkshop
+
+Artifact = ShadowData | ShadowModels
+
+
+def pack(artifact: Artifact) -> tuple[dict[str, Any], Arrays]:
+    """Return an artifact as plain data and arrays; raise TypeError for a type that has no form in the store."""
+    if isinstance(artifact, ShadowData):
+        return {"type": "ShadowData"}, _data_arrays(artifact)
+    if isinstance(artifact, ShadowModels):
+        models = artifact.models
+        meta = {
+            "type": "ShadowModels",
+            "hosted": any(isinstance(model, HostedModel) for model in models),
+            "models": [model.fingerprint for model in models],
+        }
+        return meta, {**_data_arrays(artifact.records), "trained_on": artifact.trained_on.numpy()}
+    raise TypeError(f"a step returned {type(artifact).__name__}, which the store cannot hold; see attacks/artifacts.py")
+
+
+def unpack(meta: dict[str, Any], arrays: Arrays, workshop: StoreWorkshop) -> Artifact:
+    """Return a fresh copy of an artifact."""
+    data = ShadowData(torch.from_numpy(arrays["x"]), torch.from_numpy(arrays["label"]), arrays["ids"])
+    if meta["type"] == "ShadowData":
+        return data
+    models = []
+    for fingerprint in meta["models"]:
+        recipe = Recipe.from_json(workshop.store.read(fingerprint)[0]["recipe"])
+        model = workshop.model(recipe, fingerprint)
+        models.append(HostedModel(model) if meta["hosted"] else model)
+    return ShadowModels(models, data, torch.from_numpy(arrays["trained_on"]))
+
+
+def _data_arrays(data: ShadowData) -> Arrays:
+    return {"x": data.x.numpy(), "label": data.label.numpy(), "ids": data.ids}

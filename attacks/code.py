@@ -1,0 +1,63 @@
+"""Finds the function behind a `run` path, and the fingerprint of its code. Only trusted packages are ever imported."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from taxonomy import source
+from taxonomy.catalog import installed_sources
+from taxonomy.check import package
+from taxonomy.findings import InputError
+
+
+class Code:
+    """The packages whose functions may be run: those of installed catalogs, and those in folders that the user trusts."""
+
+    def __init__(self, trusted: Sequence[Path] = ()):
+        self.trusted = [folder.resolve() for folder in trusted]
+        for folder in self.trusted:
+            if not folder.is_dir():
+                raise InputError(f"--trust-code {folder}: no such folder")
+            if str(folder) not in sys.path:
+                sys.path.append(str(folder))
+        self._installed = {s.package: package(s.package) for s in installed_sources() if s.package}
+        self._digests: dict[str, str] = {}
+
+    def function(self, run: str) -> Callable[..., Any]:
+        """Return the function that a `run` path names; raise InputError if its package is not trusted or lacks it."""
+        module, _, name = run.partition(":")
+        self._package(module.split(".")[0], run)
+        try:
+            function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError) as error:
+            raise InputError(f"{run} names no function: {error}") from error
+        return function
+
+    def digest(self, run: str) -> str:
+        """Return a hash of a function's code and of all first-party code that it reaches."""
+        if run not in self._digests:
+            first = self._package(run.partition(":")[0].split(".")[0], run)
+            try:
+                self._digests[run] = source.digest([first, *self._installed.values(), _taxonomy()], run)
+            except LookupError as error:
+                raise InputError(str(error)) from error
+        return self._digests[run]
+
+    def _package(self, name: str, run: str) -> source.Package:
+        if name in self._installed:
+            return self._installed[name]
+        for folder in self.trusted:
+            for place in (folder / name, folder / f"{name}.py"):
+                if place.exists():
+                    return source.Package(name, place)
+        raise InputError(f"{run} lies in no installed catalog's package; --trust-code DIR runs code of a folder that you trust")
+
+
+@functools.cache
+def _taxonomy() -> source.Package:
+    return package("taxonomy")

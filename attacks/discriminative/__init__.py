@@ -1,0 +1,1 @@
+"""Attacks on discriminative models: one file a mechanism."""

@@ -1,0 +1,78 @@
+"""Attacks that learn from shadow models how the answers on members differ from the answers on other records."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from attacks.handles import AttackError, Records, Scored, ScoreOracle, ShadowModels
+
+
+def infer(
+    records: Records,
+    scores: ScoreOracle,
+    shadow_models: ShadowModels,
+    *,
+    hidden: int = 64,
+    epochs: int = 50,
+    per_class: bool = True,
+    seed: int = 0,
+) -> Scored:
+    """Log-odds of membership from an attack model on the scores of all classes, float64 (n,); member if above 0.
+
+    Shokri et al. 2017, Section V: one attack model a class, with one hidden layer (Section VI-C). It is trained on the answers
+    of the shadow models on their own members and on other records. A class without shadow records of both kinds is judged by
+    the attack model of all classes together.
+    """
+    known = shadow_models.records
+    inside = shadow_models.trained_on
+    classes = scores(records.x[:0]).shape[-1]
+    features = torch.cat([shadow_models.log_probs(k).exp() for k in range(len(shadow_models))])
+    label = known.label.repeat(len(shadow_models))
+    member = inside.flatten()
+    if member.all() or not member.any():
+        raise AttackError("the shadow models have no members, or no other records, to learn from")
+    target = scores(records.x).exp()
+    target_label = records.label
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed % 2**63)
+        score = torch.full((len(records),), torch.nan, dtype=torch.float64)
+        if per_class:
+            for c in range(classes):
+                of_class, wanted = label == c, target_label == c
+                if wanted.any() and member[of_class].any() and (~member[of_class]).any():
+                    attack_model = _train(features[of_class], member[of_class], hidden, epochs)
+                    score[wanted] = attack_model(target[wanted])
+        if score.isnan().any():
+            attack_model = _train(features, member, hidden, epochs)
+            score = torch.where(score.isnan(), attack_model(target), score)
+    return Scored(score, cut=0.0)
+
+
+class _AttackModel(nn.Module):
+    """Scores of all classes -> log-odds of membership, in float64."""
+
+    def __init__(self, classes: int, hidden: int):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(classes, hidden), nn.ReLU(), nn.Linear(hidden, 1)).double()
+
+    def forward(self, features: Tensor) -> Tensor:
+        odds: Tensor = self.layers(features).squeeze(-1)
+        return odds
+
+
+def _train(features: Tensor, member: Tensor, hidden: int, epochs: int) -> _AttackModel:
+    """Train an attack model on features (n, classes) and membership (n,), both kinds weighing the same."""
+    model = _AttackModel(features.shape[-1], hidden)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    weight = (~member).sum() / member.sum()
+    loss_of = nn.BCEWithLogitsLoss(pos_weight=weight.double())
+    batch = max(100, len(features) // 32)
+    for _ in range(epochs):
+        for chunk in torch.randperm(len(features)).split(batch):
+            optimizer.zero_grad(set_to_none=True)
+            loss_of(model(features[chunk]), member[chunk].double()).backward()
+            optimizer.step()
+    model.requires_grad_(False)
+    return model

@@ -1,0 +1,363 @@
+"""What an adversary may touch: one small type a handle. Every handle gives copies, and notes that it was used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from attacks import training
+from attacks.training import Model, Recipe, TrainingSet
+
+
+class AttackError(Exception):
+    """The attack cannot go on; the message says why."""
+
+
+class NotGrantedError(AttackError):
+    """Code reached for something that its entry does not need."""
+
+
+class QueryLimitError(AttackError):
+    """The adversary has no queries left."""
+
+
+class Ledger:
+    """What one attack or step used: which handles it touched and how many records it queried."""
+
+    def __init__(self, limit: int | None = None, spent: int = 0):
+        self.limit = limit
+        self.queries = spent
+        self.touched: set[str] = set()
+
+    def charge(self, queries: int) -> None:
+        """Count queries; raise QueryLimitError before the limit is passed."""
+        if self.limit is not None and self.queries + queries > self.limit:
+            raise QueryLimitError(
+                f"the query limit is {self.limit:,}: {self.queries:,} were spent and {queries:,} more were asked for"
+            )
+        self.queries += queries
+
+
+class Handle:
+    """What all handles have in common: a name, and the ledger of the code that holds it."""
+
+    def __init__(self, name: str, ledger: Ledger):
+        self._name = name
+        self.ledger = ledger
+
+    def _touch(self) -> None:
+        self.ledger.touched.add(self._name)
+
+
+class Records(Handle):
+    """Candidate records: features, identities, and labels if `record.label` is granted."""
+
+    def __init__(self, x: Tensor, label: Tensor | None, ids: NDArray[np.uint64], ledger: Ledger):
+        super().__init__("records", ledger)
+        self._x, self._label, self._ids = x, label, ids
+
+    def __len__(self) -> int:
+        return len(self._x)
+
+    @property
+    def x(self) -> Tensor:
+        """Features, float32 of shape (n, ...)."""
+        self._touch()
+        return self._x.clone()
+
+    @property
+    def label(self) -> Tensor:
+        """True labels, int64 of shape (n,); raises NotGrantedError without `record.label`."""
+        if self._label is None:
+            raise NotGrantedError("records.label was read, but the entry does not need record.label")
+        self.ledger.touched.add("record.label")
+        return self._label.clone()
+
+    @property
+    def ids(self) -> NDArray[np.uint64]:
+        """Identity of every record, uint64 of shape (n,)."""
+        self._touch()
+        return self._ids.copy()
+
+
+class Population(Handle):
+    """Labelled records that the adversary holds beside the candidates; none of them is a candidate or a member."""
+
+    def __init__(self, name: str, x: Tensor, label: Tensor, ids: NDArray[np.uint64], ledger: Ledger):
+        super().__init__(name, ledger)
+        self._x, self._label, self._ids = x, label, ids
+
+    def __len__(self) -> int:
+        return len(self._x)
+
+    @property
+    def x(self) -> Tensor:
+        """Features, float32 of shape (n, ...)."""
+        self._touch()
+        return self._x.clone()
+
+    @property
+    def label(self) -> Tensor:
+        """Labels, int64 of shape (n,)."""
+        self._touch()
+        return self._label.clone()
+
+    @property
+    def ids(self) -> NDArray[np.uint64]:
+        """Identity of every record, uint64 of shape (n,)."""
+        self._touch()
+        return self._ids.copy()
+
+
+class Number(Handle):
+    """One number that the adversary knows, such as the mean training loss or the size of the training set."""
+
+    def __init__(self, name: str, value: float, ledger: Ledger):
+        super().__init__(name, ledger)
+        self._value = value
+
+    @property
+    def value(self) -> float:
+        """The number."""
+        self._touch()
+        return self._value
+
+
+class Marginals(Handle):
+    """The values of every feature by themselves: each column is sorted, so that rows mean nothing."""
+
+    def __init__(self, name: str, columns: Tensor, ledger: Ledger):
+        super().__init__(name, ledger)
+        self._columns = columns
+
+    @property
+    def columns(self) -> Tensor:
+        """Values of every feature, float32 of shape (n, ...), each column sorted."""
+        self._touch()
+        return self._columns.clone()
+
+
+class ModelType(Handle):
+    """The kind of model that the target is."""
+
+    def __init__(self, name: str, value: str, ledger: Ledger):
+        super().__init__(name, ledger)
+        self._value = value
+
+    @property
+    def value(self) -> str:
+        """Name of the architecture."""
+        self._touch()
+        return self._value
+
+
+class Parameters(Handle):
+    """The trained weights, without the architecture that they belong to."""
+
+    def __init__(self, name: str, weights: dict[str, Tensor], ledger: Ledger):
+        super().__init__(name, ledger)
+        self._weights = weights
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """Copies of the weights by name."""
+        self._touch()
+        return {name: value.clone() for name, value in self._weights.items()}
+
+
+class ScoreOracle(Handle):
+    """Answers with the score of every class. Each record that is asked about is one query."""
+
+    def __init__(self, name: str, answer: Callable[[Tensor], Tensor], ledger: Ledger, *, counted: bool = True):
+        super().__init__(name, ledger)
+        self._answer = answer
+        self._counted = counted
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return log-probabilities, float64 of shape (n, classes), for x of shape (n, ...)."""
+        self._touch()
+        if self._counted:
+            self.ledger.charge(len(x))
+        return self._answer(x.detach().clone())
+
+
+class TopScoreOracle(Handle):
+    """Answers with the highest scores and their classes."""
+
+    def __init__(self, name: str, scores: ScoreOracle, k: int = 3):
+        super().__init__(name, scores.ledger)
+        self._scores = scores
+        self._k = k
+
+    def __call__(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return log-probabilities float64 and classes int64, both (n, k), highest first."""
+        self._touch()
+        log_probs = self._scores(x)
+        top = log_probs.topk(min(self._k, log_probs.shape[-1]), dim=-1)
+        return top.values, top.indices
+
+
+class LabelOracle(Handle):
+    """Answers with the predicted class and nothing else."""
+
+    def __init__(self, name: str, answer: Callable[[Tensor], Tensor], ledger: Ledger):
+        super().__init__(name, ledger)
+        self._answer = answer
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return predicted classes, int64 of shape (n,)."""
+        self._touch()
+        return self._answer(x)
+
+
+class Trainer(Handle):
+    """Trains models by the target's own recipe, and hands over the models with their weights."""
+
+    def __init__(self, name: str, recipe: Recipe, training_size: int, ledger: Ledger):
+        super().__init__(name, ledger)
+        self._recipe = recipe
+        self._training_size = training_size
+
+    @property
+    def recipe(self) -> Recipe:
+        """Architecture and training procedure."""
+        self._touch()
+        return self._recipe
+
+    @property
+    def training_size(self) -> int:
+        """Number of records in the target's training set."""
+        self._touch()
+        return self._training_size
+
+    def fit_many(self, sets: Sequence[TrainingSet]) -> list[Model]:
+        """Return one trained model for each training set."""
+        self._touch()
+        return training.fit_many(self._recipe, sets, "shadow models")
+
+
+class Platform(Handle):
+    """Trains models by the target's hidden recipe; they answer queries, but their weights stay on the platform."""
+
+    def __init__(self, name: str, recipe: Recipe, training_size: int, ledger: Ledger):
+        super().__init__(name, ledger)
+        self.__recipe = recipe
+        self._training_size = training_size
+
+    @property
+    def training_size(self) -> int:
+        """Number of records that the platform was given for the target."""
+        self._touch()
+        return self._training_size
+
+    def fit_many(self, sets: Sequence[TrainingSet]) -> list[HostedModel]:
+        """Return one trained model for each training set."""
+        self._touch()
+        return [HostedModel(model) for model in training.fit_many(self.__recipe, sets, "shadow models")]
+
+
+class HostedModel:
+    """A model that answers queries and shows nothing of its inside."""
+
+    def __init__(self, model: Model):
+        self.__answer = model.log_probs
+        self.fingerprint = model.fingerprint
+
+    def log_probs(self, x: Tensor) -> Tensor:
+        """Return log-probabilities, float64 of shape (n, classes), for x of shape (n, ...)."""
+        return self.__answer(x)
+
+
+@dataclass(frozen=True)
+class ShadowData:
+    """Labelled records for shadow models: x float32 (n, ...), label int64 (n,), ids uint64 (n,)."""
+
+    x: Tensor
+    label: Tensor
+    ids: NDArray[np.uint64]
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+class ShadowModels:
+    """Models whose members are known.
+
+    `records` are those for which it is known which models were trained on them; of matched shadow models they are the
+    candidate records, in the candidates' order. `trained_on` is bool of shape (models, records).
+    """
+
+    def __init__(self, models: Sequence[Model | HostedModel], records: ShadowData, trained_on: Tensor):
+        if trained_on.shape != (len(models), len(records)):
+            raise ValueError(f"trained_on has shape {tuple(trained_on.shape)}, not {(len(models), len(records))}")
+        self._models = list(models)
+        self._records = records
+        self._trained_on = trained_on
+        self._answers: dict[int, Tensor] = {}
+
+    def __len__(self) -> int:
+        return len(self._models)
+
+    @property
+    def models(self) -> list[Model | HostedModel]:
+        """The models, as things that answer `log_probs(x)`."""
+        return list(self._models)
+
+    @property
+    def records(self) -> ShadowData:
+        """Copies of the records for which membership is known."""
+        return ShadowData(self._records.x.clone(), self._records.label.clone(), self._records.ids.copy())
+
+    @property
+    def trained_on(self) -> Tensor:
+        """Which model was trained on which record, bool of shape (models, records)."""
+        return self._trained_on.clone()
+
+    def log_probs(self, model: int) -> Tensor:
+        """Return the answers of one model on `records`, float64 of shape (records, classes)."""
+        if model not in self._answers:
+            self._answers[model] = self._models[model].log_probs(self._records.x)
+        return self._answers[model].clone()
+
+    def signal(self, of: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        """Return a signal of every model on every record, float64 of shape (models, records)."""
+        return torch.stack([of(self.log_probs(k), self._records.label) for k in range(len(self))])
+
+    def first(self, count: int) -> ShadowModels:
+        """Return a view of the first `count` models, which shares their answers."""
+        view = ShadowModels(self._models[:count], self._records, self._trained_on[:count])
+        view._answers = self._answers
+        return view
+
+
+class ReferenceModels:
+    """Models as seen by an offline adversary: for each candidate record, only those that were not trained on it."""
+
+    def __init__(self, shadow_models: ShadowModels):
+        self._shadow_models = shadow_models
+
+    def __len__(self) -> int:
+        return len(self._shadow_models)
+
+    def first(self, count: int) -> ReferenceModels:
+        """Return a view of the first `count` models, which shares their answers."""
+        return ReferenceModels(self._shadow_models.first(count))
+
+    def signal(self, of: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        """Return a signal of every model on every candidate, float64 (models, records); NaN where it was trained on it."""
+        signal = self._shadow_models.signal(of)
+        signal[self._shadow_models.trained_on] = torch.nan
+        return signal
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Scores with the paper's own decision point: member if score >= cut."""
+
+    score: Tensor
+    cut: float

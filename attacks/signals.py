@@ -1,0 +1,39 @@
+"""What attacks read off a model's answers, in float64.
+
+All take log-probabilities of shape (..., classes) and labels of shape (n,), and return float64 of shape (..., n).
+A float32 softmax rounds a confident answer to exactly 1, and such ties destroy the low-FPR end of a ROC curve. Log-probabilities
+of the *other* classes keep what is lost there, so every signal of the true class is computed through the margin.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def margin(log_probs: Tensor, label: Tensor) -> Tensor:
+    """Log-odds of the true class, log p_y - log(1 - p_y) (Carlini et al. 2022, Section IV-C)."""
+    index = label.expand(log_probs.shape[:-1]).unsqueeze(-1)
+    of_label = log_probs.gather(-1, index).squeeze(-1)
+    others = log_probs.scatter(-1, index, float("-inf"))
+    return of_label - torch.logsumexp(others, dim=-1)
+
+
+def log_confidence(log_probs: Tensor, label: Tensor) -> Tensor:
+    """Log-probability of the true class, distinct also where the probability rounds to 1."""
+    return torch.nn.functional.logsigmoid(margin(log_probs, label))
+
+
+def loss(log_probs: Tensor, label: Tensor) -> Tensor:
+    """Cross-entropy of the true class, in nats."""
+    return -log_confidence(log_probs, label)
+
+
+def tempered(log_probs: Tensor, temperature: float) -> Tensor:
+    """Log-probabilities of the same model with its logits divided by `temperature`."""
+    return log_probs if temperature == 1.0 else torch.log_softmax(log_probs / temperature, dim=-1)
+
+
+def predicted(log_probs: Tensor) -> Tensor:
+    """The predicted class, int64."""
+    return log_probs.argmax(dim=-1)

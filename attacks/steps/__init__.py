@@ -1,0 +1,1 @@
+"""Steps: one file an artifact that attacks share."""

@@ -1,0 +1,80 @@
+"""Shadow data: labelled records on which shadow models can be trained."""
+
+from __future__ import annotations
+
+import torch
+
+from attacks.handles import AttackError, Population, Records, ScoreOracle, ShadowData
+from attacks.seeds import record_ids
+
+
+def from_samples(records: Records, population: Population) -> ShadowData:
+    """Return the adversary's own records as they are. Shokri et al. 2017, Section V-C."""
+    return ShadowData(population.x, population.label, population.ids)
+
+
+def by_queries(
+    records: Records,
+    scores: ScoreOracle,
+    *,
+    wanted: int = 400,
+    queries: int = 60000,
+    features: int = 128,
+    least_features: int = 4,
+    rejections: int = 10,
+    confidence: float = 0.2,
+    seed: int = 0,
+) -> ShadowData:
+    """Return records that a hill climb on the target's scores made up. Shokri et al. 2017, Algorithm 1.
+
+    As many climbs as records are `wanted` run side by side, each towards a class of its own, until `queries` are spent. A
+    climb changes `features` random features at a time, half as many after `rejections` refusals in a row, never fewer than
+    `least_features`. What is scored at least `confidence`, and higher than any other class, is kept with the probability
+    that the target gives it. The format of a record, here the range of its values, is read off the candidates.
+    """
+    generator = torch.Generator().manual_seed(seed % 2**63)
+    known = records.x
+    low, high = float(known.min()), float(known.max())
+    shape = known.shape[1:]
+    width = known[0].numel()
+    classes = scores(known[:0]).shape[-1]
+    wished = torch.arange(wanted) % classes
+    rows = torch.arange(wanted)
+
+    def fresh(count: int) -> torch.Tensor:
+        return low + (high - low) * torch.rand(count, width, generator=generator)
+
+    best = fresh(wanted)
+    best_score = torch.full((wanted,), -1.0, dtype=torch.float64)
+    changed = torch.full((wanted,), min(features, width))
+    refused = torch.zeros(wanted, dtype=torch.long)
+    kept: list[torch.Tensor] = []
+    labels: list[torch.Tensor] = []
+    for attempt in range(queries // wanted):
+        order = torch.rand(wanted, width, generator=generator).argsort(dim=1).argsort(dim=1)
+        redraw = order < changed.unsqueeze(1)
+        proposal = best if attempt == 0 else torch.where(redraw, fresh(wanted), best)
+        probability = scores(proposal.reshape(wanted, *shape)).exp()
+        score = probability[rows, wished]
+        better = score >= best_score
+        best = torch.where(better.unsqueeze(1), proposal, best)
+        best_score = torch.where(better, score, best_score)
+        refused = torch.where(better, 0, refused + 1)
+        narrow = refused > rejections
+        changed = torch.where(narrow, ((changed + 1) // 2).clamp(min=min(least_features, width)), changed)
+        refused = torch.where(narrow, 0, refused)
+        convincing = better & (score > confidence) & (probability.argmax(dim=1) == wished)
+        emitted = convincing & (torch.rand(wanted, generator=generator).double() < score)
+        if emitted.any():
+            kept.append(best[emitted].clone())
+            labels.append(wished[emitted])
+            count = int(emitted.sum())
+            best[emitted] = fresh(count)
+            best_score[emitted] = -1.0
+            changed[emitted] = min(features, width)
+            refused[emitted] = 0
+    found = torch.cat(kept)[:wanted] if kept else torch.empty(0, width)
+    if len(found) < 2:
+        raise AttackError(f"the search made up {len(found)} records in {queries:,} queries; allow more, or ask for less confidence")
+    x = found.reshape(-1, *shape).float()
+    return ShadowData(x, torch.cat(labels)[:wanted], record_ids(x.numpy()))

@@ -1,0 +1,107 @@
+"""Shadow models: models that imitate the target, and whose members are known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from attacks import training
+from attacks.handles import AttackError, HostedModel, Platform, Records, ShadowData, ShadowModels, Trainer
+from attacks.seeds import derive_seed, hash_records
+from attacks.training import Model, Recipe, TrainingSet
+
+
+def known_recipe(
+    records: Records, shadow_data: ShadowData, trainer: Trainer, *, count: int = 16, seed: int = 0
+) -> ShadowModels:
+    """Train models by the target's recipe. Shokri et al. 2017, Section V-C; halves as in Carlini et al. 2022, Section V."""
+    return _matched(records, shadow_data, trainer.fit_many, trainer.training_size, count, seed)
+
+
+def same_platform(
+    records: Records, shadow_data: ShadowData, platform: Platform, *, count: int = 16, seed: int = 0
+) -> ShadowModels:
+    """Have models trained on the target's platform: the same recipe, weights unseen. Shokri et al. 2017, Section V-C."""
+    return _matched(records, shadow_data, platform.fit_many, platform.training_size, count, seed)
+
+
+def guessed_architecture(
+    records: Records,
+    shadow_data: ShadowData,
+    *,
+    count: int = 16,
+    hidden: int = 128,
+    epochs: int = 60,
+    seed: int = 0,
+) -> ShadowModels:
+    """Train multilayer perceptrons, each on half of the shadow data. Salem et al. 2019, Section III-C."""
+    _must_be_even(count)
+    inside = halves(shadow_data.ids, count, seed)
+    recipe = Recipe(
+        architecture="mlp",
+        inputs=shadow_data.x[0].numel(),
+        classes=int(shadow_data.label.max()) + 1,
+        hidden=(hidden,),
+        epochs=epochs,
+        batch=64,
+        learning_rate=0.001,
+    )
+    sets = [
+        TrainingSet(shadow_data.x[row], shadow_data.label[row], derive_seed(seed, "model", k))
+        for k, row in enumerate(torch.from_numpy(inside))
+    ]
+    models = training.fit_many(recipe, sets, "shadow models")
+    return ShadowModels(models, shadow_data, torch.from_numpy(inside))
+
+
+def halves(ids: NDArray[np.uint64], count: int, seed: int) -> NDArray[np.bool_]:
+    """Return which of `count` models has which record, bool (count, n): every record in exactly half of them.
+
+    One of each pair of models has the record; which one, a hash of seed, pair and record decides. So the first n models are
+    the same whatever the count, and the choice for one record does not depend on the others.
+    """
+    _must_be_even(count)
+    first = [hash_records(seed, pair, ids) >> np.uint64(63) == 0 for pair in range(count // 2)]
+    rows = [row for choice in first for row in (choice, ~choice)]
+    return np.stack(rows) if rows else np.zeros((0, len(ids)), dtype=bool)
+
+
+def _must_be_even(count: int) -> None:
+    if count < 2 or count % 2:
+        raise AttackError(f"count must be even and at least 2, so that each record is in half of the models (found {count})")
+
+
+def _matched(
+    records: Records,
+    shadow_data: ShadowData,
+    fit_many: Callable[[Sequence[TrainingSet]], Sequence[Model | HostedModel]],
+    training_size: int,
+    count: int,
+    seed: int,
+) -> ShadowModels:
+    """Train `count` models, each candidate in half of them, filled up with shadow data to the target's size."""
+    x, label, ids = records.x, records.label, records.ids
+    inside = halves(ids, count, seed)
+    sets = []
+    for k, row in enumerate(inside):
+        missing = max(0, training_size - int(row.sum()))
+        order = np.argsort(hash_records(derive_seed(seed, "fill"), k, shadow_data.ids), kind="stable")[:missing]
+        fill = torch.from_numpy(order)
+        chosen = torch.from_numpy(row)
+        sets.append(
+            TrainingSet(
+                torch.cat([x[chosen], shadow_data.x[fill]]),
+                torch.cat([label[chosen], shadow_data.label[fill]]),
+                derive_seed(seed, "model", k),
+            )
+        )
+    candidates = ShadowData(x, label, ids)
+    return ShadowModels(fit_many(sets), candidates, _as_tensor(inside))
+
+
+def _as_tensor(array: NDArray[np.bool_]) -> Tensor:
+    return torch.from_numpy(array.copy())

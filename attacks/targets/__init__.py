@@ -1,0 +1,1 @@
+"""Targets: data sets and really trained models with known members."""

@@ -1,0 +1,41 @@
+"""A target: a really trained model, its candidates, and the handles for what it can offer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from attacks.handles import Handle, Ledger, Records
+
+HandleMaker = Callable[[Ledger], Handle]
+
+
+@dataclass
+class Target:
+    """A trained model under attack. Only metrics may read `member`; attacks get handles.
+
+    `x` float32 (n, ...), `label` int64 (n,) and `ids` uint64 (n,) are the candidate records in an order that tells nothing;
+    `member` bool (n,) says which of them the model was trained on. `makers` makes a fresh handle for each term on offer.
+    """
+
+    id: str
+    x: Tensor
+    label: Tensor
+    ids: NDArray[np.uint64]
+    member: Tensor
+    makers: dict[str, HandleMaker]
+    fingerprint: str
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def records(self, ledger: Ledger, *, with_label: bool) -> Records:
+        """Return the candidates as an attack may see them."""
+        return Records(self.x.clone(), self.label.clone() if with_label else None, self.ids.copy(), ledger)
+
+    def handle(self, term: str, ledger: Ledger) -> Handle:
+        """Return a fresh handle for a term that the target offers."""
+        return self.makers[term](ledger)

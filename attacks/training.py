@@ -1,0 +1,124 @@
+"""Training of models: a recipe, what it is applied to, and the model that comes out. Deterministic, on one thread."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from attacks import architectures
+
+CHUNK = 1024
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Architecture and training procedure of a classifier: what an adversary with M2 knows."""
+
+    architecture: str
+    inputs: int
+    classes: int
+    hidden: tuple[int, ...]
+    epochs: int
+    batch: int
+    learning_rate: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the recipe as plain data."""
+        return {**asdict(self), "hidden": list(self.hidden)}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Recipe:
+        """Return the recipe from plain data."""
+        return cls(**{**data, "hidden": tuple(data["hidden"])})
+
+    def build(self) -> nn.Module:
+        """Return an untrained model of this architecture."""
+        return architectures.mlp(self.inputs, self.classes, self.hidden)
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Records of one training run: x float32 (n, ...), y int64 (n,), and the seed of initial weights and order."""
+
+    x: Tensor
+    y: Tensor
+    seed: int
+
+
+class Model:
+    """A trained classifier that answers at home, without a limit."""
+
+    def __init__(self, recipe: Recipe, module: nn.Module, fingerprint: str):
+        self.recipe = recipe
+        self.fingerprint = fingerprint
+        self._module = module.eval()
+
+    def log_probs(self, x: Tensor) -> Tensor:
+        """Return log-probabilities, float64 of shape (n, classes), for x of shape (n, ...)."""
+        with torch.no_grad():
+            logits = [self._module(chunk.float()) for chunk in x.split(CHUNK)] or [torch.empty(0, self.recipe.classes)]
+        return torch.log_softmax(torch.cat(logits).double(), dim=-1)
+
+    def parameters(self) -> dict[str, Tensor]:
+        """Return copies of the weights by name."""
+        return {name: value.clone() for name, value in self._module.state_dict().items()}
+
+
+def fit(recipe: Recipe, data: TrainingSet) -> nn.Module:
+    """Train a model with Adam on the cross-entropy; the same recipe, data and seed give the same bits."""
+    with one_thread(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(data.seed % 2**63)
+        model = recipe.build()
+        optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, fused=True)
+        loss_of = nn.CrossEntropyLoss()
+        x, y = data.x.float(), data.y
+        for _ in range(recipe.epochs):
+            for chunk in torch.randperm(len(x)).split(recipe.batch):
+                optimizer.zero_grad(set_to_none=True)
+                loss_of(model(x[chunk]), y[chunk]).backward()
+                optimizer.step()
+    return model.eval()
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Run torch on one thread: sums split over threads round differently, and several workers get in each other's way."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+class Workshop(Protocol):
+    """Where models are trained: it keeps finished work and spreads the rest over workers."""
+
+    def fit_many(self, recipe: Recipe, sets: Sequence[TrainingSet], what: str) -> list[Model]:
+        """Return one model for each training set, in order."""
+        ...
+
+
+class HomeWorkshop:
+    """Trains one model after the other and keeps nothing: what code gets that runs outside the engine."""
+
+    def fit_many(self, recipe: Recipe, sets: Sequence[TrainingSet], what: str) -> list[Model]:
+        """Return one model for each training set, in order."""
+        return [Model(recipe, fit(recipe, data), f"home-{i}") for i, data in enumerate(sets)]
+
+
+# The engine puts its own workshop here while it runs a node, so that steps and targets need not know the store.
+workshop: ContextVar[Workshop] = ContextVar("workshop", default=HomeWorkshop())  # noqa: B039  (it has no state)
+
+
+def fit_many(recipe: Recipe, sets: Sequence[TrainingSet], what: str = "models") -> list[Model]:
+    """Train one model for each training set; finished ones are taken from the store."""
+    return workshop.get().fit_many(recipe, sets, what)
+
+

@@ -1,0 +1,64 @@
+"""Views: the handle of an implication's result, made from the handles of what it needs."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from attacks.handles import (
+    LabelOracle,
+    Marginals,
+    ModelType,
+    Parameters,
+    Population,
+    ReferenceModels,
+    ScoreOracle,
+    ShadowData,
+    ShadowModels,
+    TopScoreOracle,
+    Trainer,
+)
+from attacks.training import Model
+
+
+def top_scores(scores: ScoreOracle) -> TopScoreOracle:
+    """Return the top scores of an oracle that shows all; queries count once."""
+    return TopScoreOracle("top_k", scores)
+
+
+def top_label(top_k: TopScoreOracle) -> LabelOracle:
+    """Return the predicted label of an oracle that shows the top scores; queries count once."""
+    return LabelOracle("labels", lambda x: top_k(x)[1][:, 0], top_k.ledger)
+
+
+def local_scores(parameters: Parameters, trainer: Trainer) -> ScoreOracle:
+    """Return the model rebuilt at home from weights and architecture: its queries cost nothing."""
+    module: nn.Module = trainer.recipe.build()
+    module.load_state_dict(parameters.weights)
+    model = Model(trainer.recipe, module, "rebuilt")
+    return ScoreOracle("scores", model.log_probs, parameters.ledger, counted=False)
+
+
+def type_of_recipe(trainer: Trainer) -> ModelType:
+    """Return the model type that a known recipe tells."""
+    return ModelType("model_type", trainer.recipe.architecture, trainer.ledger)
+
+
+def marginals_of_population(population: Population) -> Marginals:
+    """Return the values of every feature by themselves: each column is sorted, which breaks up the rows."""
+    return Marginals("marginals", torch.sort(population.x, dim=0).values, population.ledger)
+
+
+def same_shadow_data(shadow_data: ShadowData) -> ShadowData:
+    """Return graded shadow data as shadow data of any grade."""
+    return shadow_data
+
+
+def same_shadow_models(shadow_models: ShadowModels) -> ShadowModels:
+    """Return matched shadow models as shadow models of any grade."""
+    return shadow_models
+
+
+def models_without_the_record(shadow_models: ShadowModels) -> ReferenceModels:
+    """Return what an offline adversary may see of matched shadow models."""
+    return ReferenceModels(shadow_models)

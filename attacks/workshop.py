@@ -1,0 +1,126 @@
+"""The engine's workshop: trains models on an executor, and takes finished ones from the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor, Future, as_completed
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import sklearn
+import torch
+from numpy.typing import NDArray
+
+from attacks.code import Code
+from attacks.seeds import digest, digest_arrays
+from attacks.store import Store
+from attacks.training import Model, Recipe, TrainingSet, fit
+
+FIT = "attacks.training:fit"
+
+
+class Progress(Protocol):
+    """Where long work shows how far it is."""
+
+    def start(self, what: str, total: int) -> None:
+        """Begin a task of `total` parts."""
+
+    def advance(self) -> None:
+        """One part is done."""
+
+
+class Silent:
+    """Shows nothing."""
+
+    def start(self, what: str, total: int) -> None:
+        """Begin a task of `total` parts."""
+
+    def advance(self) -> None:
+        """One part is done."""
+
+
+class SerialExecutor(Executor):
+    """Runs each call at once, in this process."""
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Run the call and return its finished future; an interrupt passes through."""
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001  (the future carries it to whoever asks)
+            future.set_exception(error)
+        return future
+
+
+def environment() -> dict[str, str]:
+    """Return the versions that finished work depends on."""
+    return {
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "scikit-learn": sklearn.__version__,
+        "device": "cpu",
+        "path": "loop",
+    }
+
+
+class StoreWorkshop:
+    """Trains what the store does not hold yet; counts both."""
+
+    def __init__(self, store: Store, executor: Executor, code: Code, progress: Progress):
+        self.store, self.executor, self.code, self.progress = store, executor, code, progress
+        self.trained = 0
+        self.reused = 0
+
+    def fit_many(self, recipe: Recipe, sets: Sequence[TrainingSet], what: str) -> list[Model]:
+        """Return one model for each training set, in order. An interrupt loses only the models in progress."""
+        names = [self.fingerprint(recipe, data) for data in sets]
+        missing = {name: data for name, data in zip(names, sets, strict=True) if name not in self.store}
+        self.reused += len(names) - len(missing)
+        if missing:
+            self.progress.start(f"Training {what}", len(missing))
+            futures = []
+            for name, data in missing.items():
+                arrays = (data.x.numpy(), data.y.numpy(), data.seed)
+                future = self.executor.submit(train_into, self.store.folder, name, what, recipe.as_json(), *arrays)
+                if future.done():
+                    self._count(future)
+                else:
+                    futures.append(future)
+            for future in as_completed(futures):
+                self._count(future)
+        return [self.model(recipe, name) for name in names]
+
+    def _count(self, future: Future[Any]) -> None:
+        future.result()
+        self.trained += 1
+        self.progress.advance()
+
+    def fingerprint(self, recipe: Recipe, data: TrainingSet) -> str:
+        """Return the name of a model: a hash of all that its weights follow from."""
+        return digest(
+            {
+                "code": self.code.digest(FIT),
+                "recipe": recipe.as_json(),
+                "data": digest_arrays(data.x.numpy(), data.y.numpy()),
+                "seed": data.seed,
+                "environment": environment(),
+            }
+        )
+
+    def model(self, recipe: Recipe, fingerprint: str) -> Model:
+        """Return a finished model."""
+        _, _, weights = self.store.read(fingerprint)
+        module = recipe.build()
+        module.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
+        return Model(recipe, module, fingerprint)
+
+
+def train_into(
+    folder: Path, fingerprint: str, what: str, recipe: dict[str, Any], x: NDArray[Any], y: NDArray[Any], seed: int
+) -> None:
+    """Train one model and write it into the store: what a worker process runs."""
+    data = TrainingSet(torch.from_numpy(x), torch.from_numpy(y), seed)
+    module = fit(Recipe.from_json(recipe), data)
+    weights = {name: value.numpy() for name, value in module.state_dict().items()}
+    Store(folder).write(fingerprint, "model", what, meta={"recipe": recipe, "records": len(x)}, weights=weights)

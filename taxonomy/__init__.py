@@ -1,0 +1,1 @@
+"""What is known about membership inference attacks, and what follows from it. Loads no torch."""

@@ -1,0 +1,114 @@
+"""Questions asked of the catalog: which attacks a threat model makes feasible, by which proof, and what is missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from taxonomy.catalog import Catalog
+from taxonomy.entries import Attack
+from taxonomy.graph import Graph, Rule, goal
+from taxonomy.resolver import Derivation, Missing, Resolver
+from taxonomy.threat import ThreatModel
+
+
+@dataclass(frozen=True)
+class Feasible:
+    """An attack that the threat model makes feasible, and the proof."""
+
+    attack: Attack
+    derivation: Derivation
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the answer as plain data."""
+        return {
+            "id": self.attack.id,
+            "goal": self.attack.goal,
+            "runs": self.attack.run is not None,
+            "cost": {**self.derivation.price.as_json(), "cheapest": self.derivation.cheapest},
+            "derivation": [rule.as_json() for rule in self.derivation.rules],
+        }
+
+
+@dataclass(frozen=True)
+class Infeasible:
+    """An attack that the threat model does not make feasible, and every minimal set of terms that would."""
+
+    attack: Attack
+    missing: Missing
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the answer as plain data."""
+        return {
+            "id": self.attack.id,
+            "goal": self.attack.goal,
+            "missing": [list(terms) for terms in self.missing.sets],
+            "truncated": self.missing.truncated,
+        }
+
+
+@dataclass(frozen=True)
+class Inapplicable:
+    """An attack on another model type, or in another frame."""
+
+    attack: Attack
+    because: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the answer as plain data."""
+        return {"id": self.attack.id, "goal": self.attack.goal, "because": list(self.because)}
+
+
+Answer = Feasible | Infeasible | Inapplicable
+
+
+class Atlas:
+    """A catalog with its graph and resolver, ready to be asked."""
+
+    def __init__(self, catalog: Catalog):
+        self.catalog = catalog
+        self.resolver = Resolver(Graph.of(catalog))
+
+    def grantable(self, threat: ThreatModel) -> list[str]:
+        """Return the terms that could be granted for this model type and frame, sorted."""
+        terms = self.catalog.terms
+        return [name for name in self.catalog.grantable if terms[name].applies(threat.model, threat.frame)]
+
+    def answer(self, attack: Attack, threat: ThreatModel) -> Answer:
+        """Return whether an attack is feasible, and why or why not."""
+        stated = {threat.model, threat.frame}
+        aspects = ("model-type", "frame")
+        other = [n for n in attack.needs if self.catalog.terms[n].aspect in aspects and n not in stated]
+        if other:
+            return Inapplicable(attack, tuple(sorted(other)))
+        derivation = self.resolver.derivation([goal(attack.id)], threat.grants)
+        if derivation is not None:
+            return Feasible(attack, derivation)
+        return Infeasible(attack, self.resolver.missing(goal(attack.id), threat.grants, self.grantable(threat)))
+
+    def answers(self, threat: ThreatModel, goal_of_attack: str | None = None) -> list[Answer]:
+        """Return the answer for every attack of the catalog, in order of id."""
+        attacks = sorted(self.catalog.attacks.values(), key=lambda attack: attack.id)
+        return [self.answer(a, threat) for a in attacks if goal_of_attack is None or a.goal == goal_of_attack]
+
+    def least(self, missing: Missing, threat: ThreatModel) -> list[tuple[str, ...]]:
+        """Return the minimal sets that grant least: one whose closure contains another's is folded away."""
+        closures = {terms: self.resolver.closure({*threat.grants, *terms}) for terms in missing.sets}
+        return [
+            terms
+            for terms, closure in closures.items()
+            if not any(other < closure for rival, other in closures.items() if rival != terms)
+        ]
+
+    def completes(self, attack: Attack, threat: ThreatModel, terms: tuple[str, ...]) -> list[Rule]:
+        """Return the rules of the proof that a set of missing terms makes possible, as far as they rest on it."""
+        derivation = self.resolver.derivation([goal(attack.id)], {*threat.grants, *terms})
+        if derivation is None:
+            return []
+        fresh = set(terms)
+        result = []
+        for rule in derivation.rules:
+            if fresh.intersection(rule.needs):
+                fresh.add(rule.yields)
+                result.append(rule)
+        return result

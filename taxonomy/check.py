@@ -1,0 +1,213 @@
+"""Validates a catalog without importing or running any attack: `mia check`. One small function a kind of finding."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from taxonomy import source
+from taxonomy.catalog import Catalog, Source, installed_sources, read
+from taxonomy.entries import Attack, DataSet, Defense, Step
+from taxonomy.findings import Finding, nearest
+from taxonomy.graph import Graph, goal
+from taxonomy.references import keys
+from taxonomy.resolver import Resolver
+from taxonomy.survey import differences, published_setting
+from taxonomy.terms import FRAMES, MODEL_TYPES
+from taxonomy.threat import ThreatModel, contradictions
+from taxonomy.yamlfile import Document
+
+CANDIDATES = "records"
+SEED = "seed"
+
+
+def check(extra: Sequence[Path] = ()) -> tuple[Catalog, list[Finding]]:
+    """Return the catalog of the installed packages and the folders `extra`, and everything that is wrong with it."""
+    sources = [*installed_sources(), *(Source(folder) for folder in extra)]
+    catalog, findings = read(sources)
+    if not any(finding.severity == "error" for finding in findings):
+        resolver = Resolver(Graph.of(catalog))
+        packages = {s.package: package(s.package) for s in sources if s.package}
+        for check_one in (_rules, _references, _settings, _survey, _unreachable):
+            findings.extend(check_one(catalog, resolver))
+        findings.extend(_code(catalog, packages))
+    return catalog, sorted(findings, key=lambda f: (f.file, f.line, f.column, f.code))
+
+
+def package(name: str) -> source.Package:
+    """Return the source of an installed package; its top level must be importable by name, nothing is imported."""
+    spec = importlib.util.find_spec(name)
+    assert spec is not None and spec.submodule_search_locations
+    return source.Package(name, Path(next(iter(spec.submodule_search_locations))))
+
+
+def handles(catalog: Catalog, needs: Iterable[str]) -> list[str]:
+    """Return the positional arguments of the function behind these needs: candidates first, then one a handle."""
+    found = (catalog.terms[term].handle for term in needs)
+    return [CANDIDATES, *(handle for handle in found if handle)]
+
+
+def _rules(catalog: Catalog, resolver: Resolver) -> Iterator[Finding]:
+    """Rules need and yield only what they may; an attack states the model type that its terms belong to."""
+    for entry in [*catalog.attacks.values(), *catalog.steps.values()]:
+        document = catalog.documents[entry.id]
+        for i, name in enumerate(entry.needs):
+            term = catalog.terms[name]
+            if term.aspect == "observation" or name == "stand-alone" or term.reading:
+                why = "it is a bare symbol; name a refinement" if term.reading else "gaining a capability must never hurt"
+                yield document.finding("MIA023", f"no rule may need {name}: {why}", ("needs", i))
+        stated = [name for name in entry.needs if catalog.terms[name].aspect == "model-type"]
+        for i, name in enumerate(entry.needs):
+            models = catalog.terms[name].models
+            if models is not None and len(models) == 1 and models[0] not in stated:
+                yield document.finding("MIA025", f"{name} belongs to {models[0]} models; add {models[0]}", ("needs", i))
+        if isinstance(entry, Step) and catalog.terms[entry.yields].aspect != "artifact":
+            yield document.finding("MIA023", f"a step yields an artifact, and {entry.yields} is none", ("yields",))
+        if isinstance(entry, Attack):
+            for name in entry.uses:
+                if catalog.terms[name].aspect != "artifact" or name not in entry.needs:
+                    message = f"{name} is no artifact that the attack needs"
+                    yield document.finding("MIA023", message, ("uses", name), key=True)
+            if entry.goal != "membership" and entry.answers is None:
+                message = f"an attack whose goal is {entry.goal} says in `answers` what it answers, and how it is judged"
+                yield document.finding("MIA007", message)
+
+
+def _references(catalog: Catalog, resolver: Resolver) -> Iterator[Finding]:
+    """Every cited work stands in references.bib."""
+    known = keys(catalog)
+    for name, document in catalog.documents.items():
+        if name.startswith("taxonomy:"):
+            continue
+        entry = catalog.entry(name)
+        place = _term_place(catalog, name) if name in catalog.terms else ()
+        cited = [((*place, "cites", i), work) for i, work in enumerate(entry.cites)]
+        if isinstance(entry, DataSet):
+            cited += [(("used_by", i), work) for i, work in enumerate(entry.used_by)]
+        if isinstance(entry, Defense):
+            for key in ("mitigates", "fails_against"):
+                for i, effect in enumerate(getattr(entry, key)):
+                    cited += [((key, i, "cites", j), work) for j, work in enumerate(effect.cites)]
+        for place, work in cited:
+            if work not in known:
+                yield document.finding("MIA014", f"unknown work {work!r}", place, nearest(work, known))
+
+
+def _term_place(catalog: Catalog, name: str) -> tuple[str | int, ...]:
+    terms = catalog.documents[name].data["terms"]
+    return ("terms", next(i for i, term in enumerate(terms) if term["id"] == name))
+
+
+def _settings(catalog: Catalog, resolver: Resolver) -> Iterator[Finding]:
+    """Every attack is feasible under each of its own published settings, which state nothing idle or contradictory."""
+    artifacts = {term.id for term in catalog.terms.values() if term.aspect == "artifact"}
+    for attack in catalog.attacks.values():
+        document = catalog.documents[attack.id]
+        for i, setting in enumerate(attack.published):
+            threat = ThreatModel.of(setting)
+            for reason in contradictions(catalog, threat):
+                yield document.finding("MIA024", f"the setting {setting.name!r} is {reason}", ("published", i))
+            if setting.source == "read" and not setting.where:
+                yield document.finding("MIA007", "`where` is required for a setting that was read", ("published", i))
+            closure = resolver.closure(threat.grants)
+            if goal(attack.id) not in closure:
+                missing = resolver.missing(goal(attack.id), threat.grants, catalog.grantable).sets
+                hint = "missing: " + " or ".join(" + ".join(s) for s in missing[:3]) if missing else ""
+                yield document.finding("MIA018", f"infeasible under {setting.name!r}", ("published", i, "knows"), hint)
+                continue
+            for j, name in enumerate(setting.knows):
+                if catalog.terms[name].aspect == "role":
+                    continue
+                rest = resolver.closure(term for term in threat.grants if term != name)
+                if name not in rest and goal(attack.id) in rest and closure & artifacts == rest & artifacts:
+                    message = f"{name} is not used by the method under {setting.name!r}"
+                    yield document.finding("MIA019", message, ("published", i, "knows", j))
+
+
+def _survey(catalog: Catalog, resolver: Resolver) -> Iterator[Finding]:
+    """The projection of the named setting equals the survey's row, or `differs` says why."""
+    for attack in catalog.attacks.values():
+        document, different = catalog.documents[attack.id], differences(attack)
+        if different and not attack.differs:
+            setting = published_setting(attack)
+            assert setting is not None
+            message = f"the row differs from {setting.name!r} in {', '.join(different)}; say why in `differs`"
+            yield document.finding("MIA020", message, ("surveyed",), key=True)
+        if attack.differs and not different:
+            yield document.finding("MIA027", "nothing differs from the survey's row", ("differs",), key=True)
+
+
+def _unreachable(catalog: Catalog, resolver: Resolver) -> Iterator[Finding]:
+    """Every step can be reached by some adversary, and every artifact is yielded by some rule."""
+    everything = set[str]()
+    for model in MODEL_TYPES:
+        for frame in FRAMES:
+            grants = [name for name in catalog.grantable if catalog.terms[name].applies(model, frame)]
+            closure = resolver.closure([*grants, model, frame])
+            everything |= {step.id for step in catalog.steps.values() if closure.issuperset(step.needs)}
+    for step in catalog.steps.values():
+        if step.id not in everything:
+            yield catalog.documents[step.id].finding("MIA021", "no adversary has all that the step needs", ("needs",))
+    yielded = {rule.yields for rule in resolver.graph.rules}
+    for term in catalog.terms.values():
+        if term.aspect == "artifact" and term.id not in yielded:
+            place = (*_term_place(catalog, term.id), "id")
+            yield catalog.documents[term.id].finding("MIA022", f"nothing yields {term.id}", place)
+
+
+def _code(catalog: Catalog, packages: dict[str, source.Package]) -> Iterator[Finding]:
+    """Every `run` and `view` path names a function whose arguments are the handles of its needs and its params."""
+    for name, document in catalog.documents.items():
+        if not name.startswith("taxonomy:"):
+            continue
+        for i, implication in enumerate(document.data.get("implications", [])):
+            if implication.get("view"):
+                needs = [h for h in handles(catalog, implication["needs"]) if h != CANDIDATES]
+                place = ("implications", i, "view")
+                yield from _function(document, packages, implication["view"], needs, None, place)
+    for step_or_attack in [*catalog.attacks.values(), *catalog.steps.values()]:
+        if step_or_attack.run:
+            needs = handles(catalog, step_or_attack.needs)
+            document = catalog.documents[step_or_attack.id]
+            yield from _function(document, packages, step_or_attack.run, needs, set(step_or_attack.params), ("run",))
+        yield from _costs(catalog, step_or_attack)
+    for target in catalog.targets.values():
+        if target.run:
+            document = catalog.documents[target.id]
+            yield from _function(document, packages, target.run, None, set(target.params), ("run",))
+
+
+def _costs(catalog: Catalog, entry: Attack | Step) -> Iterator[Finding]:
+    for what in ("models", "queries", "queries_per_record"):
+        value = getattr(entry.cost, what)
+        if isinstance(value, str) and value not in entry.params:
+            hint = nearest(value, entry.params)
+            yield catalog.documents[entry.id].finding("MIA026", f"no parameter {value!r}", ("cost", what), hint)
+
+
+def _function(
+    document: Document,
+    packages: dict[str, source.Package],
+    run: str,
+    positional: list[str] | None,
+    params: set[str] | None,
+    place: tuple[str | int, ...],
+) -> Iterator[Finding]:
+    module, _, name = run.partition(":")
+    home = packages.get(module.split(".")[0])
+    if home is None:
+        hint = f"installed: {', '.join(sorted(packages))}; other code needs --trust-code"
+        yield document.finding("MIA015", f"{run} lies in no installed catalog's package", place, hint)
+        return
+    found = source.signature(home, run)
+    if found is None:
+        hint = nearest(name, source.functions(home, module)) if home.module_path(module) else f"no module {module}"
+        yield document.finding("MIA015", f"{run} names no function", place, hint)
+        return
+    if positional is not None and list(found.positional) != positional:
+        message = f"{name} takes ({', '.join(found.positional)})"
+        yield document.finding("MIA016", message, place, f"the handles of `needs` are ({', '.join(positional)})")
+    if params is not None and set(found.keyword_only) - {SEED} != params - {SEED}:
+        message = f"the keyword-only arguments of {name} are ({', '.join(found.keyword_only)})"
+        yield document.finding("MIA017", message, place, f"`params` are ({', '.join(sorted(params))})")

@@ -1,0 +1,253 @@
+"""What a catalog holds: attacks, steps, targets and ready threat models, one file an entry."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from taxonomy.terms import RunPath, Strict, TermId, Text
+
+EntryId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
+Goal = Literal["membership", "reconstruction", "property", "extraction", "inversion", "attribute"]
+Known = Literal["read", "secondary", "memory"]
+Observation = Literal["black-box", "white-box"]
+ModelType = Literal["discriminative", "generative", "aggregate"]
+Frame = Literal["stand-alone", "federated"]
+Parameter = bool | int | float | str | list[int] | list[float]
+Params = dict[str, Parameter]
+
+
+class Entry(Strict):
+    """What all entries have in common."""
+
+    schema_: Literal[1] = Field(alias="schema")
+    id: EntryId
+    title: Text
+    summary: Text
+    cites: list[str] = Field(default_factory=list)
+
+
+class Cost(Strict):
+    """Price of one run: each a number or the name of a parameter."""
+
+    models: int | str = 0
+    queries: int | str = 0
+    queries_per_record: int | str = 0
+
+
+class Setting(Strict):
+    """The threat model under which a paper ran its attack. Readings are never applied to it."""
+
+    name: EntryId
+    observation: Observation
+    knows: list[TermId]
+    model: ModelType
+    frame: Frame
+    source: Known
+    where: Text | None = None
+
+
+class SurveyRow(Strict):
+    """One row of the survey's Table 2, cell for cell."""
+
+    row: Text
+    setting: EntryId
+    observation: Observation
+    knows: list[str]
+    model: ModelType
+    frame: Frame
+
+
+class AttackTargets(Strict):
+    """Targets on which the attack is tested: where it works, and where it must be at chance."""
+
+    power: list[EntryId] = Field(default_factory=list)
+    null: EntryId | None = None
+
+
+class Claim(Strict):
+    """A figure that a paper reports, with where it stands and how we know."""
+
+    dataset: Text
+    metric: Text
+    value: float
+    where: Text
+    source: Known
+    setting: Text | None = None
+
+
+class Answer(Strict):
+    """What an attack with another goal than membership answers: for which unit, with what, judged by which metric."""
+
+    unit: Literal["record", "round", "input", "target", "batch", "class", "model"]
+    result: Text
+    metric: Text
+
+
+class Attack(Entry):
+    """One attack of one paper: a rule that yields `attack:<id>` from the terms that it needs."""
+
+    goal: Goal = "membership"
+    year: int | None = Field(default=None, description="year in which the work first appeared")
+    standing: Literal["table", "named", "later"] = Field(
+        default="later", description="in the survey's Table 2, named in its text, or later than the survey"
+    )
+    aliases: list[Text] = Field(default_factory=list, description="nicknames by which a reader may search")
+    answers: Answer | None = Field(default=None, description="required for goals other than membership")
+    needs: list[TermId] = Field(min_length=1)
+    uses: dict[TermId, dict[str, int]] = Field(default_factory=dict)
+    published: list[Setting] = Field(default_factory=list)
+    surveyed: SurveyRow | None = None
+    differs: Text | None = None
+    run: RunPath | None = None
+    params: Params = Field(default_factory=dict)
+    cost: Cost = Field(default_factory=Cost)
+    targets: AttackTargets = Field(default_factory=AttackTargets)
+    reported: list[Claim] = Field(default_factory=list)
+
+
+class Step(Entry):
+    """A rule whose function makes an artifact."""
+
+    needs: list[TermId] = Field(min_length=1)
+    yields: TermId
+    because: Text
+    run: RunPath | None = None
+    params: Params = Field(default_factory=dict)
+    cost: Cost = Field(default_factory=Cost)
+
+
+class Target(Entry):
+    """A really trained model with known members and non-members, and the terms that it can offer."""
+
+    model: ModelType
+    frame: Frame
+    data: Text
+    offers: list[TermId]
+    run: RunPath | None = None
+    params: Params = Field(default_factory=dict)
+    control: bool = Field(default=False, description="attacks must be at chance here")
+
+
+class Limits(Strict):
+    """How much an adversary may spend; None is no limit."""
+
+    queries: int | None = Field(default=None, ge=0)
+    models: int | None = Field(default=None, ge=0)
+
+
+class ReadyThreatModel(Entry):
+    """A threat model that a practitioner recognises, ready to be named on the command line."""
+
+    observation: Observation
+    knows: list[TermId]
+    model: ModelType
+    frame: Frame = "stand-alone"
+    limits: Limits = Field(default_factory=Limits)
+
+
+class Effect(Strict):
+    """What a defense was shown to do, or not to do, against an attack."""
+
+    attack: EntryId | None = None
+    effect: Text
+    cites: list[str] = Field(min_length=1)
+    where: Text | None = None
+    source: Known
+
+
+class Defense(Entry):
+    """Something that takes a grant away or changes the target. Never a rule, so gaining a capability never hurts."""
+
+    category: Literal["generalization", "cryptography", "adversarial", "output-masking"]
+    standing: Literal["section-4", "named", "later"] = Field(
+        description="surveyed in Section 4, named elsewhere in the survey, or later than it"
+    )
+    mechanism: Text
+    changes: Literal["training", "answers", "data", "exchange"]
+    withdraws: list[TermId] = Field(default_factory=list)
+    utility_cost: Text
+    mitigates: list[Effect] = Field(default_factory=list)
+    fails_against: list[Effect] = Field(default_factory=list)
+    run: RunPath | None = None
+    params: Params = Field(default_factory=dict)
+
+
+class DataSet(Entry):
+    """A data set on which attacks are reported: what it holds, who used it, and how a user gets it."""
+
+    holds: Text
+    obtain: Text
+    used_by: list[str] = Field(default_factory=list, description="keys of the works that attack models trained on it")
+    simulated: bool = False
+
+
+class Erratum(Entry):
+    """A contradiction or an error of the survey: where it stands, what it says, and what the original says."""
+
+    where: Text
+    says: Text
+    original: Text
+    source: Known
+    attacks: list[EntryId] = Field(default_factory=list)
+
+
+class GlossaryTerm(Entry):
+    """A word of the field, as Section 2.1 introduces it and as this project uses it."""
+
+    where: Text
+
+
+class Factor(Entry):
+    """Something that makes a model leak more or less (Section 4.1), and how to measure it."""
+
+    where: Text
+    measure: Text
+    attacks: list[EntryId] = Field(default_factory=list)
+
+
+class Direction(Entry):
+    """A research direction of Section 5, and what the catalog has on it today."""
+
+    where: Text
+    today: Text
+    entries: list[EntryId] = Field(default_factory=list)
+
+
+class Milestone(Entry):
+    """A step on the survey's road map (Figure 2, Section 2.2)."""
+
+    year: int
+    entries: list[EntryId] = Field(default_factory=list)
+
+
+class Element(Entry):
+    """An element of Figure 3 or Figure 4, and the terms that express it here."""
+
+    figure: Literal["Figure 3", "Figure 4"]
+    terms: list[TermId] = Field(default_factory=list)
+
+
+class Perturbation(Entry):
+    """A method for adversarial examples that Section 4.4 cites."""
+
+    needs_gradient: bool
+    norm: Text
+
+
+KINDS: dict[str, type[Entry]] = {
+    "attacks": Attack,
+    "steps": Step,
+    "defenses": Defense,
+    "targets": Target,
+    "threat-models": ReadyThreatModel,
+    "datasets": DataSet,
+    "errata": Erratum,
+    "glossary": GlossaryTerm,
+    "factors": Factor,
+    "directions": Direction,
+    "milestones": Milestone,
+    "elements": Element,
+    "perturbations": Perturbation,
+}

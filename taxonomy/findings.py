@@ -1,0 +1,102 @@
+"""What can be wrong with a catalog: one code a kind of finding, each with its place and a hint."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+Severity = Literal["error", "warning"]
+
+CODES: dict[str, tuple[Severity, str]] = {
+    "MIA001": ("error", "the file cannot be read as UTF-8 text of at most 1 MiB"),
+    "MIA002": ("error", "the text is not valid YAML"),
+    "MIA003": ("error", "an alias or a tag stands in the file"),
+    "MIA004": ("error", "a key stands twice in one mapping"),
+    "MIA005": ("error", "a value reads differently under YAML 1.1 and YAML 1.2"),
+    "MIA006": ("error", "a key is unknown"),
+    "MIA007": ("error", "a required key is missing"),
+    "MIA008": ("error", "a value has the wrong type or form"),
+    "MIA009": ("error", "the id differs from the file's name"),
+    "MIA010": ("error", "an id is taken"),
+    "MIA011": ("error", "a folder of the catalog is missing or unknown"),
+    "MIA012": ("error", "a term is unknown"),
+    "MIA013": ("error", "an attack, step or target is unknown"),
+    "MIA014": ("error", "a cited work is not in references.bib"),
+    "MIA015": ("error", "a `run` or `view` path names no function of an installed catalog's package"),
+    "MIA016": ("error", "the positional arguments of the function differ from the handles of `needs`"),
+    "MIA017": ("error", "the keyword-only arguments of the function differ from `params`"),
+    "MIA018": ("error", "the attack is infeasible under a setting that its own paper published"),
+    "MIA019": ("warning", "a stated term is not used by the method"),
+    "MIA020": ("error", "the projection of the published setting differs from the survey's row, and nothing says why"),
+    "MIA021": ("error", "no threat model reaches the step"),
+    "MIA022": ("error", "an artifact is yielded by no step"),
+    "MIA023": ("error", "a rule needs or yields a term that it may not"),
+    "MIA024": ("error", "a setting contradicts itself"),
+    "MIA025": ("error", "the attack needs a term of one model type without stating that model type"),
+    "MIA026": ("error", "a cost names no parameter of the entry"),
+    "MIA027": ("error", "`differs` stands where nothing differs"),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong, where it stands (1-based line and column), and what would be right."""
+
+    code: str
+    message: str
+    file: str
+    line: int = 1
+    column: int = 1
+    hint: str = ""
+
+    @property
+    def severity(self) -> Severity:
+        """Severity of the finding's code."""
+        return CODES[self.code][0]
+
+    def __str__(self) -> str:
+        hint = f" ({self.hint})" if self.hint else ""
+        return f"{self.file}:{self.line}:{self.column}: {self.severity} {self.code}: {self.message}{hint}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the finding as plain data."""
+        return {**asdict(self), "severity": self.severity}
+
+
+class InputError(ValueError):
+    """The user's input is wrong: the command line prints the message and exits with 2."""
+
+
+class CatalogError(InputError):
+    """A catalog that cannot be loaded, with every finding that stands in the way."""
+
+    def __init__(self, findings: Iterable[Finding]):
+        self.findings = sorted(findings, key=lambda f: (f.file, f.line, f.column, f.code))
+        super().__init__("\n".join(str(f) for f in self.findings))
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """Return a hint that names the valid name nearest to `name`, or lists a few valid ones."""
+    names = sorted(valid)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    if close:
+        return f"did you mean {close[0]}?"
+    shown = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
+    return f"known: {shown}" if names else ""
+
+
+def unknown(kind: str, name: str, valid: Iterable[str]) -> InputError:
+    """Return the error for a name that the user typed and that nothing bears."""
+    hint = nearest(name, valid)
+    return InputError(f"unknown {kind} {name!r}" + (f": {hint}" if hint else ""))
+
+
+def relative(path: Path) -> str:
+    """Return `path` as people would type it: relative to the working folder where it lies below it."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return str(path)

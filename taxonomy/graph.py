@@ -1,0 +1,149 @@
+"""Catalog -> AND/OR graph: terms, and the rules that yield them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from taxonomy.catalog import Catalog
+from taxonomy.entries import Cost, Params
+
+if TYPE_CHECKING:
+    import networkx
+
+Kind = Literal["implication", "step", "attack"]
+
+
+@dataclass(frozen=True)
+class Price:
+    """What a rule or a derivation costs: models to train, and queries (a fixed part, and one for each candidate)."""
+
+    models: int = 0
+    queries: int = 0
+    queries_per_record: int = 0
+
+    def __add__(self, other: Price) -> Price:
+        return Price(
+            self.models + other.models,
+            self.queries + other.queries,
+            self.queries_per_record + other.queries_per_record,
+        )
+
+    def total_queries(self, records: int) -> int:
+        """Queries for this many candidate records."""
+        return self.queries + self.queries_per_record * records
+
+    def as_json(self) -> dict[str, int]:
+        """Return the price as plain data."""
+        return {"models": self.models, "queries": self.queries, "queries_per_record": self.queries_per_record}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A conjunction of needed terms that yields one term: a Horn clause with a sentence a person can read."""
+
+    id: str
+    kind: Kind
+    needs: tuple[str, ...]
+    yields: str
+    because: str = ""
+    price: Price = Price()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the rule as a line of a derivation."""
+        return {
+            "rule": self.id,
+            "kind": self.kind,
+            "needs": list(self.needs),
+            "yields": self.yields,
+            "because": self.because,
+        }
+
+
+def goal(attack_id: str) -> str:
+    """Name of the term that an attack yields and that nothing else needs."""
+    return f"attack:{attack_id}"
+
+
+def price(cost: Cost, params: Params) -> Price:
+    """Return the price of an entry at these values of its parameters."""
+
+    def amount(value: int | str) -> int:
+        found = params.get(value, 0) if isinstance(value, str) else value
+        return int(found) if isinstance(found, int | float) else 0
+
+    return Price(amount(cost.models), amount(cost.queries), amount(cost.queries_per_record))
+
+
+Amounts = Callable[[str], Params]
+
+
+class Graph:
+    """Rules over terms, indexed so that a closure costs time linear in the size of the rules."""
+
+    def __init__(self, rules: Iterable[Rule], terms: Iterable[str] = ()):
+        self.rules: list[Rule] = list(rules)
+        self.index: dict[str, int] = {}
+        for term in terms:
+            self._number(term)
+        self.needed_by: list[list[int]] = [[] for _ in self.index]
+        self.yielded_by: list[list[int]] = [[] for _ in self.index]
+        self.need_counts: list[int] = []
+        self.yields: list[int] = []
+        for number, rule in enumerate(self.rules):
+            needs = {self._number(term) for term in rule.needs}
+            head = self._number(rule.yields)
+            while len(self.needed_by) < len(self.index):
+                self.needed_by.append([])
+                self.yielded_by.append([])
+            self.need_counts.append(len(needs))
+            self.yields.append(head)
+            for need in needs:
+                self.needed_by[need].append(number)
+            self.yielded_by[head].append(number)
+        self.names = list(self.index)
+
+    def _number(self, term: str) -> int:
+        return self.index.setdefault(term, len(self.index))
+
+    @classmethod
+    def of(cls, catalog: Catalog) -> Graph:
+        """Return the graph of a catalog."""
+        rules: list[Rule] = []
+        for implication in catalog.implications:
+            rules.append(
+                Rule(implication.id, "implication", tuple(implication.needs), implication.yields, implication.because)
+            )
+        for step in catalog.steps.values():
+            cost = price(step.cost, step.params)
+            rules.append(Rule(step.id, "step", tuple(step.needs), step.yields, step.because, cost))
+        for attack in catalog.attacks.values():
+            cost = price(attack.cost, attack.params)
+            rules.append(Rule(attack.id, "attack", tuple(attack.needs), goal(attack.id), attack.summary, cost))
+        return cls(rules, catalog.terms)
+
+    def export(self, catalog: Catalog) -> dict[str, Any]:
+        """Return the graph as plain data: terms, rules, and what can be granted."""
+        return {
+            "terms": sorted(catalog.terms),
+            "rules": [
+                {"id": r.id, "kind": r.kind, "needs": list(r.needs), "yields": r.yields, "because": r.because}
+                for r in self.rules
+            ],
+            "grantable": catalog.grantable,
+        }
+
+    def networkx(self) -> networkx.DiGraph:
+        """Return the graph for networkx: a node a term (OR) and a node a rule (AND)."""
+        import networkx as nx  # takes as long to import as a query takes to answer
+
+        graph = nx.DiGraph()
+        for term in self.names:
+            graph.add_node(term, kind="term")
+        for rule in self.rules:
+            node = f"rule:{rule.id}"
+            graph.add_node(node, kind=rule.kind, because=rule.because)
+            graph.add_edges_from((need, node) for need in rule.needs)
+            graph.add_edge(node, rule.yields)
+        return graph

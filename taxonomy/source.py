@@ -1,0 +1,173 @@
+"""Reads Python source without importing it: the signature behind a `run` path, and what its code reaches."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Signature:
+    """Arguments of a function as its source states them."""
+
+    positional: tuple[str, ...]
+    keyword_only: tuple[str, ...]
+    has_star: bool
+
+
+class Package:
+    """The source of one package (a folder) or one module (a file), read file by file and never imported."""
+
+    def __init__(self, name: str, folder: Path):
+        self.name = name
+        self.folder = folder
+
+    def module_path(self, module: str) -> Path | None:
+        """Return the file of a module of this package, or None."""
+        parts = module.split(".")
+        if parts[0] != self.name:
+            return None
+        if self.folder.is_file():
+            return self.folder if len(parts) == 1 else None
+        base = self.folder.joinpath(*parts[1:])
+        for path in (base.with_suffix(".py") if len(parts) > 1 else base / "__init__.py", base / "__init__.py"):
+            if path.is_file():
+                return path
+        return None
+
+
+@functools.cache
+def _tree(path: Path, _stamp: tuple[int, int]) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _parse(path: Path) -> ast.Module:
+    stat = path.stat()
+    return _tree(path, (stat.st_mtime_ns, stat.st_size))
+
+
+def signature(package: Package, run: str) -> Signature | None:
+    """Return the signature of the function that a `run` path names, or None if there is no such function."""
+    module, _, name = run.partition(":")
+    path = package.module_path(module)
+    if path is None:
+        return None
+    for node in _parse(path).body:
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            arguments = node.args
+            return Signature(
+                tuple(a.arg for a in [*arguments.posonlyargs, *arguments.args]),
+                tuple(a.arg for a in arguments.kwonlyargs),
+                bool(arguments.vararg or arguments.kwarg),
+            )
+    return None
+
+
+def functions(package: Package, module: str) -> list[str]:
+    """Return the names of the functions at the top of a module, for hints."""
+    path = package.module_path(module)
+    return [n.name for n in _parse(path).body if isinstance(n, ast.FunctionDef)] if path else []
+
+
+def digest(packages: list[Package], run: str) -> str:
+    """Return a hash of the function's code and of all first-party code that it reaches.
+
+    Comments, docstrings and formatting do not count. What a definition reaches is read off the names in its body: those
+    bound at the top of its module, and those imported from a first-party module. Raises LookupError if there is no such
+    function.
+    """
+    reached: dict[tuple[str, str], str] = {}
+    module, _, name = run.partition(":")
+    queue = [(module, name)]
+    while queue:
+        place = queue.pop()
+        if place in reached:
+            continue
+        found = _definition(packages, *place)
+        if found is None:
+            if place == (module, name):
+                raise LookupError(f"{run} names no function")
+            continue
+        text, needs = found
+        reached[place] = text
+        queue.extend(needs)
+    lines = (f"{module}:{name}\n{text}" for (module, name), text in sorted(reached.items()))
+    return hashlib.sha256("\0".join(lines).encode()).hexdigest()
+
+
+def _definition(packages: list[Package], module: str, name: str) -> tuple[str, list[tuple[str, str]]] | None:
+    """Return the normalised text of a top-level definition and the first-party definitions that it names."""
+    path = next(filter(None, (package.module_path(module) for package in packages)), None)
+    if path is None:
+        return None
+    stat = path.stat()
+    bound = _bindings(path, (stat.st_mtime_ns, stat.st_size))
+    if name not in bound:
+        return None
+    nodes = bound[name]
+    text, needs = [], list[tuple[str, str]]()
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            original = next(a.name for a in node.names if (a.asname or a.name) == name)
+            submodule = f"{base}.{original}"
+            if any(package.module_path(submodule) for package in packages):
+                needs.append((submodule, "*"))
+            needs.append((base, original))
+            continue
+        if isinstance(node, ast.Import):
+            continue
+        text.append(ast.unparse(_without_docstrings(node)))
+        for used in ast.walk(node):
+            if isinstance(used, ast.Name) and used.id in bound and used.id != name:
+                needs.append((module, used.id))
+            if isinstance(used, ast.Attribute) and isinstance(used.value, ast.Name):
+                needs.extend(_through_module(packages, bound.get(used.value.id, []), used))
+    return "\n".join(text), needs
+
+
+def _through_module(packages: list[Package], nodes: list[ast.stmt], used: ast.Attribute) -> list[tuple[str, str]]:
+    """Return the definition that `module.name` reaches, if `module` was imported from a first-party package."""
+    assert isinstance(used.value, ast.Name)
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                if (alias.asname or alias.name) == used.value.id:
+                    return [(f"{node.module}.{alias.name}", used.attr)]
+    return []
+
+
+@functools.cache
+def _bindings(path: Path, stamp: tuple[int, int]) -> dict[str, list[ast.stmt]]:
+    """Return the statements at the top of a module by the names that they bind."""
+    bound: dict[str, list[ast.stmt]] = {}
+    queue = list(_tree(path, stamp).body)
+    for node in queue:
+        names: list[str] = []
+        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
+            names = [node.name]
+        elif isinstance(node, ast.Assign):
+            names = [n.id for target in node.targets for n in ast.walk(target) if isinstance(n, ast.Name)]
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            names = [node.target.id]
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names = [alias.asname or alias.name.split(".")[0] for alias in node.names]
+        elif isinstance(node, ast.If | ast.Try):
+            queue.extend(node.body)
+        for name in names:
+            bound.setdefault(name, []).append(node)
+    return bound
+
+
+def _without_docstrings(node: ast.stmt) -> ast.stmt:
+    clean = ast.parse(ast.unparse(node)).body[0]
+    for inner in ast.walk(clean):
+        body = getattr(inner, "body", None)
+        if isinstance(inner, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef) and isinstance(body, list):
+            first = body[0]
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+                inner.body = body[1:] or [ast.Pass()]
+    return clean

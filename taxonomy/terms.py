@@ -1,0 +1,89 @@
+"""Terms, the implications between them, and how a bare symbol is read: the models of taxonomy.yaml."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Aspect = Literal[
+    "observation", "model-type", "frame", "role", "model", "training-data", "query", "candidate", "artifact"
+]
+TermId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9]*([.-][A-Za-z0-9]+)*$", max_length=60)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=4000, strip_whitespace=True)]
+RunPath = Annotated[
+    str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*$")
+]
+
+SYMBOLS = ("M1", "M2", "M3", "M4", "D1", "D2", "Q")
+MODEL_TYPES = ("discriminative", "generative", "aggregate")
+FRAMES = ("stand-alone", "federated")
+OBSERVATIONS = ("black-box", "white-box")
+
+
+class Strict(BaseModel):
+    """Every model of the catalog: unknown keys are errors, values are not converted, objects don't change."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Term(Strict):
+    """One capability of the adversary, e.g. `Q.scores`, or an aspect, a role or an artifact."""
+
+    id: TermId
+    title: Text
+    aspect: Aspect
+    definition: Text
+    cites: list[str] = Field(default_factory=list)
+    extension: bool = False
+    handle: str | None = None
+    models: list[str] | None = None
+    frames: list[str] | None = None
+    reading: bool = Field(default=False, description="a bare symbol of the survey, which a reading replaces")
+
+    @property
+    def symbol(self) -> str | None:
+        """The survey's symbol that this term refines, or None outside Table 1."""
+        head = self.id.split(".")[0]
+        return head if head in SYMBOLS else None
+
+    @property
+    def grantable(self) -> bool:
+        """Whether a threat model can grant it: a leaf capability or a role."""
+        return self.aspect in ("role", "model", "training-data", "query", "candidate") and not self.reading
+
+    def applies(self, model: str, frame: str) -> bool:
+        """Whether the term has a meaning for this model type in this frame."""
+        return (self.models is None or model in self.models) and (self.frames is None or frame in self.frames)
+
+
+class Implication(Strict):
+    """A rule between terms that needs no training; `view` makes the handle of the result from handles."""
+
+    needs: list[TermId] = Field(min_length=1)
+    yields: TermId
+    because: Text
+    view: RunPath | None = None
+
+    @property
+    def id(self) -> str:
+        """Name of the rule in derivations."""
+        return f"{'+'.join(self.needs)}->{self.yields}"
+
+
+class Reading(Strict):
+    """What a bare symbol or aspect in a user's threat model means, by model type; the first that fits counts."""
+
+    symbol: TermId
+    models: list[str] | None = None
+    means: list[TermId]
+    unless_stated: str | None = Field(default=None, description="a symbol; the reading is empty if it is refined")
+
+
+class Taxonomy(Strict):
+    """The whole of taxonomy.yaml."""
+
+    schema_: Literal[1] = Field(alias="schema")
+    terms: list[Term]
+    implications: list[Implication] = Field(default_factory=list)
+    readings: list[Reading] = Field(default_factory=list)

@@ -1,0 +1,145 @@
+"""Strict YAML: what YAML 1.1 and 1.2 read alike, with the line and column of every value."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from taxonomy.findings import Finding, relative
+
+MAX_BYTES = 1 << 20
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_TAG = "tag:yaml.org,2002:"
+
+# The core schema of YAML 1.2 (section 10.3.2 of the specification), without octal and hexadecimal integers.
+_CORE = [
+    ("null", re.compile(r"(null|Null|NULL|~|)\Z")),
+    ("bool", re.compile(r"(true|True|TRUE|false|False|FALSE)\Z")),
+    ("int", re.compile(r"[-+]?(0|[1-9][0-9]*)\Z")),
+    ("float", re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")),
+]
+
+Place = tuple[str | int, ...]
+
+
+@dataclass
+class Document:
+    """The data of one YAML file, and where each of its values and keys stands."""
+
+    path: Path
+    data: Any = None
+    values: dict[Place, tuple[int, int]] = field(default_factory=dict)
+    keys: dict[Place, tuple[int, int]] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+    def finding(self, code: str, message: str, place: Place = (), hint: str = "", *, key: bool = False) -> Finding:
+        """Return a finding at the value (or key) that lies at `place`, or at the nearest place around it."""
+        spots = self.keys if key else self.values
+        while place and place not in spots:
+            place, spots = place[:-1], self.values
+        line, column = spots.get(place, (1, 1))
+        return Finding(code, message, relative(self.path), line, column, hint)
+
+
+def read(path: Path) -> Document:
+    """Read a YAML file; whatever is wrong with it stands in the document's findings, never in an exception."""
+    document = Document(path)
+
+    def fail(code: str, message: str, line: int = 1, column: int = 1, hint: str = "") -> None:
+        document.findings.append(Finding(code, message, relative(path), line, column, hint))
+
+    try:
+        raw = path.read_bytes()
+        if len(raw) > MAX_BYTES:
+            fail("MIA001", f"the file has {len(raw):,} bytes; at most {MAX_BYTES:,} are read")
+            return document
+        text = raw.decode("utf-8")
+    except OSError as error:
+        fail("MIA001", f"the file cannot be read: {error.strerror}")
+        return document
+    except UnicodeDecodeError as error:
+        fail("MIA001", f"the file is not UTF-8 (byte {error.start})")
+        return document
+    try:
+        root = yaml.compose(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        fail("MIA002", " ".join(filter(None, [error.context, error.problem])), *where)
+    except (yaml.YAMLError, RecursionError) as error:
+        fail("MIA002", str(error).splitlines()[0] if str(error) else "nested too deeply")
+    else:
+        if root is None:
+            fail("MIA002", "the file is empty")
+        else:
+            try:
+                document.data = _Builder(document, fail).build(root, ())
+            except RecursionError:
+                fail("MIA002", "nested too deeply")
+    return document
+
+
+class _Builder:
+    """Turns composed nodes into data, and notes where each value stands."""
+
+    def __init__(self, document: Document, fail: Any):
+        self.document = document
+        self.fail = fail
+        self.seen: set[int] = set()
+
+    def build(self, node: yaml.Node, place: Place) -> Any:
+        line, column = node.start_mark.line + 1, node.start_mark.column + 1
+        self.document.values[place] = (line, column)
+        if id(node) in self.seen:
+            self.fail("MIA003", "an alias stands here; write the value out", line, column)
+            return None
+        self.seen.add(id(node))
+        if not node.tag.startswith(_TAG):
+            self.fail("MIA003", f"the tag {node.tag} stands here; entries carry plain values only", line, column)
+            return None
+        if isinstance(node, yaml.MappingNode):
+            return self.mapping(node, place)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.build(item, (*place, i)) for i, item in enumerate(node.value)]
+        return self.scalar(node, line, column)
+
+    def mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            line, column = key_node.start_mark.line + 1, key_node.start_mark.column + 1
+            if not isinstance(key_node, yaml.ScalarNode):
+                self.fail("MIA008", "a key must be text", line, column)
+                continue
+            # A key is what was typed, also where it looks like another type: `null` names the null test's target.
+            key: str = key_node.value
+            self.scalar(key_node, line, column)
+            if key in result:
+                self.fail("MIA004", f"the key {key!r} stands here a second time", line, column)
+                continue
+            self.document.keys[(*place, key)] = (line, column)
+            result[key] = self.build(value_node, (*place, key))
+        return result
+
+    def scalar(self, node: yaml.Node, line: int, column: int) -> Any:
+        text: str = node.value
+        if getattr(node, "style", None):
+            return text
+        old = node.tag.removeprefix(_TAG)
+        new = next((name for name, pattern in _CORE if pattern.match(text)), "str")
+        if old != new:
+            hint = f"put it in quotes, or write {float(text)!r}" if new == "float" else "put it in quotes"
+            if new == "float" and "e" in repr(float(text)):
+                hint = "write the number without an exponent, or put it in quotes"
+            self.fail("MIA005", f"{text!r} is {old} under YAML 1.1 and {new} under YAML 1.2", line, column, hint)
+            return None
+        if new == "null":
+            return None
+        if new == "bool":
+            return text.lower() == "true"
+        if new == "int":
+            return int(text)
+        return float(text) if new == "float" else text
