@@ -138,7 +138,7 @@ class Engine:
                 outcome.failures.append({"attack": planned.attack.id, "error": str(error)})
             except (InputError, KeyboardInterrupt):
                 raise
-            except Exception as error:  # noqa: BLE001  (one attack's bug must not cost the others' results)
+            except Exception as error:
                 where = _where(error)
                 outcome.failures.append({"attack": planned.attack.id, "error": f"{type(error).__name__}: {error} ({where})"})
             else:
@@ -268,7 +268,7 @@ class _Run:
             result, seconds = self.call(rule, ledger, planned.wants)
             score, cut = _scores(result, len(self.target.x), planned.attack.id)
             handles = {self.terms[need].handle for need in rule.needs} - {None}
-            meta = {
+            meta: dict[str, Any] = {
                 "cut": cut,
                 "seconds": seconds,
                 "queries": ledger.queries,

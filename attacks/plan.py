@@ -99,9 +99,7 @@ def make(
 class _Planner:
     """Works out the joint proof of some attacks, and how much of each artifact it must make."""
 
-    def __init__(
-        self, catalog: Catalog, offered: ThreatModel, params: Mapping[str, Params], set_by_user: set[tuple[str, str]]
-    ):
+    def __init__(self, catalog: Catalog, offered: ThreatModel, params: Mapping[str, Params], set_by_user: set[tuple[str, str]]):
         self.entries: dict[str, Attack | Step] = {**catalog.attacks, **catalog.steps}
         self.steps = catalog.steps
         self.resolver = Resolver(_runnable(catalog))
@@ -154,7 +152,9 @@ def _over_limit(planned: Planned, threat: ThreatModel) -> str | None:
     if limit.models is not None and planned.price.models > limit.models:
         return f"it needs {planned.price.models} models and the limit is {limit.models} (--models)"
     if limit.queries is not None and planned.price.queries + planned.price.queries_per_record > limit.queries:
-        return f"it needs {planned.price.queries:,} queries beside those for each record; the limit is {limit.queries:,} (--queries)"
+        return (
+            f"it needs {planned.price.queries:,} queries beside those for each record; the limit is {limit.queries:,} (--queries)"
+        )
     return None
 
 
@@ -204,11 +204,9 @@ def _runnable(catalog: Catalog) -> Graph:
     """Return the graph of rules that code can carry out."""
     graph = Graph.of(catalog)
     without_view = {
-        rule.id
-        for rule in catalog.implications
-        if rule.view is None and catalog.terms[rule.yields].handle is not None
+        rule.id for rule in catalog.implications if rule.view is None and catalog.terms[rule.yields].handle is not None
     }
-    idle = without_view | {e.id for e in [*catalog.steps.values(), *catalog.attacks.values()] if e.run is None}
+    idle = without_view | {entry.id for entry in catalog.acts if entry.run is None}
     return Graph((rule for rule in graph.rules if rule.id not in idle), catalog.terms)
 
 
@@ -222,9 +220,7 @@ def _supporting(rules: Sequence[Rule], wanted: str) -> tuple[Rule, ...]:
     return tuple(reversed(result))
 
 
-def _parameters(
-    catalog: Catalog, overrides: Mapping[str, Mapping[str, str]]
-) -> tuple[dict[str, Params], set[tuple[str, str]]]:
+def _parameters(catalog: Catalog, overrides: Mapping[str, Mapping[str, str]]) -> tuple[dict[str, Params], set[tuple[str, str]]]:
     """Return the parameters of every attack and step, and which of them the user set; raise InputError on a bad one.
 
     The user names an attack, a step, or an artifact; an artifact stands for all steps that yield it.

@@ -6,9 +6,10 @@ import hashlib
 import json
 import os
 import shutil
+import statistics
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ class Node:
     bytes: int
     created: float
     folder: Path
+    meta: Mapping[str, Any]
 
 
 def default_folder() -> Path:
@@ -143,7 +145,17 @@ class Store:
                 kind, name, created = description["kind"], description["name"], float(description["created"])
             except (OSError, ValueError, KeyError, TypeError):
                 continue
-            yield Node(path.parent.name, kind, name, size, created, path.parent)
+            yield Node(path.parent.name, kind, name, size, created, path.parent, description["meta"])
+
+    def typical_seconds(self, params: Mapping[str, Any]) -> float | None:
+        """Return the median training time of finished models whose recipe agrees with `params`, or None."""
+        seconds = []
+        for node in self.nodes():
+            recipe = node.meta.get("recipe", {})
+            shared = [name for name in recipe if name in params]
+            if node.kind == "model" and shared and all(recipe[name] == params[name] for name in shared):
+                seconds.append(float(node.meta["seconds"]))
+        return statistics.median(seconds) if seconds else None
 
     def collect(self, older_than_days: float | None = None, everything: bool = False) -> tuple[int, int]:
         """Drop damaged and abandoned work, work older than some days, or everything; return nodes and bytes dropped."""

@@ -120,5 +120,3 @@ workshop: ContextVar[Workshop] = ContextVar("workshop", default=HomeWorkshop()) 
 def fit_many(recipe: Recipe, sets: Sequence[TrainingSet], what: str = "models") -> list[Model]:
     """Train one model for each training set; finished ones are taken from the store."""
     return workshop.get().fit_many(recipe, sets, what)
-
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from concurrent.futures import Executor, Future, as_completed
 from pathlib import Path
@@ -48,7 +49,7 @@ class SerialExecutor(Executor):
         future: Future[Any] = Future()
         try:
             future.set_result(fn(*args, **kwargs))
-        except Exception as error:  # noqa: BLE001  (the future carries it to whoever asks)
+        except Exception as error:
             future.set_exception(error)
         return future
 
@@ -121,6 +122,9 @@ def train_into(
 ) -> None:
     """Train one model and write it into the store: what a worker process runs."""
     data = TrainingSet(torch.from_numpy(x), torch.from_numpy(y), seed)
+    start = time.perf_counter()
     module = fit(Recipe.from_json(recipe), data)
+    seconds = time.perf_counter() - start
     weights = {name: value.numpy() for name, value in module.state_dict().items()}
-    Store(folder).write(fingerprint, "model", what, meta={"recipe": recipe, "records": len(x)}, weights=weights)
+    meta = {"recipe": recipe, "records": len(x), "seconds": seconds}
+    Store(folder).write(fingerprint, "model", what, meta=meta, weights=weights)

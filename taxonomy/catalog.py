@@ -53,6 +53,11 @@ class Catalog:
         return self.kinds["steps"]
 
     @property
+    def acts(self) -> list[Attack | Step]:
+        """Attacks and steps: the entries that are rules."""
+        return [*self.attacks.values(), *self.steps.values()]
+
+    @property
     def defenses(self) -> dict[str, Defense]:
         """Defenses by id."""
         return self.kinds["defenses"]

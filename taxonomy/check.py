@@ -50,7 +50,7 @@ def handles(catalog: Catalog, needs: Iterable[str]) -> list[str]:
 
 def _rules(catalog: Catalog, resolver: Resolver) -> Iterator[Finding]:
     """Rules need and yield only what they may; an attack states the model type that its terms belong to."""
-    for entry in [*catalog.attacks.values(), *catalog.steps.values()]:
+    for entry in catalog.acts:
         document = catalog.documents[entry.id]
         for i, name in enumerate(entry.needs):
             term = catalog.terms[name]
@@ -166,12 +166,12 @@ def _code(catalog: Catalog, packages: dict[str, source.Package]) -> Iterator[Fin
                 needs = [h for h in handles(catalog, implication["needs"]) if h != CANDIDATES]
                 place = ("implications", i, "view")
                 yield from _function(document, packages, implication["view"], needs, None, place)
-    for step_or_attack in [*catalog.attacks.values(), *catalog.steps.values()]:
-        if step_or_attack.run:
-            needs = handles(catalog, step_or_attack.needs)
-            document = catalog.documents[step_or_attack.id]
-            yield from _function(document, packages, step_or_attack.run, needs, set(step_or_attack.params), ("run",))
-        yield from _costs(catalog, step_or_attack)
+    for entry in catalog.acts:
+        if entry.run:
+            needs = handles(catalog, entry.needs)
+            document = catalog.documents[entry.id]
+            yield from _function(document, packages, entry.run, needs, set(entry.params), ("run",))
+        yield from _costs(catalog, entry)
     for target in catalog.targets.values():
         if target.run:
             document = catalog.documents[target.id]

@@ -112,9 +112,7 @@ class Graph:
         """Return the graph of a catalog."""
         rules: list[Rule] = []
         for implication in catalog.implications:
-            rules.append(
-                Rule(implication.id, "implication", tuple(implication.needs), implication.yields, implication.because)
-            )
+            rules.append(Rule(implication.id, "implication", tuple(implication.needs), implication.yields, implication.because))
         for step in catalog.steps.values():
             cost = price(step.cost, step.params)
             rules.append(Rule(step.id, "step", tuple(step.needs), step.yields, step.because, cost))
@@ -128,8 +126,7 @@ class Graph:
         return {
             "terms": sorted(catalog.terms),
             "rules": [
-                {"id": r.id, "kind": r.kind, "needs": list(r.needs), "yields": r.yields, "because": r.because}
-                for r in self.rules
+                {"id": r.id, "kind": r.kind, "needs": list(r.needs), "yields": r.yields, "because": r.because} for r in self.rules
             ],
             "grantable": catalog.grantable,
         }

@@ -44,11 +44,7 @@ def citation(work: Any) -> str:
     fields = {name: str(value).replace("{", "").replace("}", "") for name, value in work.fields.items()}
     venue = next((fields[k] for k in ("booktitle", "journal", "howpublished", "publisher") if k in fields), "")
     link = next(
-        (
-            prefix + fields[key]
-            for key, prefix in (("doi", "doi:"), ("eprint", "arXiv:"), ("url", ""))
-            if key in fields
-        ),
+        (prefix + fields[key] for key, prefix in (("doi", "doi:"), ("eprint", "arXiv:"), ("url", "")) if key in fields),
         "",
     )
     parts = [", ".join(people), fields.get("title", ""), venue, fields.get("year", ""), link]

@@ -211,9 +211,7 @@ class _CheapestProof:
             if term in chosen or term in self.granted:
                 continue
             at = self.derivable[term]
-            chosen[term] = next(
-                rule for _, rule in self.options(term) if all(self.derivable[need] < at for need in rule.needs)
-            )
+            chosen[term] = next(rule for _, rule in self.options(term) if all(self.derivable[need] < at for need in rule.needs))
             queue.extend(chosen[term].needs)
         return chosen
 

@@ -6,14 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-Aspect = Literal[
-    "observation", "model-type", "frame", "role", "model", "training-data", "query", "candidate", "artifact"
-]
+Aspect = Literal["observation", "model-type", "frame", "role", "model", "training-data", "query", "candidate", "artifact"]
 TermId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9]*([.-][A-Za-z0-9]+)*$", max_length=60)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=4000, strip_whitespace=True)]
-RunPath = Annotated[
-    str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*$")
-]
+RunPath = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*$")]
 
 SYMBOLS = ("M1", "M2", "M3", "M4", "D1", "D2", "Q")
 MODEL_TYPES = ("discriminative", "generative", "aggregate")

@@ -14,7 +14,7 @@ def infer(
     shadow_models: ShadowModels,
     *,
     hidden: int = 64,
-    epochs: int = 50,
+    epochs: int = 20,
     per_class: bool = True,
     seed: int = 0,
 ) -> Scored:

@@ -75,6 +75,8 @@ def by_queries(
             refused[emitted] = 0
     found = torch.cat(kept)[:wanted] if kept else torch.empty(0, width)
     if len(found) < 2:
-        raise AttackError(f"the search made up {len(found)} records in {queries:,} queries; allow more, or ask for less confidence")
+        raise AttackError(
+            f"the search made up {len(found)} records in {queries:,} queries; allow more, or ask for less confidence"
+        )
     x = found.reshape(-1, *shape).float()
     return ShadowData(x, torch.cat(labels)[:wanted], record_ids(x.numpy()))

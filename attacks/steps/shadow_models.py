@@ -15,9 +15,7 @@ from attacks.seeds import derive_seed, hash_records
 from attacks.training import Model, Recipe, TrainingSet
 
 
-def known_recipe(
-    records: Records, shadow_data: ShadowData, trainer: Trainer, *, count: int = 16, seed: int = 0
-) -> ShadowModels:
+def known_recipe(records: Records, shadow_data: ShadowData, trainer: Trainer, *, count: int = 16, seed: int = 0) -> ShadowModels:
     """Train models by the target's recipe. Shokri et al. 2017, Section V-C; halves as in Carlini et al. 2022, Section V."""
     return _matched(records, shadow_data, trainer.fit_many, trainer.training_size, count, seed)
 

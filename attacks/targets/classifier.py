@@ -98,9 +98,7 @@ def _accuracy(log_probs: Tensor, label: Tensor) -> float:
     return float((signals.predicted(log_probs) == label).double().mean())
 
 
-def _makers(
-    model: Model, x_train: Tensor, mean_loss: float, pool_x: Tensor, pool_y: Tensor
-) -> dict[str, HandleMaker]:
+def _makers(model: Model, x_train: Tensor, mean_loss: float, pool_x: Tensor, pool_y: Tensor) -> dict[str, HandleMaker]:
     """Return what makes a fresh handle for each term that a classifier offers."""
     recipe, size = model.recipe, len(x_train)
     pool_ids = record_ids(pool_x.numpy())

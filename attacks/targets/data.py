@@ -73,7 +73,8 @@ def fashion() -> Data:
     x = np.frombuffer(images, np.uint8, offset=16).reshape(-1, 28, 28)
     y = np.frombuffer(labels, np.uint8, offset=8)
     # The training pictures hold no exact duplicate (checked by a test), so the costly search is left out here.
-    return Data("fashion", ((x / np.float32(255) - np.float32(0.2860)) / np.float32(0.3530)), y.astype(np.int64))
+    standardised = (x.astype(np.float32) / 255 - 0.2860) / 0.3530
+    return Data("fashion", standardised.astype(np.float32), y.astype(np.int64))
 
 
 def _fashion_file(name: str) -> bytes:
@@ -105,7 +106,7 @@ def _download(base: str, name: str) -> Path:
     try:
         # The archives differ between mirrors; the content is checked after decompression.
         return Path(pooch.retrieve(base + name, known_hash=None, fname=name, path=folder, progressbar=False))
-    except Exception as error:  # noqa: BLE001  (whatever the network does, the user gets one sentence)
+    except Exception as error:
         raise InputError(f"Fashion-MNIST cannot be downloaded ({type(error).__name__}): {how}") from error
 
 

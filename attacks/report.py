@@ -1,0 +1,97 @@
+"""The report of a run: results.json, scores.npz, a log-log ROC, and one self-contained HTML page."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attacks import metrics
+from taxonomy.findings import InputError
+
+if TYPE_CHECKING:
+    from attacks.engine import Outcome
+
+TEMPLATE = Path(__file__).parent / "report.html.j2"
+
+
+def prepare(folder: Path) -> None:
+    """Make the folder of a run; raise InputError before any work is done if it cannot be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".{uuid.uuid4().hex}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise InputError(f"the folder {folder} cannot be written ({error.strerror}); name another with --out") from error
+
+
+def write(outcome: Outcome, folder: Path, command: str) -> dict[str, Any]:
+    """Write everything about a run into a folder, each file whole or not at all; return what stands in results.json."""
+    data = {**outcome.as_json(str(folder)), "command": command}
+    picture = roc_picture(outcome)
+    files = {
+        "results.json": (json.dumps(data, indent=2, sort_keys=True) + "\n").encode(),
+        "roc.png": picture,
+        "report.html": html(data, picture).encode(),
+    }
+    for name, content in files.items():
+        _replace(folder / name, content)
+    draft = folder / f".{uuid.uuid4().hex}.npz"
+    arrays: dict[str, Any] = {**outcome.scores, "member": outcome.member}
+    np.savez(draft, **arrays)
+    draft.replace(folder / "scores.npz")
+    return data
+
+
+def _replace(path: Path, content: bytes) -> None:
+    draft = path.with_name(f".{uuid.uuid4().hex}")
+    try:
+        draft.write_bytes(content)
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise InputError(f"{path} cannot be written ({error.strerror})") from error
+
+
+def roc_picture(outcome: Outcome) -> bytes:
+    """Return the ROC of every attack in log-log scale as PNG: where the false positives are few is where it matters."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    members, others = int(outcome.member.sum()), int((~outcome.member).sum())
+    figure = Figure(figsize=(7.2, 5.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    styles = ["-", "--", "-.", ":"]
+    ranked = sorted(outcome.results, key=lambda result: -result["auc"])
+    for i, result in enumerate(ranked):
+        curve = metrics.roc(outcome.scores[result["attack"]], outcome.member)
+        label = f"{result['attack']} (AUC {result['auc']:.3f})"
+        axes.step(curve.false_positive_rate, curve.true_positive_rate, where="post", label=label, linestyle=styles[i // 10 % 4])
+    chance = np.geomspace(1 / others, 1, 100)
+    axes.plot(chance, chance, color="grey", linewidth=0.8, linestyle=":", label="guessing")
+    axes.set(xscale="log", yscale="log", xlim=(1 / others, 1), ylim=(1 / members, 1))
+    axes.set(xlabel="false positive rate", ylabel="true positive rate")
+    axes.set_title(f"{outcome.plan.target.id}: {members:,} members, {others:,} non-members, seed {outcome.seed}", fontsize=10)
+    axes.legend(fontsize=7, loc="lower right")
+    axes.grid(alpha=0.3)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=130, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def html(data: dict[str, Any], picture: bytes) -> str:
+    """Return one page without outside resources; everything that comes from entries is escaped."""
+    from jinja2 import Environment
+
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["rate"] = lambda value: "–" if value is None else f"{value:.3f}"
+    environment.filters["interval"] = lambda pair: "" if pair is None else f"{pair[0]:.3f} to {pair[1]:.3f}"
+    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+    return template.render(run=data, picture=base64.b64encode(picture).decode())

@@ -1,0 +1,78 @@
+"""Every code of finding has a bad catalog that shows it, at its file, line and with its hint."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
+from bad_catalogs import ATTACK, BAD
+
+from taxonomy.catalog import load
+from taxonomy.check import check
+from taxonomy.findings import CODES, CatalogError
+
+
+def write(folder: Path, files: dict[str, bytes | str]) -> Path:
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return folder
+
+
+def test_every_code_has_a_bad_catalog():
+    assert set(BAD) == set(CODES), "add a bad catalog for the code to tests/data/bad_catalogs.py"
+
+
+@pytest.mark.parametrize("code", sorted(BAD))
+def test_finding(code, tmp_path):
+    files, file, line, hint = BAD[code]
+    _, findings = check([write(tmp_path, files)])
+    found = [f for f in findings if f.code == code]
+    assert found, f"expected {code}, found {[str(f) for f in findings]}"
+    assert found[0].file == str(tmp_path / file).rstrip("/")
+    assert found[0].line == line, str(found[0])
+    assert found[0].column >= 1
+    assert hint in f"{found[0].message} {found[0].hint}", str(found[0])
+
+
+def test_the_catalog_is_clean():
+    _, findings = check()
+    assert not findings, "\n".join(map(str, findings))
+
+
+def test_several_errors_are_reported_together(tmp_path):
+    files = {
+        "attacks/bad-attack.yaml": ATTACK.replace("needs:", "neads:"),
+        "attacks/worse-attack.yaml": "schema: 1\nid: worse-attack\ntitle: x\nsummary: x\nneeds: [Q.scoers, Q.lables]\n",
+    }
+    with pytest.raises(CatalogError) as caught:
+        load([write(tmp_path, files)])
+    codes = [f.code for f in caught.value.findings]
+    assert codes == ["MIA007", "MIA006", "MIA012", "MIA012"]
+
+
+@pytest.mark.parametrize(
+    ("value", "hint"),
+    [("1e-3", "0.001"), ("off", "quotes"), ("12:30", "quotes"), ("1_000", "quotes"), ("0777", "quotes"), ("2021-06-02", "quotes")],
+)
+def test_values_that_yaml_versions_read_differently(tmp_path, value, hint):
+    folder = write(tmp_path, {"attacks/bad-attack.yaml": ATTACK + f"params: {{x: {value}}}\n"})
+    with pytest.raises(CatalogError) as caught:
+        load([folder])
+    assert caught.value.findings[0].code == "MIA005" and hint in caught.value.findings[0].hint
+
+
+@pytest.mark.parametrize("text", ["a: &x 1\nb: *x\n", "a: !!python/object/apply:os.system [ls]\n", "a: " + "[" * 5000, "", "- 1\n"])
+def test_hostile_yaml_is_refused(tmp_path, text):
+    with pytest.raises(CatalogError):
+        load([write(tmp_path, {"attacks/bad-attack.yaml": text})])
+
+
+def test_a_huge_file_is_refused(tmp_path):
+    with pytest.raises(CatalogError) as caught:
+        load([write(tmp_path, {"attacks/bad-attack.yaml": "a: " + "x" * (1 << 20)})])
+    assert caught.value.findings[0].code == "MIA001"
