@@ -103,6 +103,7 @@ def summarize(score: Scores, member: Truth, cut: float | None) -> dict[str, Any]
         "non_members": others,
         "auc": auc(score, member),
         "auc_ci": list(auc_interval(score, member)),
+        "auc_se": math.sqrt(auc_variance(score, member)),
         "tpr_at_fpr": {},
         "tpr_at_fpr_ci": {},
         "unresolved": {},

@@ -31,8 +31,8 @@ def console(*, stderr: bool = False) -> Console:
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None, right: str = "") -> Table:
     """Return a plain table; columns named in `right` are aligned to the right. Cells are text, never markup."""
     result = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
-    for name in columns:
-        result.add_column(name, justify="right" if name in right.split(",") else "left", overflow="fold")
+    for i, name in enumerate(columns):
+        result.add_column(name, justify="right" if name in right.split(",") else "left", overflow="fold", no_wrap=i == 0)
     for row in rows:
         result.add_row(*(escape(str(cell)) for cell in row))
     return result

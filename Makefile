@@ -1,0 +1,63 @@
+# Two commands do everything on a fresh machine with Python 3.11 or later: `make run` and `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+# PyTorch is fetched from TORCH_INDEX: by default wheels for the CPU, which save gigabytes. With an NVIDIA GPU:
+#   make run TORCH_INDEX=https://download.pytorch.org/whl/cu130
+# Where that index cannot be reached, pip's usual source serves. TORCH is any requirement that pip understands.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+TORCH ?= torch==2.13.0
+JOBS ?= 2
+
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help run test test-all bench check format clean
+
+help:
+	@echo "make run       set up, then attack a small network trained on real handwritten digits (about a minute)"
+	@echo "make test      set up, then run the tests (under ten minutes on two cores)"
+	@echo "make test-all  the slow tests too: Fashion-MNIST, several seeds"
+	@echo "make bench     benchmarks: ratios against something measured in the same run"
+	@echo "make check     ruff, mypy and mia check"
+	@echo "make format    format the code"
+	@echo "make clean     remove the environment and everything built"
+
+$(READY): pyproject.toml
+	@echo "== Setting up $(VENV) (the first time takes a few minutes: PyTorch is large)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -c "import torch" 2>/dev/null \
+		|| $(BIN)/pip install --quiet --disable-pip-version-check --retries 1 --timeout 20 --index-url $(TORCH_INDEX) "$(TORCH)" \
+		|| { echo "== $(TORCH_INDEX) cannot be used; taking PyTorch from pip's usual source"; \
+		     $(BIN)/pip install --quiet --disable-pip-version-check "$(TORCH)"; }
+	@echo "== Installing MIA Atlas and its tools"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	@$(BIN)/python -c "import torch; print('== PyTorch', torch.__version__, 'with CUDA' if torch.cuda.is_available() else 'on the CPU')"
+	@touch $(READY)
+
+run: $(READY)
+	@echo "== mia run: every attack that digits-mlp allows, against a network trained on 400 real handwritten digits"
+	@$(BIN)/mia run
+
+test: $(READY)
+	@echo "== Tests; trained models are kept in build/test-store, so the second time is quick"
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow and not benchmark"
+
+test-all: $(READY)
+	@echo "== All tests, the slow ones too; pictures of Fashion-MNIST come from Debian's package or are downloaded"
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not benchmark"
+
+bench: $(READY)
+	@$(BIN)/python -m pytest -s -m benchmark tests/benchmarks
+
+check: $(READY)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/mia check
+
+format: $(READY)
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,305 @@
+"""The engine: the proof is the plan, identical bits, nothing done twice, nothing stale, one failure costs one result."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from attacks import plan as plans
+from attacks.engine import Engine, executor
+from attacks.handles import Ledger
+from attacks.store import Store
+from taxonomy.catalog import load
+from taxonomy.findings import InputError
+from taxonomy.threat import from_user
+
+TINY = Path(__file__).parents[1] / "data" / "tiny"
+SMALL = {"shadow-models": {"count": "4"}}
+
+
+def run(folder, *, names=(), seed=0, workers=1, overrides=SMALL, extra=(TINY,), threat=None, target="tiny", code=None):
+    catalog = load(list(extra))
+    plan = plans.make(catalog, catalog.target(target), threat and threat(catalog), names, overrides)
+    with executor(workers) as pool:
+        return Engine(catalog, Store(folder), executor=pool, code=code).run(plan, seed)
+
+
+def scores(outcome):
+    return {name: score.tobytes() for name, score in outcome.scores.items()}
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("store")
+    return folder, run(folder)
+
+
+def test_everything_feasible_runs_and_shadow_models_are_shared(first):
+    _, outcome = first
+    ran = {r["attack"] for r in outcome.results}
+    assert {"yeom-2018-loss", "shokri-2017", "carlini-2022-lira", "zarifzadeh-2024-rmia-offline"} <= ran
+    assert not outcome.failures
+    assert outcome.trained == 1 + 4, "the target and four shadow models, once for all attacks"
+
+
+def test_a_second_run_trains_nothing_and_finds_the_same(first):
+    folder, outcome = first
+    again = run(folder)
+    assert again.trained == 0
+    assert scores(again) == scores(outcome)
+
+
+def test_several_workers_give_the_same_bits(first, tmp_path):
+    _, outcome = first
+    assert scores(run(tmp_path, workers=2)) == scores(outcome)
+
+
+def test_threads_do_not_matter(first, tmp_path):
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert scores(run(tmp_path, names=["carlini-2022-lira"]))["carlini-2022-lira"] == scores(first[1])["carlini-2022-lira"]
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_a_pool_is_extended(first):
+    folder, _ = first
+    outcome = run(folder, names=["carlini-2022-lira"], overrides={"shadow-models": {"count": "6"}})
+    assert outcome.trained == 2, "four of the six models were there"
+
+
+def test_another_seed_is_other_work(first):
+    folder, outcome = first
+    other = run(folder, names=["yeom-2018-loss"], seed=1)
+    assert other.trained == 1
+    assert scores(other)["yeom-2018-loss"] != scores(outcome)["yeom-2018-loss"]
+
+
+def test_another_parameter_is_another_node(first):
+    folder, outcome = first
+    changed = run(folder, names=["zarifzadeh-2024-rmia"], overrides={**SMALL, "zarifzadeh-2024-rmia": {"temperature": "2.0"}})
+    assert changed.trained == 0
+    assert scores(changed)["zarifzadeh-2024-rmia"] != scores(outcome)["zarifzadeh-2024-rmia"]
+
+
+def test_an_attack_sees_the_first_models_it_wants(first):
+    """Shokri wants 10 models and LiRA 16: the engine makes 16 and shows Shokri the first 10."""
+    catalog = load([TINY])
+    plan = plans.make(catalog, catalog.target("tiny"), None, ["shokri-2017", "carlini-2022-lira"])
+    wants = {p.attack.id: p.wants["shadow-models-known-recipe"]["count"] for p in plan.attacks}
+    assert wants == {"shokri-2017": 10, "carlini-2022-lira": 16}
+    assert plan.models == 16
+    assert plans.make(catalog, catalog.target("tiny"), None, ["shokri-2017"]).models == 10
+
+
+def test_candidates_and_truth(first):
+    target = Engine(load([TINY]), Store(first[0])).target("tiny", 0)
+    pool = target.handle("D1.samples", Ledger())
+    everyone = np.concatenate([target.ids, pool.ids])
+    assert len(np.unique(everyone)) == len(everyone), "members, non-members and the pool are disjoint"
+    assert target.member.sum() == (~target.member).sum() == 120
+    assert not torch.equal(target.member, target.member.sort(descending=True).values), "the order must tell nothing"
+
+
+# -- what attacks of others may and may not do ----------------------------------------------------------------------------
+
+ATTACK = """\
+schema: 1
+id: {id}
+title: A test attack
+summary: It tests the engine.
+needs: [{needs}]
+run: strange:{function}
+cost: {{queries_per_record: {cost}}}
+"""
+CODE = """\
+import torch
+
+def changes_what_it_is_handed(records, scores, shadow_models):
+    records.x.zero_(); records.label.zero_(); records._x.zero_(); records._label.zero_()
+    shadow_models.trained_on.zero_(); shadow_models.log_probs(0).zero_()
+    return scores(records.x)[:, 0]
+
+def reads_labels(records, scores):
+    return scores(records.x)[:, 0] + records.label
+
+def breaks(records, scores):
+    raise RuntimeError("it broke")
+
+def returns_nonsense(records, scores):
+    return torch.full((len(records),), torch.nan, dtype=torch.float64)
+
+def returns_float32(records, scores):
+    return scores(records.x)[:, 0].float()
+
+def asks_twice(records, scores):
+    return scores(records.x)[:, 0] + scores(records.x)[:, 1]
+
+def ignores(records, scores):
+    return torch.zeros(len(records), dtype=torch.float64)
+"""
+
+
+@pytest.fixture
+def strange(tmp_path):
+    from attacks.code import Code
+
+    (tmp_path / "catalog" / "attacks").mkdir(parents=True)
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "strange.py").write_text(CODE)
+    sys.modules.pop("strange", None)
+
+    def go(function, needs="discriminative, Q.scores", cost=1, also=(), threat=None):
+        name = function.replace("_", "-")
+        (tmp_path / "catalog" / "attacks" / f"{name}.yaml").write_text(ATTACK.format(id=name, needs=needs, function=function, cost=cost))
+        return run(
+            tmp_path / "store", names=[*also, name], extra=(TINY, tmp_path / "catalog"), code=Code([tmp_path / "code"]), threat=threat
+        )
+
+    yield go
+    sys.path[:] = [p for p in sys.path if p != str(tmp_path / "code")]
+
+
+def test_an_attack_cannot_change_the_target_or_others(strange, first):
+    needs = "discriminative, Q.scores, record.label, shadow-models.matched"
+    outcome = strange("changes_what_it_is_handed", needs, also=["carlini-2022-lira", "yeom-2018-loss"])
+    assert not outcome.failures
+    later = strange("asks_twice", also=["zarifzadeh-2024-rmia"])
+    assert scores(later)["zarifzadeh-2024-rmia"] == scores(first[1])["zarifzadeh-2024-rmia"]
+
+
+def test_labels_without_the_grant_fail_that_attack_only(strange):
+    outcome = strange("reads_labels", also=["yeom-2018-loss"])
+    assert "record.label" in outcome.failures[0]["error"]
+    assert [r["attack"] for r in outcome.results] == ["yeom-2018-loss"]
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [("breaks", "it broke (strange.py:12)"), ("returns_nonsense", "NaN for 240 of 240"), ("returns_float32", "torch.float32")],
+)
+def test_a_failure_costs_one_result(strange, function, message):
+    outcome = strange(function, also=["yeom-2018-gap"])
+    assert message in outcome.failures[0]["error"]
+    assert [r["attack"] for r in outcome.results] == ["yeom-2018-gap"]
+
+
+def test_use_is_compared_with_what_was_declared(strange):
+    (result,) = strange("asks_twice").results
+    assert result["queries"] == 480 and result["declared_queries"] == 240
+    assert any("declares 240" in w for w in result["warnings"])
+    (result,) = strange("ignores").results
+    assert any("scores, which it never touched" in w for w in result["warnings"])
+
+
+def test_queries_stop_at_the_limit(strange):
+    def limited(catalog):
+        return from_user(catalog, observation="black-box", model="discriminative", knows=["Q.scores"], queries=300)
+
+    outcome = strange("asks_twice", threat=limited)
+    assert "the query limit is 300: 240 were spent and 240 more were asked for" in outcome.failures[0]["error"]
+
+
+def test_code_of_others_is_not_imported_without_trust(tmp_path):
+    (tmp_path / "catalog" / "attacks").mkdir(parents=True)
+    text = ATTACK.format(id="breaks", needs="discriminative, Q.scores", function="breaks", cost=1)
+    (tmp_path / "catalog" / "attacks" / "breaks.yaml").write_text(text)
+    with pytest.raises(InputError, match="--trust-code"):
+        run(tmp_path / "store", names=["breaks"], extra=(TINY, tmp_path / "catalog"))
+
+
+# -- plans ----------------------------------------------------------------------------------------------------------------
+
+
+def make(knows, names=(), target="tiny", **limits):
+    catalog = load([TINY])
+    threat = from_user(catalog, observation="black-box", model="discriminative", knows=knows, **limits)
+    return plans.make(catalog, catalog.target(target), threat, names, None)
+
+
+def test_graded_artifacts():
+    """Without D1 or M2 or M3 LiRA is infeasible and Shokri is not."""
+    plan = make(["Q.scores", "record.label"])
+    ids = {p.attack.id for p in plan.attacks}
+    assert "shokri-2017" in ids and "carlini-2022-lira" not in ids
+    steps = [r.id for r in plan.rules if r.kind == "step"]
+    assert "shadow-data-by-queries" in steps
+
+
+def test_a_named_attack_that_cannot_run_is_an_error():
+    with pytest.raises(InputError, match=r"carlini-2022-lira: it is infeasible .* would need D1.samples \+ M2 or"):
+        make(["Q.scores", "record.label"], ["carlini-2022-lira"])
+    with pytest.raises(InputError, match="does not offer"):
+        catalog = load([TINY])
+        target = catalog.target("tiny").model_copy(update={"offers": ["Q.labels", "record.label"]})
+        threat = from_user(catalog, observation="black-box", model="discriminative", knows=["Q.scores", "record.label", "Q.labels"])
+        plans.make(catalog, target, threat, ["ml-leaks-3"])
+
+
+def test_limits_never_shrink_a_run():
+    knows = ["Q.scores", "record.label", "D1.samples", "M2"]
+    with pytest.raises(InputError, match="needs 16 models and the limit is 8"):
+        make(knows, ["carlini-2022-lira"], models=8)
+    plan = make(knows, models=10)
+    assert "carlini-2022-lira" in dict(plan.skipped)
+    assert {"shokri-2017", "yeom-2018-gap"} <= {p.attack.id for p in plan.attacks}
+    with pytest.raises(InputError, match="240 candidates and the limit is 100"):
+        plans.check_queries(make(["Q.scores"], ["ml-leaks-3"], queries=100), 240)
+
+
+def test_the_whole_guessing_road_runs(tmp_path):
+    """Shadow data by queries, shadow models by a guessed architecture: no data and no recipe are needed."""
+
+    def threat(catalog):
+        return from_user(catalog, observation="black-box", model="discriminative", knows=["Q.scores", "record.label"])
+
+    overrides = {"shadow-models": {"count": "4"}, "shadow-data-by-queries": {"queries": "8000", "wanted": "80"}}
+    outcome = run(tmp_path, names=["shokri-2017"], threat=threat, overrides=overrides)
+    assert not outcome.failures, outcome.failures
+    assert outcome.results[0]["queries"] == 8000 + 240
+    again = run(tmp_path, names=["shokri-2017"], threat=threat, overrides=overrides)
+    assert again.results[0]["queries"] == 8240 and again.trained == 0
+
+
+def test_odd_counts_are_refused(tmp_path):
+    outcome = run(tmp_path, names=["carlini-2022-lira"], overrides={"shadow-models": {"count": "3"}})
+    assert "even" in outcome.failures[0]["error"]
+
+
+# -- interruptions --------------------------------------------------------------------------------------------------------
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    settings = {**os.environ, "MIA_STORE": str(folder / "store")}
+    command = [sys.executable, "-m", "attacks.cli", "run", "--catalog", str(TINY), "--target", "tiny", *arguments]
+    return subprocess.Popen(command, cwd=folder, env=settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
+def test_interrupted_work_is_kept(tmp_path, how):
+    models = "30"
+    process = start(tmp_path, "carlini-2022-lira", "--set", f"shadow-models.count={models}")
+    store = Store(tmp_path / "store")
+    deadline = time.time() + 60
+    while sum(node.kind == "model" for node in store.nodes()) < 4 and time.time() < deadline:
+        time.sleep(0.02)
+    process.send_signal(how)
+    _, stderr = process.communicate(timeout=60)
+    if how == signal.SIGINT:
+        assert process.returncode == 130 and "Traceback" not in stderr and "goes on from there" in stderr
+    finished = sum(node.kind == "model" for node in store.nodes())
+    assert 4 <= finished < 31
+    again = run(tmp_path / "store", names=["carlini-2022-lira"], overrides={"shadow-models": {"count": models}})
+    assert again.trained == 31 - finished
+    whole = run(tmp_path / "other", names=["carlini-2022-lira"], overrides={"shadow-models": {"count": models}})
+    assert scores(again) == scores(whole)

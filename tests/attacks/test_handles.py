@@ -1,0 +1,97 @@
+"""Handles give exactly what is granted, as copies, and count what is used."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parent))
+import fixture
+
+from attacks import views
+from attacks.handles import Ledger, NotGrantedError, QueryLimitError, ScoreOracle
+from attacks.steps.shadow_models import halves
+
+
+def test_labels_need_the_grant():
+    records = fixture.handles(["records"], label_granted=False)["records"]
+    with pytest.raises(NotGrantedError, match=r"record\.label"):
+        _ = records.label
+
+
+def test_queries_are_counted_and_stop_at_the_limit():
+    ledger = Ledger(limit=10)
+    oracle = ScoreOracle("scores", lambda x: torch.zeros(len(x), 2, dtype=torch.float64), ledger)
+    oracle(torch.zeros(6, 1))
+    with pytest.raises(QueryLimitError, match="limit is 10: 6 were spent and 5 more"):
+        oracle(torch.zeros(5, 1))
+    oracle(torch.zeros(4, 1))
+    assert ledger.queries == 10
+
+
+def test_views_share_the_counter_and_the_answers():
+    given = fixture.handles(["scores", "records"])
+    scores, x = given["scores"], given["records"].x
+    top = views.top_scores(scores)
+    labels = views.top_label(top)
+    assert torch.equal(labels(x), scores(x).argmax(-1))
+    values, classes = top(x)
+    assert torch.equal(values, scores(x).topk(3).values) and torch.equal(classes[:, 0], labels(x))
+    assert scores.ledger.queries == 5 * fixture.RECORDS
+
+
+def test_what_is_handed_out_is_a_copy():
+    given = fixture.handles(["records", "shadow_models", "scores"])
+    records, shadow, scores = given["records"], given["shadow_models"], given["scores"]
+    for read in (
+        lambda: records.x,
+        lambda: records.label,
+        lambda: torch.from_numpy(records.ids.astype(np.int64)),
+        lambda: shadow.trained_on,
+        lambda: shadow.log_probs(0),
+        lambda: shadow.records.x,
+    ):
+        before = read().clone()
+        read().zero_()
+        assert torch.equal(read(), before)
+    query = records.x
+    scores(query)
+    assert torch.equal(query, records.x), "an oracle must not change the question"
+
+
+def test_offline_models_hide_those_that_were_trained_on_the_record():
+    given = fixture.handles(["shadow_models", "reference_models"])
+    everything = given["shadow_models"].signal(lambda log_probs, label: log_probs[:, 0])
+    seen = given["reference_models"].signal(lambda log_probs, label: log_probs[:, 0])
+    inside = given["shadow_models"].trained_on
+    assert seen[inside].isnan().all()
+    assert torch.equal(seen[~inside], everything[~inside])
+
+
+@pytest.mark.parametrize("count", [2, 16, 64])
+def test_every_record_is_in_exactly_half_and_pools_extend(count):
+    ids = np.random.default_rng(0).integers(0, 2**63, 500).astype(np.uint64)
+    inside = halves(ids, count, seed=3)
+    assert (inside.sum(axis=0) == count // 2).all()
+    assert np.array_equal(halves(ids, 64, seed=3)[:count], inside), "a larger pool begins with the smaller one"
+    assert np.array_equal(halves(ids[::-1].copy(), count, seed=3), inside[:, ::-1]), "a record's place does not matter"
+
+
+def test_rebuilt_models_answer_without_a_limit(kept_store):
+    from attacks.engine import Engine
+    from attacks.store import Store
+    from taxonomy.catalog import load
+
+    target = Engine(load([fixture_tiny()]), Store(kept_store)).target("tiny", 0)
+    ledger = Ledger(limit=0)
+    rebuilt = views.local_scores(target.handle("M1.parameters", ledger), target.handle("M2", ledger))
+    answer = rebuilt(target.x)
+    assert torch.equal(answer, target.handle("Q.scores", Ledger())(target.x)) and ledger.queries == 0
+
+
+def fixture_tiny() -> Path:
+    return Path(__file__).parents[1] / "data" / "tiny"

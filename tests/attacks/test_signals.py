@@ -1,0 +1,39 @@
+"""Signals keep apart what a float32 softmax rounds to 1."""
+
+from __future__ import annotations
+
+import torch
+
+from attacks import signals
+
+
+def test_margin_is_the_log_odds_of_the_label():
+    log_probs = torch.log_softmax(torch.tensor([[2.0, 0.5, -1.0], [0.0, 3.0, 1.0]], dtype=torch.float64), -1)
+    label = torch.tensor([0, 2])
+    p = log_probs.exp().gather(1, label[:, None])[:, 0]
+    assert torch.allclose(signals.margin(log_probs, label), (p / (1 - p)).log())
+    assert torch.allclose(signals.loss(log_probs, label), -p.log())
+    assert torch.allclose(signals.log_confidence(log_probs, label), p.log())
+
+
+def test_confident_answers_stay_distinct():
+    logits = torch.zeros(50, 3, dtype=torch.float64)
+    logits[:, 0] = torch.arange(20.0, 70.0)
+    label = torch.zeros(50, dtype=torch.long)
+    assert len(torch.softmax(logits.float(), -1)[:, 0].unique()) < 10, "float32 ties, as peers have it"
+    for signal in (signals.margin, signals.loss, signals.log_confidence):
+        values = signal(torch.log_softmax(logits, -1), label)
+        assert values.dtype == torch.float64
+        assert len(values.unique()) == 50
+
+
+def test_many_models_at_once():
+    log_probs = torch.log_softmax(torch.randn(4, 7, 3, dtype=torch.float64), -1)
+    label = torch.randint(0, 3, (7,))
+    stacked = torch.stack([signals.margin(log_probs[k], label) for k in range(4)])
+    assert torch.equal(signals.margin(log_probs, label), stacked)
+
+
+def test_temperature():
+    logits = torch.randn(5, 4, dtype=torch.float64)
+    assert torch.allclose(signals.tempered(torch.log_softmax(logits, -1), 2.0), torch.log_softmax(logits / 2, -1))
