@@ -6,18 +6,21 @@ from typing import Any
 
 import torch
 
-from attacks.handles import HostedModel, ShadowData, ShadowModels
+from attacks.handles import HostedModel, ReferenceModels, ShadowData, ShadowModels
 from attacks.store import Arrays
 from attacks.training import Recipe
 from attacks.workshop import StoreWorkshop
 
-Artifact = ShadowData | ShadowModels
+Artifact = ShadowData | ShadowModels | ReferenceModels
 
 
 def pack(artifact: Artifact) -> tuple[dict[str, Any], Arrays]:
     """Return an artifact as plain data and arrays; raise TypeError for a type that has no form in the store."""
     if isinstance(artifact, ShadowData):
         return {"type": "ShadowData"}, _data_arrays(artifact)
+    if isinstance(artifact, ReferenceModels):
+        meta, arrays = pack(artifact.packed())
+        return {**meta, "type": "ReferenceModels"}, arrays
     if isinstance(artifact, ShadowModels):
         models = artifact.models
         meta = {
@@ -39,7 +42,8 @@ def unpack(meta: dict[str, Any], arrays: Arrays, workshop: StoreWorkshop) -> Art
         recipe = Recipe.from_json(workshop.store.read(fingerprint)[0]["recipe"])
         model = workshop.model(recipe, fingerprint)
         models.append(HostedModel(model) if meta["hosted"] else model)
-    return ShadowModels(models, data, torch.from_numpy(arrays["trained_on"]))
+    shadow_models = ShadowModels(models, data, torch.from_numpy(arrays["trained_on"]))
+    return ReferenceModels(shadow_models) if meta["type"] == "ReferenceModels" else shadow_models
 
 
 def _data_arrays(data: ShadowData) -> Arrays:

@@ -341,6 +341,12 @@ class ReferenceModels:
     def __init__(self, shadow_models: ShadowModels):
         self._shadow_models = shadow_models
 
+    def packed(self) -> ShadowModels:
+        """Return all models, for the store: only a step that made them may be asked, never a view of shadow models."""
+        if self._shadow_models.trained_on.any():
+            raise NotGrantedError("these reference models are a view of shadow models, which stay hidden")
+        return self._shadow_models
+
     def __len__(self) -> int:
         return len(self._shadow_models)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from taxonomy.advice import runnable_graph
 from taxonomy.answers import Atlas, Feasible, Inapplicable, Infeasible
 from taxonomy.catalog import Catalog
 from taxonomy.entries import Attack, Params, Step, Target
 from taxonomy.findings import InputError, nearest, unknown
-from taxonomy.graph import Graph, Price, Rule, goal, price
+from taxonomy.graph import Price, Rule, goal, price, wanted
 from taxonomy.resolver import Resolver
 from taxonomy.threat import ThreatModel
 
@@ -102,17 +103,14 @@ class _Planner:
     def __init__(self, catalog: Catalog, offered: ThreatModel, params: Mapping[str, Params], set_by_user: set[tuple[str, str]]):
         self.entries: dict[str, Attack | Step] = {**catalog.attacks, **catalog.steps}
         self.steps = catalog.steps
-        self.resolver = Resolver(_runnable(catalog))
+        self.resolver = Resolver(runnable_graph(Atlas(catalog)))
         self.offered, self.params, self.set_by_user = offered, params, set_by_user
 
     def wants(self, attack: Attack, step: Step) -> Params:
         """Return the step's parameters as one attack wants them: its `uses`, unless the user set the parameter."""
-        values = dict(self.params[step.id])
-        for artifact, amounts in attack.uses.items():
-            if step.yields == artifact or step.yields.startswith(artifact + "."):
-                known = {name: n for name, n in amounts.items() if name in step.params}
-                values.update({name: n for name, n in known.items() if (step.id, name) not in self.set_by_user})
-        return values
+        values = wanted(attack, step, self.params[step.id])
+        mine = {name: v for name, v in self.params[step.id].items() if (step.id, name) in self.set_by_user}
+        return {**values, **mine}
 
     def plan(self, attacks: Sequence[Attack]) -> tuple[tuple[Planned, ...], tuple[Rule, ...], dict[str, Params]]:
         """Return the attacks with their parts of the joint proof, the proof, and the parameters of its rules."""
@@ -174,7 +172,7 @@ def _choose(
 ) -> tuple[list[Attack], list[tuple[str, str]]]:
     """Return the attacks to run, and those left out with the reason; a named one that cannot run is an error."""
     atlas = Atlas(catalog)
-    runnable = Resolver(_runnable(catalog))
+    runnable = Resolver(runnable_graph(atlas))
     chosen, skipped = list[Attack](), list[tuple[str, str]]()
     for attack in named or sorted(catalog.attacks.values(), key=lambda a: a.id):
         reason = None
@@ -198,16 +196,6 @@ def _choose(
         elif not isinstance(answer, Inapplicable):
             skipped.append((attack.id, reason))
     return chosen, skipped
-
-
-def _runnable(catalog: Catalog) -> Graph:
-    """Return the graph of rules that code can carry out."""
-    graph = Graph.of(catalog)
-    without_view = {
-        rule.id for rule in catalog.implications if rule.view is None and catalog.terms[rule.yields].handle is not None
-    }
-    idle = without_view | {entry.id for entry in catalog.acts if entry.run is None}
-    return Graph((rule for rule in graph.rules if rule.id not in idle), catalog.terms)
 
 
 def _supporting(rules: Sequence[Rule], wanted: str) -> tuple[Rule, ...]:

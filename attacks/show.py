@@ -18,6 +18,7 @@ from taxonomy.threat import ThreatModel
 
 if TYPE_CHECKING:
     from attacks.plan import Plan
+    from taxonomy.advice import Cell, Comparison, Cut, Difference, SurveyedAnswer
 
 SHOWN_SETS = 3
 
@@ -32,7 +33,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: st
     """Return a plain table; columns named in `right` are aligned to the right. Cells are text, never markup."""
     result = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
     for i, name in enumerate(columns):
-        result.add_column(name, justify="right" if name in right.split(",") else "left", overflow="fold", no_wrap=i == 0)
+        result.add_column(name, justify="right" if name and name in right.split(",") else "left", overflow="fold", no_wrap=i == 0)
     for row in rows:
         result.add_row(*(escape(str(cell)) for cell in row))
     return result
@@ -48,6 +49,10 @@ def price(cost: Price) -> str:
     if cost.queries_per_record:
         parts.append(f"{cost.queries_per_record:,} a record" if cost.queries else f"{cost.queries_per_record:,} queries a record")
     return ", ".join(parts) or "nothing"
+
+
+def _unstated(cost: Price) -> str:
+    return (price(cost) + ", " if cost != Price() else "") + "queries not stated"
 
 
 def threat(model: ThreatModel) -> str:
@@ -67,7 +72,15 @@ def feasible(out: Console, atlas: Atlas, model: ThreatModel, answers: Sequence[A
     yes = [a for a in answers if isinstance(a, Feasible)]
     no = [a for a in answers if isinstance(a, Infeasible)]
     other = [a for a in answers if isinstance(a, Inapplicable)]
-    rows = [(a.attack.id, a.attack.title, "yes" if a.attack.run else "no", price(a.derivation.price)) for a in yes]
+    rows = [
+        (
+            a.attack.id,
+            a.attack.title,
+            "yes" if a.attack.run else "no",
+            price(a.derivation.price) if a.price_stated else _unstated(a.derivation.price),
+        )
+        for a in yes
+    ]
     out.print(table(["feasible", "attack", "runs", "price"], rows) if yes else "No attack is feasible.\n")
     if no:
         rows = [(a.attack.id, a.attack.title, missing(atlas, model, a, every_set=every_set), "") for a in no]
@@ -87,6 +100,112 @@ def missing(atlas: Atlas, model: ThreatModel, answer: Infeasible, *, every_set: 
     if not sets:
         text = "nothing that could be granted"
     return text + (" (search cut short)" if answer.missing.truncated else "")
+
+
+def difference(out: Console, model: ThreatModel, change: Difference) -> None:
+    """Print what granting and withdrawing some terms changes."""
+    words = [f"+{term}" for term in change.add] + [f"-{term}" for term in change.remove]
+    out.print(f"Threat model: {escape(threat(model))}\nChange: {escape(' '.join(words))}\n")
+    for word, ids in (("becomes feasible", change.gained), ("is no longer feasible", change.lost)):
+        for name in ids:
+            out.print(f"{escape(name)} {word}")
+    if not change.gained and not change.lost:
+        out.print("Nothing changes.")
+    for term in change.still_implied:
+        out.print(f"{escape(term)} still follows from what is left: withdraw that as well.")
+    for reason in change.contradictions:
+        out.print(f"Note: such an adversary contradicts itself: {escape(reason)}.")
+
+
+def surveyed(out: Console, model: ThreatModel, answers: Sequence[SurveyedAnswer]) -> None:
+    """Print the answer by the survey's rows alone, beside the resolver's."""
+    out.print(f"Threat model: {escape(threat(model))}\nIn the survey's symbols: {', '.join(model.symbols) or 'none'}\n")
+    rows = [
+        (
+            a.row,
+            a.attack,
+            "yes" if a.feasible else "no: " + ", ".join(a.missing),
+            "yes" if a.resolved else "no",
+            "" if a.feasible == a.resolved else "the row says too much" if a.feasible else "the row says too little",
+        )
+        for a in answers
+    ]
+    out.print(table(["row of Table 2", "attack", "by the row", "by the rules", ""], rows))
+    wrong = sum(a.feasible != a.resolved for a in answers)
+    out.print(f"The projection on seven symbols changes {wrong} of {len(answers)} answers.")
+
+
+def cuts(out: Console, model: ThreatModel, found: Sequence[Cut], *, truncated: bool, every_cut: bool) -> None:
+    """Print minimal sets of grants to withdraw: the smallest, and those that remove every attack."""
+    out.print(f"Threat model: {escape(threat(model))}\n")
+    if not found:
+        out.print("No attack is feasible, so there is nothing to withdraw.")
+        return
+    single = [cut for cut in found if len(cut.withdraw) == 1]
+    final = [cut for cut in found if cut.remaining == 0]
+    shown = list(found) if every_cut else list(dict.fromkeys([*single, *final[:10]])) or list(found[:10])
+    rows = [
+        (
+            " + ".join(c.withdraw),
+            len(c.removes),
+            c.remaining,
+            ", ".join(c.removes[:4]) + (" …" if len(c.removes) > 4 else ""),
+            ", ".join(c.defenses),
+        )
+        for c in shown
+    ]
+    out.print(table(["withdraw", "removes", "remaining", "which", "defenses that do"], rows, right="removes,remaining"))
+    if len(shown) < len(found):
+        out.print(f"{len(found) - len(shown)} more minimal cuts (--all); {len(final)} of all remove every attack.")
+    if truncated:
+        out.print("The search was cut short: there may be more.")
+
+
+def gaps(out: Console, cells: Sequence[Cell], *, every_cell: bool) -> None:
+    """Print the cells that no attack, or no running attack, covers."""
+    rows = []
+    for cell in cells:
+        state = "no attack" if not cell.feasible else "no running attack" if not cell.running else ""
+        if state or every_cell:
+            knows = " + ".join(cell.knowledge) or "nothing"
+            rows.append(
+                (
+                    cell.observation,
+                    cell.model,
+                    cell.frame,
+                    knows,
+                    len(cell.published),
+                    len(cell.feasible),
+                    len(cell.running),
+                    state,
+                )
+            )
+    columns = ["observation", "model type", "frame", "knows of", "published here", "feasible", "running", "gap"]
+    out.print(table(columns, rows, right="published here,feasible,running"))
+    out.print("M: the model, D: the training data, Q: queries; feasible and running count what an adversary with all terms of")
+    out.print(
+        "these kinds, and the candidates' labels, could mount. Published here: attacks whose paper ran them in this very cell."
+    )
+
+
+def comparison(out: Console, first: Attack, second: Attack, found: Comparison) -> None:
+    """Print how two attacks compare."""
+    rows = [
+        (f"only {first.id} needs", ", ".join(found.only_first) or "nothing"),
+        (f"only {second.id} needs", ", ".join(found.only_second) or "nothing"),
+        ("both need", ", ".join(found.shared) or "nothing"),
+    ]
+    out.print(table(["", ""], rows))
+    for attack, other, holds in ((first, second, found.first_needs_no_more), (second, first, found.second_needs_no_more)):
+        word = "needs no more than" if holds else "needs something that an adversary with"
+        out.print(f"{attack.id} {word} {other.id}" + ("." if holds else " may lack."))
+    for f in found.figures:
+        out.print(escape(f"{f['metric']} on {f['dataset']}: {f['first']} against {f['second']} ({f['work']}, {f['where']})"))
+    if not found.figures:
+        out.print("No work in the catalog reports both on the same data by the same metric.")
+    if found.dominates:
+        winner, loser = (first, second) if found.dominates == "first" else (second, first)
+        out.print(f"So {winner.id} dominates {loser.id}: it needs no more, and is reported to be at least as strong everywhere.")
 
 
 def proof(attack: Attack, rules: Sequence[Rule], granted: Iterable[str], titles: dict[str, str]) -> Tree:

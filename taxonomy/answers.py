@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from taxonomy.catalog import Catalog
 from taxonomy.entries import Attack
-from taxonomy.graph import Graph, Rule, goal
+from taxonomy.graph import Graph, Price, Rule, goal, price, wanted
 from taxonomy.resolver import Derivation, Missing, Resolver
 from taxonomy.threat import ThreatModel
 
@@ -19,13 +20,18 @@ class Feasible:
     attack: Attack
     derivation: Derivation
 
+    @property
+    def price_stated(self) -> bool:
+        """Whether the attack's entry states what its own queries cost; else the price is that of its steps."""
+        return self.attack.cost is not None
+
     def as_json(self) -> dict[str, Any]:
         """Return the answer as plain data."""
         return {
             "id": self.attack.id,
             "goal": self.attack.goal,
             "runs": self.attack.run is not None,
-            "cost": {**self.derivation.price.as_json(), "cheapest": self.derivation.cheapest},
+            "cost": {**self.derivation.price.as_json(), "cheapest": self.derivation.cheapest, "stated": self.price_stated},
             "derivation": [rule.as_json() for rule in self.derivation.rules],
         }
 
@@ -81,10 +87,20 @@ class Atlas:
         other = [n for n in attack.needs if self.catalog.terms[n].aspect in aspects and n not in stated]
         if other:
             return Inapplicable(attack, tuple(sorted(other)))
-        derivation = self.resolver.derivation([goal(attack.id)], threat.grants)
+        derivation = self.resolver.derivation([goal(attack.id)], threat.grants, self.pricing(attack))
         if derivation is not None:
             return Feasible(attack, derivation)
         return Infeasible(attack, self.resolver.missing(goal(attack.id), threat.grants, self.grantable(threat)))
+
+    def pricing(self, attack: Attack) -> Callable[[Rule], Price]:
+        """Return what rules cost in the amounts that one attack wants."""
+        steps = self.catalog.steps
+
+        def cost(rule: Rule) -> Price:
+            step = steps.get(rule.id)
+            return price(step.cost, wanted(attack, step, step.params)) if step else rule.price
+
+        return cost
 
     def answers(self, threat: ThreatModel, goal_of_attack: str | None = None) -> list[Answer]:
         """Return the answer for every attack of the catalog, in order of id."""

@@ -1,26 +1,24 @@
-"""YAML files -> Catalog. Every error names file, line, column, what was expected and the nearest valid name."""
+"""The catalog: all entries and terms, and where they come from."""
 
 from __future__ import annotations
 
 import functools
 import importlib.metadata
 import importlib.util
-import typing
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ValidationError
-
-from taxonomy import yamlfile
-from taxonomy.entries import KINDS, Attack, Defense, Entry, ReadyThreatModel, Step, Target
-from taxonomy.findings import CatalogError, Finding, InputError, nearest, relative, unknown
+from taxonomy import cache
+from taxonomy.entries import KINDS, Attack, Defense, Entry, ReadyThreatModel, Step, Target, model_of
+from taxonomy.findings import CatalogError, Finding, InputError, unknown
 from taxonomy.terms import Implication, Reading, Taxonomy, Term
-from taxonomy.yamlfile import Document, Place
+
+if TYPE_CHECKING:
+    from taxonomy.yamlfile import Document
 
 ENTRY_POINTS = "mia_atlas.catalogs"
-Model = TypeVar("Model", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -33,14 +31,14 @@ class Source:
 
 @dataclass
 class Catalog:
-    """All entries, cross-referenced. `documents` says where each entry stands."""
+    """All entries, cross-referenced. `documents` says where each stands, unless the catalog came from the cache."""
 
     terms: dict[str, Term] = field(default_factory=dict)
     implications: list[Implication] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)
-    kinds: dict[str, dict[str, Any]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
+    kinds: Mapping[str, dict[str, Any]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
     documents: dict[str, Document] = field(default_factory=dict)
-    sources: dict[str, Source] = field(default_factory=dict)
+    folders: list[Path] = field(default_factory=list)
 
     @property
     def attacks(self) -> dict[str, Attack]:
@@ -119,178 +117,74 @@ def installed_sources() -> tuple[Source, ...]:
     return tuple(sorted(set(sources), key=lambda s: (s.package != "attacks", s.package or "")))
 
 
-def load(extra: Sequence[Path] = (), *, trusted: Sequence[Path] = ()) -> Catalog:
+def load(extra: Sequence[Path] = ()) -> Catalog:
     """Load the installed catalogs and the folders `extra`; raise CatalogError with everything that is wrong.
 
-    The code that a folder of `extra` names is run only if it lies in one of the folders `trusted`.
+    A catalog without errors is kept parsed, under a hash of the content of all its files.
     """
-    sources = [*installed_sources(), *(Source(folder) for folder in extra)]
-    catalog, findings = read(sources)
+    folders = [*(source.folder for source in installed_sources()), *extra]
+    key = cache.key(folders)
+    if key is not None and (parts := cache.find(key)) is not None:
+        try:
+            return _from_parts(parts, folders)
+        except (OSError, ValueError):
+            cache.drop(key)
+    catalog, findings = _read(folders)
     if any(finding.severity == "error" for finding in findings):
         raise CatalogError(findings)
+    if key is not None:
+        cache.keep(key, _to_parts(catalog))
     return catalog
 
 
-def read(sources: Iterable[Source]) -> tuple[Catalog, list[Finding]]:
-    """Read every file of every source; return what could be read, and what is wrong with the rest."""
-    catalog, findings = Catalog(), list[Finding]()
-    for source in sources:
-        _read_source(source, catalog, findings)
-    for name in catalog.entries:
-        findings.extend(_unknown_names(catalog, name))
-    return catalog, findings
+def _read(folders: Sequence[Path]) -> tuple[Catalog, list[Finding]]:
+    # PyYAML is not needed where the cache answers, and takes as long to load as the query.
+    from taxonomy.reader import read
+
+    return read(folders)
 
 
-def _read_source(source: Source, catalog: Catalog, findings: list[Finding]) -> None:
-    folder = source.folder
-    if not folder.is_dir():
-        findings.append(Finding("MIA011", "no such folder", relative(folder)))
-        return
-    kinds = [kind for kind in KINDS if (folder / kind).is_dir()]
-    if not kinds and not (folder / "taxonomy.yaml").exists():
-        hint = "a catalog has taxonomy.yaml or a folder " + ", ".join(KINDS)
-        findings.append(Finding("MIA011", "the folder holds no catalog", relative(folder), hint=hint))
-    if (folder / "taxonomy.yaml").exists():
-        _read_taxonomy(folder / "taxonomy.yaml", catalog, findings)
-    for kind in kinds:
-        for path in sorted((folder / kind).glob("*.y*ml")):
-            document = yamlfile.read(path)
-            entry = validate(KINDS[kind], document)
-            findings.extend(document.findings)
-            if entry is None:
-                continue
-            if entry.id != path.stem:
-                findings.append(document.finding("MIA009", f"the id is {entry.id!r}", ("id",), f"the file says {path.stem}"))
-            elif entry.id in catalog.documents:
-                other = relative(catalog.documents[entry.id].path)
-                findings.append(document.finding("MIA010", f"the id {entry.id!r} is taken", ("id",), f"see {other}"))
+TAXONOMY = "taxonomy"
+
+
+def _to_parts(catalog: Catalog) -> dict[str, Any]:
+    """Return a catalog as plain data, by kind."""
+    taxonomy = Taxonomy(
+        schema=1, terms=list(catalog.terms.values()), implications=catalog.implications, readings=catalog.readings
+    )
+    parts: dict[str, Any] = {TAXONOMY: taxonomy.model_dump(mode="json", by_alias=True)}
+    for kind, entries in catalog.kinds.items():
+        parts[kind] = [entry.model_dump(mode="json", by_alias=True, exclude_unset=True) for entry in entries.values()]
+    return parts
+
+
+def _from_parts(parts: cache.Parts, folders: list[Path]) -> Catalog:
+    taxonomy = Taxonomy.model_validate(parts(TAXONOMY))
+    terms = {term.id: term for term in taxonomy.terms}
+    return Catalog(terms, taxonomy.implications, taxonomy.readings, _Kinds(parts, folders), folders=folders)
+
+
+class _Kinds(Mapping[str, dict[str, Any]]):
+    """Entries by kind, each kind read from the cache when it is first asked for."""
+
+    def __init__(self, parts: cache.Parts, folders: list[Path]):
+        self._parts = parts
+        self._folders = folders
+        self._read: dict[str, dict[str, Any]] = {}
+
+    def __getitem__(self, kind: str) -> dict[str, Any]:
+        if kind not in self._read:
+            try:
+                entries = [model_of(kind).model_validate(data) for data in self._parts(kind)]
+            except (OSError, ValueError):
+                # The cache was damaged or dropped meanwhile; the files are still there.
+                self._read = {**_read(self._folders)[0].kinds}
             else:
-                catalog.kinds[kind][entry.id] = entry
-                catalog.documents[entry.id] = document
-                catalog.sources[entry.id] = source
+                self._read[kind] = {entry.id: entry for entry in entries}
+        return self._read[kind]
 
+    def __iter__(self) -> Iterator[str]:
+        return iter(KINDS)
 
-def _read_taxonomy(path: Path, catalog: Catalog, findings: list[Finding]) -> None:
-    document = yamlfile.read(path)
-    taxonomy = validate(Taxonomy, document)
-    findings.extend(document.findings)
-    if taxonomy is None:
-        return
-    catalog.documents[f"taxonomy:{path}"] = document
-    for i, term in enumerate(taxonomy.terms):
-        if term.id in catalog.terms:
-            findings.append(document.finding("MIA010", f"the term {term.id!r} is taken", ("terms", i, "id")))
-        else:
-            catalog.terms[term.id] = term
-            catalog.documents[term.id] = document
-    for i, implication in enumerate(taxonomy.implications):
-        names = [(("needs", j), name) for j, name in enumerate(implication.needs)]
-        for place, name in [*names, (("yields",), implication.yields)]:
-            if name not in catalog.terms:
-                findings.append(_unknown_term(document, ("implications", i, *place), name, catalog))
-        catalog.implications.append(implication)
-    for i, reading in enumerate(taxonomy.readings):
-        for j, name in enumerate(reading.means):
-            if name not in catalog.terms:
-                findings.append(_unknown_term(document, ("readings", i, "means", j), name, catalog))
-        catalog.readings.append(reading)
-
-
-def _unknown_term(document: Document, place: Place, name: str, catalog: Catalog) -> Finding:
-    return document.finding("MIA012", f"unknown term {name!r}", place, nearest(name, catalog.terms))
-
-
-def _unknown_names(catalog: Catalog, entry_id: str) -> Iterable[Finding]:
-    """Yield a finding for every name in an entry that nothing bears."""
-    entry, document = catalog.entries[entry_id], catalog.documents[entry_id]
-    for place, name in _terms_in(entry):
-        if name not in catalog.terms:
-            yield _unknown_term(document, place, name, catalog)
-    for kind, place, name in _entries_in(entry):
-        known = catalog.kinds[kind] if kind else catalog.entries
-        if name not in known:
-            what = kind.removesuffix("s") if kind else "entry"
-            yield document.finding("MIA013", f"unknown {what} {name!r}", place, nearest(name, known))
-    if isinstance(entry, Attack) and entry.surveyed:
-        settings = [setting.name for setting in entry.published]
-        if entry.surveyed.setting not in settings:
-            message = f"no published setting is named {entry.surveyed.setting!r}"
-            yield document.finding("MIA013", message, ("surveyed", "setting"), nearest(entry.surveyed.setting, settings))
-
-
-def _terms_in(entry: Entry) -> Iterable[tuple[Place, str]]:
-    """Yield every term that an entry names, with its place."""
-    for key in ("needs", "offers", "knows", "withdraws", "terms"):
-        for i, name in enumerate(getattr(entry, key, ())):
-            yield (key, i), name
-    if isinstance(entry, Step):
-        yield ("yields",), entry.yields
-    if isinstance(entry, Attack):
-        for name in entry.uses:
-            yield ("uses", name), name
-        for i, setting in enumerate(entry.published):
-            for j, name in enumerate(setting.knows):
-                yield ("published", i, "knows", j), name
-
-
-def _entries_in(entry: Entry) -> Iterable[tuple[str, Place, str]]:
-    """Yield every other entry that an entry names, with its kind ("" for any) and its place."""
-    for key, kind in (("attacks", "attacks"), ("entries", "")):
-        for i, name in enumerate(getattr(entry, key, ())):
-            yield kind, (key, i), name
-    if isinstance(entry, Attack):
-        for i, name in enumerate(entry.targets.power):
-            yield "targets", ("targets", "power", i), name
-        if entry.targets.null:
-            yield "targets", ("targets", "null"), entry.targets.null
-    if isinstance(entry, Defense):
-        for key in ("mitigates", "fails_against"):
-            for i, effect in enumerate(getattr(entry, key)):
-                if effect.attack:
-                    yield "attacks", (key, i, "attack"), effect.attack
-
-
-def validate(model: type[Model], document: Document) -> Model | None:
-    """Return the document as a `model`, or None with the findings added to the document."""
-    if document.findings or document.data is None:
-        return None
-    try:
-        return model.model_validate(document.data)
-    except ValidationError as error:
-        document.findings.extend(_explain(model, document, problem) for problem in error.errors())
-        return None
-
-
-def _explain(model: type[BaseModel], document: Document, problem: Any) -> Finding:
-    """Translate one of pydantic's errors into a finding at its place."""
-    place = tuple(part for part in problem["loc"] if isinstance(part, str | int))
-    kind, name = problem["type"], str(place[-1]) if place else ""
-    if kind == "extra_forbidden":
-        hint = nearest(name, _keys(model, place[:-1]))
-        return document.finding("MIA006", f"unknown key {name!r}", place, hint, key=True)
-    if kind == "missing":
-        return document.finding("MIA007", f"the key {name!r} is missing", place[:-1])
-    given, hint = problem.get("input"), ""
-    expected = problem.get("ctx", {}).get("expected")
-    if kind == "literal_error" and isinstance(given, str):
-        hint = nearest(given, [word.strip(" '") for word in expected.replace(" or ", ",").split(",")])
-    shown = f" (found {given!r})" if isinstance(given, str | int | float | bool) else ""
-    return document.finding("MIA008", problem["msg"][0].lower() + problem["msg"][1:] + shown, place, hint)
-
-
-def _keys(model: type[BaseModel], place: Place) -> list[str]:
-    """Return the keys that are valid in the mapping at `place` of a `model`."""
-    for part in place:
-        if isinstance(part, str):
-            names = {f.alias or n: f.annotation for n, f in model.model_fields.items()}
-            inner = _inner_model(names.get(part))
-            if inner is None:
-                return []
-            model = inner
-    return [f.alias or n for n, f in model.model_fields.items()]
-
-
-def _inner_model(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next(filter(None, map(_inner_model, typing.get_args(annotation))), None)
+    def __len__(self) -> int:
+        return len(KINDS)

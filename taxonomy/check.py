@@ -7,10 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from taxonomy import source
-from taxonomy.catalog import Catalog, Source, installed_sources, read
-from taxonomy.entries import Attack, DataSet, Defense, Step
+from taxonomy.catalog import Catalog, installed_sources
+from taxonomy.entries import Attack, Defense, Step
 from taxonomy.findings import Finding, nearest
 from taxonomy.graph import Graph, goal
+from taxonomy.knowledge import DataSet
+from taxonomy.reader import read
 from taxonomy.references import keys
 from taxonomy.resolver import Resolver
 from taxonomy.survey import differences, published_setting
@@ -24,8 +26,8 @@ SEED = "seed"
 
 def check(extra: Sequence[Path] = ()) -> tuple[Catalog, list[Finding]]:
     """Return the catalog of the installed packages and the folders `extra`, and everything that is wrong with it."""
-    sources = [*installed_sources(), *(Source(folder) for folder in extra)]
-    catalog, findings = read(sources)
+    sources = installed_sources()
+    catalog, findings = read([*(source.folder for source in sources), *extra])
     if not any(finding.severity == "error" for finding in findings):
         resolver = Resolver(Graph.of(catalog))
         packages = {s.package: package(s.package) for s in sources if s.package}
@@ -83,6 +85,8 @@ def _references(catalog: Catalog, resolver: Resolver) -> Iterator[Finding]:
         entry = catalog.entry(name)
         place = _term_place(catalog, name) if name in catalog.terms else ()
         cited = [((*place, "cites", i), work) for i, work in enumerate(entry.cites)]
+        if isinstance(entry, Attack):
+            cited += [(("reported", i, "by"), claim.by) for i, claim in enumerate(entry.reported) if claim.by]
         if isinstance(entry, DataSet):
             cited += [(("used_by", i), work) for i, work in enumerate(entry.used_by)]
         if isinstance(entry, Defense):
@@ -180,7 +184,7 @@ def _code(catalog: Catalog, packages: dict[str, source.Package]) -> Iterator[Fin
 
 def _costs(catalog: Catalog, entry: Attack | Step) -> Iterator[Finding]:
     for what in ("models", "queries", "queries_per_record"):
-        value = getattr(entry.cost, what)
+        value = getattr(entry.cost, what, 0)
         if isinstance(value, str) and value not in entry.params:
             hint = nearest(value, entry.params)
             yield catalog.documents[entry.id].finding("MIA026", f"no parameter {value!r}", ("cost", what), hint)

@@ -1,7 +1,8 @@
-"""What a catalog holds: attacks, steps, targets and ready threat models, one file an entry."""
+"""What a catalog holds: attacks, steps, defenses, targets and ready threat models, one file an entry."""
 
 from __future__ import annotations
 
+import importlib
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
@@ -73,6 +74,7 @@ class Claim(Strict):
     metric: Text
     value: float
     where: Text
+    by: str | None = Field(default=None, description="the work that reports it, where that is not the attack's own")
     source: Known
     setting: Text | None = None
 
@@ -102,7 +104,7 @@ class Attack(Entry):
     differs: Text | None = None
     run: RunPath | None = None
     params: Params = Field(default_factory=dict)
-    cost: Cost = Field(default_factory=Cost)
+    cost: Cost | None = Field(default=None, description="absent where it is not known")
     targets: AttackTargets = Field(default_factory=AttackTargets)
     reported: list[Claim] = Field(default_factory=list)
 
@@ -115,7 +117,7 @@ class Step(Entry):
     because: Text
     run: RunPath | None = None
     params: Params = Field(default_factory=dict)
-    cost: Cost = Field(default_factory=Cost)
+    cost: Cost | None = None
 
 
 class Target(Entry):
@@ -174,80 +176,27 @@ class Defense(Entry):
     params: Params = Field(default_factory=dict)
 
 
-class DataSet(Entry):
-    """A data set on which attacks are reported: what it holds, who used it, and how a user gets it."""
-
-    holds: Text
-    obtain: Text
-    used_by: list[str] = Field(default_factory=list, description="keys of the works that attack models trained on it")
-    simulated: bool = False
-
-
-class Erratum(Entry):
-    """A contradiction or an error of the survey: where it stands, what it says, and what the original says."""
-
-    where: Text
-    says: Text
-    original: Text
-    source: Known
-    attacks: list[EntryId] = Field(default_factory=list)
-
-
-class GlossaryTerm(Entry):
-    """A word of the field, as Section 2.1 introduces it and as this project uses it."""
-
-    where: Text
-
-
-class Factor(Entry):
-    """Something that makes a model leak more or less (Section 4.1), and how to measure it."""
-
-    where: Text
-    measure: Text
-    attacks: list[EntryId] = Field(default_factory=list)
-
-
-class Direction(Entry):
-    """A research direction of Section 5, and what the catalog has on it today."""
-
-    where: Text
-    today: Text
-    entries: list[EntryId] = Field(default_factory=list)
-
-
-class Milestone(Entry):
-    """A step on the survey's road map (Figure 2, Section 2.2)."""
-
-    year: int
-    entries: list[EntryId] = Field(default_factory=list)
-
-
-class Element(Entry):
-    """An element of Figure 3 or Figure 4, and the terms that express it here."""
-
-    figure: Literal["Figure 3", "Figure 4"]
-    terms: list[TermId] = Field(default_factory=list)
-
-
-class Perturbation(Entry):
-    """A method for adversarial examples that Section 4.4 cites."""
-
-    needs_gradient: bool
-    norm: Text
-
-
-KINDS: dict[str, type[Entry]] = {
-    "attacks": Attack,
-    "steps": Step,
-    "defenses": Defense,
-    "targets": Target,
-    "threat-models": ReadyThreatModel,
-    "datasets": DataSet,
-    "errata": Erratum,
-    "glossary": GlossaryTerm,
-    "factors": Factor,
-    "directions": Direction,
-    "milestones": Milestone,
-    "elements": Element,
-    "perturbations": Perturbation,
+# Every kind of entry, named as its folder is, and the module that holds its model. Entries that no question needs have a
+# module of their own, so that asking one does not wait for their models.
+KINDS = {
+    "attacks": "taxonomy.entries:Attack",
+    "steps": "taxonomy.entries:Step",
+    "defenses": "taxonomy.entries:Defense",
+    "targets": "taxonomy.entries:Target",
+    "threat-models": "taxonomy.entries:ReadyThreatModel",
+    "datasets": "taxonomy.knowledge:DataSet",
+    "errata": "taxonomy.knowledge:Erratum",
+    "glossary": "taxonomy.knowledge:GlossaryTerm",
+    "factors": "taxonomy.knowledge:Factor",
+    "directions": "taxonomy.knowledge:Direction",
+    "milestones": "taxonomy.knowledge:Milestone",
+    "elements": "taxonomy.knowledge:Element",
+    "perturbations": "taxonomy.knowledge:Perturbation",
 }
+
+
+def model_of(kind: str) -> type[Entry]:
+    """Return the model of one kind of entry."""
+    module, _, name = KINDS[kind].partition(":")
+    model: type[Entry] = getattr(importlib.import_module(module), name)
+    return model

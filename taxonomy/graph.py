@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from taxonomy.catalog import Catalog
-from taxonomy.entries import Cost, Params
+from taxonomy.entries import Attack, Cost, Params, Step
 
 if TYPE_CHECKING:
     import networkx
@@ -66,8 +66,19 @@ def goal(attack_id: str) -> str:
     return f"attack:{attack_id}"
 
 
-def price(cost: Cost, params: Params) -> Price:
-    """Return the price of an entry at these values of its parameters."""
+def wanted(attack: Attack, step: Step, params: Params) -> Params:
+    """Return a step's parameters as one attack wants them: what its `uses` says of the artifact goes before `params`."""
+    values = dict(params)
+    for artifact, amounts in attack.uses.items():
+        if step.yields == artifact or step.yields.startswith(artifact + "."):
+            values.update({name: amount for name, amount in amounts.items() if name in step.params})
+    return values
+
+
+def price(cost: Cost | None, params: Params) -> Price:
+    """Return the price of an entry at these values of its parameters; nothing, where its cost is not stated."""
+    if cost is None:
+        return Price()
 
     def amount(value: int | str) -> int:
         found = params.get(value, 0) if isinstance(value, str) else value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from taxonomy.catalog import Catalog, Source, installed_sources
+from taxonomy.catalog import Catalog
 from taxonomy.findings import CatalogError, Finding, relative
 
 FILE = "references.bib"
@@ -16,8 +16,8 @@ def works(catalog: Catalog) -> dict[str, Any]:
     from pybtex.scanner import PybtexSyntaxError
 
     found: dict[str, Any] = {}
-    for source in _sources(catalog):
-        path = source.folder / FILE
+    for folder in catalog.folders:
+        path = folder / FILE
         if not path.is_file():
             continue
         try:
@@ -27,10 +27,6 @@ def works(catalog: Catalog) -> dict[str, Any]:
     return found
 
 
-def _sources(catalog: Catalog) -> list[Source]:
-    return list(dict.fromkeys([*installed_sources(), *catalog.sources.values()]))
-
-
 def keys(catalog: Catalog) -> set[str]:
     """Return the keys of all cited works."""
     return set(works(catalog))
@@ -38,10 +34,10 @@ def keys(catalog: Catalog) -> set[str]:
 
 def citation(work: Any) -> str:
     """Return a work as one line of plain text: authors, title, venue, year, and where to find it."""
-    people = [" ".join([*p.prelast_names, *p.last_names]) for p in work.persons.get("author", [])]
+    people = [_plain(" ".join([*p.prelast_names, *p.last_names])) for p in work.persons.get("author", [])]
     if len(people) > 3:
         people = [people[0], "et al."]
-    fields = {name: str(value).replace("{", "").replace("}", "") for name, value in work.fields.items()}
+    fields = {name: _plain(str(value)) for name, value in work.fields.items()}
     venue = next((fields[k] for k in ("booktitle", "journal", "howpublished", "publisher") if k in fields), "")
     link = next(
         (prefix + fields[key] for key, prefix in (("doi", "doi:"), ("eprint", "arXiv:"), ("url", "")) if key in fields),
@@ -49,3 +45,17 @@ def citation(work: Any) -> str:
     )
     parts = [", ".join(people), fields.get("title", ""), venue, fields.get("year", ""), link]
     return ". ".join(part for part in parts if part)
+
+
+def _plain(text: str) -> str:
+    return text.replace("{", "").replace("}", "").replace("--", "–")
+
+
+def bibtex(catalog: Catalog, wanted: set[str] | None = None) -> str:
+    """Return cited works as BibTeX, sorted by key; all of them if none is named."""
+    from pybtex.database import BibliographyData
+
+    found = works(catalog)
+    chosen = {key: found[key] for key in sorted(found) if wanted is None or key in wanted}
+    text: str = BibliographyData(entries=chosen).to_string("bibtex")
+    return text.rstrip()

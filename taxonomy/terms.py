@@ -20,7 +20,8 @@ OBSERVATIONS = ("black-box", "white-box")
 class Strict(BaseModel):
     """Every model of the catalog: unknown keys are errors, values are not converted, objects don't change."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    # Validators are built when first used: a question needs few of the models.
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
 
 class Term(Strict):

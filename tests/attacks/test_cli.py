@@ -165,13 +165,17 @@ def test_entry_text_is_escaped_in_html(mia, tmp_path):
 
 
 def test_a_failing_attack_keeps_the_others_and_exits_with_1(mia):
-    done = mia("run", "--catalog", TINY, "--target", "tiny", "yeom-2018-loss", "carlini-2022-lira", "--set", "shadow-models.count=3")
+    done = mia(
+        "run", "--catalog", TINY, "--target", "tiny", "yeom-2018-loss", "carlini-2022-lira", "--set", "shadow-models.count=3"
+    )
     assert done.returncode == 1
     assert "failed carlini-2022-lira: count must be even" in done.stdout and "yeom-2018-loss" in done.stdout
 
 
 def test_without_a_name_what_cannot_run_is_skipped_and_listed(mia_json):
-    data = mia_json(*TINY_RUN, *SCORES, "--set", "shadow-data-by-queries.queries=4000", "--set", "shadow-data-by-queries.wanted=40")
+    data = mia_json(
+        *TINY_RUN, *SCORES, "--set", "shadow-data-by-queries.queries=4000", "--set", "shadow-data-by-queries.wanted=40"
+    )
     skipped = {s["id"]: s["because"] for s in data["skipped"]}
     assert "infeasible" in skipped["carlini-2022-lira"]
     assert {"shokri-2017", "ml-leaks-3"} <= {r["attack"] for r in data["results"]}
@@ -245,7 +249,9 @@ def test_bad_input(mia, case):
     assert "Traceback" not in done.stderr + done.stdout
 
 
-@pytest.mark.parametrize("arguments", [["no-such-command"], ["run", "--workers", "0"], ["run", "--seed", "x"], ["table", "--format", "pdf"]])
+@pytest.mark.parametrize(
+    "arguments", [["no-such-command"], ["run", "--workers", "0"], ["run", "--seed", "x"], ["table", "--format", "pdf"]]
+)
 def test_usage_errors(mia, arguments):
     done = mia(*arguments)
     assert done.returncode == 2 and "Traceback" not in done.stderr

@@ -161,9 +161,15 @@ def strange(tmp_path):
 
     def go(function, needs="discriminative, Q.scores", cost=1, also=(), threat=None):
         name = function.replace("_", "-")
-        (tmp_path / "catalog" / "attacks" / f"{name}.yaml").write_text(ATTACK.format(id=name, needs=needs, function=function, cost=cost))
+        (tmp_path / "catalog" / "attacks" / f"{name}.yaml").write_text(
+            ATTACK.format(id=name, needs=needs, function=function, cost=cost)
+        )
         return run(
-            tmp_path / "store", names=[*also, name], extra=(TINY, tmp_path / "catalog"), code=Code([tmp_path / "code"]), threat=threat
+            tmp_path / "store",
+            names=[*also, name],
+            extra=(TINY, tmp_path / "catalog"),
+            code=Code([tmp_path / "code"]),
+            threat=threat,
         )
 
     yield go
@@ -242,7 +248,9 @@ def test_a_named_attack_that_cannot_run_is_an_error():
     with pytest.raises(InputError, match="does not offer"):
         catalog = load([TINY])
         target = catalog.target("tiny").model_copy(update={"offers": ["Q.labels", "record.label"]})
-        threat = from_user(catalog, observation="black-box", model="discriminative", knows=["Q.scores", "record.label", "Q.labels"])
+        threat = from_user(
+            catalog, observation="black-box", model="discriminative", knows=["Q.scores", "record.label", "Q.labels"]
+        )
         plans.make(catalog, target, threat, ["ml-leaks-3"])
 
 

@@ -45,7 +45,9 @@ def test_needs_are_arguments(entry_id):
     function = Code().function(entry.run)
     parameters = inspect.signature(function).parameters.values()
     positional = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
-    assert positional == handles(CATALOG, entry.needs), f"{entry.run}: the arguments must be the handles of `needs` in {entry_id}.yaml"
+    assert positional == handles(CATALOG, entry.needs), (
+        f"{entry.run}: the arguments must be the handles of `needs` in {entry_id}.yaml"
+    )
     defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.name != "seed"}
     assert defaults == entry.params, f"the defaults of {entry.run} and `params` in {entry_id}.yaml must agree"
 
@@ -81,7 +83,9 @@ def test_null(attack_id, measured):
 @pytest.mark.parametrize("attack_id", [a for a in MEMBERSHIP if "digits-mlp" in CATALOG.attacks[a].targets.power])
 def test_power(attack_id, measured):
     result = measured("digits-mlp", 0)[attack_id]
-    assert result["auc_ci"][0] > 0.5, f"{attack_id} does not beat guessing on digits-mlp, which its entry names in `targets.power`"
+    assert result["auc_ci"][0] > 0.5, (
+        f"{attack_id} does not beat guessing on digits-mlp, which its entry names in `targets.power`"
+    )
 
 
 def test_orderings_on_digits(measured):
@@ -91,7 +95,9 @@ def test_orderings_on_digits(measured):
 
 
 def test_gap_attack_is_half_plus_half_the_gap(kept_store):
-    outcome = Engine(CATALOG, Store(kept_store)).run(plans.make(CATALOG, CATALOG.target("digits-mlp"), None, ["yeom-2018-gap"]), 0)
+    outcome = Engine(CATALOG, Store(kept_store)).run(
+        plans.make(CATALOG, CATALOG.target("digits-mlp"), None, ["yeom-2018-gap"]), 0
+    )
     gap = outcome.target_facts["training_accuracy"] - outcome.target_facts["test_accuracy"]
     assert outcome.results[0]["balanced_accuracy"] == pytest.approx(0.5 + gap / 2, abs=1e-9)
 

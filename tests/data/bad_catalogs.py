@@ -67,7 +67,10 @@ BAD: dict[str, tuple[dict[str, bytes | str], str, int, str]] = {
         "(records, scores)",
     ),
     "MIA017": (
-        {_attack: ATTACK.replace("Q.scores", "Q.top-k") + "run: attacks.discriminative.threshold:maximum_posterior\nparams: {x: 1}\n"},
+        {
+            _attack: ATTACK.replace("Q.scores", "Q.top-k")
+            + "run: attacks.discriminative.threshold:maximum_posterior\nparams: {x: 1}\n"
+        },
         _attack,
         6,
         "(x)",

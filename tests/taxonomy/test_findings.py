@@ -57,7 +57,14 @@ def test_several_errors_are_reported_together(tmp_path):
 
 @pytest.mark.parametrize(
     ("value", "hint"),
-    [("1e-3", "0.001"), ("off", "quotes"), ("12:30", "quotes"), ("1_000", "quotes"), ("0777", "quotes"), ("2021-06-02", "quotes")],
+    [
+        ("1e-3", "0.001"),
+        ("off", "quotes"),
+        ("12:30", "quotes"),
+        ("1_000", "quotes"),
+        ("0777", "quotes"),
+        ("2021-06-02", "quotes"),
+    ],
 )
 def test_values_that_yaml_versions_read_differently(tmp_path, value, hint):
     folder = write(tmp_path, {"attacks/bad-attack.yaml": ATTACK + f"params: {{x: {value}}}\n"})
@@ -66,7 +73,9 @@ def test_values_that_yaml_versions_read_differently(tmp_path, value, hint):
     assert caught.value.findings[0].code == "MIA005" and hint in caught.value.findings[0].hint
 
 
-@pytest.mark.parametrize("text", ["a: &x 1\nb: *x\n", "a: !!python/object/apply:os.system [ls]\n", "a: " + "[" * 5000, "", "- 1\n"])
+@pytest.mark.parametrize(
+    "text", ["a: &x 1\nb: *x\n", "a: !!python/object/apply:os.system [ls]\n", "a: " + "[" * 5000, "", "- 1\n"]
+)
 def test_hostile_yaml_is_refused(tmp_path, text):
     with pytest.raises(CatalogError):
         load([write(tmp_path, {"attacks/bad-attack.yaml": text})])

@@ -15,7 +15,9 @@ TERMS = [f"t{i}" for i in range(9)]
 
 rules = st.lists(
     st.builds(
-        lambda number, needs, yields, models, queries: Rule(f"r{number}", "step", tuple(needs), yields, "", Price(models, queries)),
+        lambda number, needs, yields, models, queries: Rule(
+            f"r{number}", "step", tuple(needs), yields, "", Price(models, queries)
+        ),
         st.integers(0, 10**6),
         st.lists(st.sampled_from(TERMS), min_size=1, max_size=3, unique=True),
         st.sampled_from(TERMS),

@@ -90,5 +90,7 @@ def test_refinement_is_not_a_rule(atlas):
 
 
 def test_projection_is_on_the_first_segment_of_stated_terms():
-    threat = ThreatModel("black-box", "discriminative", "stand-alone", frozenset({"Q.labels", "D1.samples", "M2", "record.label"}))
+    threat = ThreatModel(
+        "black-box", "discriminative", "stand-alone", frozenset({"Q.labels", "D1.samples", "M2", "record.label"})
+    )
     assert cells(threat) == ("B", "M2", "D1", "Q", "D", "S")

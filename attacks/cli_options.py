@@ -1,0 +1,127 @@
+"""What all commands share: the application, its options, and how wrong input is told."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from taxonomy import catalog as catalogs
+from taxonomy.catalog import Catalog
+from taxonomy.entries import ReadyThreatModel
+from taxonomy.findings import InputError, unknown
+from taxonomy.threat import ThreatModel, from_user
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+# Idle OpenMP threads of torch spin by default, which steals the core from whatever else runs: training beside one busy process
+# was measured to take up to three times as long. Both must be set before torch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "0")
+
+
+class _Group(TyperGroup):
+    """Turns wrong input into one message and exit code 2, and an interrupt into a sentence."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except InputError as error:
+            print(f"mia: {error}", file=sys.stderr)
+            raise typer.Exit(2) from None
+        except KeyboardInterrupt:
+            print("mia: interrupted. Finished work is kept; the same command goes on from there.", file=sys.stderr)
+            raise typer.Exit(130) from None
+        except BrokenPipeError:
+            # The reader of our output has gone, as in `mia attacks | head`; there is nobody left to tell.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
+
+
+app = typer.Typer(
+    name="mia",
+    cls=_Group,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Membership inference attacks: which ones does a threat model make feasible, why, and how much do they find out?",
+    epilog="Start with: mia feasible --threat-model prediction-api-scores",
+)
+store_app = typer.Typer(no_args_is_help=True, help="Finished work: where it lies, what it is, and dropping it.")
+export_app = typer.Typer(no_args_is_help=True, help="The catalog in formats of others.")
+app.add_typer(store_app, name="store")
+app.add_typer(export_app, name="export")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+Catalogs = Annotated[list[Path] | None, typer.Option("--catalog", help="A folder with more entries (repeatable).")]
+ThreatModelOption = Annotated[str | None, typer.Option("--threat-model", help="A file, or the id of a ready threat model.")]
+ObservationOption = Annotated[str | None, typer.Option("--observation", help="black-box or white-box.")]
+KnowsOption = Annotated[list[str] | None, typer.Option("--knows", help="A term that the adversary is granted (repeatable).")]
+ModelOption = Annotated[str | None, typer.Option("--model", help="discriminative, generative or aggregate.")]
+FrameOption = Annotated[str | None, typer.Option("--frame", help="stand-alone or federated.")]
+QueriesOption = Annotated[int | None, typer.Option("--queries", help="At most so many queries for each attack.")]
+ModelsOption = Annotated[int | None, typer.Option("--models", help="At most so many models for each attack.")]
+
+
+def print_json(data: Any) -> None:
+    """Print plain data as JSON on stdout."""
+    print(json.dumps(data, indent=2, ensure_ascii=False))
+
+
+def output(*, stderr: bool = False) -> Console:
+    """Return the console for people; rich is loaded only where there is something to show."""
+    from attacks import show
+
+    return show.console(stderr=stderr)
+
+
+def load(extra: list[Path] | None) -> Catalog:
+    """Return the installed catalogs with the folders that the user named."""
+    return catalogs.load(extra or ())
+
+
+def threat_model_of(
+    catalog: Catalog,
+    name: str | None,
+    observation: str | None,
+    knows: Sequence[str] | None,
+    model: str | None,
+    frame: str | None,
+    queries: int | None,
+    models: int | None,
+) -> ThreatModel:
+    """Return the threat model of a command: a ready one or a file, with what the flags add."""
+    stated = set(knows or ())
+    if name is not None:
+        ready = ready_model(catalog, name)
+        observation, model, frame = observation or ready.observation, model or ready.model, frame or ready.frame
+        stated |= set(ready.knows)
+        queries = ready.limits.queries if queries is None else queries
+        models = ready.limits.models if models is None else models
+    return from_user(catalog, observation=observation, model=model, frame=frame, knows=stated, queries=queries, models=models)
+
+
+def ready_model(catalog: Catalog, name: str) -> ReadyThreatModel:
+    """Return a ready threat model by its id, or from a file of the same form."""
+    if name in catalog.threat_models:
+        return catalog.threat_models[name]
+    from taxonomy.findings import CatalogError
+    from taxonomy.reader import validate
+    from taxonomy.yamlfile import read
+
+    if not Path(name).is_file():
+        if name.endswith((".yaml", ".yml")) or os.sep in name:
+            raise InputError(f"{name}: no such file")
+        raise unknown("threat model", name, catalog.threat_models)
+    document = read(Path(name))
+    ready = validate(ReadyThreatModel, document)
+    if ready is None:
+        raise CatalogError(document.findings)
+    return ready

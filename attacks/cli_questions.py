@@ -1,0 +1,273 @@
+"""Commands that ask the resolver."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from attacks.cli_options import (
+    Catalogs,
+    FrameOption,
+    Json,
+    KnowsOption,
+    ModelOption,
+    ModelsOption,
+    ObservationOption,
+    QueriesOption,
+    ThreatModelOption,
+    app,
+    load,
+    output,
+    print_json,
+    threat_model_of,
+)
+from taxonomy.answers import Atlas, Feasible, Inapplicable, Infeasible
+from taxonomy.findings import InputError, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from taxonomy.advice import Difference
+    from taxonomy.threat import ThreatModel
+
+
+@app.command(epilog="Example: mia feasible --observation black-box --model discriminative --knows Q.labels --knows record.label")
+def feasible(
+    threat_model: ThreatModelOption = None,
+    observation: ObservationOption = None,
+    knows: KnowsOption = None,
+    model: ModelOption = None,
+    frame: FrameOption = None,
+    queries: QueriesOption = None,
+    models: ModelsOption = None,
+    goal: Annotated[str | None, typer.Option("--goal", help="Only attacks with this goal, e.g. membership.")] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--what-if", metavar="±TERM", help="What changes if +TERM is granted or -TERM withdrawn?"),
+    ] = None,
+    by: Annotated[str | None, typer.Option("--as", help="surveyed: answer by the rows of the survey's Table 2 alone.")] = None,
+    every_set: Annotated[bool, typer.Option("--all", help="Show every minimal set of missing terms.")] = False,
+    as_json: Json = False,
+    catalog: Catalogs = None,
+) -> None:
+    """Which attacks does a threat model make feasible, at which price, and what is missing for the others?"""
+    loaded = load(catalog)
+    threat = threat_model_of(loaded, threat_model, observation, knows, model, frame, queries, models)
+    goals = sorted({attack.goal for attack in loaded.attacks.values()})
+    if goal is not None and goal not in goals:
+        raise unknown("goal", goal, goals)
+    atlas = Atlas(loaded)
+    if by is not None:
+        _as_surveyed(atlas, threat, by, as_json)
+        return
+    answers = atlas.answers(threat, goal)
+    difference = _difference(atlas, threat, changes) if changes else None
+    if as_json:
+        print_json(
+            {
+                "threat_model": threat.as_json(),
+                "feasible": [a.as_json() for a in answers if isinstance(a, Feasible)],
+                "infeasible": [a.as_json() for a in answers if isinstance(a, Infeasible)],
+                "inapplicable": [a.as_json() for a in answers if isinstance(a, Inapplicable)],
+                **({"what_if": difference.as_json()} if difference else {}),
+            }
+        )
+        return
+    if difference:
+        from attacks import show
+
+        show.difference(output(), threat, difference)
+        return
+    from attacks import show
+
+    show.feasible(output(), atlas, threat, answers, every_set=every_set)
+
+
+def _difference(atlas: Atlas, threat: ThreatModel, changes: Sequence[str]) -> Difference:
+    from taxonomy.advice import what_if
+
+    signs: dict[str, list[str]] = {"+": [], "-": []}
+    for change in changes:
+        sign, term = change[:1], change[1:]
+        if sign not in signs:
+            raise InputError(f"--what-if {change!r}: expected +TERM or -TERM, e.g. --what-if +M2")
+        if term not in atlas.catalog.terms:
+            raise unknown("term", term, atlas.catalog.grantable)
+        if not atlas.catalog.terms[term].grantable:
+            raise InputError(f"--what-if {change!r}: {term} is no capability or role that can be granted")
+        signs[sign].append(term)
+    if both := set(signs["+"]) & set(signs["-"]):
+        raise InputError(f"--what-if both grants and withdraws {', '.join(sorted(both))}")
+    return what_if(atlas, threat, signs["+"], signs["-"])
+
+
+def _as_surveyed(atlas: Atlas, threat: ThreatModel, by: str, as_json: bool) -> None:
+    from taxonomy.advice import as_surveyed
+
+    if by != "surveyed":
+        raise unknown("way to answer (--as)", by, ["surveyed"])
+    answers = as_surveyed(atlas, threat)
+    if as_json:
+        print_json({"threat_model": threat.as_json(), "symbols": list(threat.symbols), "rows": [a.as_json() for a in answers]})
+        return
+    from attacks import show
+
+    show.surveyed(output(), threat, answers)
+
+
+@app.command(epilog="Example: mia explain carlini-2022-lira --threat-model prediction-api-labels")
+def explain(
+    attack: Annotated[str, typer.Argument(metavar="ATTACK")],
+    threat_model: ThreatModelOption = None,
+    observation: ObservationOption = None,
+    knows: KnowsOption = None,
+    model: ModelOption = None,
+    frame: FrameOption = None,
+    queries: QueriesOption = None,
+    models: ModelsOption = None,
+    every_set: Annotated[bool, typer.Option("--all", help="Show every minimal set of missing terms.")] = False,
+    as_json: Json = False,
+    catalog: Catalogs = None,
+) -> None:
+    """Why is an attack feasible, or what would unlock it?"""
+    loaded = load(catalog)
+    entry = loaded.attack(attack)
+    threat = threat_model_of(loaded, threat_model, observation, knows, model, frame, queries, models)
+    atlas = Atlas(loaded)
+    answer = atlas.answer(entry, threat)
+    if as_json:
+        rules = [rule.as_json() for rule in answer.derivation.rules] if isinstance(answer, Feasible) else []
+        missing = answer.missing if isinstance(answer, Infeasible) else None
+        print_json(
+            {
+                "id": entry.id,
+                "threat_model": threat.as_json(),
+                "feasible": isinstance(answer, Feasible),
+                "derivation": rules,
+                "missing": [list(terms) for terms in missing.sets] if missing else [],
+                "truncated": missing.truncated if missing else False,
+                "inapplicable": list(answer.because) if isinstance(answer, Inapplicable) else [],
+            }
+        )
+        return
+    from rich.markup import escape
+
+    from attacks import show
+
+    out = output()
+    out.print(f"Threat model: {escape(show.threat(threat))}\n")
+    if isinstance(answer, Inapplicable):
+        out.print(f"{escape(entry.title)} does not apply: it attacks a {', '.join(answer.because)} target.")
+        return
+    titles = {name: term.title for name, term in loaded.terms.items()}
+    if isinstance(answer, Feasible):
+        word = "cheapest" if answer.derivation.cheapest else "a"
+        out.print(f"Feasible, for {show.price(answer.derivation.price)} ({word} derivation):\n")
+        out.print(show.proof(entry, answer.derivation.rules, threat.grants, titles))
+        return
+    sets = list(answer.missing.sets) if every_set else atlas.least(answer.missing, threat)
+    out.print(f"{escape(entry.title)} is infeasible. Any one of these would unlock it:\n")
+    for terms_ in sets:
+        out.print(f"[bold]{escape(' + '.join(terms_))}[/]")
+        for rule in atlas.completes(entry, threat, terms_):
+            out.print(f"    {escape(rule.because)} [dim]({escape(rule.id)})[/]")
+    if len(sets) < len(answer.missing.sets):
+        out.print(f"\n{len(answer.missing.sets) - len(sets)} more minimal sets grant more than one of these (--all).")
+    if answer.missing.truncated:
+        out.print("\nThe search was cut short: there may be more sets.")
+
+
+class Format(StrEnum):
+    """Formats of a table."""
+
+    markdown = "md"
+    csv = "csv"
+    json = "json"
+    latex = "latex"
+
+
+@app.command(epilog="Example: mia table --surveyed --format csv")
+def table(
+    surveyed: Annotated[bool, typer.Option("--surveyed", help="The survey's rows (the default).")] = False,
+    published: Annotated[bool, typer.Option("--published", help="The same rows from the original papers.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Where the two differ, with the reason.")] = False,
+    form: Annotated[Format, typer.Option("--format")] = Format.markdown,
+    as_json: Json = False,
+    catalog: Catalogs = None,
+) -> None:
+    """Print the survey's Table 2, regenerated from the entries."""
+    from taxonomy import tables
+
+    if surveyed + published + diff > 1:
+        raise InputError("choose one of --surveyed, --published and --diff")
+    loaded = load(catalog)
+    rows = tables.differing(loaded) if diff else tables.published(loaded) if published else tables.surveyed(loaded)
+    print(tables.render(rows, "json" if as_json else form.value))
+
+
+@app.command(epilog="Example: mia harden --threat-model prediction-api-scores")
+def harden(
+    threat_model: ThreatModelOption = None,
+    observation: ObservationOption = None,
+    knows: KnowsOption = None,
+    model: ModelOption = None,
+    frame: FrameOption = None,
+    queries: QueriesOption = None,
+    models: ModelsOption = None,
+    every_cut: Annotated[bool, typer.Option("--all", help="Show every minimal cut.")] = False,
+    as_json: Json = False,
+    catalog: Catalogs = None,
+) -> None:
+    """Which grants must be withdrawn to stop which attacks? Minimal sets, exact."""
+    from taxonomy import advice
+
+    loaded = load(catalog)
+    threat = threat_model_of(loaded, threat_model, observation, knows, model, frame, queries, models)
+    cuts, truncated = advice.harden(Atlas(loaded), threat)
+    if as_json:
+        print_json({"threat_model": threat.as_json(), "cuts": [cut.as_json() for cut in cuts], "truncated": truncated})
+        return
+    from attacks import show
+
+    show.cuts(output(), threat, cuts, truncated=truncated, every_cut=every_cut)
+
+
+@app.command(epilog="Example: mia gaps --json")
+def gaps(
+    every_cell: Annotated[bool, typer.Option("--all", help="Show cells without a gap too.")] = False,
+    as_json: Json = False,
+    catalog: Catalogs = None,
+) -> None:
+    """Which combinations of observation, model type, frame and knowledge does no attack, or no running attack, cover?"""
+    from taxonomy import advice
+
+    cells = advice.gaps(Atlas(load(catalog)))
+    if as_json:
+        print_json({"cells": [cell.as_json() for cell in cells]})
+        return
+    from attacks import show
+
+    show.gaps(output(), cells, every_cell=every_cell)
+
+
+@app.command(epilog="Example: mia compare carlini-2022-lira shokri-2017")
+def compare(
+    first: Annotated[str, typer.Argument(metavar="A")],
+    second: Annotated[str, typer.Argument(metavar="B")],
+    as_json: Json = False,
+    catalog: Catalogs = None,
+) -> None:
+    """What does one attack need that another does not, and is one of them never worse?"""
+    from taxonomy import advice
+
+    loaded = load(catalog)
+    a, b = loaded.attack(first), loaded.attack(second)
+    found = advice.compare(Atlas(loaded), a, b)
+    if as_json:
+        print_json({"first": a.id, "second": b.id, **found.as_json()})
+        return
+    from attacks import show
+
+    show.comparison(output(), a, b, found)

@@ -1,0 +1,370 @@
+"""Questions asked of the graph: what to withdraw, what would change, where the gaps are, how two attacks compare."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from taxonomy.answers import Atlas, Feasible
+from taxonomy.entries import Attack
+from taxonomy.graph import Graph, goal
+from taxonomy.resolver import Resolver
+from taxonomy.survey import surveyed_rows
+from taxonomy.terms import FRAMES, MODEL_TYPES, OBSERVATIONS
+from taxonomy.threat import ThreatModel, contradictions
+
+MAX_CUTS = 5_000
+ASPECTS = ("observation", "model-type", "frame")
+
+
+# -- harden ----------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Grants whose withdrawal removes attacks; no proper subset removes the same or more."""
+
+    withdraw: tuple[str, ...]
+    removes: tuple[str, ...]
+    remaining: int
+    defenses: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the cut as plain data."""
+        return {
+            "withdraw": list(self.withdraw),
+            "removes": list(self.removes),
+            "remaining": self.remaining,
+            "defenses": list(self.defenses),
+        }
+
+
+def closed_grants(atlas: Atlas, threat: ThreatModel) -> set[str]:
+    """Return the grants closed under implications, without aspects: what can be withdrawn one by one."""
+    implications = [rule for rule in atlas.resolver.graph.rules if rule.kind == "implication"]
+    closure = Resolver(Graph(implications, atlas.catalog.terms)).closure(threat.grants)
+    return {name for name in closure if atlas.catalog.terms[name].aspect not in ASPECTS}
+
+
+def harden(atlas: Atlas, threat: ThreatModel) -> tuple[list[Cut], bool]:
+    """Return the minimal cuts by size, then by what they remove; and whether the list was cut short.
+
+    Each attack falls if a cut hits all of its minimal environments (Reiter 1987). A cut without an idle member is a union of
+    the minimal hitting sets of single attacks, so all of them are found by joining those.
+    """
+    terms = sorted(closed_grants(atlas, threat))
+    bit = {name: 1 << i for i, name in enumerate(terms)}
+    aspects = [threat.observation, threat.model, threat.frame]
+    truncated = False
+    environments: dict[str, list[int]] = {}
+    for answer in atlas.answers(threat):
+        if isinstance(answer, Feasible):
+            supports = atlas.resolver.missing(goal(answer.attack.id), aspects, terms)
+            truncated |= supports.truncated
+            environments[answer.attack.id] = [sum(bit[name] for name in terms_) for terms_ in supports.sets]
+    attacks = sorted(environments)
+
+    def removed(cut: int) -> tuple[str, ...]:
+        return tuple(a for a in attacks if environments[a] and all(cut & e for e in environments[a]))
+
+    single = {cut for attack in attacks for cut in _hitting_sets(environments[attack])}
+    found: dict[int, tuple[str, ...]] = {}
+    queue = [(cut.bit_count(), cut) for cut in single]
+    heapq.heapify(queue)
+    seen = set(single)
+    while queue:
+        _, cut = heapq.heappop(queue)
+        if len(found) >= MAX_CUTS:
+            truncated = True
+            break
+        falls = set(removed(cut))
+        members = [b for b in bit.values() if cut & b]
+        if any(set(removed(cut & ~b)) >= falls for b in members):
+            continue
+        found[cut] = tuple(sorted(falls))
+        for other in single:
+            joined = cut | other
+            if joined not in seen:
+                seen.add(joined)
+                heapq.heappush(queue, (joined.bit_count(), joined))
+    defenses = {d.id: set(d.withdraws) for d in atlas.catalog.defenses.values() if d.withdraws}
+    cuts = []
+    for cut, removes in found.items():
+        names = tuple(name for name in terms if bit[name] & cut)
+        suited = tuple(sorted(d for d, taken in defenses.items() if taken >= set(names)))
+        cuts.append(Cut(names, removes, len(attacks) - len(removes), suited))
+    return sorted(cuts, key=lambda c: (len(c.withdraw), -len(c.removes), c.withdraw)), truncated
+
+
+def _hitting_sets(environments: Sequence[int]) -> set[int]:
+    """Return all inclusion-minimal sets of bits that share a bit with each environment (Berge's algorithm)."""
+    if not environments or 0 in environments:
+        return set()
+    sets = {0}
+    for environment in environments:
+        bits = [1 << i for i in range(environment.bit_length()) if environment >> i & 1]
+        kept = {s for s in sets if s & environment}
+        grown = {s | b for s in sets - kept for b in bits}
+        sets = kept | {g for g in grown if not any(k & g == k for k in kept)}
+        sets = {s for s in sets if not any(o != s and o & s == o for o in sets)}
+    return sets
+
+
+# -- what if ---------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What changes if some terms are granted and others withdrawn."""
+
+    add: tuple[str, ...]
+    remove: tuple[str, ...]
+    gained: tuple[str, ...]
+    lost: tuple[str, ...]
+    still_implied: tuple[str, ...]
+    contradictions: tuple[str, ...]
+    after: ThreatModel
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the difference as plain data."""
+        return {
+            "add": list(self.add),
+            "remove": list(self.remove),
+            "gained": list(self.gained),
+            "lost": list(self.lost),
+            "still_implied": list(self.still_implied),
+            "contradictions": list(self.contradictions),
+            "threat_model": self.after.as_json(),
+        }
+
+
+def what_if(atlas: Atlas, threat: ThreatModel, add: Iterable[str], remove: Iterable[str]) -> Difference:
+    """Return which attacks are gained and lost. Withdrawn terms are taken from the grants closed under implications."""
+    add, remove = tuple(sorted(set(add))), tuple(sorted(set(remove)))
+    knows = threat.knows if not remove else frozenset(closed_grants(atlas, threat) - set(remove))
+    after = ThreatModel(threat.observation, threat.model, threat.frame, frozenset(knows | set(add)), threat.limits)
+    before_ids, after_ids = ({a.attack.id for a in atlas.answers(t) if isinstance(a, Feasible)} for t in (threat, after))
+    closure = atlas.resolver.closure(after.grants)
+    return Difference(
+        add,
+        remove,
+        tuple(sorted(after_ids - before_ids)),
+        tuple(sorted(before_ids - after_ids)),
+        tuple(name for name in remove if name in closure),
+        tuple(contradictions(atlas.catalog, after)),
+        after,
+    )
+
+
+# -- gaps ------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One combination of observation, model type, frame and kinds of knowledge.
+
+    `published` are attacks with a published setting in this very cell; `feasible` those that an adversary with all terms of
+    these kinds can mount, `running` those of them that have code all the way.
+    """
+
+    observation: str
+    model: str
+    frame: str
+    knowledge: tuple[str, ...]
+    published: tuple[str, ...]
+    feasible: tuple[str, ...]
+    running: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the cell as plain data."""
+        return {
+            "observation": self.observation,
+            "model": self.model,
+            "frame": self.frame,
+            "knowledge": list(self.knowledge),
+            "published": list(self.published),
+            "feasible": list(self.feasible),
+            "running": list(self.running),
+        }
+
+
+KNOWLEDGE = {"M": "model", "D": "training-data", "Q": "query"}
+
+
+def gaps(atlas: Atlas) -> list[Cell]:
+    """Return every cell that is not a contradiction, in the order of Table 2's columns.
+
+    Knowledge is a subset of M (the model), D (the training data) and Q (queries). White-box always knows of the model.
+    """
+    catalog = atlas.catalog
+    runnable = Resolver(runnable_graph(atlas))
+    where: dict[tuple[str, str, str, tuple[str, ...]], set[str]] = {}
+    for attack in catalog.attacks.values():
+        for setting in attack.published:
+            kinds = {catalog.terms[name].aspect for name in setting.knows}
+            knowledge = tuple(k for k, aspect in KNOWLEDGE.items() if aspect in kinds)
+            if setting.frame == "federated" and "role" in kinds and "M" not in knowledge:
+                knowledge = ("M", *knowledge)
+            where.setdefault((setting.observation, setting.model, setting.frame, knowledge), set()).add(attack.id)
+    cells = []
+    subsets = [c for n in range(4) for c in itertools.combinations(KNOWLEDGE, n)]
+    for observation, model, frame in itertools.product(OBSERVATIONS, MODEL_TYPES, FRAMES):
+        if observation == "white-box" and model == "aggregate":
+            continue
+        for knowledge in subsets:
+            if observation == "white-box" and "M" not in knowledge:
+                continue
+            grants = _everything(atlas, observation, model, frame, knowledge)
+            closure, running = atlas.resolver.closure(grants), runnable.closure(grants)
+            feasible = sorted(a for a in catalog.attacks if goal(a) in closure)
+            cells.append(
+                Cell(
+                    observation,
+                    model,
+                    frame,
+                    knowledge,
+                    tuple(sorted(where.get((observation, model, frame, knowledge), ()))),
+                    tuple(feasible),
+                    tuple(a for a in feasible if goal(a) in running),
+                )
+            )
+    return cells
+
+
+def _everything(atlas: Atlas, observation: str, model: str, frame: str, knowledge: Sequence[str]) -> list[str]:
+    """Return all that an adversary with these kinds of knowledge could be granted, the candidates' labels included."""
+    aspects = {KNOWLEDGE[k] for k in knowledge} | {"candidate"}
+    if frame == "federated" and observation == "white-box":
+        aspects.add("role")
+    terms = [atlas.catalog.terms[name] for name in atlas.catalog.grantable]
+    fitting = [t for t in terms if t.aspect in aspects and t.applies(model, frame)]
+    inside = observation == "white-box"
+    return [model, frame, observation, *(t.id for t in fitting if inside or t.symbol != "M1")]
+
+
+def runnable_graph(atlas: Atlas) -> Graph:
+    """Return the graph of the rules that code can carry out."""
+    catalog = atlas.catalog
+    idle = {entry.id for entry in catalog.acts if entry.run is None}
+    idle |= {r.id for r in catalog.implications if r.view is None and catalog.terms[r.yields].handle is not None}
+    return Graph((rule for rule in atlas.resolver.graph.rules if rule.id not in idle), catalog.terms)
+
+
+# -- compare ---------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What one attack needs that another does not, and whether it dominates it."""
+
+    only_first: tuple[str, ...]
+    only_second: tuple[str, ...]
+    shared: tuple[str, ...]
+    first_needs_no_more: bool
+    second_needs_no_more: bool
+    figures: tuple[dict[str, Any], ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the comparison as plain data."""
+        return {
+            "only_first": list(self.only_first),
+            "only_second": list(self.only_second),
+            "shared": list(self.shared),
+            "first_needs_no_more": self.first_needs_no_more,
+            "second_needs_no_more": self.second_needs_no_more,
+            "figures": list(self.figures),
+            "dominates": self.dominates,
+        }
+
+    @property
+    def dominates(self) -> str | None:
+        """Which attack needs no more and has every comparable figure at least as high, one of them higher."""
+        if not self.figures:
+            return None
+        first_wins = all(f["first"] >= f["second"] for f in self.figures) and any(f["first"] > f["second"] for f in self.figures)
+        second_wins = all(f["second"] >= f["first"] for f in self.figures) and any(f["second"] > f["first"] for f in self.figures)
+        if first_wins and self.first_needs_no_more:
+            return "first"
+        return "second" if second_wins and self.second_needs_no_more else None
+
+
+def compare(atlas: Atlas, first: Attack, second: Attack) -> Comparison:
+    """Return how two attacks compare in what they need, and in the figures reported for both on the same data."""
+    a, b = set(first.needs), set(second.needs)
+    return Comparison(
+        tuple(sorted(a - b)),
+        tuple(sorted(b - a)),
+        tuple(sorted(a & b)),
+        _needs_no_more(atlas, first, second),
+        _needs_no_more(atlas, second, first),
+        tuple(_common_figures(first, second)),
+    )
+
+
+def _needs_no_more(atlas: Atlas, attack: Attack, other: Attack) -> bool:
+    """Whether every adversary that can mount the other attack can mount this one: so on each minimal environment."""
+    terms = atlas.catalog.terms
+    aspects = [name for name in other.needs if terms[name].aspect in ASPECTS]
+    environments = atlas.resolver.missing(goal(other.id), aspects, atlas.catalog.grantable)
+    return bool(environments.sets) and all(
+        goal(attack.id) in atlas.resolver.closure([*aspects, *environment]) for environment in environments.sets
+    )
+
+
+def _common_figures(first: Attack, second: Attack) -> Iterable[dict[str, Any]]:
+    """Yield figures that one table of one work reports for both attacks on the same data by the same metric."""
+    for a, b in itertools.product(first.reported, second.reported):
+        works = [claim.by or next(iter(attack.cites), None) for claim, attack in ((a, first), (b, second))]
+        if works[0] == works[1] and (a.dataset, a.metric, a.where) == (b.dataset, b.metric, b.where):
+            yield {
+                "dataset": a.dataset,
+                "metric": a.metric,
+                "first": a.value,
+                "second": b.value,
+                "work": works[0],
+                "where": a.where,
+                "settings": [a.setting, b.setting],
+            }
+
+
+# -- the survey's own answer -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class SurveyedAnswer:
+    """What the survey's row says of an attack, beside what the resolver says."""
+
+    attack: str
+    row: str
+    feasible: bool
+    missing: tuple[str, ...]
+    resolved: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the answer as plain data."""
+        return {
+            "id": self.attack,
+            "row": self.row,
+            "feasible": self.feasible,
+            "missing": list(self.missing),
+            "resolved": self.resolved,
+        }
+
+
+def as_surveyed(atlas: Atlas, threat: ThreatModel) -> list[SurveyedAnswer]:
+    """Return the answer by the survey's rows alone: observation, model type, frame and symbols, nothing finer."""
+    result = []
+    for row in surveyed_rows(atlas.catalog):
+        attack = atlas.catalog.attacks[row.attack]
+        surveyed = attack.surveyed
+        assert surveyed is not None
+        missing = [symbol for symbol in surveyed.knows if symbol not in threat.symbols]
+        missing += [v for v, have in ((surveyed.model, threat.model), (surveyed.frame, threat.frame)) if v != have]
+        if surveyed.observation == "white-box" and threat.observation != "white-box":
+            missing.append("white-box")
+        resolved = isinstance(atlas.answer(attack, threat), Feasible)
+        result.append(SurveyedAnswer(attack.id, row.name, not missing, tuple(missing), resolved))
+    return result

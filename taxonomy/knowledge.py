@@ -1,0 +1,72 @@
+"""The rest of what the survey tells, as entries: data sets, errata, glossary, factors, directions, road map, elements."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from taxonomy.entries import Entry, EntryId, Known
+from taxonomy.terms import TermId, Text
+
+
+class DataSet(Entry):
+    """A data set on which attacks are reported: what it holds, who used it, and how a user gets it."""
+
+    holds: Text
+    obtain: Text
+    used_by: list[str] = Field(default_factory=list, description="keys of the works that attack models trained on it")
+    simulated: bool = False
+
+
+class Erratum(Entry):
+    """A contradiction or an error of the survey: where it stands, what it says, and what the original says."""
+
+    where: Text
+    says: Text
+    original: Text
+    source: Known
+    attacks: list[EntryId] = Field(default_factory=list)
+
+
+class GlossaryTerm(Entry):
+    """A word of the field, as Section 2.1 introduces it and as this project uses it."""
+
+    where: Text
+
+
+class Factor(Entry):
+    """Something that makes a model leak more or less (Section 4.1), and how to measure it."""
+
+    where: Text
+    measure: Text
+    attacks: list[EntryId] = Field(default_factory=list)
+
+
+class Direction(Entry):
+    """A research direction of Section 5, and what the catalog has on it today."""
+
+    where: Text
+    today: Text
+    entries: list[EntryId] = Field(default_factory=list)
+
+
+class Milestone(Entry):
+    """A step on the survey's road map (Figure 2, Section 2.2)."""
+
+    year: int
+    entries: list[EntryId] = Field(default_factory=list)
+
+
+class Element(Entry):
+    """An element of Figure 3 or Figure 4, and the terms that express it here."""
+
+    figure: Literal["Figure 3", "Figure 4"]
+    terms: list[TermId] = Field(default_factory=list)
+
+
+class Perturbation(Entry):
+    """A method for adversarial examples that Section 4.4 cites."""
+
+    needs_gradient: bool
+    norm: Text

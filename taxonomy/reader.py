@@ -1,0 +1,182 @@
+"""YAML files -> entries. Every error names file, line, column, what was expected and the nearest valid name."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from taxonomy import yamlfile
+from taxonomy.catalog import Catalog
+from taxonomy.entries import KINDS, Attack, Defense, Entry, Step, model_of
+from taxonomy.findings import Finding, nearest, relative
+from taxonomy.terms import Taxonomy
+from taxonomy.yamlfile import Document, Place
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read(folders: Sequence[Path]) -> tuple[Catalog, list[Finding]]:
+    """Read every file of every folder; return what could be read, and what is wrong with the rest."""
+    catalog, findings = Catalog(folders=list(folders)), list[Finding]()
+    for folder in folders:
+        _read_folder(folder, catalog, findings)
+    for name in catalog.entries:
+        findings.extend(_unknown_names(catalog, name))
+    return catalog, findings
+
+
+def _read_folder(folder: Path, catalog: Catalog, findings: list[Finding]) -> None:
+    if not folder.is_dir():
+        findings.append(Finding("MIA011", "no such folder", relative(folder)))
+        return
+    kinds = [kind for kind in KINDS if (folder / kind).is_dir()]
+    if not kinds and not (folder / "taxonomy.yaml").exists():
+        hint = "a catalog has taxonomy.yaml or a folder " + ", ".join(KINDS)
+        findings.append(Finding("MIA011", "the folder holds no catalog", relative(folder), hint=hint))
+    if (folder / "taxonomy.yaml").exists():
+        _read_taxonomy(folder / "taxonomy.yaml", catalog, findings)
+    for kind in kinds:
+        for path in sorted((folder / kind).glob("*.y*ml")):
+            document = yamlfile.read(path)
+            entry = validate(model_of(kind), document)
+            findings.extend(document.findings)
+            if entry is None:
+                continue
+            if entry.id != path.stem:
+                findings.append(document.finding("MIA009", f"the id is {entry.id!r}", ("id",), f"the file says {path.stem}"))
+            elif entry.id in catalog.documents:
+                other = relative(catalog.documents[entry.id].path)
+                findings.append(document.finding("MIA010", f"the id {entry.id!r} is taken", ("id",), f"see {other}"))
+            else:
+                catalog.kinds[kind][entry.id] = entry
+                catalog.documents[entry.id] = document
+
+
+def _read_taxonomy(path: Path, catalog: Catalog, findings: list[Finding]) -> None:
+    document = yamlfile.read(path)
+    taxonomy = validate(Taxonomy, document)
+    findings.extend(document.findings)
+    if taxonomy is None:
+        return
+    catalog.documents[f"taxonomy:{path}"] = document
+    for i, term in enumerate(taxonomy.terms):
+        if term.id in catalog.terms:
+            findings.append(document.finding("MIA010", f"the term {term.id!r} is taken", ("terms", i, "id")))
+        else:
+            catalog.terms[term.id] = term
+            catalog.documents[term.id] = document
+    for i, implication in enumerate(taxonomy.implications):
+        names = [(("needs", j), name) for j, name in enumerate(implication.needs)]
+        for place, name in [*names, (("yields",), implication.yields)]:
+            if name not in catalog.terms:
+                findings.append(_unknown_term(document, ("implications", i, *place), name, catalog))
+        catalog.implications.append(implication)
+    for i, reading in enumerate(taxonomy.readings):
+        for j, name in enumerate(reading.means):
+            if name not in catalog.terms:
+                findings.append(_unknown_term(document, ("readings", i, "means", j), name, catalog))
+        catalog.readings.append(reading)
+
+
+def _unknown_term(document: Document, place: Place, name: str, catalog: Catalog) -> Finding:
+    return document.finding("MIA012", f"unknown term {name!r}", place, nearest(name, catalog.terms))
+
+
+def _unknown_names(catalog: Catalog, entry_id: str) -> Iterable[Finding]:
+    """Yield a finding for every name in an entry that nothing bears."""
+    entry, document = catalog.entries[entry_id], catalog.documents[entry_id]
+    for place, name in _terms_in(entry):
+        if name not in catalog.terms:
+            yield _unknown_term(document, place, name, catalog)
+    for kind, place, name in _entries_in(entry):
+        known = catalog.kinds[kind] if kind else catalog.entries
+        if name not in known:
+            what = kind.removesuffix("s") if kind else "entry"
+            yield document.finding("MIA013", f"unknown {what} {name!r}", place, nearest(name, known))
+    if isinstance(entry, Attack) and entry.surveyed:
+        settings = [setting.name for setting in entry.published]
+        if entry.surveyed.setting not in settings:
+            message = f"no published setting is named {entry.surveyed.setting!r}"
+            yield document.finding("MIA013", message, ("surveyed", "setting"), nearest(entry.surveyed.setting, settings))
+
+
+def _terms_in(entry: Entry) -> Iterable[tuple[Place, str]]:
+    """Yield every term that an entry names, with its place."""
+    for key in ("needs", "offers", "knows", "withdraws", "terms"):
+        for i, name in enumerate(getattr(entry, key, ())):
+            yield (key, i), name
+    if isinstance(entry, Step):
+        yield ("yields",), entry.yields
+    if isinstance(entry, Attack):
+        for name in entry.uses:
+            yield ("uses", name), name
+        for i, setting in enumerate(entry.published):
+            for j, name in enumerate(setting.knows):
+                yield ("published", i, "knows", j), name
+
+
+def _entries_in(entry: Entry) -> Iterable[tuple[str, Place, str]]:
+    """Yield every other entry that an entry names, with its kind ("" for any) and its place."""
+    for key, kind in (("attacks", "attacks"), ("entries", "")):
+        for i, name in enumerate(getattr(entry, key, ())):
+            yield kind, (key, i), name
+    if isinstance(entry, Attack):
+        for i, name in enumerate(entry.targets.power):
+            yield "targets", ("targets", "power", i), name
+        if entry.targets.null:
+            yield "targets", ("targets", "null"), entry.targets.null
+    if isinstance(entry, Defense):
+        for key in ("mitigates", "fails_against"):
+            for i, effect in enumerate(getattr(entry, key)):
+                if effect.attack:
+                    yield "attacks", (key, i, "attack"), effect.attack
+
+
+def validate(model: type[Model], document: Document) -> Model | None:
+    """Return the document as a `model`, or None with the findings added to the document."""
+    if document.findings or document.data is None:
+        return None
+    try:
+        return model.model_validate(document.data)
+    except ValidationError as error:
+        document.findings.extend(_explain(model, document, problem) for problem in error.errors())
+        return None
+
+
+def _explain(model: type[BaseModel], document: Document, problem: Any) -> Finding:
+    """Translate one of pydantic's errors into a finding at its place."""
+    place = tuple(part for part in problem["loc"] if isinstance(part, str | int))
+    kind, name = problem["type"], str(place[-1]) if place else ""
+    if kind == "extra_forbidden":
+        hint = nearest(name, _keys(model, place[:-1]))
+        return document.finding("MIA006", f"unknown key {name!r}", place, hint, key=True)
+    if kind == "missing":
+        return document.finding("MIA007", f"the key {name!r} is missing", place[:-1])
+    given, hint = problem.get("input"), ""
+    expected = problem.get("ctx", {}).get("expected")
+    if kind == "literal_error" and isinstance(given, str):
+        hint = nearest(given, [word.strip(" '") for word in expected.replace(" or ", ",").split(",")])
+    shown = f" (found {given!r})" if isinstance(given, str | int | float | bool) else ""
+    return document.finding("MIA008", problem["msg"][0].lower() + problem["msg"][1:] + shown, place, hint)
+
+
+def _keys(model: type[BaseModel], place: Place) -> list[str]:
+    """Return the keys that are valid in the mapping at `place` of a `model`."""
+    for part in place:
+        if isinstance(part, str):
+            names = {f.alias or n: f.annotation for n, f in model.model_fields.items()}
+            inner = _inner_model(names.get(part))
+            if inner is None:
+                return []
+            model = inner
+    return [f.alias or n for n, f in model.model_fields.items()]
+
+
+def _inner_model(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_inner_model, typing.get_args(annotation))), None)

@@ -1,0 +1,165 @@
+"""Withdrawals, what-ifs, gaps and comparisons, against brute force and clingo on the real catalog."""
+
+from __future__ import annotations
+
+import itertools
+import random
+
+import clingo
+import pytest
+from test_catalog_on_clingo import _atoms
+from test_resolver import ask_clingo
+
+from taxonomy import advice
+from taxonomy.answers import Feasible
+from taxonomy.graph import goal
+from taxonomy.threat import ThreatModel, from_user
+
+READY = ["prediction-api-labels", "prediction-api-top-scores", "published-gan-samples", "auditor-with-known-members"]
+
+
+def ready(catalog, name):
+    entry = catalog.threat_models[name]
+    return from_user(catalog, observation=entry.observation, model=entry.model, frame=entry.frame, knows=entry.knows)
+
+
+def random_threat(catalog, seed):
+    choose = random.Random(seed)
+    model, frame = choose.choice(
+        [("discriminative", "stand-alone"), ("generative", "stand-alone"), ("discriminative", "federated")]
+    )
+    terms = [n for n in catalog.grantable if catalog.terms[n].applies(model, frame)]
+    return ThreatModel("white-box", model, frame, frozenset(choose.sample(terms, 5)))
+
+
+def feasible_without(atlas, threat, closed, cut):
+    rules, atom = _atoms(atlas.resolver.graph.rules)
+    left = [*(closed - set(cut)), threat.observation, threat.model, threat.frame]
+    closure = ask_clingo(rules, [atom[t] for t in left if t in atom])
+    return {a for a in atlas.catalog.attacks if atom[goal(a)] in closure}
+
+
+@pytest.mark.parametrize("case", [*READY, *range(6)])
+def test_harden_is_exact(atlas, case):
+    """Brute force with clingo: every cut of up to three terms is listed exactly if no proper subset does as much."""
+    threat = ready(atlas.catalog, case) if isinstance(case, str) else random_threat(atlas.catalog, case)
+    cuts, truncated = advice.harden(atlas, threat)
+    assert not truncated
+    closed = advice.closed_grants(atlas, threat)
+    before = feasible_without(atlas, threat, closed, ())
+    listed = {cut.withdraw: set(cut.removes) for cut in cuts}
+    removed = {
+        cut: before - feasible_without(atlas, threat, closed, cut)
+        for n in range(3)
+        for cut in itertools.combinations(sorted(closed), n)
+    }
+    for cut, gone in removed.items():
+        if not cut:
+            continue
+        subsets = [s for n in range(len(cut)) for s in itertools.combinations(cut, n)]
+        minimal = bool(gone) and not any(removed[s] >= gone for s in subsets)
+        assert (cut in listed) == minimal, cut
+        if minimal:
+            assert listed[cut] == gone
+    for cut in cuts:
+        assert cut.remaining == len(before) - len(cut.removes)
+    if before:
+        assert any(cut.remaining == 0 for cut in cuts)
+
+
+def test_harden_orders_and_names_defenses(atlas):
+    cuts, _ = advice.harden(atlas, ready(atlas.catalog, "prediction-api-scores"))
+    keys = [(len(c.withdraw), -len(c.removes), c.withdraw) for c in cuts]
+    assert keys == sorted(keys)
+    assert any("label-only" in cut.defenses for cut in cuts if cut.withdraw == ("Q.scores", "Q.top-k"))
+    assert all(not set(cut.withdraw) & {"black-box", "discriminative", "stand-alone"} for cut in cuts), (
+        "aspects cannot be withdrawn"
+    )
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_what_if_is_the_difference_of_two_answers(atlas, seed):
+    threat = random_threat(atlas.catalog, seed)
+    choose = random.Random(seed + 100)
+    terms = [n for n in atlas.catalog.grantable if atlas.catalog.terms[n].applies(threat.model, threat.frame)]
+    add, remove = choose.sample(terms, 2), choose.sample(sorted(threat.knows), 1)
+    add = [t for t in add if t not in remove]
+    change = advice.what_if(atlas, threat, add, remove)
+    closed = advice.closed_grants(atlas, threat)
+    before = feasible_without(atlas, threat, closed, ())
+    after = feasible_without(atlas, threat, closed | set(add), remove)
+    assert set(change.gained) == after - before and set(change.lost) == before - after
+
+
+def test_granting_never_hurts(atlas):
+    for seed in range(5):
+        threat = random_threat(atlas.catalog, seed)
+        assert not advice.what_if(atlas, threat, atlas.grantable(threat), []).lost
+
+
+def test_what_if_tells_what_still_follows(atlas):
+    threat = ready(atlas.catalog, "prediction-api-scores")
+    assert advice.what_if(atlas, threat, [], ["Q.labels"]).still_implied == ("Q.labels",)
+    assert "yeom-2018-gap" in advice.what_if(atlas, threat, [], ["Q.labels", "Q.top-k", "Q.scores"]).lost
+
+
+def test_gaps(atlas):
+    cells = advice.gaps(atlas)
+    assert len({(c.observation, c.model, c.frame, c.knowledge) for c in cells}) == len(cells)
+    for cell in cells:
+        assert set(cell.running) <= set(cell.feasible)
+        assert cell.observation == "black-box" or (cell.model != "aggregate" and "M" in cell.knowledge)
+    scores = next(
+        c
+        for c in cells
+        if (c.observation, c.model, c.frame, c.knowledge) == ("black-box", "discriminative", "stand-alone", ("M", "D", "Q"))
+    )
+    assert "carlini-2022-lira" in scores.published and "carlini-2022-lira" in scores.running
+
+
+def test_compare(atlas):
+    attacks = atlas.catalog.attacks
+    found = advice.compare(atlas, attacks["carlini-2022-lira"], attacks["shokri-2017"])
+    assert found.only_first == ("shadow-models.matched",) and found.only_second == ("shadow-models",)
+    assert not found.first_needs_no_more and found.second_needs_no_more
+    figures = advice.compare(atlas, attacks["sablayrolles-2019-mast"], attacks["watson-2022"])
+    assert figures.figures and figures.dominates is None, "MAST is better at low FPR and worse in balanced accuracy"
+    best = advice.compare(atlas, attacks["carlini-2022-lira"], attacks["sablayrolles-2019-mast"])
+    assert best.dominates == "first"
+
+
+def test_as_surveyed(atlas):
+    threat = ready(atlas.catalog, "prediction-api-scores")
+    answers = {a.attack: a for a in advice.as_surveyed(atlas, threat)}
+    assert len(answers) == 17
+    assert answers["ml-leaks-3"].feasible and answers["ml-leaks-3"].resolved
+    assert not answers["shokri-2017"].feasible and answers["shokri-2017"].resolved
+    assert answers["shokri-2017"].missing == ("M3", "M4")
+
+
+def test_cheapest_derivations_are_clingos(atlas):
+    """For every ready threat model: the cheapest price over all sets of rules, by clingo's optimisation."""
+    for name in sorted(atlas.catalog.threat_models):
+        threat = ready(atlas.catalog, name)
+        rules, atom = _atoms(atlas.resolver.graph.rules)
+        for answer in atlas.answers(threat)[::7]:
+            if not isinstance(answer, Feasible):
+                continue
+            cost = atlas.pricing(answer.attack)
+            program = [f"holds({atom[t]})." for t in threat.grants if t in atom]
+            for i, rule in enumerate(atlas.resolver.graph.rules):
+                price, small = cost(rule), rules[i]
+                program.append(f"{{ use({i}) }} :- {', '.join(f'holds({n})' for n in small.needs)}.")
+                program.append(f"holds({small.yields}) :- use({i}).")
+                program.append(f":~ use({i}). [{price.models}@3,{i}]")
+                program.append(f":~ use({i}). [{price.total_queries(1000)}@2,{i}]")
+                program.append(f":~ use({i}). [1@1,{i}]")
+            program.append(f":- not holds({atom[goal(answer.attack.id)]}).")
+            control = clingo.Control(["--warn=none"])
+            control.add("base", [], "\n".join(program))
+            control.ground([("base", [])])
+            costs: list[list[int]] = []
+            control.solve(on_model=lambda model, costs=costs: costs.append(list(model.cost)))
+            derivation = answer.derivation
+            mine = [derivation.price.models, derivation.price.total_queries(1000), len(derivation.rules)]
+            assert derivation.cheapest and mine == costs[-1], (name, answer.attack.id)

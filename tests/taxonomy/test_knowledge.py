@@ -1,0 +1,218 @@
+"""The rest of the catalog: references, schemas for editors, the cache, and that the issue's lists are covered."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from taxonomy import cache, references
+from taxonomy.catalog import installed_sources, load
+from taxonomy.schema import schemas
+
+CATALOG = installed_sources()[0].folder
+
+
+def test_references_are_complete(catalog):
+    for key, work in references.works(catalog).items():
+        assert work.fields.get("title") and work.fields.get("year"), key
+        assert work.persons.get("author") or work.persons.get("editor"), key
+        assert references.citation(work)
+
+
+def test_the_whole_reference_list_of_the_survey_is_there(catalog):
+    numbers = sorted(int(w.fields["survey"].strip("[]{}")) for w in references.works(catalog).values() if "survey" in w.fields)
+    assert numbers == list(range(1, 69))
+
+
+def test_bibtex_is_parsed_again(catalog):
+    from pybtex.database import parse_string
+
+    assert set(parse_string(references.bibtex(catalog), "bibtex").entries) == references.keys(catalog)
+    assert set(parse_string(references.bibtex(catalog, {"shokri2017"}), "bibtex").entries) == {"shokri2017"}
+
+
+def test_schemas_are_those_that_are_exported(catalog):
+    for kind, schema in schemas(catalog).items():
+        kept = json.loads((CATALOG / "schemas" / f"{kind}.json").read_text())
+        assert kept == json.loads(json.dumps(schema)), "run: mia export json-schema --out catalog/schemas"
+
+
+def test_editors_are_shown_terms_and_targets(catalog):
+    attacks = schemas(catalog)["attacks"]
+    assert "Q.scores" in attacks["properties"]["needs"]["items"]["enum"]
+    assert "digits-mlp" in attacks["$defs"]["AttackTargets"]["properties"]["power"]["items"]["enum"]
+
+
+def test_every_file_points_to_its_schema():
+    for path in CATALOG.rglob("*.yaml"):
+        first = path.read_text().splitlines()[0]
+        where = first.removeprefix("# yaml-language-server: $schema=")
+        assert where != first and (path.parent / where).resolve().is_file(), f"{path}: {first}"
+
+
+def test_yaml_1_1_reads_the_files_alike(catalog):
+    """PyYAML reads YAML 1.1; our reader takes only what 1.2 reads alike."""
+    for name in ("shokri-2017", "ml-leaks-1", "digits-mlp"):
+        (path,) = CATALOG.rglob(f"{name}.yaml")
+        data = yaml.safe_load(path.read_text())
+        entry = catalog.entry(name).model_dump(mode="json", by_alias=True, exclude_unset=True)
+        assert (
+            data["id"] == entry["id"]
+            and data["needs" if "needs" in data else "offers"] == entry["needs" if "needs" in data else "offers"]
+        )
+
+
+@pytest.fixture
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("MIA_CATALOG_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def test_a_cached_catalog_is_the_same(own_cache):
+    first, second = load(), load()
+    assert len(list(own_cache.iterdir())) == 1
+    assert first.documents and not second.documents, "the second came from the cache"
+    assert first.entries == second.entries and first.terms == second.terms and first.implications == second.implications
+
+
+def test_the_cache_follows_content_not_time(own_cache, tmp_path):
+    folder = tmp_path / "more" / "threat-models"
+    folder.mkdir(parents=True)
+    text = "schema: 1\nid: mine\ntitle: {}\nsummary: x\nobservation: black-box\nknows: []\nmodel: discriminative\n"
+    path = folder / "mine.yaml"
+    path.write_text(text.format("One"))
+    before = path.stat()
+    assert load([tmp_path / "more"]).threat_models["mine"].title == "One"
+    path.write_text(text.format("Two"))
+    import os
+
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert load([tmp_path / "more"]).threat_models["mine"].title == "Two"
+
+
+def test_a_damaged_or_unwritable_cache_does_no_harm(own_cache, monkeypatch, tmp_path):
+    load()
+    for part in own_cache.rglob("attacks.json"):
+        part.write_text("{")
+    assert "shokri-2017" in load().attacks
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("MIA_CATALOG_CACHE", str(tmp_path / "file" / "cache"))
+    assert "shokri-2017" in load().attacks
+
+
+def test_old_catalogs_are_dropped(own_cache):
+    for i in range(cache.KEPT + 4):
+        cache.keep(f"{i:064d}", {"taxonomy": {}})
+    assert len(list(own_cache.iterdir())) <= cache.KEPT + 1
+
+
+NAMED = [
+    "yeom-2018-loss",
+    "yeom-2018-gap",
+    "sablayrolles-2019-malt",
+    "sablayrolles-2019-mast",
+    "sablayrolles-2019-matt",
+    "li-2021-transfer",
+    "li-2021-boundary",
+    "he-2020-segmentation",
+    "shi-2020-over-the-air",
+    "rahimian-2020-sampling",
+    "zhang-2020-locmia",
+    "pyrgelis-2018",
+    "homer-2008",
+    "sankararaman-2009",
+    "backes-2016",
+    "hilprecht-2019-monte-carlo",
+    "hilprecht-2019-reconstruction",
+    "gan-leaks-4-discriminator",
+    "nasr-2019-stand-alone",
+    "nasr-2019-unsupervised",
+    "melis-2019-property",
+    "carlini-2019-exposure",
+    "yeom-2018-attribute",
+    "long-2017-dtp",
+    "salem-2020-updates-leak",
+    "fredrikson-2015",
+    "tramer-2016",
+    "papernot-2017",
+    "hitaj-2017",
+    "aono-2017",
+    "he-2019-collaborative",
+]
+LATER = [
+    "carlini-2022-lira",
+    "carlini-2022-lira-offline",
+    "zarifzadeh-2024-rmia",
+    "zarifzadeh-2024-rmia-offline",
+    "ye-2022-attack-p",
+    "ye-2022-attack-r",
+    "watson-2022",
+    "song-2021-modified-entropy",
+    "choquettechoo-2021-boundary",
+    "choquettechoo-2021-noise",
+    "choquettechoo-2021-augmentation",
+    "bertran-2023-quantile",
+    "lassila-2025-base",
+    "brannvall-2026-bavaria",
+    "steinke-2023-one-run-audit",
+]
+
+
+@pytest.mark.parametrize(("standing", "names"), [("named", NAMED), ("later", LATER)])
+def test_what_the_survey_names_and_what_came_later(catalog, standing, names):
+    for name in names:
+        assert catalog.attacks[name].standing == standing, name
+
+
+def test_goals_beside_membership(catalog):
+    goals = {a.id: a.goal for a in catalog.attacks.values()}
+    assert goals["salem-2020-updates-leak"] == "reconstruction" and goals["fredrikson-2015"] == "inversion"
+    assert goals["tramer-2016"] == "extraction" and goals["melis-2019-property"] == "property"
+
+
+def test_defenses_of_the_survey_and_later(catalog):
+    wanted = [
+        "dropout",
+        "model-stacking",
+        "l2-regularisation",
+        "homomorphic-encryption",
+        "dp-sgd",
+        "dp-gan",
+        "posterior-noise",
+        "data-obfuscation",
+        "memguard",
+        "adversarial-regularisation",
+        "adversarial-examples",
+        "early-stopping",
+        "label-smoothing",
+        "mixup",
+        "selena",
+        "hamp",
+        "relaxloss",
+        "dmp",
+    ]
+    assert set(wanted) <= set(catalog.defenses)
+    assert all(d.run is None for d in catalog.defenses.values())
+
+
+def test_ready_threat_models_are_sound(atlas):
+    from taxonomy.threat import ThreatModel, contradictions
+
+    assert len(atlas.catalog.threat_models) >= 10
+    for ready in atlas.catalog.threat_models.values():
+        threat = ThreatModel.of(ready)
+        assert not contradictions(atlas.catalog, threat), ready.id
+        assert any(atlas.answer(a, threat).__class__.__name__ == "Feasible" for a in atlas.catalog.attacks.values()), ready.id
+
+
+def test_no_remembered_number_is_a_fact(catalog):
+    for attack in catalog.attacks.values():
+        for claim in attack.reported:
+            assert claim.source != "memory", f"{attack.id}: a figure that is only remembered must not enter"
+
+
+def test_the_wheel_would_carry_the_catalog():
+    assert (Path(__file__).parents[2] / "catalog" / "__init__.py").is_file()
