@@ -281,8 +281,11 @@ def results(out: Console, data: dict[str, Any]) -> None:
             out.print(f"[yellow]{r['attack']}[/]: {escape(warning)}.")
     for failure in data["failures"]:
         out.print(f"[red]failed[/] {escape(failure['attack'])}: {escape(failure['error'])}")
+    reasons: dict[str, list[str]] = {}
     for skipped in data["skipped"]:
-        out.print(f"[dim]not run: {escape(skipped['id'])}: {escape(skipped['because'])}[/]")
+        reasons.setdefault(skipped["because"], []).append(skipped["id"])
+    for reason, ids in reasons.items():
+        out.print(f"[dim]Not run, since {escape(reason)}: {escape(', '.join(ids))}.[/]")
     trained, reused = data["trained"], data["reused"]
     out.print(
         f"\n{trained} models trained, {reused} taken from the store."

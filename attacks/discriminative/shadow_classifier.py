@@ -14,7 +14,7 @@ def infer(
     shadow_models: ShadowModels,
     *,
     hidden: int = 64,
-    epochs: int = 20,
+    epochs: int = 50,
     per_class: bool = True,
     seed: int = 0,
 ) -> Scored:
@@ -68,7 +68,7 @@ def _train(features: Tensor, member: Tensor, hidden: int, epochs: int) -> _Attac
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     weight = (~member).sum() / member.sum()
     loss_of = nn.BCEWithLogitsLoss(pos_weight=weight.double())
-    batch = max(100, len(features) // 32)
+    batch = max(100, len(features) // 16)
     for _ in range(epochs):
         for chunk in torch.randperm(len(features)).split(batch):
             optimizer.zero_grad(set_to_none=True)
