@@ -57,6 +57,27 @@ def list_attacks(
     out.print(f"{len(found)} attacks, {sum(a.run is not None for a in found)} of them run.")
 
 
+@app.command(epilog="Example: mia entries errata")
+def entries(
+    kind: Annotated[str | None, typer.Argument(help="errata, glossary, datasets, …; all kinds are counted if not given.")] = None,
+    as_json: Json = False,
+    catalog: Catalogs = None,
+) -> None:
+    """List the entries of one kind, or count those of every kind."""
+    kinds = load(catalog).kinds
+    if kind is not None and kind not in kinds:
+        raise unknown("kind of entry", kind, kinds)
+    found = sorted(kinds[kind].values(), key=lambda e: e.id) if kind else []
+    if as_json:
+        listed = {"entries": [e.model_dump(mode="json", by_alias=True, exclude_none=True) for e in found]}
+        print_json(listed if kind else {"kinds": {name: len(kinds[name]) for name in kinds}})
+        return
+    from attacks import show
+
+    table = show.table(["entry", "title"], [(e.id, e.title) for e in found])
+    output().print(table if kind else show.table(["kind", "entries"], [(n, len(kinds[n])) for n in kinds], right="entries"))
+
+
 @app.command(epilog="Example: mia show shokri-2017")
 def show(name: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = False, catalog: Catalogs = None) -> None:
     """Show one entry: an attack, step, target, threat model or term."""

@@ -161,6 +161,7 @@ class _Run:
 
     def __init__(self, engine: Engine, plan: Plan, target: Target, seed: int):
         self.engine, self.plan, self.target, self.seed = engine, plan, target, seed
+        self.grant = target.grant(plan.granted)
         self.terms = engine.catalog.terms
         self.views = {rule.id: rule.view for rule in engine.catalog.implications}
         self.yields = {rule.yields: rule for rule in plan.rules}
@@ -209,7 +210,7 @@ class _Run:
         """Return a fresh handle of one term, made along the proof."""
         rule = self.yields.get(term)
         if rule is None:
-            return self.target.handle(term, ledger)
+            return self.grant.handle(term, ledger)
         if rule.kind == "step":
             artifact = self.step(rule)
             count = wants.get(rule.id, {}).get("count")

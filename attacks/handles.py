@@ -266,6 +266,7 @@ class HostedModel:
 
     def __init__(self, model: Model):
         self.__answer = model.log_probs
+        self.kept_log_probs = model.kept_log_probs
         self.fingerprint = model.fingerprint
 
     def log_probs(self, x: Tensor) -> Tensor:
@@ -298,7 +299,6 @@ class ShadowModels:
         self._models = list(models)
         self._records = records
         self._trained_on = trained_on
-        self._answers: dict[int, Tensor] = {}
 
     def __len__(self) -> int:
         return len(self._models)
@@ -319,20 +319,19 @@ class ShadowModels:
         return self._trained_on.clone()
 
     def log_probs(self, model: int) -> Tensor:
-        """Return the answers of one model on `records`, float64 of shape (records, classes)."""
-        if model not in self._answers:
-            self._answers[model] = self._models[model].log_probs(self._records.x)
-        return self._answers[model].clone()
+        """Return the answers of one model on `records`, float64 of shape (records, classes).
+
+        They are worked out once and lie in the store, so that memory does not grow with the number of models.
+        """
+        return self._models[model].kept_log_probs(self._records.x).clone()
 
     def signal(self, of: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
         """Return a signal of every model on every record, float64 of shape (models, records)."""
         return torch.stack([of(self.log_probs(k), self._records.label) for k in range(len(self))])
 
     def first(self, count: int) -> ShadowModels:
-        """Return a view of the first `count` models, which shares their answers."""
-        view = ShadowModels(self._models[:count], self._records, self._trained_on[:count])
-        view._answers = self._answers
-        return view
+        """Return a view of the first `count` models."""
+        return ShadowModels(self._models[:count], self._records, self._trained_on[:count])
 
 
 class ReferenceModels:
@@ -351,7 +350,7 @@ class ReferenceModels:
         return len(self._shadow_models)
 
     def first(self, count: int) -> ReferenceModels:
-        """Return a view of the first `count` models, which shares their answers."""
+        """Return a view of the first `count` models."""
         return ReferenceModels(self._shadow_models.first(count))
 
     def signal(self, of: Callable[[Tensor, Tensor], Tensor]) -> Tensor:

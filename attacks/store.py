@@ -21,6 +21,7 @@ from taxonomy.findings import InputError
 
 META = "node.json"
 ARRAYS = "arrays.npz"
+MAPPED = "mapped.npy"
 WEIGHTS = "weights.safetensors"
 STALE_SECONDS = 24 * 3600
 
@@ -59,6 +60,8 @@ class Store:
         self.folder = folder or default_folder()
         self._nodes = self.folder / "nodes"
         self._unfinished = self.folder / "unfinished"
+        # Mapped arrays are hashed once a process: they are read many times and may be large.
+        self._sound: set[str] = set()
 
     def prepare(self) -> None:
         """Make the folders; raise StoreError if that cannot be done."""
@@ -88,8 +91,12 @@ class Store:
         meta: dict[str, Any] | None = None,
         arrays: Arrays | None = None,
         weights: Arrays | None = None,
+        mapped: NDArray[Any] | None = None,
     ) -> None:
-        """Write a finished node. If another run was faster, its result stands and ours is dropped."""
+        """Write a finished node. If another run was faster, its result stands and ours is dropped.
+
+        `mapped` is one array that may be too large for memory; `map` gives it back.
+        """
         if fingerprint in self:
             return
         draft = self._unfinished / f"{os.getpid()}-{uuid.uuid4().hex}"
@@ -98,6 +105,8 @@ class Store:
             if arrays is not None:
                 with (draft / ARRAYS).open("wb") as file:
                     np.savez(file, **arrays)  # type: ignore[arg-type]
+            if mapped is not None:
+                np.save(draft / MAPPED, mapped, allow_pickle=False)
             if weights is not None:
                 from safetensors.numpy import save_file
 
@@ -117,10 +126,7 @@ class Store:
         """Return a node's meta data, arrays and weights; raise StoreError if it is damaged."""
         place = self._place(fingerprint)
         try:
-            description = json.loads((place / META).read_text(encoding="utf-8"))
-            for name, expected in description["files"].items():
-                if _hash(place / name) != expected:
-                    raise ValueError(f"{name} has changed")
+            description = self._verified(place)
             arrays: Arrays = {}
             if ARRAYS in description["files"]:
                 with np.load(place / ARRAYS, allow_pickle=False) as loaded:
@@ -131,10 +137,28 @@ class Store:
 
                 weights = load_file(place / WEIGHTS)
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise StoreError(
-                f"finished work in {place} is damaged ({error}); `mia store gc` drops damaged work, then run again"
-            ) from error
+            raise _damaged(place, error) from error
         return description["meta"], arrays, weights
+
+    def map(self, fingerprint: str) -> NDArray[Any]:
+        """Return a node's mapped array, which stays on disk; raise StoreError if it is damaged."""
+        place = self._place(fingerprint)
+        try:
+            if fingerprint not in self._sound:
+                self._verified(place)
+                self._sound.add(fingerprint)
+            found: NDArray[Any] = np.load(place / MAPPED, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise _damaged(place, error) from error
+        return found
+
+    def _verified(self, place: Path) -> dict[str, Any]:
+        """Return a node's description, if every file still has the hash that stands in it."""
+        description: dict[str, Any] = json.loads((place / META).read_text(encoding="utf-8"))
+        for name, expected in description["files"].items():
+            if _hash(place / name) != expected:
+                raise ValueError(f"{name} has changed")
+        return description
 
     def nodes(self) -> Iterator[Node]:
         """Yield every finished node whose description can be read."""
@@ -185,8 +209,13 @@ class Store:
         return days is not None and time.time() - (place / META).stat().st_mtime > days * 86400
 
 
+def _damaged(place: Path, error: Exception) -> StoreError:
+    return StoreError(f"finished work in {place} is damaged ({error}); `mia store gc` drops damaged work, then run again")
+
+
 def _hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _size(folder: Path) -> int:
@@ -195,12 +224,12 @@ def _size(folder: Path) -> int:
 
 def _alive(pid: str) -> bool:
     """Whether the process that a draft belongs to still runs; unsure is yes."""
-    if not pid.isdigit():
+    if not pid.isdigit() or os.name == "nt":  # on Windows, signal 0 is Ctrl-C
         return True
     try:
         os.kill(int(pid), 0)
     except ProcessLookupError:
         return False
-    except (OSError, AttributeError):
+    except OSError:
         return True
     return True

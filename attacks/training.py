@@ -65,6 +65,10 @@ class Model:
             logits = [self._module(chunk.float()) for chunk in x.split(CHUNK)] or [torch.empty(0, self.recipe.classes)]
         return torch.log_softmax(torch.cat(logits).double(), dim=-1)
 
+    def kept_log_probs(self, x: Tensor) -> Tensor:
+        """Return `log_probs(x)`; models of a workshop that has a store keep the answer there."""
+        return self.log_probs(x)
+
     def parameters(self) -> dict[str, Tensor]:
         """Return copies of the weights by name."""
         return {name: value.clone() for name, value in self._module.state_dict().items()}

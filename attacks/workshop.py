@@ -12,6 +12,7 @@ import numpy as np
 import sklearn
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from attacks.code import Code
 from attacks.seeds import digest, digest_arrays
@@ -19,6 +20,7 @@ from attacks.store import Store
 from attacks.training import Model, Recipe, TrainingSet, fit
 
 FIT = "attacks.training:fit"
+ANSWER = "attacks.training:Model"
 
 
 class Progress(Protocol):
@@ -114,7 +116,27 @@ class StoreWorkshop:
         _, _, weights = self.store.read(fingerprint)
         module = recipe.build()
         module.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
-        return Model(recipe, module, fingerprint)
+        return _KeptModel(recipe, module, fingerprint, self)
+
+    def answers(self, model: Model, x: Tensor) -> Tensor:
+        """Return a model's log-probabilities on x, worked out once and kept in the store, where they stay on disk."""
+        code = self.code.digest(ANSWER)
+        name = digest([code, model.fingerprint, digest_arrays(x.numpy()), environment()])
+        if name not in self.store:
+            self.store.write(name, "answers", "answers of a model", mapped=model.log_probs(x).numpy())
+        return torch.from_numpy(np.array(self.store.map(name)))
+
+
+class _KeptModel(Model):
+    """A model whose answers to whole sets of records are kept in the store."""
+
+    def __init__(self, recipe: Recipe, module: nn.Module, fingerprint: str, workshop: StoreWorkshop):
+        super().__init__(recipe, module, fingerprint)
+        self._workshop = workshop
+
+    def kept_log_probs(self, x: Tensor) -> Tensor:
+        """Return `log_probs(x)` from the store."""
+        return self._workshop.answers(self, x)
 
 
 def train_into(

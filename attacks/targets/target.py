@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attacks.handles import Handle, Ledger, Records
+from attacks.handles import Handle, Ledger, NotGrantedError, Records
 
 HandleMaker = Callable[[Ledger], Handle]
 
@@ -36,6 +36,19 @@ class Target:
         """Return the candidates as an attack may see them."""
         return Records(self.x.clone(), self.label.clone() if with_label else None, self.ids.copy(), ledger)
 
+    def grant(self, terms: Iterable[str]) -> Grant:
+        """Return what makes handles of these terms and of no others."""
+        return Grant({term: self.makers[term] for term in terms if term in self.makers})
+
+
+class Grant:
+    """Makes handles of granted terms. What was not granted cannot be had through it."""
+
+    def __init__(self, makers: dict[str, HandleMaker]):
+        self._makers = makers
+
     def handle(self, term: str, ledger: Ledger) -> Handle:
-        """Return a fresh handle for a term that the target offers."""
-        return self.makers[term](ledger)
+        """Return a fresh handle of a term; raise NotGrantedError if it was not granted."""
+        if term not in self._makers:
+            raise NotGrantedError(f"{term} was not granted")
+        return self._makers[term](ledger)

@@ -53,6 +53,8 @@ class Answers:
     def log_probs(self, x: Tensor) -> Tensor:
         return self.table[x[:, 0].long()]
 
+    kept_log_probs = log_probs
+
 
 def handles(names: list[str], *, label_granted: bool = True) -> dict[str, Any]:
     """Return the handles of these names over the fixture."""

@@ -15,7 +15,7 @@ import torch
 
 from attacks import plan as plans
 from attacks.engine import Engine, executor
-from attacks.handles import Ledger
+from attacks.handles import Ledger, NotGrantedError
 from attacks.store import Store
 from taxonomy.catalog import load
 from taxonomy.findings import InputError
@@ -104,7 +104,9 @@ def test_an_attack_sees_the_first_models_it_wants(first):
 
 def test_candidates_and_truth(first):
     target = Engine(load([TINY]), Store(first[0])).target("tiny", 0)
-    pool = target.handle("D1.samples", Ledger())
+    pool = target.grant(["D1.samples"]).handle("D1.samples", Ledger())
+    with pytest.raises(NotGrantedError, match=r"Q\.scores was not granted"):
+        target.grant(["D1.samples"]).handle("Q.scores", Ledger())
     everyone = np.concatenate([target.ids, pool.ids])
     assert len(np.unique(everyone)) == len(everyone), "members, non-members and the pool are disjoint"
     assert target.member.sum() == (~target.member).sum() == 120

@@ -88,9 +88,10 @@ def test_rebuilt_models_answer_without_a_limit(kept_store):
 
     target = Engine(load([fixture_tiny()]), Store(kept_store)).target("tiny", 0)
     ledger = Ledger(limit=0)
-    rebuilt = views.local_scores(target.handle("M1.parameters", ledger), target.handle("M2", ledger))
+    grant = target.grant(["M1.parameters", "M2", "Q.scores"])
+    rebuilt = views.local_scores(grant.handle("M1.parameters", ledger), grant.handle("M2", ledger))
     answer = rebuilt(target.x)
-    assert torch.equal(answer, target.handle("Q.scores", Ledger())(target.x)) and ledger.queries == 0
+    assert torch.equal(answer, grant.handle("Q.scores", Ledger())(target.x)) and ledger.queries == 0
 
 
 def fixture_tiny() -> Path:

@@ -36,6 +36,15 @@ def test_what_is_written_is_read_back(store):
     assert [(n.kind, n.name) for n in store.nodes()] == [("attack", "an-attack")]
 
 
+def test_mapped_arrays_stay_on_disk(store):
+    store.write(FINGERPRINT, "answers", "x", mapped=np.arange(6.0).reshape(2, 3))
+    assert isinstance(store.map(FINGERPRINT), np.memmap) and store.map(FINGERPRINT)[1, 2] == 5
+    (place,) = store.folder.glob("nodes/*/*/mapped.npy")
+    place.write_bytes(b"damaged")
+    with pytest.raises(StoreError, match="mia store gc"):
+        Store(store.folder).map(FINGERPRINT)
+
+
 def test_only_safe_formats(store):
     write(store)
     names = {path.name for path in store.folder.rglob("*") if path.is_file()}

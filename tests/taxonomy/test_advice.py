@@ -117,6 +117,15 @@ def test_gaps(atlas):
     assert "carlini-2022-lira" in scores.published and "carlini-2022-lira" in scores.running
 
 
+@pytest.mark.parametrize("number", range(0, 64, 9))
+def test_cells_are_clingos(atlas, number):
+    cell = advice.gaps(atlas)[number]
+    grants = advice._everything(atlas, cell.observation, cell.model, cell.frame, cell.knowledge)
+    rules, atom = _atoms(atlas.resolver.graph.rules)
+    closure = ask_clingo(rules, [atom[t] for t in grants if t in atom])
+    assert set(cell.feasible) == {a for a in atlas.catalog.attacks if atom[goal(a)] in closure}
+
+
 def test_compare(atlas):
     attacks = atlas.catalog.attacks
     found = advice.compare(atlas, attacks["carlini-2022-lira"], attacks["shokri-2017"])
