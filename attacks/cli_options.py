@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from taxonomy import catalog as catalogs
+from taxonomy import loading
 from taxonomy.catalog import Catalog
 from taxonomy.entries import ReadyThreatModel
 from taxonomy.findings import InputError, unknown
@@ -84,7 +84,7 @@ def output(*, stderr: bool = False) -> Console:
 
 def load(extra: list[Path] | None) -> Catalog:
     """Return the installed catalogs with the folders that the user named."""
-    return catalogs.load(extra or ())
+    return loading.load(extra or ())
 
 
 def threat_model_of(

@@ -13,6 +13,8 @@ from torch import Tensor
 from attacks import training
 from attacks.training import Model, Recipe, TrainingSet
 
+CANDIDATES = "records"
+
 
 class AttackError(Exception):
     """The attack cannot go on; the message says why."""
@@ -54,41 +56,10 @@ class Handle:
         self.ledger.touched.add(self._name)
 
 
-class Records(Handle):
-    """Candidate records: features, identities, and labels if `record.label` is granted."""
+class HeldRecords(Handle):
+    """Records that the adversary holds: features and identities."""
 
-    def __init__(self, x: Tensor, label: Tensor | None, ids: NDArray[np.uint64], ledger: Ledger):
-        super().__init__("records", ledger)
-        self._x, self._label, self._ids = x, label, ids
-
-    def __len__(self) -> int:
-        return len(self._x)
-
-    @property
-    def x(self) -> Tensor:
-        """Features, float32 of shape (n, ...)."""
-        self._touch()
-        return self._x.clone()
-
-    @property
-    def label(self) -> Tensor:
-        """True labels, int64 of shape (n,); raises NotGrantedError without `record.label`."""
-        if self._label is None:
-            raise NotGrantedError("records.label was read, but the entry does not need record.label")
-        self.ledger.touched.add("record.label")
-        return self._label.clone()
-
-    @property
-    def ids(self) -> NDArray[np.uint64]:
-        """Identity of every record, uint64 of shape (n,)."""
-        self._touch()
-        return self._ids.copy()
-
-
-class Population(Handle):
-    """Labelled records that the adversary holds beside the candidates; none of them is a candidate or a member."""
-
-    def __init__(self, name: str, x: Tensor, label: Tensor, ids: NDArray[np.uint64], ledger: Ledger):
+    def __init__(self, name: str, x: Tensor, label: Tensor | None, ids: NDArray[np.uint64], ledger: Ledger):
         super().__init__(name, ledger)
         self._x, self._label, self._ids = x, label, ids
 
@@ -102,16 +73,29 @@ class Population(Handle):
         return self._x.clone()
 
     @property
-    def label(self) -> Tensor:
-        """Labels, int64 of shape (n,)."""
-        self._touch()
-        return self._label.clone()
-
-    @property
     def ids(self) -> NDArray[np.uint64]:
         """Identity of every record, uint64 of shape (n,)."""
         self._touch()
         return self._ids.copy()
+
+    @property
+    def label(self) -> Tensor:
+        """True labels, int64 of shape (n,); raises NotGrantedError where they are not known."""
+        if self._label is None:
+            raise NotGrantedError(f"{self._name}.label was read, but the entry does not need record.label")
+        self.ledger.touched.add("record.label" if self._name == CANDIDATES else self._name)
+        return self._label.clone()
+
+
+class Records(HeldRecords):
+    """Candidate records; their labels can be read if `record.label` is granted."""
+
+    def __init__(self, x: Tensor, label: Tensor | None, ids: NDArray[np.uint64], ledger: Ledger):
+        super().__init__(CANDIDATES, x, label, ids, ledger)
+
+
+class Population(HeldRecords):
+    """Labelled records that the adversary holds beside the candidates; none of them is a candidate or a member."""
 
 
 class Number(Handle):

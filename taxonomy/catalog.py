@@ -5,15 +5,14 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 import importlib.util
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from taxonomy import cache
-from taxonomy.entries import KINDS, Attack, Defense, Entry, ReadyThreatModel, Step, Target, model_of
-from taxonomy.findings import CatalogError, Finding, InputError, unknown
-from taxonomy.terms import Implication, Reading, Taxonomy, Term
+from taxonomy.entries import KINDS, Attack, Defense, Entry, ReadyThreatModel, Step, Target
+from taxonomy.findings import InputError, unknown
+from taxonomy.terms import Implication, Reading, Term
 
 if TYPE_CHECKING:
     from taxonomy.yamlfile import Document
@@ -115,76 +114,3 @@ def installed_sources() -> tuple[Source, ...]:
     if not sources:
         raise InputError("no catalog is installed; install this project with `pip install -e .`")
     return tuple(sorted(set(sources), key=lambda s: (s.package != "attacks", s.package or "")))
-
-
-def load(extra: Sequence[Path] = ()) -> Catalog:
-    """Load the installed catalogs and the folders `extra`; raise CatalogError with everything that is wrong.
-
-    A catalog without errors is kept parsed, under a hash of the content of all its files.
-    """
-    folders = [*(source.folder for source in installed_sources()), *extra]
-    key = cache.key(folders)
-    if key is not None and (parts := cache.find(key)) is not None:
-        try:
-            return _from_parts(parts, folders)
-        except (OSError, ValueError):
-            cache.drop(key)
-    catalog, findings = _read(folders)
-    if any(finding.severity == "error" for finding in findings):
-        raise CatalogError(findings)
-    if key is not None:
-        cache.keep(key, _to_parts(catalog))
-    return catalog
-
-
-def _read(folders: Sequence[Path]) -> tuple[Catalog, list[Finding]]:
-    # PyYAML is not needed where the cache answers, and takes as long to load as the query.
-    from taxonomy.reader import read
-
-    return read(folders)
-
-
-TAXONOMY = "taxonomy"
-
-
-def _to_parts(catalog: Catalog) -> dict[str, Any]:
-    """Return a catalog as plain data, by kind."""
-    taxonomy = Taxonomy(
-        schema=1, terms=list(catalog.terms.values()), implications=catalog.implications, readings=catalog.readings
-    )
-    parts: dict[str, Any] = {TAXONOMY: taxonomy.model_dump(mode="json", by_alias=True)}
-    for kind, entries in catalog.kinds.items():
-        parts[kind] = [entry.model_dump(mode="json", by_alias=True, exclude_unset=True) for entry in entries.values()]
-    return parts
-
-
-def _from_parts(parts: cache.Parts, folders: list[Path]) -> Catalog:
-    taxonomy = Taxonomy.model_validate(parts(TAXONOMY))
-    terms = {term.id: term for term in taxonomy.terms}
-    return Catalog(terms, taxonomy.implications, taxonomy.readings, _Kinds(parts, folders), folders=folders)
-
-
-class _Kinds(Mapping[str, dict[str, Any]]):
-    """Entries by kind, each kind read from the cache when it is first asked for."""
-
-    def __init__(self, parts: cache.Parts, folders: list[Path]):
-        self._parts = parts
-        self._folders = folders
-        self._read: dict[str, dict[str, Any]] = {}
-
-    def __getitem__(self, kind: str) -> dict[str, Any]:
-        if kind not in self._read:
-            try:
-                entries = [model_of(kind).model_validate(data) for data in self._parts(kind)]
-            except (OSError, ValueError):
-                # The cache was damaged or dropped meanwhile; the files are still there.
-                self._read = {**_read(self._folders)[0].kinds}
-            else:
-                self._read[kind] = {entry.id: entry for entry in entries}
-        return self._read[kind]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(KINDS)
-
-    def __len__(self) -> int:
-        return len(KINDS)

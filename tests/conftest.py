@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from taxonomy.answers import Atlas
-from taxonomy.catalog import Catalog, load
+from taxonomy.catalog import Catalog
+from taxonomy.loading import load
 
 ROOT = Path(__file__).parents[1]
 TINY = ROOT / "tests" / "data" / "tiny"

@@ -17,8 +17,8 @@ from attacks import plan as plans
 from attacks.engine import Engine, executor
 from attacks.handles import Ledger, NotGrantedError
 from attacks.store import Store
-from taxonomy.catalog import load
 from taxonomy.findings import InputError
+from taxonomy.loading import load
 from taxonomy.threat import from_user
 
 TINY = Path(__file__).parents[1] / "data" / "tiny"

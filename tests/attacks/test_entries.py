@@ -11,8 +11,8 @@ from attacks import plan as plans
 from attacks.code import Code
 from attacks.engine import Engine, executor
 from attacks.store import Store
-from taxonomy.catalog import load
 from taxonomy.check import handles
+from taxonomy.loading import load
 
 CATALOG = load()
 RUNNING = sorted(a.id for a in CATALOG.attacks.values() if a.run)

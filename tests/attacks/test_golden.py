@@ -19,8 +19,8 @@ import fixture
 from attacks import metrics, signals
 from attacks.code import Code
 from attacks.handles import Scored
-from taxonomy.catalog import load
 from taxonomy.check import handles
+from taxonomy.loading import load
 
 GOLDEN = Path(__file__).with_name("golden.json")
 RUNNING = sorted(a.id for a in load().attacks.values() if a.run and a.goal == "membership")

@@ -84,7 +84,7 @@ def test_every_record_is_in_exactly_half_and_pools_extend(count):
 def test_rebuilt_models_answer_without_a_limit(kept_store):
     from attacks.engine import Engine
     from attacks.store import Store
-    from taxonomy.catalog import load
+    from taxonomy.loading import load
 
     target = Engine(load([fixture_tiny()]), Store(kept_store)).target("tiny", 0)
     ledger = Ledger(limit=0)

@@ -10,9 +10,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
 from bad_catalogs import ATTACK, BAD
 
-from taxonomy.catalog import load
 from taxonomy.check import check
 from taxonomy.findings import CODES, CatalogError
+from taxonomy.loading import load
 
 
 def write(folder: Path, files: dict[str, bytes | str]) -> Path:

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from taxonomy import cache, references
-from taxonomy.catalog import installed_sources, load
+from taxonomy.catalog import installed_sources
+from taxonomy.loading import load
 from taxonomy.schema import schemas
 
 CATALOG = installed_sources()[0].folder
