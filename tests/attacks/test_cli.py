@@ -49,7 +49,7 @@ def test_feasible(mia_json):
     feasible = {a["id"]: a for a in data["feasible"]}
     infeasible = {a["id"]: a for a in data["infeasible"]}
     assert "shokri-2017" in feasible and "carlini-2022-lira" in infeasible
-    assert feasible["ml-leaks-3"]["cost"] == {"models": 0, "queries": 0, "queries_per_record": 1, "cheapest": True}
+    assert feasible["ml-leaks-3"]["cost"] == {"models": 0, "queries": 0, "queries_per_record": 1, "cheapest": True, "stated": True}
     assert feasible["shokri-2017"]["derivation"][-1]["rule"] == "shokri-2017"
     assert ["D1.samples", "M2"] in infeasible["carlini-2022-lira"]["missing"]
     assert infeasible["carlini-2022-lira"]["truncated"] is False
