@@ -216,11 +216,28 @@ def check(
         raise typer.Exit(1)
 
 
-@export_app.command("graph")
-def export_graph(catalog: Catalogs = None, as_json: Json = True) -> None:
-    """Print terms, rules and what can be granted as JSON."""
+class GraphFormat(StrEnum):
+    """Formats of the graph."""
+
+    json = "json"
+    graphml = "graphml"
+
+
+@export_app.command("graph", epilog="Example: mia export graph --format graphml > atlas.graphml")
+def export_graph(
+    form: Annotated[GraphFormat, typer.Option("--format")] = GraphFormat.json,
+    as_json: Json = False,
+    catalog: Catalogs = None,
+) -> None:
+    """Print terms, rules and what can be granted as JSON, or the AND/OR graph as GraphML."""
     loaded = load(catalog)
-    print_json(Atlas(loaded).resolver.graph.export(loaded))
+    graph = Atlas(loaded).resolver.graph
+    if as_json or form is GraphFormat.json:
+        print_json(graph.export(loaded))
+        return
+    import networkx
+
+    print("\n".join(networkx.generate_graphml(graph.networkx())))
 
 
 @export_app.command("json-schema", epilog="Example: mia export json-schema attacks")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import multiprocessing
+import os
 import signal
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, ProcessPoolExecutor
@@ -66,9 +68,18 @@ class Outcome:
         }
 
 
-def _ignore_interrupts() -> None:
+def _start_worker() -> None:
     # Ctrl-C reaches the whole process group; the coordinator decides, and a worker finishes and stores its model.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def leave_with_the_coordinator() -> None:
+        # After `kill -9` of the coordinator nobody tells its workers to stop. What they have not stored whole is not there.
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=leave_with_the_coordinator, daemon=True).start()
 
 
 @contextmanager
@@ -78,7 +89,7 @@ def executor(workers: int) -> Iterator[Executor]:
         yield SerialExecutor()
         return
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_ignore_interrupts)
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
     try:
         yield pool
     finally:

@@ -49,7 +49,13 @@ def test_feasible(mia_json):
     feasible = {a["id"]: a for a in data["feasible"]}
     infeasible = {a["id"]: a for a in data["infeasible"]}
     assert "shokri-2017" in feasible and "carlini-2022-lira" in infeasible
-    assert feasible["ml-leaks-3"]["cost"] == {"models": 0, "queries": 0, "queries_per_record": 1, "cheapest": True, "stated": True}
+    assert feasible["ml-leaks-3"]["cost"] == {
+        "models": 0,
+        "queries": 0,
+        "queries_per_record": 1,
+        "cheapest": True,
+        "stated": True,
+    }
     assert feasible["shokri-2017"]["derivation"][-1]["rule"] == "shokri-2017"
     assert ["D1.samples", "M2"] in infeasible["carlini-2022-lira"]["missing"]
     assert infeasible["carlini-2022-lira"]["truncated"] is False
@@ -115,6 +121,58 @@ def test_export_graph(mia):
     assert {r["kind"] for r in data["rules"]} == {"implication", "step", "attack"}
     assert {"Q.scores", "M2", "participant", "record.label"} <= set(data["grantable"])
     assert not {"Q", "D1", "black-box", "discriminative", "shadow-models"} & set(data["grantable"])
+
+
+def test_export_graphml(mia, tmp_path):
+    import networkx
+
+    (tmp_path / "atlas.graphml").write_text(mia("export", "graph", "--format", "graphml").stdout)
+    graph = networkx.read_graphml(tmp_path / "atlas.graphml")
+    assert graph.nodes["rule:shokri-2017"]["kind"] == "attack" and graph.has_edge("Q.scores", "rule:shokri-2017")
+
+
+def test_entries(mia, mia_json):
+    assert mia_json("entries")["kinds"]["attacks"] >= 83
+    assert len(mia_json("entries", "errata")["entries"]) >= 14
+    assert "erratum-" in mia("entries", "errata").stdout
+    assert mia("entries", "erata").returncode == 2
+
+
+def test_harden(mia, mia_json):
+    data = mia_json("harden", "--threat-model", "prediction-api-labels")
+    assert data["cuts"][0] == {
+        "withdraw": ["Q.labels"], "removes": ["li-2021-boundary", "yeom-2018-gap"], "remaining": 0, "defenses": []
+    }  # fmt: skip
+    assert data["truncated"] is False
+    assert "Q.labels" in mia("harden", "--threat-model", "prediction-api-labels").stdout
+
+
+def test_what_if(mia, mia_json):
+    flags = ["feasible", "--threat-model", "prediction-api-labels", "--what-if", "+D2.members", "--what-if", "-record.label"]
+    change = mia_json(*flags)["what_if"]
+    assert change["add"] == ["D2.members"] and change["remove"] == ["record.label"] and "yeom-2018-gap" in change["lost"]
+    assert "yeom-2018-gap is no longer feasible" in mia(*flags).stdout
+
+
+def test_as_surveyed(mia, mia_json):
+    rows = mia_json("feasible", "--threat-model", "prediction-api-scores", "--as", "surveyed")["rows"]
+    assert len(rows) == 17
+    assert "the row says too much" in mia("feasible", "--threat-model", "prediction-api-scores", "--as", "surveyed").stdout
+
+
+def test_gaps_and_compare(mia, mia_json):
+    assert len(mia_json("gaps")["cells"]) == 64
+    assert "no running attack" in mia("gaps").stdout
+    assert mia_json("compare", "carlini-2022-lira", "sablayrolles-2019-mast")["dominates"] == "first"
+    assert "dominates" in mia("compare", "carlini-2022-lira", "sablayrolles-2019-mast").stdout
+
+
+def test_defenses_schema_and_bibtex(mia, mia_json, tmp_path):
+    assert {"dp-sgd", "memguard"} <= {d["id"] for d in mia_json("defenses")["defenses"]}
+    assert "memguard" in mia("defenses").stdout
+    assert json.loads(mia("export", "json-schema", "attacks").stdout)["title"] == "Attack"
+    assert mia("export", "json-schema", "--out", "schemas").returncode == 0 and (tmp_path / "schemas" / "errata.json").is_file()
+    assert mia("export", "bibtex", "shokri-2017").stdout.startswith("@inproceedings{shokri2017")
 
 
 # -- running
@@ -236,6 +294,12 @@ BAD = {
     "no such catalog": (["attacks", "--catalog", "no-such-folder"], "no such folder"),
     "no such trusted folder": (["run", "yeom-2018-gap", "--trust-code", "nowhere"], "no such folder"),
     "unknown entry": (["show", "shokri"], "unknown entry"),
+    "bad what-if": (["feasible", *SCORES, "--what-if", "M2"], "expected +TERM or -TERM"),
+    "unknown term in what-if": (["feasible", *SCORES, "--what-if", "+M22"], "unknown term"),
+    "what-if both ways": (["feasible", *SCORES, "--what-if", "+M2", "--what-if", "-M2"], "both grants and withdraws"),
+    "unknown way to answer": (["feasible", *SCORES, "--as", "survey"], "did you mean surveyed?"),
+    "compare with nothing": (["compare", "shokri-2017", "shokri-2018"], "did you mean shokri-2017?"),
+    "schema of nothing": (["export", "json-schema", "attack"], "did you mean attacks?"),
     "two tables": (["table", "--surveyed", "--diff"], "choose one"),
 }
 

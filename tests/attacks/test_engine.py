@@ -17,6 +17,7 @@ from attacks import plan as plans
 from attacks.engine import Engine, executor
 from attacks.handles import Ledger, NotGrantedError
 from attacks.store import Store
+from attacks.training import TrainingSet
 from taxonomy.findings import InputError
 from taxonomy.loading import load
 from taxonomy.threat import from_user
@@ -281,6 +282,27 @@ def test_the_whole_guessing_road_runs(tmp_path):
     assert again.results[0]["queries"] == 8240 and again.trained == 0
 
 
+def test_the_platform_trains_but_shows_no_weights(tmp_path):
+    def threat(catalog):
+        knows = ["Q.scores", "record.label", "D1.samples", "M3"]
+        return from_user(catalog, observation="black-box", model="discriminative", knows=knows)
+
+    outcome = run(tmp_path, names=["carlini-2022-lira"], threat=threat)
+    assert not outcome.failures and outcome.results[0]["models_trained"] == 4
+    assert "shadow-models-same-platform" in [r.id for r in outcome.plan.rules]
+    target = Engine(load([TINY]), Store(tmp_path)).target("tiny", 0)
+    platform = target.grant(["M3"]).handle("M3", Ledger())
+    (model,) = platform.fit_many([TrainingSet(target.x[:20], target.label[:20], 0)])
+    assert not hasattr(model, "parameters") and not hasattr(platform, "recipe")
+    assert model.log_probs(target.x).shape == (240, 10)
+
+
+def test_an_offline_attack_alone_trains_on_no_candidate(tmp_path):
+    outcome = run(tmp_path, names=["carlini-2022-lira-offline"], overrides={"reference-models": {"count": "4"}})
+    assert not outcome.failures and outcome.trained == 5
+    assert "reference-models-known-recipe" in [r.id for r in outcome.plan.rules]
+
+
 def test_odd_counts_are_refused(tmp_path):
     outcome = run(tmp_path, names=["carlini-2022-lira"], overrides={"shadow-models": {"count": "3"}})
     assert "even" in outcome.failures[0]["error"]
@@ -313,3 +335,22 @@ def test_interrupted_work_is_kept(tmp_path, how):
     assert again.trained == 31 - finished
     whole = run(tmp_path / "other", names=["carlini-2022-lira"], overrides={"shadow-models": {"count": models}})
     assert scores(again) == scores(whole)
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="reads the process table of Linux")
+def test_workers_leave_with_their_coordinator(tmp_path):
+    process = start(tmp_path, "carlini-2022-lira", "--set", "shadow-models.count=200", "--workers", "2")
+    store = Store(tmp_path / "store")
+    deadline = time.time() + 90
+    while sum(node.kind == "model" for node in store.nodes()) < 3 and time.time() < deadline:
+        time.sleep(0.05)
+    workers = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True).stdout.split()
+    assert workers
+    process.kill()
+    process.communicate(timeout=60)
+    deadline = time.time() + 30
+    while any(Path(f"/proc/{pid}").exists() for pid in workers) and time.time() < deadline:
+        time.sleep(0.1)
+    assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()], "orphaned workers go on training"
+    for node in store.nodes():
+        store.read(node.fingerprint)
