@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from attacks.handles import AttackError, Records, Scored, ScoreOracle, ShadowModels
+from attacks.handles import AttackError, Records, Scored, ScoreOracle, ShadowModels, TopScoreOracle
 
 
 def infer(
@@ -48,6 +48,32 @@ def infer(
             attack_model = _train(features, member, hidden, epochs)
             score = torch.where(score.isnan(), attack_model(target), score)
     return Scored(score, cut=0.0)
+
+
+def infer_from_top_scores(
+    records: Records,
+    top_k: TopScoreOracle,
+    shadow_models: ShadowModels,
+    *,
+    hidden: int = 64,
+    epochs: int = 50,
+    seed: int = 0,
+) -> Scored:
+    """Log-odds of membership from one attack model on the highest scores, float64 (n,); member if above 0.
+
+    Salem et al. 2019, Section III-B (adversary 1): the three highest posteriors in descending order (two of a binary task), one
+    attack model for all classes, no label. One shadow model suffices; with more, their answers are taken together.
+    """
+    values, _ = top_k(records.x)
+    width = values.shape[-1]
+    answers = [shadow_models.log_probs(k).topk(width, dim=-1).values for k in range(len(shadow_models))]
+    features, member = torch.cat(answers).exp(), shadow_models.trained_on.flatten()
+    if member.all() or not member.any():
+        raise AttackError("the shadow models have no members, or no other records, to learn from")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed % 2**63)
+        attack_model = _train(features, member, hidden, epochs)
+    return Scored(attack_model(values.exp()), cut=0.0)
 
 
 class _AttackModel(nn.Module):

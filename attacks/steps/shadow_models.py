@@ -37,7 +37,6 @@ def guessed_architecture(
     seed: int = 0,
 ) -> ShadowModels:
     """Train multilayer perceptrons, each on half of the shadow data. Salem et al. 2019, Section III-C."""
-    _must_be_even(count)
     inside = halves(shadow_data.ids, count, seed)
     recipe = Recipe(
         architecture="mlp",
@@ -57,20 +56,15 @@ def guessed_architecture(
 
 
 def halves(ids: NDArray[np.uint64], count: int, seed: int) -> NDArray[np.bool_]:
-    """Return which of `count` models has which record, bool (count, n): every record in exactly half of them.
+    """Return which of `count` models has which record, bool (count, n): every record in exactly half of an even number.
 
     One of each pair of models has the record; which one, a hash of seed, pair and record decides. So the first n models are
     the same whatever the count, and the choice for one record does not depend on the others.
     """
-    _must_be_even(count)
-    first = [hash_records(seed, pair, ids) >> np.uint64(63) == 0 for pair in range(count // 2)]
-    rows = [row for choice in first for row in (choice, ~choice)]
-    return np.stack(rows) if rows else np.zeros((0, len(ids)), dtype=bool)
-
-
-def _must_be_even(count: int) -> None:
-    if count < 2 or count % 2:
-        raise AttackError(f"count must be even and at least 2, so that each record is in half of the models (found {count})")
+    if count < 1 or (count % 2 and count != 1):
+        raise AttackError(f"count must be 1 or even, so that each record is in half of the models (found {count})")
+    first = [hash_records(seed, pair, ids) >> np.uint64(63) == 0 for pair in range((count + 1) // 2)]
+    return np.stack([row for choice in first for row in (choice, ~choice)][:count])
 
 
 def _matched(

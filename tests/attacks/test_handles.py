@@ -77,6 +77,7 @@ def test_every_record_is_in_exactly_half_and_pools_extend(count):
     ids = np.random.default_rng(0).integers(0, 2**63, 500).astype(np.uint64)
     inside = halves(ids, count, seed=3)
     assert (inside.sum(axis=0) == count // 2).all()
+    assert np.array_equal(halves(ids, 1, seed=3), inside[:1])
     assert np.array_equal(halves(ids, 64, seed=3)[:count], inside), "a larger pool begins with the smaller one"
     assert np.array_equal(halves(ids[::-1].copy(), count, seed=3), inside[:, ::-1]), "a record's place does not matter"
 
