@@ -9,6 +9,7 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from scipy import stats
@@ -79,8 +80,60 @@ def test_rmia_is_the_papers_ratio():
     assert scores("zarifzadeh-2024-rmia-offline")[0].exp().tolist() == pytest.approx((target / estimate).tolist())
 
 
+def test_modified_entropy_is_the_papers_formula():
+    """Mentr of Song and Mittal 2021 and thresholds by a scan of all observed values, on the first shadow model."""
+    given = fixture.handles(["shadow_models", "scores", "records"])
+    label = fixture.label().numpy()
+
+    def entropy(log_probs):
+        p = log_probs.exp().numpy()
+        return [
+            -(1 - row[y]) * np.log(row[y]) - sum(q * np.log(1 - q) for c, q in enumerate(row) if c != y)
+            for row, y in zip(p, label, strict=True)
+        ]
+
+    shadow = np.array(entropy(given["shadow_models"].log_probs(0)))
+    inside = given["shadow_models"].trained_on[0].numpy()
+    threshold = {}
+    for c in set(label.tolist()):
+        found = {
+            t: (shadow[inside & (label == c)] <= t).mean() + (shadow[~inside & (label == c)] > t).mean()
+            for t in shadow[label == c]
+        }
+        threshold[c] = min(t for t, accuracy in found.items() if accuracy == max(found.values()))
+    target = entropy(given["scores"](given["records"].x))
+    ratio = [threshold[c] / e for c, e in zip(label.tolist(), target, strict=True)]
+    score, cut = scores("song-2021-modified-entropy")
+    assert score.exp().tolist() == pytest.approx(ratio) and cut == 0.0
+    assert (score >= 0).tolist() == [r >= 1 - 1e-12 for r in ratio]
+
+
+def test_modified_entropy_lives_without_shadow_records_of_a_class():
+    given = fixture.handles(["records", "scores", "shadow_models"])
+    given["shadow_models"]._records.label[:] = 1
+    attack = Code().function(load().attacks["song-2021-modified-entropy"].run)
+    assert attack(given["records"], given["scores"], given["shadow_models"]).score.isfinite().all()
+
+
+def test_thresholds_from_the_population():
+    """MALT: the loss of the population's mean confidence. Attack-P: a share alpha of the population is called a member."""
+    given = fixture.handles(["population_statistics"])
+    held = given["population_statistics"].signal(signals.loss).numpy()
+    assert scores("sablayrolles-2019-malt")[1] == pytest.approx(np.log(np.exp(-held).mean()))
+    assert scores("ye-2022-attack-p")[1] == pytest.approx(-np.quantile(held, 0.01))
+
+
+def test_the_advantage_of_the_coin_is_the_gap_over_the_bound():
+    """Theorem 2 of Yeom et al. 2018, in expectation over the coin."""
+    given = fixture.handles(["scores", "records"])
+    loss = signals.loss(given["scores"](given["records"].x), fixture.label()).numpy()
+    score, member = scores("yeom-2018-bounded-loss")[0].numpy(), fixture.member()
+    gap = loss[~member].mean() - loss[member].mean()
+    assert score[member].mean() - score[~member].mean() == pytest.approx(gap / 16)
+
+
 def test_equal_answers_get_equal_scores():
-    for attack_id in ("yeom-2018-loss", "yeom-2018-gap", "ml-leaks-3"):
+    for attack_id in ("yeom-2018-loss", "yeom-2018-gap", "ml-leaks-3", "yeom-2018-bounded-loss", "ye-2022-attack-p"):
         catalog = load()
         attack = catalog.attacks[attack_id]
         given = fixture.handles(handles(catalog, attack.needs))
