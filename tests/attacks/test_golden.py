@@ -19,7 +19,7 @@ import fixture
 
 from attacks import metrics, signals
 from attacks.code import Code
-from attacks.handles import Scored
+from attacks.handles import AttackError, Scored
 from taxonomy.catalog import load
 from taxonomy.check import handles
 
@@ -78,6 +78,66 @@ def test_rmia_is_the_papers_ratio():
     assert scores("zarifzadeh-2024-rmia")[0].exp().tolist() == pytest.approx(ratio.tolist())
     estimate = (1.3 * mean_out + 0.7) / 2
     assert scores("zarifzadeh-2024-rmia-offline")[0].exp().tolist() == pytest.approx((target / estimate).tolist())
+
+
+def calibration_data(of):
+    """A signal of the target (records,) and of the shadow models (models, records), and which was trained on what."""
+    given = fixture.handles(["shadow_models", "scores", "records"])
+    target = of(given["scores"](given["records"].x), fixture.label()).numpy()
+    return target, given["shadow_models"].signal(of).numpy(), given["shadow_models"].trained_on.numpy()
+
+
+def test_mast_is_the_midpoint_of_mean_losses():
+    """Sablayrolles et al. 2019 as Carlini et al. 2022, Section V-C, describe it."""
+    loss, shadow, inside = calibration_data(signals.loss)
+    expected = [(shadow[inside[:, i], i].mean() + shadow[~inside[:, i], i].mean()) / 2 - loss[i] for i in range(fixture.RECORDS)]
+    score, cut = scores("sablayrolles-2019-mast")
+    assert score.tolist() == pytest.approx(expected) and cut == 0.0
+
+
+def test_attack_r_is_the_empirical_quantile():
+    """Ye et al. 2022: the share of reference losses at or below the target's, by scipy, is what the score leaves of one."""
+    loss, shadow, inside = calibration_data(signals.loss)
+    below = [stats.percentileofscore(shadow[~inside[:, i], i], loss[i], kind="mean") / 100 for i in range(fixture.RECORDS)]
+    score, cut = scores("ye-2022-attack-r")
+    assert (1 - score).tolist() == pytest.approx(below) and cut == pytest.approx(0.9)
+
+
+def test_watson_is_a_difference_of_means():
+    for name, of, sign in (("loss", signals.loss, -1), ("margin", signals.margin, 1)):
+        target, shadow, inside = calibration_data(of)
+        expected = [sign * (target[i] - shadow[~inside[:, i], i].mean()) for i in range(fixture.RECORDS)]
+        given = fixture.handles(["records", "scores", "reference_models"])
+        attack = Code().function(load().attacks["watson-2022"].run)
+        assert attack(*given.values(), signal=name).tolist() == pytest.approx(expected)
+    assert attack(*given.values()).tolist() == scores("watson-2022")[0].tolist(), "the loss is the paper's own signal"
+    with pytest.raises(AttackError, match="signal is one of loss, margin"):
+        attack(*given.values(), signal="entropy")
+
+
+def test_base_is_rmia_at_one_temperature():
+    """Lassila et al. 2025 prove it; every record of the fixture is in half of the models."""
+    given = fixture.handles(["records", "scores", "shadow_models"])
+    rmia = Code().function(load().attacks["zarifzadeh-2024-rmia"].run)
+    assert scores("lassila-2025-base")[0].tolist() == pytest.approx(rmia(*given.values(), temperature=2.0).tolist())
+    target, shadow, inside = calibration_data(lambda p, y: signals.log_confidence(torch.log_softmax(p / 2, -1), y))
+    out = [np.log(np.exp(shadow[~inside[:, i], i]).mean()) for i in range(fixture.RECORDS)]
+    assert scores("lassila-2025-base-offline")[0].tolist() == pytest.approx((target - 0.33 * np.array(out)).tolist())
+
+
+def test_long_takes_the_nearer_mean():
+    given = fixture.handles(["records", "scores", "shadow_models"])
+    target = given["scores"](given["records"].x).exp().numpy()
+    models = given["shadow_models"]
+    shadow = np.stack([models.log_probs(k).exp().numpy() for k in range(len(models))])
+    inside = models.trained_on.numpy()
+    distance = {
+        side: [((target[i] - shadow[mask[:, i], i].mean(0)) ** 2).sum() for i in range(fixture.RECORDS)]
+        for side, mask in (("in", inside), ("out", ~inside))
+    }
+    expected = np.array(distance["out"]) - np.array(distance["in"])
+    score, cut = scores("long-2017")
+    assert score.tolist() == pytest.approx(expected.tolist(), abs=1e-12) and cut == 0.0
 
 
 def test_modified_entropy_is_the_papers_formula():
