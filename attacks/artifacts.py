@@ -6,18 +6,20 @@ from typing import Any
 
 import torch
 
-from attacks.handles import HostedModel, ReferenceModels, ShadowData, ShadowModels
+from attacks.handles import HostedModel, PopulationStatistics, ReferenceModels, ShadowData, ShadowModels
 from attacks.store import Arrays
 from attacks.training import Recipe
 from attacks.workshop import StoreWorkshop
 
-Artifact = ShadowData | ShadowModels | ReferenceModels
+Artifact = ShadowData | ShadowModels | ReferenceModels | PopulationStatistics
 
 
 def pack(artifact: Artifact) -> tuple[dict[str, Any], Arrays]:
     """Return an artifact as plain data and arrays; raise TypeError for a type that has no form in the store."""
     if isinstance(artifact, ShadowData):
         return {"type": "ShadowData"}, _data_arrays(artifact)
+    if isinstance(artifact, PopulationStatistics):
+        return {"type": "PopulationStatistics"}, {**_data_arrays(artifact.records), "log_probs": artifact.log_probs.numpy()}
     if isinstance(artifact, ReferenceModels):
         meta, arrays = pack(artifact.packed())
         return {**meta, "type": "ReferenceModels"}, arrays
@@ -37,6 +39,8 @@ def unpack(meta: dict[str, Any], arrays: Arrays, workshop: StoreWorkshop) -> Art
     data = ShadowData(torch.from_numpy(arrays["x"]), torch.from_numpy(arrays["label"]), arrays["ids"])
     if meta["type"] == "ShadowData":
         return data
+    if meta["type"] == "PopulationStatistics":
+        return PopulationStatistics(data, torch.from_numpy(arrays["log_probs"]))
     models = []
     for fingerprint in meta["models"]:
         recipe = Recipe.from_json(workshop.store.read(fingerprint)[0]["recipe"])

@@ -344,6 +344,33 @@ class ReferenceModels:
         return signal
 
 
+class PopulationStatistics:
+    """Labelled records that are known not to be members, with the scores that the target gives them."""
+
+    def __init__(self, records: ShadowData, log_probs: Tensor):
+        if log_probs.dtype != torch.float64 or log_probs.ndim != 2 or len(log_probs) != len(records):
+            raise ValueError(f"log_probs is {log_probs.dtype} {tuple(log_probs.shape)}, not float64 ({len(records)}, classes)")
+        self._records = records
+        self._log_probs = log_probs
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    @property
+    def records(self) -> ShadowData:
+        """Copies of the records."""
+        return ShadowData(self._records.x.clone(), self._records.label.clone(), self._records.ids.copy())
+
+    @property
+    def log_probs(self) -> Tensor:
+        """The target's log-probabilities, float64 of shape (n, classes)."""
+        return self._log_probs.clone()
+
+    def signal(self, of: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        """Return a signal of the target on every record, float64 of shape (n,)."""
+        return of(self.log_probs, self._records.label)
+
+
 @dataclass(frozen=True)
 class Scored:
     """Scores with the paper's own decision point: member if score >= cut."""

@@ -29,6 +29,20 @@ def loss(log_probs: Tensor, label: Tensor) -> Tensor:
     return -log_confidence(log_probs, label)
 
 
+def log_modified_entropy(log_probs: Tensor, label: Tensor) -> Tensor:
+    """Log of -(1 - p_y) log p_y - sum over the other classes of p_c log(1 - p_c) (Song and Mittal 2021).
+
+    With the log-odds of every class, sign turned for the label, each term is sigmoid(s) softplus(s). Its logarithm keeps apart
+    what the entropy itself would round to 0.
+    """
+    odds = torch.stack([margin(log_probs, torch.full_like(label, c)) for c in range(log_probs.shape[-1])], dim=-1)
+    index = label.expand(odds.shape[:-1]).unsqueeze(-1)
+    odds = odds.scatter(-1, index, -odds.gather(-1, index))
+    # Far below zero softplus(s) is exp(s) to the last bit, and then underflows.
+    log_softplus = torch.where(odds < -40, odds, (-torch.nn.functional.logsigmoid(-odds)).log())
+    return torch.logsumexp(torch.nn.functional.logsigmoid(odds) + log_softplus, dim=-1)
+
+
 def tempered(log_probs: Tensor, temperature: float) -> Tensor:
     """Log-probabilities of the same model with its logits divided by `temperature`."""
     return log_probs if temperature == 1.0 else torch.log_softmax(log_probs / temperature, dim=-1)

@@ -9,7 +9,10 @@ import torch
 from torch import Tensor
 
 from attacks import signals
-from attacks.handles import AttackError, Records, ReferenceModels, ScoreOracle, ShadowModels
+from attacks.handles import AttackError, Records, ReferenceModels, Scored, ScoreOracle, ShadowModels
+
+# Signals that difficulty calibration can be applied to, as higher means member.
+CALIBRATED: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"loss": signals.log_confidence, "margin": signals.margin}
 
 
 def lira(
@@ -50,10 +53,11 @@ def lira_offline(
     return (target - mean_out) / sd_out
 
 
-def rmia(records: Records, scores: ScoreOracle, shadow_models: ShadowModels, *, temperature: float = 1.0) -> Tensor:
+def rmia(records: Records, scores: ScoreOracle, shadow_models: ShadowModels, *, temperature: float = 2.0) -> Tensor:
     """Log-ratio of the target's confidence to the mean confidence of models with and without the record, float64 (n,).
 
     Zarifzadeh et al. 2024, Section 3: p(x|target) / p(x), where p(x) averages over as many models with the record as without.
+    The default temperature of the softmax is that of the paper's CIFAR-10 configuration.
     """
     confidence = _log_confidence_at(temperature)
     target = confidence(scores(records.x), records.label)
@@ -69,7 +73,7 @@ def rmia_offline(
     scores: ScoreOracle,
     reference_models: ReferenceModels,
     *,
-    temperature: float = 1.0,
+    temperature: float = 2.0,
     slope: float = 0.3,
 ) -> Tensor:
     """As `rmia`, with p(x) estimated from the models without the record, float64 (n,).
@@ -83,20 +87,117 @@ def rmia_offline(
     return target - estimate.log()
 
 
+def base(records: Records, scores: ScoreOracle, shadow_models: ShadowModels, *, temperature: float = 2.0) -> Tensor:
+    """Log-ratio of the target's confidence to the mean confidence of all shadow models, float64 (n,).
+
+    Lassila et al. 2025: minus the loss, less the log-mean-exp of minus the shadow models' losses. The paper proves RMIA to be the
+    same attack at one setting; where every record is in half of the models, this is `rmia` at the same temperature. The
+    temperature is that of LeakPro's implementation.
+    """
+    confidence = _log_confidence_at(temperature)
+    return confidence(scores(records.x), records.label) - _log_mean(shadow_models.signal(confidence))
+
+
+def base_offline(
+    records: Records,
+    scores: ScoreOracle,
+    reference_models: ReferenceModels,
+    *,
+    temperature: float = 2.0,
+    scale: float = 0.33,
+) -> Tensor:
+    """As `base`, with `scale` times the log-mean of the models without the record, float64 (n,).
+
+    Lassila et al. 2025, in the form of LeakPro's implementation, whose scale and temperature are the defaults: the scale makes
+    up for the missing models with the record, which would have raised the mean.
+    """
+    confidence = _log_confidence_at(temperature)
+    return confidence(scores(records.x), records.label) - scale * _log_mean(reference_models.signal(confidence))
+
+
+def loss_below_midpoint(records: Records, scores: ScoreOracle, shadow_models: ShadowModels) -> Scored:
+    """How far the loss of each record lies below its own threshold, float64 (n,); member if not above it (MAST).
+
+    Sablayrolles et al. 2019, in the form of Carlini et al. 2022, Section V-C: the threshold is the midpoint of the mean losses of
+    the shadow models that were trained on the record and of those that were not.
+    """
+    loss = signals.loss(scores(records.x), records.label)
+    shadow = shadow_models.signal(signals.loss)
+    inside = shadow_models.trained_on
+    mean_in = _mean(shadow.masked_fill(~inside, torch.nan))
+    mean_out = _mean(shadow.masked_fill(inside, torch.nan))
+    return Scored((mean_in + mean_out) / 2 - loss, cut=0.0)
+
+
+def loss_rank(records: Records, scores: ScoreOracle, reference_models: ReferenceModels, *, alpha: float = 0.1) -> Scored:
+    """Share of the reference models whose loss on the record is above the target's, float64 (n,) (Attack-R).
+
+    Ye et al. 2022, the reference attack: a member if the loss lies within the lowest `alpha` of those that models without the
+    record have, by their empirical distribution; equal losses count half. N models know N + 1 shares, so most records are tied,
+    and no false-positive rate below about 1 / N can be reached: that is the attack's own limit (Carlini et al. 2022, Table I).
+    """
+    if not 0 <= alpha <= 1:
+        raise AttackError(f"alpha is a false-positive rate, from 0 to 1 (found {alpha:g})")
+    loss = signals.loss(scores(records.x), records.label)
+    return Scored(_share_above(reference_models.signal(signals.loss), loss), cut=1 - alpha)
+
+
+def difficulty_calibrated(
+    records: Records, scores: ScoreOracle, reference_models: ReferenceModels, *, signal: str = "loss"
+) -> Tensor:
+    """The target's signal on each record less the mean signal of models without the record, float64 (n,).
+
+    Watson et al. 2022: the signal is the paper's `loss` (with the sign turned) or the `margin`, which Carlini et al. 2022,
+    Table II, find far stronger at low false-positive rates.
+    """
+    if signal not in CALIBRATED:
+        raise AttackError(f"signal is one of {', '.join(CALIBRATED)} (found {signal})")
+    of = CALIBRATED[signal]
+    return of(scores(records.x), records.label) - _mean(reference_models.signal(of))
+
+
+def nearest_mean(records: Records, scores: ScoreOracle, shadow_models: ShadowModels) -> Scored:
+    """How much nearer the target's scores are to the shadow models' with the record than without it, float64 (n,).
+
+    Long et al. 2017, the targeted attack: member if the probabilities of all classes lie nearer to the mean of the shadow models
+    that were trained on the record. Distances are Euclidean and squared; their difference, |t - o|^2 - |t - i|^2, is taken as
+    (i - o)(2t - i - o), which does not cancel.
+    """
+    target = scores(records.x).exp()
+    shadow = torch.stack([shadow_models.log_probs(k) for k in range(len(shadow_models))]).exp()
+    inside = shadow_models.trained_on.unsqueeze(-1)
+    mean_in = _mean(shadow.masked_fill(~inside, torch.nan))
+    mean_out = _mean(shadow.masked_fill(inside, torch.nan))
+    return Scored(((mean_in - mean_out) * (2 * target - mean_in - mean_out)).sum(dim=-1), cut=0.0)
+
+
 def _log_confidence_at(temperature: float) -> Callable[[Tensor, Tensor], Tensor]:
     return lambda log_probs, label: signals.log_confidence(signals.tempered(log_probs, temperature), label)
 
 
-def _normal(values: Tensor, per_record_variance_from: int) -> tuple[Tensor, Tensor]:
-    """Return mean (records,) and standard deviation (records,) or () of `values` (models, records), without the NaNs.
+def _mean(values: Tensor) -> Tensor:
+    """Return the mean over models of `values` (models, records, ...), without the NaNs.
 
     A record that has no value at all takes the mean over all records.
     """
-    known = ~values.isnan()
-    if not known.any():
+    if values.isnan().all():
         raise AttackError("no model is on this side of any record; train at least two shadow models")
     mean = values.nanmean(dim=0)
-    mean = torch.where(mean.isnan(), mean.nanmean(), mean)
+    return torch.where(mean.isnan(), mean.nanmean(dim=0), mean)
+
+
+def _share_above(values: Tensor, value: Tensor) -> Tensor:
+    """Return the share of `values` (models, records) above `value` (records,), equal ones half, without the NaNs.
+
+    A record that has no value at all takes one half: nothing is known of it.
+    """
+    above = torch.where(values == value, 0.5, (values > value).double())
+    return above.masked_fill(values.isnan(), torch.nan).nanmean(dim=0).nan_to_num(nan=0.5)
+
+
+def _normal(values: Tensor, per_record_variance_from: int) -> tuple[Tensor, Tensor]:
+    """Return mean (records,) and standard deviation (records,) or () of `values` (models, records), without the NaNs."""
+    known, mean = ~values.isnan(), _mean(values)
     squares = torch.where(known, (values - mean) ** 2, 0.0)
     counts = known.sum(dim=0)
     if len(values) >= per_record_variance_from:

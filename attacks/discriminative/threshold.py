@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
 from attacks import signals
-from attacks.handles import LabelOracle, Number, Records, Scored, ScoreOracle, TopScoreOracle
+from attacks.handles import (
+    AttackError,
+    LabelOracle,
+    Number,
+    PopulationStatistics,
+    Records,
+    Scored,
+    ScoreOracle,
+    ShadowModels,
+    TopScoreOracle,
+)
 
 
 def loss_below_mean(records: Records, scores: ScoreOracle, mean_loss: Number) -> Scored:
@@ -16,6 +28,76 @@ def loss_below_mean(records: Records, scores: ScoreOracle, mean_loss: Number) ->
     """
     loss = signals.loss(scores(records.x), records.label)
     return Scored(-loss, cut=-mean_loss.value)
+
+
+def loss_below_soft_minimum(
+    records: Records, scores: ScoreOracle, population_statistics: PopulationStatistics, *, temperature: float = 1.0
+) -> Scored:
+    """Minus the loss of each record, float64 (n,); member if the loss is at most one threshold for all (MALT).
+
+    Sablayrolles et al. 2019: the optimal threshold is tau(z) = -T log E[exp(-loss(z) / T)] over models without the record;
+    MALT has one constant for all records, set on held data. Here the mean is taken over non-members' losses on the target
+    itself, which with T = 1 makes tau the loss of their mean confidence.
+    """
+    loss = signals.loss(scores(records.x), records.label)
+    held = population_statistics.signal(signals.loss)
+    threshold = -temperature * (torch.logsumexp(-held / temperature, dim=0) - math.log(len(held)))
+    return Scored(-loss, cut=-float(threshold))
+
+
+def loss_below_quantile(
+    records: Records, scores: ScoreOracle, population_statistics: PopulationStatistics, *, alpha: float = 0.01
+) -> Scored:
+    """Minus the loss of each record, float64 (n,); member if the loss is at most the population's alpha-quantile (Attack-P).
+
+    Ye et al. 2022, the population attack: non-members' losses on the target set the threshold for a false-positive rate of
+    `alpha`. Between two losses the quantile is interpolated linearly.
+    """
+    if not 0 <= alpha <= 1:
+        raise AttackError(f"alpha is a false-positive rate, from 0 to 1 (found {alpha:g})")
+    loss = signals.loss(scores(records.x), records.label)
+    return Scored(-loss, cut=-float(population_statistics.signal(signals.loss).quantile(alpha)))
+
+
+def bounded_loss(records: Records, scores: ScoreOracle, *, bound: float = 16.0) -> Tensor:
+    """Minus the loss as a share of its bound, float64 (n,): one less than the probability of the answer "member".
+
+    Yeom et al. 2018, Section III (adversary 1): a coin says "member" with probability 1 - loss / B. The score is that
+    probability less one, which ranks alike and does not round small losses to ties; no coin is tossed. The mean over members less
+    the mean over non-members is the expected advantage of the coin: the generalisation gap over B. The cross-entropy has no bound
+    of its own, so it is cut off at `bound`; losses above it tie (16 nats: a confidence of 1e-7).
+    """
+    if bound <= 0:
+        raise AttackError(f"the bound of a loss is positive (found {bound:g})")
+    return -signals.loss(scores(records.x), records.label).clamp(max=bound) / bound
+
+
+def modified_entropy(records: Records, scores: ScoreOracle, shadow_models: ShadowModels) -> Scored:
+    """Log of class threshold over modified entropy, float64 (n,); member if the entropy is at most the threshold.
+
+    Song and Mittal 2021 (Mentr): for each class the threshold that tells members of one shadow model best from its other
+    records, by balanced accuracy. The paper compares entropies; logarithms decide alike and rank alike within a class, and
+    do not round to ties. A class without shadow records of both kinds has the threshold of all classes together.
+    """
+    shadow = shadow_models.first(1)
+    known, inside = shadow.records.label, shadow.trained_on[0]
+    if inside.all() or not inside.any():
+        raise AttackError("the shadow model has no members, or no other records, to set thresholds with")
+    entropy = shadow.signal(signals.log_modified_entropy)[0]
+    label = records.label
+    threshold = torch.full((len(label),), _best_threshold(entropy, inside), dtype=torch.float64)
+    for c in label.unique():
+        of_class = known == c
+        if inside[of_class].any() and (~inside[of_class]).any():
+            threshold[label == c] = _best_threshold(entropy[of_class], inside[of_class])
+    return Scored(threshold - signals.log_modified_entropy(scores(records.x), label), cut=0.0)
+
+
+def _best_threshold(value: Tensor, member: Tensor) -> float:
+    """Return the observed value at which "member if at most this" has the best balanced accuracy; the lowest of several."""
+    candidates = value.unique()
+    rates = [torch.searchsorted(v.sort().values, candidates, right=True) / len(v) for v in (value[member], value[~member])]
+    return float(candidates[(rates[0] - rates[1]).argmax()])
 
 
 def predicted_correctly(records: Records, labels: LabelOracle) -> Scored:

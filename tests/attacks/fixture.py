@@ -14,6 +14,7 @@ from attacks.handles import (
     Ledger,
     Number,
     Population,
+    PopulationStatistics,
     Records,
     ReferenceModels,
     ScoreOracle,
@@ -61,7 +62,7 @@ def handles(names: list[str], *, label_granted: bool = True) -> dict[str, Any]:
     ledger = Ledger()
     x = torch.arange(RECORDS, dtype=torch.float32)[:, None]
     target = Answers(answers(member(), 100))
-    inside = halves(IDS, MODELS, 5)
+    inside, never = halves(IDS, MODELS, 5), np.zeros(RECORDS, dtype=bool)
     shadow = ShadowModels(
         [Answers(answers(row, k)) for k, row in enumerate(inside)], ShadowData(x, label(), IDS), torch.from_numpy(inside)
     )
@@ -75,6 +76,7 @@ def handles(names: list[str], *, label_granted: bool = True) -> dict[str, Any]:
         "shadow_models": lambda: shadow,
         "reference_models": lambda: ReferenceModels(shadow),
         "population": lambda: Population("population", x, label(), IDS, ledger),
+        "population_statistics": lambda: PopulationStatistics(ShadowData(x, label(), IDS), answers(never, 200)),
     }
     missing = [name for name in names if name not in makers]
     assert not missing, f"tests/attacks/fixture.py makes no handle {missing}; add one"

@@ -92,6 +92,10 @@ def test_orderings_on_digits(measured):
     found = {name: r["auc"] for name, r in measured("digits-mlp", 0).items()}
     assert found["carlini-2022-lira"] > found["yeom-2018-loss"] + 0.05, "calibration is the point of the first example"
     assert found["carlini-2022-lira"] > found["carlini-2022-lira-offline"]
+    assert found["ye-2022-attack-r"] > found["ye-2022-attack-p"], "reference models are what Attack-R adds"
+    one_ranking = {found[a] for a in ("yeom-2018-loss", "sablayrolles-2019-malt", "ye-2022-attack-p", "yeom-2018-bounded-loss")}
+    assert len(one_ranking) == 1, "they differ in the threshold only"
+    assert found["song-2021-modified-entropy"] == pytest.approx(found["yeom-2018-loss"], abs=0.03)
 
 
 def test_gap_attack_is_half_plus_half_the_gap(kept_store):
@@ -120,3 +124,17 @@ def test_fashion_is_in_the_region_of_an_independent_reference(measured):
     assert found["carlini-2022-lira"]["tpr_at_fpr"]["0.001"] > 10 * loss, "calibrated attacks are far above at low FPR"
     assert found["carlini-2022-lira"]["tpr_at_fpr"]["0.001"] > found["carlini-2022-lira-offline"]["tpr_at_fpr"]["0.001"]
     assert found["ml-leaks-3"]["auc"] < found["yeom-2018-loss"]["auc"], "it ignores the label"
+
+
+@pytest.mark.slow
+def test_orderings_on_fashion(measured):
+    """At low FPR: LiRA online > {MAST, Watson} >> {thresholds} (Carlini et al. 2022, Table I); Attack-R > Attack-P in AUC."""
+    found = measured("fashion-mlp", 0)
+    low = {name: r["tpr_at_fpr"]["0.001"] for name, r in found.items()}
+    for calibrated in ("sablayrolles-2019-mast", "watson-2022"):
+        assert low["carlini-2022-lira"] > low[calibrated]
+        assert low[calibrated] > 5 * max(low["yeom-2018-loss"], low["song-2021-modified-entropy"])
+    assert low["yeom-2018-loss"] < 0.003, "the loss is no better than chance by more than a factor of 3 there"
+    assert found["ye-2022-attack-r"]["auc"] > found["ye-2022-attack-p"]["auc"]
+    assert found["song-2021-modified-entropy"]["auc"] == pytest.approx(found["yeom-2018-loss"]["auc"], abs=0.02)
+    assert found["ml-leaks-3"]["auc"] < found["song-2021-modified-entropy"]["auc"]

@@ -9,6 +9,7 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from scipy import stats
@@ -18,7 +19,7 @@ import fixture
 
 from attacks import metrics, signals
 from attacks.code import Code
-from attacks.handles import Scored
+from attacks.handles import AttackError, Scored
 from taxonomy.check import handles
 from taxonomy.loading import load
 
@@ -68,10 +69,13 @@ def test_lira_is_the_papers_formula():
 
 
 def test_rmia_is_the_papers_ratio():
+    def confidence(log_probs, label):
+        return torch.softmax(log_probs / 2, -1)[torch.arange(len(label)), label]
+
     given = fixture.handles(["shadow_models", "scores", "records"])
-    shadow = given["shadow_models"].signal(signals.log_confidence).exp().numpy()
+    shadow = given["shadow_models"].signal(confidence).numpy()
     inside = given["shadow_models"].trained_on.numpy()
-    target = signals.log_confidence(given["scores"](given["records"].x), fixture.label()).exp().numpy()
+    target = confidence(given["scores"](given["records"].x), fixture.label()).numpy()
     mean_out = (shadow * ~inside).sum(0) / (~inside).sum(0)
     ratio = target / shadow.mean(axis=0)  # every record is in exactly half, so this is the mean of both means
     assert scores("zarifzadeh-2024-rmia")[0].exp().tolist() == pytest.approx(ratio.tolist())
@@ -79,8 +83,120 @@ def test_rmia_is_the_papers_ratio():
     assert scores("zarifzadeh-2024-rmia-offline")[0].exp().tolist() == pytest.approx((target / estimate).tolist())
 
 
+def calibration_data(of):
+    """A signal of the target (records,) and of the shadow models (models, records), and which was trained on what."""
+    given = fixture.handles(["shadow_models", "scores", "records"])
+    target = of(given["scores"](given["records"].x), fixture.label()).numpy()
+    return target, given["shadow_models"].signal(of).numpy(), given["shadow_models"].trained_on.numpy()
+
+
+def test_mast_is_the_midpoint_of_mean_losses():
+    """Sablayrolles et al. 2019 as Carlini et al. 2022, Section V-C, describe it."""
+    loss, shadow, inside = calibration_data(signals.loss)
+    expected = [(shadow[inside[:, i], i].mean() + shadow[~inside[:, i], i].mean()) / 2 - loss[i] for i in range(fixture.RECORDS)]
+    score, cut = scores("sablayrolles-2019-mast")
+    assert score.tolist() == pytest.approx(expected) and cut == 0.0
+
+
+def test_attack_r_is_the_empirical_quantile():
+    """Ye et al. 2022: the share of reference losses at or below the target's, by scipy, is what the score leaves of one."""
+    loss, shadow, inside = calibration_data(signals.loss)
+    below = [stats.percentileofscore(shadow[~inside[:, i], i], loss[i], kind="mean") / 100 for i in range(fixture.RECORDS)]
+    score, cut = scores("ye-2022-attack-r")
+    assert (1 - score).tolist() == pytest.approx(below) and cut == pytest.approx(0.9)
+
+
+def test_watson_is_a_difference_of_means():
+    for name, of, sign in (("loss", signals.loss, -1), ("margin", signals.margin, 1)):
+        target, shadow, inside = calibration_data(of)
+        expected = [sign * (target[i] - shadow[~inside[:, i], i].mean()) for i in range(fixture.RECORDS)]
+        given = fixture.handles(["records", "scores", "reference_models"])
+        attack = Code().function(load().attacks["watson-2022"].run)
+        assert attack(*given.values(), signal=name).tolist() == pytest.approx(expected)
+    assert attack(*given.values()).tolist() == scores("watson-2022")[0].tolist(), "the loss is the paper's own signal"
+    with pytest.raises(AttackError, match="signal is one of loss, margin"):
+        attack(*given.values(), signal="entropy")
+
+
+def test_base_is_rmia_at_one_temperature():
+    """Lassila et al. 2025 prove it; every record of the fixture is in half of the models."""
+    given = fixture.handles(["records", "scores", "shadow_models"])
+    rmia = Code().function(load().attacks["zarifzadeh-2024-rmia"].run)
+    assert scores("lassila-2025-base")[0].tolist() == pytest.approx(rmia(*given.values(), temperature=2.0).tolist())
+    target, shadow, inside = calibration_data(lambda p, y: signals.log_confidence(torch.log_softmax(p / 2, -1), y))
+    out = [np.log(np.exp(shadow[~inside[:, i], i]).mean()) for i in range(fixture.RECORDS)]
+    assert scores("lassila-2025-base-offline")[0].tolist() == pytest.approx((target - 0.33 * np.array(out)).tolist())
+
+
+def test_long_takes_the_nearer_mean():
+    given = fixture.handles(["records", "scores", "shadow_models"])
+    target = given["scores"](given["records"].x).exp().numpy()
+    models = given["shadow_models"]
+    shadow = np.stack([models.log_probs(k).exp().numpy() for k in range(len(models))])
+    inside = models.trained_on.numpy()
+    distance = {
+        side: [((target[i] - shadow[mask[:, i], i].mean(0)) ** 2).sum() for i in range(fixture.RECORDS)]
+        for side, mask in (("in", inside), ("out", ~inside))
+    }
+    expected = np.array(distance["out"]) - np.array(distance["in"])
+    score, cut = scores("long-2017")
+    assert score.tolist() == pytest.approx(expected.tolist(), abs=1e-12) and cut == 0.0
+
+
+def test_modified_entropy_is_the_papers_formula():
+    """Mentr of Song and Mittal 2021 and thresholds by a scan of all observed values, on the first shadow model."""
+    given = fixture.handles(["shadow_models", "scores", "records"])
+    label = fixture.label().numpy()
+
+    def entropy(log_probs):
+        p = log_probs.exp().numpy()
+        return [
+            -(1 - row[y]) * np.log(row[y]) - sum(q * np.log(1 - q) for c, q in enumerate(row) if c != y)
+            for row, y in zip(p, label, strict=True)
+        ]
+
+    shadow = np.array(entropy(given["shadow_models"].log_probs(0)))
+    inside = given["shadow_models"].trained_on[0].numpy()
+    threshold = {}
+    for c in set(label.tolist()):
+        found = {
+            t: (shadow[inside & (label == c)] <= t).mean() + (shadow[~inside & (label == c)] > t).mean()
+            for t in shadow[label == c]
+        }
+        threshold[c] = min(t for t, accuracy in found.items() if accuracy == max(found.values()))
+    target = entropy(given["scores"](given["records"].x))
+    ratio = [threshold[c] / e for c, e in zip(label.tolist(), target, strict=True)]
+    score, cut = scores("song-2021-modified-entropy")
+    assert score.exp().tolist() == pytest.approx(ratio) and cut == 0.0
+    assert (score >= 0).tolist() == [r >= 1 - 1e-12 for r in ratio]
+
+
+def test_modified_entropy_lives_without_shadow_records_of_a_class():
+    given = fixture.handles(["records", "scores", "shadow_models"])
+    given["shadow_models"]._records.label[:] = 1
+    attack = Code().function(load().attacks["song-2021-modified-entropy"].run)
+    assert attack(given["records"], given["scores"], given["shadow_models"]).score.isfinite().all()
+
+
+def test_thresholds_from_the_population():
+    """MALT: the loss of the population's mean confidence. Attack-P: a share alpha of the population is called a member."""
+    given = fixture.handles(["population_statistics"])
+    held = given["population_statistics"].signal(signals.loss).numpy()
+    assert scores("sablayrolles-2019-malt")[1] == pytest.approx(np.log(np.exp(-held).mean()))
+    assert scores("ye-2022-attack-p")[1] == pytest.approx(-np.quantile(held, 0.01))
+
+
+def test_the_advantage_of_the_coin_is_the_gap_over_the_bound():
+    """Theorem 2 of Yeom et al. 2018, in expectation over the coin."""
+    given = fixture.handles(["scores", "records"])
+    loss = signals.loss(given["scores"](given["records"].x), fixture.label()).numpy()
+    score, member = scores("yeom-2018-bounded-loss")[0].numpy(), fixture.member()
+    gap = loss[~member].mean() - loss[member].mean()
+    assert score[member].mean() - score[~member].mean() == pytest.approx(gap / 16)
+
+
 def test_equal_answers_get_equal_scores():
-    for attack_id in ("yeom-2018-loss", "yeom-2018-gap", "ml-leaks-3"):
+    for attack_id in ("yeom-2018-loss", "yeom-2018-gap", "ml-leaks-3", "yeom-2018-bounded-loss", "ye-2022-attack-p"):
         catalog = load()
         attack = catalog.attacks[attack_id]
         given = fixture.handles(handles(catalog, attack.needs))

@@ -12,8 +12,9 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 import fixture
 
-from attacks import views
+from attacks import artifacts, views
 from attacks.handles import Ledger, NotGrantedError, QueryLimitError, ScoreOracle
+from attacks.steps.population_statistics import from_samples
 from attacks.steps.shadow_models import halves
 
 
@@ -97,3 +98,15 @@ def test_rebuilt_models_answer_without_a_limit(kept_store):
 
 def fixture_tiny() -> Path:
     return Path(__file__).parents[1] / "data" / "tiny"
+
+
+def test_population_statistics_ask_no_more_than_agreed():
+    given = fixture.handles(["records", "scores", "population"])
+    made = from_samples(given["records"], given["scores"], given["population"], queries=10, seed=3)
+    assert len(made) == given["scores"].ledger.queries == 10
+    assert len(set(made.records.ids.tolist())) == 10
+    found = artifacts.unpack(*artifacts.pack(made), workshop=None)
+    assert torch.equal(found.log_probs, made.log_probs) and found.log_probs.dtype == torch.float64
+    assert torch.equal(found.records.label, made.records.label)
+    everyone = from_samples(given["records"], given["scores"], given["population"], queries=1000)
+    assert len(everyone) == fixture.RECORDS

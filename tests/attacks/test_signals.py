@@ -21,10 +21,20 @@ def test_confident_answers_stay_distinct():
     logits[:, 0] = torch.arange(20.0, 70.0)
     label = torch.zeros(50, dtype=torch.long)
     assert len(torch.softmax(logits.float(), -1)[:, 0].unique()) < 10, "float32 ties, as peers have it"
-    for signal in (signals.margin, signals.loss, signals.log_confidence):
+    for signal in (signals.margin, signals.loss, signals.log_confidence, signals.log_modified_entropy):
         values = signal(torch.log_softmax(logits, -1), label)
         assert values.dtype == torch.float64
         assert len(values.unique()) == 50
+
+
+def test_modified_entropy():
+    log_probs = torch.log_softmax(torch.tensor([[2.0, 0.5, -1.0], [0.0, 3.0, 1.0]], dtype=torch.float64), -1)
+    p, label = log_probs.exp(), torch.tensor([0, 2])
+    own = p.gather(1, label[:, None])[:, 0]
+    others = -(p * (1 - p).log()).sum(1) + own * (1 - own).log()
+    assert torch.allclose(signals.log_modified_entropy(log_probs, label).exp(), -(1 - own) * own.log() + others)
+    sure = torch.tensor([[900.0, 0.0, 0.0], [0.0, 900.0, 0.0]], dtype=torch.float64)
+    assert signals.log_modified_entropy(torch.log_softmax(sure, -1), torch.tensor([0, 0])).isfinite().all()
 
 
 def test_many_models_at_once():
@@ -32,6 +42,8 @@ def test_many_models_at_once():
     label = torch.randint(0, 3, (7,))
     stacked = torch.stack([signals.margin(log_probs[k], label) for k in range(4)])
     assert torch.equal(signals.margin(log_probs, label), stacked)
+    stacked = torch.stack([signals.log_modified_entropy(log_probs[k], label) for k in range(4)])
+    assert torch.allclose(signals.log_modified_entropy(log_probs, label), stacked)
 
 
 def test_temperature():
