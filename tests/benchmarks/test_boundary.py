@@ -1,0 +1,55 @@
+"""Boundary distances of many digits at once beside one digit after the other, by the same algorithm. Prints the ratio.
+
+The peers' sheet (../shared/research) gives the figure of ART's HopSkipJump: 24,548 rows and about 1.3 CPU-seconds a record on
+the Fashion-MNIST network. ART is no dependency, so it is not run here.
+"""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import torch
+
+from attacks import signals, training
+from attacks.discriminative import hop_skip_jump
+from attacks.targets import data
+
+QUERIES, BATCH, RECORDS, ALONE = 1000, 50, 800, 40
+
+
+@pytest.mark.benchmark
+def test_all_records_at_once_beside_one_at_a_time():
+    digits = data.load("digits")
+    x, y = torch.from_numpy(digits.x), torch.from_numpy(digits.y)
+    recipe = training.Recipe("mlp", 64, digits.classes, (256, 256), epochs=20, batch=64, learning_rate=0.001)
+    model = training.Model(recipe, training.fit(recipe, training.TrainingSet(x[:400], y[:400], 0)), "benchmark")
+    x, y = x[:RECORDS], y[:RECORDS]
+    rows = 0
+
+    def predict(points):
+        nonlocal rows
+        rows += len(points)
+        return signals.predicted(model.log_probs(points))
+
+    with training.one_thread():
+        generator = torch.Generator().manual_seed(0)
+        began = time.perf_counter()
+        together = hop_skip_jump.distances(predict, x, y, queries=QUERIES, batch=BATCH, generator=generator)
+        ours, asked = (time.perf_counter() - began) / RECORDS, rows / RECORDS
+
+        rows, alone = 0, []
+        predicted, nearest = hop_skip_jump.starts(x, signals.predicted(model.log_probs(x)))
+        began = time.perf_counter()
+        for i in range(ALONE):
+            pair = torch.stack([x[i], x[nearest[i]]])
+            start = (predicted[[i, int(nearest[i])]], torch.tensor([1, 0]))
+            label = torch.tensor([int(y[i]), -1])  # the second is only where the search starts
+            alone.append(hop_skip_jump.search(predict, pair, label, start, queries=QUERIES, batch=BATCH, generator=generator)[0])
+        loop, asked_alone = (time.perf_counter() - began) / ALONE, rows / ALONE
+
+    print(
+        f"\nboundary distance, {QUERIES:,} queries: all at once / one at a time = {ours / loop:.3f} of the time a record "
+        f"({asked:.0f} and {asked_alone:.0f} rows a record)"
+    )
+    assert together[:ALONE].tolist() == pytest.approx(torch.stack(alone).tolist(), rel=0.25)
