@@ -65,7 +65,7 @@ def roc_picture(outcome: Outcome) -> bytes:
     from matplotlib.figure import Figure
 
     members, others = int(outcome.member.sum()), int((~outcome.member).sum())
-    figure = Figure(figsize=(7.2, 5.2), layout="constrained")
+    figure = Figure(figsize=(9.6, 5.2), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     styles = ["-", "--", "-.", ":"]
@@ -79,7 +79,7 @@ def roc_picture(outcome: Outcome) -> bytes:
     axes.set(xscale="log", yscale="log", xlim=(1 / others, 1), ylim=(1 / members, 1))
     axes.set(xlabel="false positive rate", ylabel="true positive rate")
     axes.set_title(f"{outcome.plan.target.id}: {members:,} members, {others:,} non-members, seed {outcome.seed}", fontsize=10)
-    axes.legend(fontsize=7, loc="lower right")
+    axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.01, 1), borderaxespad=0)
     axes.grid(alpha=0.3)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=130, metadata={"Software": None})
