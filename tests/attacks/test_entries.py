@@ -98,6 +98,14 @@ def test_orderings_on_digits(measured):
     assert found["song-2021-modified-entropy"] == pytest.approx(found["yeom-2018-loss"], abs=0.03)
 
 
+def test_labels_alone_tell_more_than_correctness_and_less_than_the_loss(measured):
+    """On digits the noise attack lies between gap and loss, and the boundary attack beside the loss (both within 0.02)."""
+    found = {name: r["auc"] for name, r in measured("digits-mlp", 0).items()}
+    assert found["yeom-2018-gap"] + 0.02 < found["choquettechoo-2021-noise"] <= found["yeom-2018-loss"] + 0.01
+    for boundary in ("li-2021-boundary", "choquettechoo-2021-boundary"):
+        assert found[boundary] == pytest.approx(found["yeom-2018-loss"], abs=0.02)
+
+
 def test_gap_attack_is_half_plus_half_the_gap(kept_store):
     outcome = Engine(CATALOG, Store(kept_store)).run(
         plans.make(CATALOG, CATALOG.target("digits-mlp"), None, ["yeom-2018-gap"]), 0
