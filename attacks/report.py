@@ -94,4 +94,5 @@ def html(data: dict[str, Any], picture: bytes) -> str:
     environment.filters["rate"] = lambda value: "–" if value is None else f"{value:.3f}"
     environment.filters["interval"] = lambda pair: "" if pair is None else f"{pair[0]:.3f} to {pair[1]:.3f}"
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    return template.render(run=data, picture=base64.b64encode(picture).decode())
+    reasons = sorted({reason for result in data["results"] for reason in result["unresolved"].values()})
+    return template.render(run=data, reasons=reasons, picture=base64.b64encode(picture).decode())
