@@ -26,11 +26,11 @@ $(READY): pyproject.toml
 	@echo "== Setting up $(VENV) (the first time takes a few minutes: PyTorch is large)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -c "import torch" 2>/dev/null \
-		|| $(BIN)/pip install --quiet --disable-pip-version-check --retries 1 --timeout 20 --index-url $(TORCH_INDEX) "$(TORCH)" \
+		|| $(BIN)/pip install -qq --disable-pip-version-check --retries 1 --timeout 20 --index-url $(TORCH_INDEX) "$(TORCH)" \
 		|| { echo "== $(TORCH_INDEX) cannot be used; taking PyTorch from pip's usual source"; \
-		     $(BIN)/pip install --quiet --disable-pip-version-check "$(TORCH)"; }
+		     $(BIN)/pip install -qq --disable-pip-version-check "$(TORCH)"; }
 	@echo "== Installing MIA Atlas and its tools"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	@$(BIN)/pip install -qq --disable-pip-version-check --editable ".[dev]"
 	@$(BIN)/python -c "import torch; print('== PyTorch', torch.__version__, 'with CUDA' if torch.cuda.is_available() else 'on the CPU')"
 	@touch $(READY)
 

@@ -88,7 +88,7 @@ def test_another_seed_is_other_work(first):
 
 def test_another_parameter_is_another_node(first):
     folder, outcome = first
-    changed = run(folder, names=["zarifzadeh-2024-rmia"], overrides={**SMALL, "zarifzadeh-2024-rmia": {"temperature": "2.0"}})
+    changed = run(folder, names=["zarifzadeh-2024-rmia"], overrides={**SMALL, "zarifzadeh-2024-rmia": {"temperature": "3.0"}})
     assert changed.trained == 0
     assert scores(changed)["zarifzadeh-2024-rmia"] != scores(outcome)["zarifzadeh-2024-rmia"]
 
