@@ -142,11 +142,11 @@ class Graph:
             "grantable": catalog.grantable,
         }
 
-    def networkx(self) -> networkx.DiGraph:
+    def networkx(self) -> networkx.DiGraph[str]:
         """Return the graph for networkx: a node a term (OR) and a node a rule (AND)."""
         import networkx as nx  # takes as long to import as a query takes to answer
 
-        graph = nx.DiGraph()
+        graph: networkx.DiGraph[str] = nx.DiGraph()
         for term in self.names:
             graph.add_node(term, kind="term")
         for rule in self.rules:
