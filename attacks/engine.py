@@ -182,11 +182,13 @@ class _Run:
 
     def fingerprint(self, rule: Rule, wants: Mapping[str, Params]) -> str:
         """Return the name of a node: a hash of its recipe. An artifact is named by the amount that is wanted of it."""
-        entry = self.plan.entries[rule.id]
-        assert entry.run is not None
+        entry, target = self.plan.entries[rule.id], self.plan.target
+        assert entry.run is not None and target.run is not None
         return digest(
             {
                 "code": self.engine.code.digest(entry.run),
+                # The code that makes the target's handles decides what the node is shown, also where the model is the same.
+                "handles": self.engine.code.digest(target.run),
                 "params": wants.get(rule.id, self.plan.params[rule.id]),
                 "seed": derive_seed(self.seed, rule.kind, rule.id),
                 "target": self.target.fingerprint,

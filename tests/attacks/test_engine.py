@@ -93,6 +93,25 @@ def test_another_parameter_is_another_node(first):
     assert scores(changed)["zarifzadeh-2024-rmia"] != scores(outcome)["zarifzadeh-2024-rmia"]
 
 
+def test_other_code_behind_the_targets_handles_is_another_node(first):
+    """The model stays the same, but what an attack is shown of it may not: its stored result must not be reused."""
+    from attacks.code import Code
+
+    class Changed(Code):
+        def digest(self, run: str) -> str:
+            return super().digest(run) + ("changed" if run == "attacks.targets.classifier:build" else "")
+
+    def finished() -> int:
+        return sum(node.kind == "attack" for node in Store(first[0]).nodes())
+
+    run(first[0], names=["yeom-2018-gap"])
+    before = finished()
+    run(first[0], names=["yeom-2018-gap"])
+    assert finished() == before
+    assert run(first[0], names=["yeom-2018-gap"], code=Changed()).trained == 0
+    assert finished() == before + 1
+
+
 def test_an_attack_sees_the_first_models_it_wants(first):
     """Shokri wants 10 models and LiRA 16: the engine makes 16 and shows Shokri the first 10."""
     catalog = load([TINY])
