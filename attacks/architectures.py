@@ -1,17 +1,130 @@
-"""Architectures of targets and shadow models, by name."""
+"""Architectures of targets and shadow models, by name: networks of torch, and estimators of scikit-learn behind the same face."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from torch import nn
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+# A decision tree answers with probabilities of exactly 0 and 1. They are clipped here, so that a log-probability is finite;
+# the records that share the clipped answer are ties, which the metrics count and report.
+CLIP = 1e-6
 
 
-def mlp(inputs: int, classes: int, hidden: Sequence[int]) -> nn.Module:
-    """Multilayer perceptron with ReLU: `inputs` features, the widths of the hidden layers, one logit a class."""
+def mlp(shape: Sequence[int], classes: int, hidden: Sequence[int]) -> nn.Module:
+    """Multilayer perceptron with ReLU: the shape of a record, the widths of the hidden layers, one logit a class."""
     layers: list[nn.Module] = [nn.Flatten()]
-    width = inputs
+    width = math.prod(shape)
     for size in hidden:
         layers += [nn.Linear(width, size), nn.ReLU()]
         width = size
     return nn.Sequential(*layers, nn.Linear(width, classes))
+
+
+def cnn(shape: Sequence[int], classes: int, hidden: Sequence[int]) -> nn.Module:
+    """Convolutional network for pictures of shape (height, width), one logit a class.
+
+    Two 5 x 5 convolutions of 16 and 32 channels, each halved by pooling, then hidden layers of these widths.
+    """
+    height, width = shape
+    flat = 32 * (height // 4) * (width // 4)
+    return nn.Sequential(
+        nn.Unflatten(1, (1, height)),
+        nn.Conv2d(1, 16, 5, padding=2),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(16, 32, 5, padding=2),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        mlp((flat,), classes, hidden),
+    )
+
+
+NETWORKS: dict[str, Callable[[Sequence[int], int, Sequence[int]], nn.Module]] = {"mlp": mlp, "cnn": cnn}
+
+
+def _logistic_regression(seed: int) -> Any:
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(max_iter=1000)
+
+
+def _decision_tree(seed: int) -> Any:
+    from sklearn.tree import DecisionTreeClassifier
+
+    return DecisionTreeClassifier(random_state=seed)
+
+
+def _random_forest(seed: int) -> Any:
+    from sklearn.ensemble import RandomForestClassifier
+
+    return RandomForestClassifier(n_estimators=100, random_state=seed, n_jobs=1)
+
+
+def _nearest_neighbours(seed: int) -> Any:
+    from sklearn.neighbors import KNeighborsClassifier
+
+    return KNeighborsClassifier(n_neighbors=5)
+
+
+def _naive_bayes(seed: int) -> Any:
+    from sklearn.naive_bayes import GaussianNB
+
+    return GaussianNB()
+
+
+# The settings are those of Truex et al. 2019 where they state them (five neighbours), else scikit-learn's own.
+ESTIMATORS: dict[str, Callable[[int], Any]] = {
+    "logistic-regression": _logistic_regression,
+    "decision-tree": _decision_tree,
+    "random-forest": _random_forest,
+    "nearest-neighbours": _nearest_neighbours,
+    "naive-bayes": _naive_bayes,
+}
+
+
+class Estimator(nn.Module):
+    """An estimator of scikit-learn that answers as a network does. Its state is the archive of skops: data, never a pickle."""
+
+    def __init__(self, name: str, classes: int):
+        super().__init__()
+        self.name, self.classes = name, classes
+        self._fitted: Any = None
+
+    def fit(self, x: Tensor, y: Tensor, seed: int) -> None:
+        """Fit to records x (n, ...) with labels y (n,)."""
+        self._fitted = ESTIMATORS[self.name](seed % 2**32).fit(x.flatten(1).numpy(), y.numpy())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return log-probabilities, float64 of shape (n, classes), from probabilities clipped at `CLIP` from below."""
+        answer = np.full((len(x), self.classes), CLIP)
+        if len(x):
+            # Classes that the training set did not hold have no column.
+            answer[:, self._fitted.classes_] = self._fitted.predict_proba(x.flatten(1).numpy())
+        return torch.log_softmax(torch.from_numpy(answer).clamp(min=CLIP).log(), dim=-1)
+
+    def state_dict(self, **options: Any) -> dict[str, Any]:  # type: ignore[override]
+        """Return the fitted estimator as one array of bytes."""
+        from skops import io
+
+        return {"skops": torch.from_numpy(np.frombuffer(io.dumps(self._fitted), np.uint8).copy())}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """Take over a fitted estimator; only types of scikit-learn are made."""
+        from skops import io
+
+        content = state_dict["skops"].numpy().tobytes()
+        self._fitted = io.loads(content, trusted=["sklearn.tree._tree.Tree"])
+
+
+def build(name: str, shape: Sequence[int], classes: int, hidden: Sequence[int]) -> nn.Module:
+    """Return an untrained model; raise ValueError if there is no such architecture."""
+    if name in ESTIMATORS:
+        return Estimator(name, classes)
+    if name not in NETWORKS:
+        raise ValueError(f"there is no architecture {name!r}; there are {', '.join(sorted({*NETWORKS, *ESTIMATORS}))}")
+    return NETWORKS[name](shape, classes, hidden)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from attacks.handles import HostedModel, PopulationStatistics, ReferenceModels, ShadowData, ShadowModels
 from attacks.store import Arrays
-from attacks.training import Recipe
+from attacks.training import Model, Recipe
 from attacks.workshop import StoreWorkshop
 
 Artifact = ShadowData | ShadowModels | ReferenceModels | PopulationStatistics
@@ -48,6 +50,23 @@ def unpack(meta: dict[str, Any], arrays: Arrays, workshop: StoreWorkshop) -> Art
         models.append(HostedModel(model) if meta["hosted"] else model)
     shadow_models = ShadowModels(models, data, torch.from_numpy(arrays["trained_on"]))
     return ReferenceModels(shadow_models) if meta["type"] == "ReferenceModels" else shadow_models
+
+
+def pack_found(result: Tensor | Model) -> tuple[dict[str, Any], Arrays]:
+    """Return what an attack with another goal than membership found: a tensor, or a trained model, which lies in the store."""
+    if isinstance(result, Tensor):
+        return {"found": "tensor"}, {"found": result.detach().numpy()}
+    if isinstance(result, Model):
+        return {"found": result.fingerprint}, {}
+    raise TypeError(f"it returned {type(result).__name__}, not a tensor or a model")
+
+
+def found(meta: Mapping[str, Any], arrays: Arrays, workshop: StoreWorkshop) -> Tensor | Model:
+    """Return again what `pack_found` took."""
+    if meta["found"] == "tensor":
+        return torch.from_numpy(arrays["found"])
+    recipe = Recipe.from_json(workshop.store.read(meta["found"])[0]["recipe"])
+    return workshop.model(recipe, meta["found"])
 
 
 def _data_arrays(data: ShadowData) -> Arrays:

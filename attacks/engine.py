@@ -24,12 +24,12 @@ from attacks.code import Code
 from attacks.handles import AttackError, Ledger, Scored
 from attacks.plan import Plan, Planned, check_queries
 from attacks.seeds import derive_seed, digest
-from attacks.store import Store, StoreError
+from attacks.store import Arrays, Store, StoreError
 from attacks.targets.target import Target
 from attacks.workshop import Progress, SerialExecutor, Silent, StoreWorkshop, environment
 from taxonomy.catalog import Catalog
 from taxonomy.check import CANDIDATES, SEED
-from taxonomy.entries import Params
+from taxonomy.entries import Attack, Params
 from taxonomy.findings import InputError
 from taxonomy.graph import Rule, goal
 
@@ -153,7 +153,8 @@ class Engine:
                 where = _where(error)
                 outcome.failures.append({"attack": planned.attack.id, "error": f"{type(error).__name__}: {error} ({where})"})
             else:
-                outcome.scores[planned.attack.id] = score
+                if score is not None:
+                    outcome.scores[planned.attack.id] = score
                 outcome.results.append(result)
             self.progress.advance()
         outcome.trained, outcome.reused = self.workshop.trained, self.workshop.reused
@@ -272,34 +273,43 @@ class _Run:
             result = function(**arguments, **params)
             return result, time.perf_counter() - start
 
-    def attack(self, planned: Planned) -> tuple[NDArray[np.float64], dict[str, Any]]:
-        """Return the scores of one attack, and its figures."""
+    def figures(self, attack: Attack, meta: Mapping[str, Any], arrays: Arrays) -> dict[str, Any]:
+        """Return what a finished attack's result is worth: by the truth on membership, or by the target's judge of its goal."""
+        if attack.goal == "membership":
+            return metrics.summarize(arrays["score"], self.target.member.numpy(), meta["cut"])
+        judge = self.target.judges.get(attack.goal)
+        if judge is None:
+            raise AttackError(f"{self.plan.target.id} cannot say how well {attack.id} did: it has no judge for {attack.goal}")
+        return {"metric": judge(artifacts.found(meta, arrays, self.engine.workshop)).as_json(), "warnings": []}
+
+    def attack(self, planned: Planned) -> tuple[NDArray[np.float64] | None, dict[str, Any]]:
+        """Return the scores of one attack, if it has scores, and its figures."""
         rule = self.yields[goal(planned.attack.id)]
         fingerprint = self.fingerprint(rule, planned.wants)
         spent = self.step_queries(planned)
         if fingerprint not in self.engine.store:
             ledger = Ledger(self.plan.threat.limits.queries, spent)
             result, seconds = self.call(rule, ledger, planned.wants)
-            score, cut = _scores(result, len(self.target.x), planned.attack.id)
+            arrays, found = _packed(result, planned.attack, len(self.target.x))
             handles = {self.terms[need].handle for need in rule.needs} - {None}
             meta: dict[str, Any] = {
-                "cut": cut,
+                **found,
                 "seconds": seconds,
                 "queries": ledger.queries,
                 "untouched": sorted(str(h) for h in handles & _tracked(self, rule) - ledger.touched),
             }
-            self.engine.store.write(fingerprint, "attack", planned.attack.id, meta=meta, arrays={"score": score})
+            self.engine.store.write(fingerprint, "attack", planned.attack.id, meta=meta, arrays=arrays)
         meta, arrays, _ = self.engine.store.read(fingerprint)
-        score = arrays["score"]
-        figures = metrics.summarize(score, self.target.member.numpy(), meta["cut"])
-        declared = planned.price.total_queries(len(score))
+        figures = self.figures(planned.attack, meta, arrays)
+        declared = planned.price.total_queries(len(self.target.x))
         warnings = list(figures.pop("warnings"))
         if meta["queries"] > declared:
             warnings.append(f"it used {meta['queries']:,} queries, but its entry declares {declared:,}")
         warnings += [f"its entry needs {name}, which it never touched" for name in meta["untouched"]]
-        return score, {
+        return arrays.get("score"), {
             "attack": planned.attack.id,
             "title": planned.attack.title,
+            "goal": planned.attack.goal,
             **figures,
             "queries": meta["queries"],
             "declared_queries": declared,
@@ -313,6 +323,18 @@ class _Run:
 def _tracked(run: _Run, rule: Rule) -> set[str]:
     """Return the handles of a rule whose use the ledger records: those that the target itself makes."""
     return {handle for need in rule.needs if need not in run.yields and (handle := run.terms[need].handle)}
+
+
+def _packed(result: Any, attack: Attack, count: int) -> tuple[Arrays, dict[str, Any]]:
+    """Return what an attack found as arrays and plain data: scores and cut, or what its other goal asks for."""
+    if attack.goal == "membership":
+        score, cut = _scores(result, count, attack.id)
+        return {"score": score}, {"cut": cut}
+    try:
+        meta, arrays = artifacts.pack_found(result)
+    except TypeError as error:
+        raise AttackError(f"{attack.id}: {error}") from error
+    return arrays, meta
 
 
 def _scores(result: Any, count: int, attack: str) -> tuple[NDArray[np.float64], float | None]:

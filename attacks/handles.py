@@ -98,6 +98,10 @@ class Population(HeldRecords):
     """Labelled records that the adversary holds beside the candidates; none of them is a candidate or a member."""
 
 
+class KnownMembers(HeldRecords):
+    """Labelled records that the adversary knows to be members; none of them is a candidate."""
+
+
 class Number(Handle):
     """One number that the adversary knows, such as the mean training loss or the size of the training set."""
 

@@ -7,7 +7,7 @@ ROC is a staircase over groups, never interpolated.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,31 @@ from scipy import stats
 Scores = NDArray[np.float64]
 Truth = NDArray[np.bool_]
 Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """The figure of an attack with another goal than membership: its name, value and 95 % interval.
+
+    `chance` is what one reaches who learns nothing from the target, and is what a power test must beat; `details` are further
+    figures by name.
+    """
+
+    name: str
+    value: float
+    ci: Interval
+    chance: float
+    details: dict[str, float] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the metric as plain data."""
+        return {"name": self.name, "value": self.value, "ci": list(self.ci), "chance": self.chance, "details": self.details}
+
+
+def share(name: str, hits: NDArray[np.bool_], chance: float, **details: float) -> Metric:
+    """Return the share of hits (n,) as a metric, with its exact binomial interval."""
+    return Metric(name, float(hits.mean()), binomial_interval(int(hits.sum()), len(hits)), chance, details)
+
 
 FALSE_POSITIVE_RATES = (0.001, 0.01)
 

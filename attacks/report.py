@@ -69,7 +69,7 @@ def roc_picture(outcome: Outcome) -> bytes:
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     styles = ["-", "--", "-.", ":"]
-    ranked = sorted(outcome.results, key=lambda result: -result["auc"])
+    ranked = sorted((result for result in outcome.results if "auc" in result), key=lambda result: -result["auc"])
     for i, result in enumerate(ranked):
         curve = metrics.roc(outcome.scores[result["attack"]], outcome.member)
         label = f"{result['attack']} (AUC {result['auc']:.3f})"
@@ -94,5 +94,9 @@ def html(data: dict[str, Any], picture: bytes) -> str:
     environment.filters["rate"] = lambda value: "–" if value is None else f"{value:.3f}"
     environment.filters["interval"] = lambda pair: "" if pair is None else f"{pair[0]:.3f} to {pair[1]:.3f}"
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    reasons = sorted({reason for result in data["results"] for reason in result["unresolved"].values()})
-    return template.render(run=data, reasons=reasons, picture=base64.b64encode(picture).decode())
+    reasons = sorted({reason for result in data["results"] for reason in result.get("unresolved", {}).values()})
+    membership = sorted((r for r in data["results"] if "auc" in r), key=lambda r: -r["auc"])
+    others = [r for r in data["results"] if "metric" in r]
+    return template.render(
+        run=data, membership=membership, others=others, reasons=reasons, picture=base64.b64encode(picture).decode()
+    )

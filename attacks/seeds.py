@@ -32,7 +32,7 @@ def digest_arrays(*arrays: NDArray[Any]) -> str:
 
 def record_ids(x: NDArray[Any]) -> NDArray[np.uint64]:
     """Return the identity of every record, uint64 of shape (n,): a hash of its features."""
-    rows = np.ascontiguousarray(x).reshape(len(x), -1)
+    rows = np.ascontiguousarray(x).reshape(len(x), int(np.prod(x.shape[1:])))
     hashes = (hashlib.blake2b(row.tobytes(), digest_size=8).digest() for row in rows)
     return np.frombuffer(b"".join(hashes), dtype=np.uint64).copy()
 

@@ -270,11 +270,29 @@ def results(out: Console, data: dict[str, Any]) -> None:
             r["models_trained"],
             f"{r['seconds']:.2f}",
         )
-        for r in sorted(data["results"], key=lambda r: -r["auc"])
+        for r in sorted((r for r in data["results"] if "auc" in r), key=lambda r: -r["auc"])
     ]
     columns = ["attack", "AUC [95 %]", "TPR at 1 % FPR", "TPR at 0.1 % FPR", "bal. accuracy", "queries", "models", "seconds"]
-    out.print(table(columns, rows, right="bal. accuracy,queries,models,seconds"))
-    for reason in sorted({reason for r in data["results"] for reason in r["unresolved"].values()}):
+    if rows:
+        out.print(table(columns, rows, right="bal. accuracy,queries,models,seconds"))
+    others = [
+        (
+            r["attack"],
+            r["goal"],
+            r["metric"]["name"],
+            spread(r["metric"]["value"], r["metric"]["ci"]),
+            rate(r["metric"]["chance"]),
+            f"{r['queries']:,}",
+            r["models_trained"],
+            f"{r['seconds']:.2f}",
+        )
+        for r in data["results"]
+        if "metric" in r
+    ]
+    if others:
+        heads = ["attack", "goal", "measured by", "value [95 %]", "chance", "queries", "models", "seconds"]
+        out.print(table(heads, others, right="chance,queries,models,seconds"))
+    for reason in sorted({reason for r in data["results"] for reason in r.get("unresolved", {}).values()}):
         out.print(f"–  {escape(reason)}.")
     for r in data["results"]:
         for warning in r["warnings"]:

@@ -18,28 +18,32 @@ CHUNK = 1024
 
 @dataclass(frozen=True)
 class Recipe:
-    """Architecture and training procedure of a classifier: what an adversary with M2 knows."""
+    """Architecture and training procedure of a classifier: what an adversary with M2 knows.
+
+    `shape` is that of one record. Hidden layers, epochs, batch and learning rate are those of networks; estimators of
+    scikit-learn have none of them.
+    """
 
     architecture: str
-    inputs: int
+    shape: tuple[int, ...]
     classes: int
-    hidden: tuple[int, ...]
-    epochs: int
-    batch: int
-    learning_rate: float
+    hidden: tuple[int, ...] = ()
+    epochs: int = 0
+    batch: int = 0
+    learning_rate: float = 0.0
 
     def as_json(self) -> dict[str, Any]:
         """Return the recipe as plain data."""
-        return {**asdict(self), "hidden": list(self.hidden)}
+        return {**asdict(self), "shape": list(self.shape), "hidden": list(self.hidden)}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Recipe:
         """Return the recipe from plain data."""
-        return cls(**{**data, "hidden": tuple(data["hidden"])})
+        return cls(**{**data, "shape": tuple(data["shape"]), "hidden": tuple(data["hidden"])})
 
     def build(self) -> nn.Module:
         """Return an untrained model of this architecture."""
-        return architectures.mlp(self.inputs, self.classes, self.hidden)
+        return architectures.build(self.architecture, self.shape, self.classes, self.hidden)
 
 
 @dataclass(frozen=True)
@@ -75,10 +79,13 @@ class Model:
 
 
 def fit(recipe: Recipe, data: TrainingSet) -> nn.Module:
-    """Train a model with Adam on the cross-entropy; the same recipe, data and seed give the same bits."""
+    """Train a network with Adam on the cross-entropy, or fit an estimator; the same recipe, data and seed give the same bits."""
     with one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(data.seed % 2**63)
         model = recipe.build()
+        if isinstance(model, architectures.Estimator):
+            model.fit(data.x.float(), data.y, data.seed)
+            return model.eval()
         optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, fused=True)
         loss_of = nn.CrossEntropyLoss()
         x, y = data.x.float(), data.y

@@ -212,6 +212,8 @@ def _function(
     if positional is not None and list(found.positional) != positional:
         message = f"{name} takes ({', '.join(found.positional)})"
         yield document.finding("MIA016", message, place, f"the handles of `needs` are ({', '.join(positional)})")
-    if params is not None and set(found.keyword_only) - {SEED} != params - {SEED}:
+    # A target leaves out what it does not use; an attack or step shows all that a user may set.
+    missing = set(found.keyword_only) - (params or set()) - {SEED} - (found.optional if positional is None else set())
+    if params is not None and (missing or params - set(found.keyword_only) - {SEED}):
         message = f"the keyword-only arguments of {name} are ({', '.join(found.keyword_only)})"
         yield document.finding("MIA017", message, place, f"`params` are ({', '.join(sorted(params))})")

@@ -13,7 +13,7 @@ FILE = "references.bib"
 def works(catalog: Catalog) -> dict[str, Any]:
     """Return every cited work by its key, as pybtex's entries; raise CatalogError if a file cannot be parsed."""
     from pybtex.database import parse_file
-    from pybtex.scanner import PybtexSyntaxError
+    from pybtex.exceptions import PybtexError
 
     found: dict[str, Any] = {}
     for folder in catalog.folders:
@@ -22,8 +22,9 @@ def works(catalog: Catalog) -> dict[str, Any]:
             continue
         try:
             found.update(parse_file(str(path), bib_format="bibtex").entries)
-        except PybtexSyntaxError as error:
-            raise CatalogError([Finding("MIA014", str(error), relative(path), error.lineno or 1)]) from error
+        except PybtexError as error:
+            line = getattr(error, "lineno", None) or 1
+            raise CatalogError([Finding("MIA014", str(error), relative(path), line)]) from error
     return found
 
 

@@ -15,7 +15,7 @@ class Signature:
 
     positional: tuple[str, ...]
     keyword_only: tuple[str, ...]
-    has_star: bool
+    optional: frozenset[str]
 
 
 class Package:
@@ -61,7 +61,7 @@ def signature(package: Package, run: str) -> Signature | None:
             return Signature(
                 tuple(a.arg for a in [*arguments.posonlyargs, *arguments.args]),
                 tuple(a.arg for a in arguments.kwonlyargs),
-                bool(arguments.vararg or arguments.kwarg),
+                frozenset(a.arg for a, value in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if value),
             )
     return None
 

@@ -40,7 +40,7 @@ def guessed_architecture(
     inside = halves(shadow_data.ids, count, seed)
     recipe = Recipe(
         architecture="mlp",
-        inputs=shadow_data.x[0].numel(),
+        shape=tuple(shadow_data.x.shape[1:]),
         classes=int(shadow_data.label.max()) + 1,
         hidden=(hidden,),
         epochs=epochs,

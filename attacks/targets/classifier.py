@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from attacks import signals, training
 from attacks.handles import (
+    KnownMembers,
     LabelOracle,
     Ledger,
     Marginals,
@@ -17,6 +21,7 @@ from attacks.handles import (
     Platform,
     Population,
     ScoreOracle,
+    ShadowData,
     TopScoreOracle,
     Trainer,
 )
@@ -30,36 +35,42 @@ from taxonomy.findings import InputError
 def build(
     *,
     data: str,
-    hidden: list[int],
     members: int,
     non_members: int,
-    epochs: int,
-    batch: int,
-    learning_rate: float,
+    architecture: str = "mlp",
+    hidden: Sequence[int] = (),
+    epochs: int = 0,
+    batch: int = 0,
+    learning_rate: float = 0.0,
+    known_members: int = 0,
+    shifted: str = "",
     members_trained: bool = True,
     seed: int = 0,
 ) -> Target:
-    """Split a data set by the seed and train a multilayer perceptron on the members.
+    """Split a data set by the seed and train a classifier on the members.
 
-    Members, non-members and the adversary's pool are disjoint. With `members_trained` false the model is trained on as many
-    records of the pool instead, which then leave the pool: a control that never saw its "members".
+    Members, non-members and the adversary's pool are disjoint. `known_members` more records are trained on too, of which the
+    adversary knows; they are no candidates. `shifted` is another data set, of which the adversary may hold records. With
+    `members_trained` false the model is trained on as many records of the pool instead of the members, which then leave the
+    pool: a control that never saw its "members".
     """
     records = datasets.load(data)
     trained_elsewhere = 0 if members_trained else members
-    if members + non_members + trained_elsewhere > len(records.x):
-        wanted = members + non_members + trained_elsewhere
+    wanted = members + non_members + known_members + trained_elsewhere
+    if wanted > len(records.x):
         raise InputError(f"the data set {data} has {len(records.x):,} records; the target asks for {wanted:,}")
     order = np.random.default_rng(derive_seed(seed, "split", data)).permutation(len(records.x))
     candidates, rest = order[: members + non_members], order[members + non_members :]
     training_rows = candidates[:members] if members_trained else rest[:members]
-    pool = rest[trained_elsewhere:]
+    known, pool = np.split(rest[trained_elsewhere:], [known_members])
+    training_rows = np.concatenate([training_rows, known])
     is_member = np.arange(members + non_members) < members
     shuffle = np.random.default_rng(derive_seed(seed, "candidates", data)).permutation(len(candidates))
     candidates, is_member = candidates[shuffle], is_member[shuffle]
 
     recipe = Recipe(
-        architecture="mlp",
-        inputs=int(np.prod(records.x.shape[1:])),
+        architecture=architecture,
+        shape=records.x.shape[1:],
         classes=records.classes,
         hidden=tuple(hidden),
         epochs=epochs,
@@ -73,7 +84,6 @@ def build(
     (model,) = training.fit_many(recipe, [training_set], "target")
 
     x, label = torch.from_numpy(records.x[candidates]), torch.from_numpy(records.y[candidates])
-    pool_x, pool_y = torch.from_numpy(records.x[pool]), torch.from_numpy(records.y[pool])
     train_log_probs = model.log_probs(x_train)
     outside = ~torch.from_numpy(is_member)
     held_out = model.log_probs(x[outside])
@@ -83,8 +93,21 @@ def build(
         label=label,
         ids=record_ids(x.numpy()),
         member=torch.from_numpy(is_member),
-        makers=_makers(model, x_train, float(signals.loss(train_log_probs, y_train).mean()), pool_x, pool_y),
-        fingerprint=digest([model.fingerprint, digest_arrays(x.numpy(), label.numpy(), records.x[pool], records.y[pool])]),
+        makers=_makers(
+            model,
+            training_size=len(rows),
+            mean_loss=float(signals.loss(train_log_probs, y_train).mean()),
+            population=_held(records, pool),
+            known_members=_held(records, known),
+            shifted=shifted,
+        ),
+        fingerprint=digest(
+            [
+                model.fingerprint,
+                digest_arrays(x.numpy(), label.numpy(), records.x[pool], records.y[pool], records.x[known]),
+                shifted,
+            ]
+        ),
         facts={
             "training_accuracy": _accuracy(train_log_probs, y_train),
             "test_accuracy": _accuracy(held_out, label[outside]),
@@ -94,14 +117,20 @@ def build(
     )
 
 
+def _held(records: datasets.Data, rows: NDArray[np.int64]) -> ShadowData:
+    x, y = torch.from_numpy(records.x[rows]), torch.from_numpy(records.y[rows])
+    return ShadowData(x, y, record_ids(x.numpy()))
+
+
 def _accuracy(log_probs: Tensor, label: Tensor) -> float:
     return float((signals.predicted(log_probs) == label).double().mean())
 
 
-def _makers(model: Model, x_train: Tensor, mean_loss: float, pool_x: Tensor, pool_y: Tensor) -> dict[str, HandleMaker]:
+def _makers(
+    model: Model, *, training_size: int, mean_loss: float, population: ShadowData, known_members: ShadowData, shifted: str
+) -> dict[str, HandleMaker]:
     """Return what makes a fresh handle for each term that a classifier offers."""
-    recipe, size = model.recipe, len(x_train)
-    pool_ids = record_ids(pool_x.numpy())
+    recipe, size = model.recipe, training_size
 
     def scores(ledger: Ledger) -> ScoreOracle:
         return ScoreOracle("scores", model.log_probs, ledger)
@@ -110,16 +139,27 @@ def _makers(model: Model, x_train: Tensor, mean_loss: float, pool_x: Tensor, poo
         oracle = scores(ledger)
         return LabelOracle("labels", lambda x: signals.predicted(oracle(x)), ledger)
 
-    return {
+    def shifted_population(ledger: Ledger) -> Population:
+        other = datasets.load(shifted)
+        x, y = torch.from_numpy(other.x), torch.from_numpy(other.y)
+        return Population("shifted_population", x, y, record_ids(other.x), ledger)
+
+    makers: dict[str, HandleMaker] = {
         "M1.parameters": lambda ledger: Parameters("parameters", model.parameters(), ledger),
         "M2": lambda ledger: Trainer("trainer", recipe, size, ledger),
         "M3": lambda ledger: Platform("platform", recipe, size, ledger),
         "M4": lambda ledger: ModelType("model_type", recipe.architecture, ledger),
-        "D1.samples": lambda ledger: Population("population", pool_x, pool_y, pool_ids, ledger),
+        "D1.samples": lambda ledger: Population("population", population.x, population.label, population.ids, ledger),
         "D1.size": lambda ledger: Number("training_size", size, ledger),
-        "D1.marginals": lambda ledger: Marginals("marginals", torch.sort(pool_x, dim=0).values, ledger),
+        "D1.marginals": lambda ledger: Marginals("marginals", torch.sort(population.x, dim=0).values, ledger),
         "D1.mean-loss": lambda ledger: Number("mean_loss", mean_loss, ledger),
         "Q.scores": scores,
         "Q.top-k": lambda ledger: TopScoreOracle("top_k", scores(ledger)),
         "Q.labels": labels,
     }
+    if len(known_members):
+        known = known_members
+        makers["D2.members"] = lambda ledger: KnownMembers("known_members", known.x, known.label, known.ids, ledger)
+    if shifted:
+        makers["D1.shifted"] = shifted_population
+    return makers

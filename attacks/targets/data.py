@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from taxonomy.findings import InputError, unknown
 
+GENOMES = Path(__file__).parent / "files" / "1000-genomes.csv.gz"
 DEBIAN_FASHION = Path("/usr/share/datasets/fashion-mnist")
 FASHION_URL = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
 # SHA-256 of the decompressed files: Debian's archives differ from upstream's, their content does not.
@@ -110,4 +111,23 @@ def _download(base: str, name: str) -> Path:
         raise InputError(f"Fashion-MNIST cannot be downloaded ({type(error).__name__}): {how}") from error
 
 
-LOADERS: dict[str, Callable[[], Data]] = {"digits": digits, "fashion": fashion}
+def genomes() -> Data:
+    """Return 2,504 people of the 1000 Genomes Project: 127 SNPs as counts of the rarer allele, standardised; 26 populations."""
+    counts, population, _ = genotypes()
+    data = deduplicated("genomes", counts, population)
+    return Data("genomes", ((data.x - data.x.mean(axis=0)) / data.x.std(axis=0)).astype(np.float32), data.y)
+
+
+def genotypes() -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return the people of the 1000 Genomes Project: allele counts (n, 127) of 0, 1 or 2, population and superpopulation (n,).
+
+    Populations are numbered in alphabetical order of their codes. See files/README.md for where the data is from.
+    """
+    text = gzip.decompress(GENOMES.read_bytes()).decode().splitlines()
+    rows = [line.split(",") for line in text[1:]]
+    counts = np.array([[int(value) for value in row[:-2]] for row in rows])
+    population, superpopulation = (np.unique([row[k] for row in rows], return_inverse=True)[1] for k in (-2, -1))
+    return counts, population, superpopulation
+
+
+LOADERS: dict[str, Callable[[], Data]] = {"digits": digits, "fashion": fashion, "genomes": genomes}

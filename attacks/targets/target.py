@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attacks.handles import Handle, Ledger, NotGrantedError, Records
+from attacks.metrics import Metric
 
 HandleMaker = Callable[[Ledger], Handle]
+Judge = Callable[[Any], Metric]
 
 
 @dataclass
@@ -21,6 +23,7 @@ class Target:
 
     `x` float32 (n, ...), `label` int64 (n,) and `ids` uint64 (n,) are the candidate records in an order that tells nothing;
     `member` bool (n,) says which of them the model was trained on. `makers` makes a fresh handle for each term on offer.
+    `judges` compares what an attack with another goal than membership found, by goal, with what only the target knows.
     """
 
     id: str
@@ -31,6 +34,7 @@ class Target:
     makers: dict[str, HandleMaker]
     fingerprint: str
     facts: dict[str, Any] = field(default_factory=dict)
+    judges: dict[str, Judge] = field(default_factory=dict)
 
     def records(self, ledger: Ledger, *, with_label: bool) -> Records:
         """Return the candidates as an attack may see them."""

@@ -22,7 +22,7 @@ QUERIES, BATCH, RECORDS, ALONE = 1000, 50, 800, 40
 def test_all_records_at_once_beside_one_at_a_time():
     digits = data.load("digits")
     x, y = torch.from_numpy(digits.x), torch.from_numpy(digits.y)
-    recipe = training.Recipe("mlp", 64, digits.classes, (256, 256), epochs=20, batch=64, learning_rate=0.001)
+    recipe = training.Recipe("mlp", (64,), digits.classes, (256, 256), epochs=20, batch=64, learning_rate=0.001)
     model = training.Model(recipe, training.fit(recipe, training.TrainingSet(x[:400], y[:400], 0)), "benchmark")
     x, y = x[:RECORDS], y[:RECORDS]
     rows = 0

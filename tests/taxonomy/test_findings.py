@@ -85,3 +85,26 @@ def test_a_huge_file_is_refused(tmp_path):
     with pytest.raises(CatalogError) as caught:
         load([write(tmp_path, {"attacks/bad-attack.yaml": "a: " + "x" * (1 << 20)})])
     assert caught.value.findings[0].code == "MIA001"
+
+
+def test_a_target_may_leave_out_what_has_a_default_and_nothing_else(tmp_path):
+    target = """schema: 1
+id: bad-target
+title: A target
+summary: A target.
+model: discriminative
+frame: stand-alone
+data: Some.
+offers: [Q.scores]
+run: attacks.targets.classifier:build
+params: {{data: digits, members: 10{more}}}
+"""
+    for more, clean in ((", non_members: 10", True), ("", False), (", non_members: 10, hiden: [3]", False)):
+        _, findings = check([write(tmp_path, {"targets/bad-target.yaml": target.format(more=more)})])
+        assert (not [f for f in findings if f.code == "MIA017"]) is clean, findings
+
+
+def test_a_work_that_stands_twice_is_a_finding(tmp_path):
+    bad = {**BAD["MIA014"][0], "references.bib": "@misc{x, title={A}}\n@misc{x, title={B}}\n"}
+    with pytest.raises(CatalogError, match=r"MIA014.*repeated"):
+        check([write(tmp_path, bad)])

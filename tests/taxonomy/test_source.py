@@ -75,4 +75,4 @@ def test_signatures_are_read_without_importing(tmp_path):
     (folder / "__init__.py").write_text("raise RuntimeError('imported')")
     (folder / "attack.py").write_text(BASE["attack"])
     found = source.signature(source.Package("pack", folder), "pack.attack:infer")
-    assert found == source.Signature(("records", "scores"), ("count", "seed"), False)
+    assert found == source.Signature(("records", "scores"), ("count", "seed"), frozenset({"count", "seed"}))
