@@ -270,8 +270,8 @@ def export_bibtex(
     catalog: Catalogs = None,
 ) -> None:
     """Print cited works as BibTeX."""
-    from taxonomy.references import bibtex
+    from taxonomy.references import bibtex, works
 
     loaded = load(catalog)
     keys = {key for name in entries or () for key in loaded.entry(name).cites}
-    print(bibtex(loaded, keys if entries else None))
+    print(bibtex(works(loaded), keys if entries else None))

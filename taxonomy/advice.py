@@ -99,6 +99,15 @@ def harden(atlas: Atlas, threat: ThreatModel) -> tuple[list[Cut], bool]:
     return sorted(cuts, key=lambda c: (len(c.withdraw), -len(c.removes), c.withdraw)), truncated
 
 
+def stops(atlas: Atlas, attack: Attack, threat: ThreatModel) -> list[tuple[str, ...]]:
+    """Return every minimal set of grants, closed under implications, whose withdrawal makes one attack infeasible."""
+    terms = sorted(closed_grants(atlas, threat))
+    supports = atlas.resolver.missing(goal(attack.id), [threat.observation, threat.model, threat.frame], terms)
+    bit = {name: 1 << i for i, name in enumerate(terms)}
+    cuts = _hitting_sets([sum(bit[name] for name in support) for support in supports.sets])
+    return sorted((tuple(t for t in terms if bit[t] & cut) for cut in cuts), key=lambda cut: (len(cut), cut))
+
+
 def _hitting_sets(environments: Sequence[int]) -> set[int]:
     """Return all inclusion-minimal sets of bits that share a bit with each environment (Berge's algorithm)."""
     if not environments or 0 in environments:

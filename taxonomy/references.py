@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from taxonomy.catalog import Catalog
@@ -35,10 +36,10 @@ def keys(catalog: Catalog) -> set[str]:
 
 def citation(work: Any) -> str:
     """Return a work as one line of plain text: authors, title, venue, year, and where to find it."""
-    people = [_plain(" ".join([*p.prelast_names, *p.last_names])) for p in work.persons.get("author", [])]
+    people = [plain(" ".join([*p.prelast_names, *p.last_names])) for p in work.persons.get("author", [])]
     if len(people) > 3:
         people = [people[0], "et al."]
-    fields = {name: _plain(str(value)) for name, value in work.fields.items()}
+    fields = {name: plain(str(value)) for name, value in work.fields.items()}
     venue = next((fields[k] for k in ("booktitle", "journal", "howpublished", "publisher") if k in fields), "")
     link = next(
         (prefix + fields[key] for key, prefix in (("doi", "doi:"), ("eprint", "arXiv:"), ("url", "")) if key in fields),
@@ -48,15 +49,16 @@ def citation(work: Any) -> str:
     return ". ".join(part for part in parts if part)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Return a field of BibTeX without its braces and with a real dash."""
     return text.replace("{", "").replace("}", "").replace("--", "–")
 
 
-def bibtex(catalog: Catalog, wanted: set[str] | None = None) -> str:
-    """Return cited works as BibTeX, sorted by key; all of them if none is named."""
+def bibtex(found: Mapping[str, Any], wanted: set[str] | None = None) -> str:
+    """Return works as BibTeX, sorted by key; all of them if none is named."""
     from pybtex.database import BibliographyData
+    from pybtex.database.output.bibtex import Writer
 
-    found = works(catalog)
     chosen = {key: found[key] for key in sorted(found) if wanted is None or key in wanted}
-    text: str = BibliographyData(entries=chosen).to_string("bibtex")
+    text: str = Writer().to_string(BibliographyData(entries=chosen))
     return text.rstrip()

@@ -70,7 +70,8 @@ class Resolver:
         every open term will cost at least its cheapest rule, and no rule yields two terms, so the sum is a lower bound.
         """
         granted = set(grants)
-        order = self._close(granted)
+        # Sorted, so that the order of the rules does not hang on how Python happens to hash strings today.
+        order = self._close(sorted(granted))
         names = self.graph.names
         if any(self.graph.index.get(goal) not in order for goal in goals):
             return None

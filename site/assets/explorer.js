@@ -1,0 +1,215 @@
+// The explorer: a form of what an adversary has, and at once what follows. State lives in the URL's fragment, so that it can be
+// shared. The answers are those of resolver.js; the data are in explorer-data.js.
+"use strict";
+
+(() => {
+  const root = document.getElementById("explorer");
+  if (!root) return;
+  const data = MIA_ATLAS;
+  const atlas = new Resolver.Atlas(data);
+  const home = root.dataset.home;
+  const GROUPS = [
+    ["role", "Role in the federation"],
+    ["query", "What it can ask (Q)"],
+    ["model", "What it knows of the model (M)"],
+    ["training-data", "What it knows of the training data (D)"],
+    ["candidate", "What it knows of a candidate record"],
+  ];
+  const ASPECTS = [
+    ["model", "Model", ["discriminative", "generative", "aggregate"]],
+    ["frame", "Frame", ["stand-alone", "federated"]],
+    ["observation", "Observation", ["black-box", "white-box"]],
+  ];
+  const titles = new Map(data.attacks.map((attack) => [attack.id, attack.title]));
+  let threat = fromUrl() || { ...known("prediction-api-scores") };
+
+  function known(id) {
+    const found = data.threat_models.find((one) => one.id === id) || data.threat_models[0];
+    return { model: found.model, frame: found.frame, observation: found.observation, knows: [...found.knows] };
+  }
+
+  function fromUrl() {
+    const parts = new URLSearchParams(location.hash.slice(1));
+    if (!parts.get("model")) return null;
+    const valid = (name, choices) => (choices.includes(parts.get(name)) ? parts.get(name) : choices[0]);
+    const stated = Object.fromEntries(ASPECTS.map(([name, , choices]) => [name, valid(name, choices)]));
+    const knows = (parts.get("knows") || "").split(",").filter((id) => atlas.terms.get(id)?.grantable);
+    return { ...stated, knows: [...new Set(knows)] };
+  }
+
+  function toUrl() {
+    const parts = new URLSearchParams({ model: threat.model, frame: threat.frame, observation: threat.observation });
+    if (threat.knows.length) parts.set("knows", [...threat.knows].sort().join(","));
+    history.replaceState(null, "", "#" + parts.toString().replaceAll("%2C", ","));
+  }
+
+  function element(name, attributes = {}, ...children) {
+    const made = document.createElement(name);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+    made.append(...children);
+    return made;
+  }
+
+  const code = (id) => element("code", {}, id);
+  const attackLink = (id) => element("a", { href: `${home}attacks/${id}.html` }, titles.get(id));
+
+  function choice(name, value, checked, type, label, title) {
+    const input = element("input", { type, name, value, ...(checked ? { checked: "" } : {}) });
+    return element("label", title ? { title } : {}, input, " ", ...label);
+  }
+
+  function drawForm() {
+    const form = root.querySelector("form");
+    const focused = document.activeElement && form.contains(document.activeElement) ? document.activeElement : null;
+    const at = focused && [focused.name, focused.value];
+    form.replaceChildren();
+    const ready = element("select", { id: "ready" }, element("option", { value: "" }, "Choose one to start from …"));
+    for (const one of data.threat_models) {
+      const same = ["model", "frame", "observation"].every((key) => one[key] === threat[key]);
+      const chosen = same && [...threat.knows].sort().join() === [...one.knows].sort().join();
+      ready.append(element("option", { value: one.id, ...(chosen ? { selected: "" } : {}) }, one.title));
+    }
+    form.append(element("p", {}, element("label", { for: "ready" }, "Ready threat models"), ready));
+    for (const [name, title, choices] of ASPECTS) {
+      const set = element("fieldset", {}, element("legend", {}, title));
+      for (const value of choices) set.append(choice(name, value, threat[name] === value, "radio", [value]));
+      form.append(set);
+    }
+    for (const [aspect, title] of GROUPS) {
+      const terms = data.terms.filter((t) => t.aspect === aspect && t.grantable && atlas.applies(t, threat));
+      if (!terms.length) continue;
+      const set = element("fieldset", {}, element("legend", {}, title));
+      for (const term of terms) {
+        const label = [term.title, " ", code(term.id)];
+        set.append(choice("knows", term.id, threat.knows.includes(term.id), "checkbox", label, term.definition));
+      }
+      form.append(set);
+    }
+    if (at) [...form.elements].find((e) => e.name === at[0] && e.value === at[1])?.focus();
+  }
+
+  function terms(list) {
+    return list.length ? list.flatMap((id, i) => (i ? [" + ", code(id)] : [code(id)])) : ["nothing"];
+  }
+
+  function section(title, count, open, body, note) {
+    const head = element("summary", {}, element("h2", {}, `${title} (${count})`));
+    return element("details", open ? { open: "" } : {}, head, ...(note ? [element("p", {}, note)] : []), body);
+  }
+
+  function cost(answer) {
+    const [models, queries, perRecord] = answer.price;
+    const parts = [
+      models && `${models} model${models > 1 ? "s" : ""} to train`,
+      perRecord && `${perRecord.toLocaleString("en")} quer${perRecord > 1 ? "ies" : "y"} a record`,
+      queries && `${queries.toLocaleString("en")} other queries`,
+    ].filter(Boolean);
+    return parts.length ? parts.join(", ") : "no model, no query";
+  }
+
+  function drawAnswers() {
+    const out = root.querySelector(".answers");
+    const summary = root.querySelector("[role=status]");
+    out.replaceChildren();
+    const reasons = atlas.contradictions(threat);
+    if (reasons.length) {
+      summary.textContent = "No adversary can be like this: " + reasons.join("; ") + ".";
+      return;
+    }
+    const answers = atlas.answers(threat);
+    const of = (kind) => answers.filter((answer) => answer.kind === kind);
+    const [feasible, infeasible, other] = [of("feasible"), of("infeasible"), of("inapplicable")];
+    summary.textContent =
+      `${feasible.length} attacks are feasible, ${infeasible.length} lack something, ` +
+      `${other.length} attack another kind of model or another frame.`;
+
+    const yes = element("ul", { class: "plain" });
+    for (const answer of feasible) {
+      const rules = answer.rules.map((rule) =>
+        element("li", {}, ...terms(rule.needs), " → ", code(rule.yields.replace("attack:", "")), element("br"), rule.because)
+      );
+      yes.append(
+        element(
+          "li",
+          {},
+          attackLink(answer.id),
+          element("details", {}, element("summary", {}, `why: ${cost(answer)}`), element("ol", {}, ...rules))
+        )
+      );
+    }
+    out.append(section("Feasible", feasible.length, true, yes));
+
+    const no = element("ul", { class: "plain" });
+    for (const answer of infeasible) {
+      const least = atlas.least(answer.sets, threat);
+      const ways = least.map((set) => {
+        const button = element("button", { type: "button", "data-grant": set.join(",") }, "grant");
+        return element("li", {}, ...terms(set), " ", button);
+      });
+      const detail = element("details", {}, element("summary", {}, `what is missing (${least.length})`), element("ul", {}, ...ways));
+      no.append(element("li", {}, attackLink(answer.id), ways.length ? detail : " (no grant would do)"));
+    }
+    out.append(section("Not feasible", infeasible.length, false, no));
+
+    const { cuts } = atlas.harden(threat);
+    const rows = cuts.slice(0, 40).map((cut) =>
+      element(
+        "tr",
+        {},
+        element("td", {}, ...terms(cut.withdraw)),
+        element("td", {}, String(cut.removes.length)),
+        element("td", {}, String(cut.remaining))
+      )
+    );
+    const table = element(
+      "div",
+      { class: "wide", tabindex: "0", role: "region", "aria-label": "What to withdraw" },
+      element(
+        "table",
+        {},
+        element("thead", {}, element("tr", {}, ...["withdraw", "stops", "remain"].map((t) => element("th", { scope: "col" }, t)))),
+        element("tbody", {}, ...rows)
+      )
+    );
+    const note =
+      "Each line is a smallest set of grants to withdraw: no part of it stops as many attacks. Withdrawn is what was stated and what follows from it.";
+    out.append(section("What to withdraw", cuts.length, false, table, cuts.length > 40 ? note + " The first 40 are shown." : note));
+
+    const apart = element("ul", { class: "plain" });
+    for (const answer of other) apart.append(element("li", {}, attackLink(answer.id), " (", answer.because.join(", "), ")"));
+    out.append(section("Another kind of model, or another frame", other.length, false, apart));
+  }
+
+  function change(next) {
+    threat = next;
+    threat.knows = threat.knows.filter((id) => atlas.applies(atlas.terms.get(id), threat));
+    toUrl();
+    drawForm();
+    drawAnswers();
+  }
+
+  root.addEventListener("change", (event) => {
+    const { name, value, id } = event.target;
+    if (id === "ready") {
+      if (value) change(known(value));
+    } else if (name === "knows") {
+      const rest = threat.knows.filter((term) => term !== value);
+      change({ ...threat, knows: event.target.checked ? [...rest, value] : rest });
+    } else if (name in threat) {
+      change({ ...threat, [name]: value });
+    }
+  });
+  root.addEventListener("click", (event) => {
+    const granted = event.target.dataset.grant;
+    if (granted === undefined) return;
+    const inside = granted.split(",").some((id) => id.startsWith("M1"));
+    const observation = inside ? "white-box" : threat.observation;
+    change({ ...threat, observation, knows: [...new Set([...threat.knows, ...granted.split(",")])] });
+    root.querySelector("[role=status]").focus();
+  });
+  root.querySelector("form").addEventListener("submit", (event) => event.preventDefault());
+  addEventListener("hashchange", () => change(fromUrl() || threat));
+  root.hidden = false;
+  drawForm();
+  drawAnswers();
+})();

@@ -1,0 +1,376 @@
+// The resolver of taxonomy/resolver.py, taxonomy/answers.py and taxonomy/advice.py, for the browser: the same answers from the
+// exported graph. tests/site/test_explorer.py holds it to them in a real browser.
+"use strict";
+
+const Resolver = (() => {
+  const MAX_SEARCH = 50000, MAX_DEPTH = 500, MAX_SETS = 2000, MAX_CUTS = 5000, RECORDS = 1000;
+  const ASPECTS = ["observation", "model-type", "frame"];
+
+  const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
+  const compareLists = (a, b) => {
+    for (let i = 0; i < Math.min(a.length, b.length); i++) {
+      const order = compare(a[i], b[i]);
+      if (order) return order;
+    }
+    return a.length - b.length;
+  };
+  const add = (a, b) => a.map((value, i) => value + b[i]);
+  const bits = (mask) => {
+    let count = 0;
+    for (; mask; mask &= mask - 1n) count++;
+    return count;
+  };
+  const byBits = (masks) =>
+    [...masks].map((mask) => [bits(mask), mask]).sort((a, b) => a[0] - b[0] || compare(a[1], b[1])).map((pair) => pair[1]);
+
+  // Masks that contain no other mask.
+  function minimal(masks) {
+    const kept = [];
+    for (const mask of byBits(masks)) if (!kept.some((other) => (other & mask) === other)) kept.push(mask);
+    return new Set(kept);
+  }
+
+  class Graph {
+    constructor(rules, terms) {
+      this.rules = rules;
+      this.terms = terms;
+      this.neededBy = new Map();
+      this.yieldedBy = new Map();
+      this.counts = rules.map((rule) => new Set(rule.needs).size);
+      rules.forEach((rule, number) => {
+        for (const need of new Set(rule.needs)) this.at(this.neededBy, need).push(number);
+        this.at(this.yieldedBy, rule.yields).push(number);
+      });
+    }
+
+    at(map, term) {
+      if (!map.has(term)) map.set(term, []);
+      return map.get(term);
+    }
+
+    // Every derivable term, with the position at which it was reached.
+    close(grants) {
+      const counts = [...this.counts];
+      const order = new Map();
+      const queue = [...grants];
+      this.rules.forEach((rule, number) => counts[number] === 0 && queue.push(rule.yields));
+      for (let i = 0; i < queue.length; i++) {
+        const term = queue[i];
+        if (order.has(term)) continue;
+        order.set(term, order.size);
+        for (const number of this.neededBy.get(term) || []) {
+          if (--counts[number] === 0 && !order.has(this.rules[number].yields)) queue.push(this.rules[number].yields);
+        }
+      }
+      return order;
+    }
+
+    // The cheapest proof of one goal: models, then queries, then rules. Branch and bound on the goal's cone.
+    derivation(goal, grants, pricing) {
+      const granted = new Set(grants);
+      const order = this.close(granted);
+      if (!order.has(goal)) return null;
+      const ways = new Map();
+      const options = (term) => {
+        if (!ways.has(term)) {
+          const found = (this.yieldedBy.get(term) || [])
+            .map((number) => this.rules[number])
+            .filter((rule) => rule.needs.every((need) => order.has(need)))
+            .map((rule) => {
+              const price = pricing(rule);
+              return [[price[0], price[1] + price[2] * RECORDS, 1], rule];
+            });
+          found.sort(
+            (a, b) => compareLists(a[0], b[0]) || a[1].needs.length - b[1].needs.length || compare(a[1].id, b[1].id)
+          );
+          ways.set(term, found);
+        }
+        return ways.get(term);
+      };
+      const costOf = (chosen) => {
+        let total = [0, 0, 0];
+        for (const rule of chosen.values()) {
+          const price = pricing(rule);
+          total = add(total, [price[0], price[1] + price[2] * RECORDS, 1]);
+        }
+        return total;
+      };
+      const firstProof = () => {
+        const chosen = new Map();
+        const queue = [goal];
+        while (queue.length) {
+          const term = queue.pop();
+          if (chosen.has(term) || granted.has(term)) continue;
+          const at = order.get(term);
+          const rule = options(term).find(([, one]) => one.needs.every((need) => order.get(need) < at))[1];
+          chosen.set(term, rule);
+          queue.push(...rule.needs);
+        }
+        return chosen;
+      };
+      const makesCycle = (term, rule, chosen) => {
+        const queue = [...rule.needs];
+        const seen = new Set();
+        while (queue.length) {
+          const need = queue.pop();
+          if (need === term && !granted.has(need)) return true;
+          if (seen.has(need) || granted.has(need)) continue;
+          seen.add(need);
+          if (chosen.has(need)) queue.push(...chosen.get(need).needs);
+        }
+        return false;
+      };
+      let best = firstProof();
+      let bestCost = costOf(best);
+      let steps = 0;
+      let exhaustive = true;
+      const search = (chosen, open, spent) => {
+        steps++;
+        if (steps > MAX_SEARCH || chosen.size > MAX_DEPTH) {
+          exhaustive = false;
+          return;
+        }
+        let bound = spent;
+        for (const term of open) bound = add(bound, options(term)[0][0]);
+        if (compareLists(bound, bestCost) >= 0) return;
+        if (!open.length) {
+          best = new Map(chosen);
+          bestCost = spent;
+          return;
+        }
+        const term = [...open].sort((a, b) => options(a).length - options(b).length || compare(a, b))[0];
+        const rest = open.filter((other) => other !== term);
+        for (const [cost, rule] of options(term)) {
+          if (makesCycle(term, rule, chosen)) continue;
+          chosen.set(term, rule);
+          const fresh = new Set(rule.needs.filter((n) => !granted.has(n) && !chosen.has(n) && !rest.includes(n)));
+          search(chosen, [...rest, ...[...fresh].sort(compare)], add(spent, cost));
+          chosen.delete(term);
+        }
+      };
+      search(new Map(), granted.has(goal) ? [] : [goal], [0, 0, 0]);
+      const rules = this.topological(best, granted, order);
+      const price = rules.map(pricing).reduce(add, [0, 0, 0]);
+      return { rules, price, cheapest: exhaustive };
+    }
+
+    // Rules so that each stands after those that yield what it needs; ties by reach, then name.
+    topological(chosen, granted, order) {
+      const done = [];
+      const placed = new Set();
+      const opened = new Set();
+      const later = (a, b) => order.get(b) - order.get(a) || compare(b, a);
+      const stack = [...chosen.keys()].sort(later);
+      while (stack.length) {
+        const term = stack[stack.length - 1];
+        if (placed.has(term) || granted.has(term)) {
+          stack.pop();
+        } else if (opened.has(term)) {
+          stack.pop();
+          placed.add(term);
+          done.push(chosen.get(term));
+        } else {
+          opened.add(term);
+          const needs = chosen.get(term).needs.filter((need) => !placed.has(need) && !granted.has(need));
+          stack.push(...needs.sort(later));
+        }
+      }
+      return done;
+    }
+
+    // Every inclusion-minimal set of grantable terms that makes the goal derivable (the ATMS of de Kleer 1986).
+    missing(goal, grants, grantable) {
+      const derivable = this.close(grants);
+      if (derivable.has(goal)) return { sets: [[]], truncated: false };
+      const cone = new Set();
+      const open = [goal];
+      while (open.length) {
+        const term = open.pop();
+        if (cone.has(term) || derivable.has(term)) continue;
+        cone.add(term);
+        for (const number of this.yieldedBy.get(term) || []) open.push(...this.rules[number].needs);
+      }
+      const terms = [...new Set(grantable)].filter((term) => cone.has(term)).sort(compare);
+      const labels = new Map([...cone].map((term) => [term, new Set()]));
+      terms.forEach((term, bit) => labels.set(term, new Set([1n << BigInt(bit)])));
+      const rules = [...cone].flatMap((term) => this.yieldedBy.get(term) || []);
+      const needs = new Map(rules.map((r) => [r, [...new Set(this.rules[r].needs)].filter((n) => !derivable.has(n))]));
+      const watchers = new Map();
+      for (const rule of rules) for (const need of needs.get(rule)) this.at(watchers, need).push(rule);
+      let truncated = false;
+      const capped = (masks) => {
+        if (masks.size <= MAX_SETS) return masks;
+        truncated = true;
+        return new Set(byBits(masks).slice(0, MAX_SETS));
+      };
+      const queue = [...rules];
+      const queued = new Set(rules);
+      for (let i = 0; i < queue.length; i++) {
+        const rule = queue[i];
+        queued.delete(rule);
+        let environments = new Set([0n]);
+        for (const need of needs.get(rule)) {
+          const joined = new Set();
+          for (const a of environments) for (const b of labels.get(need)) joined.add(a | b);
+          environments = capped(minimal(joined));
+        }
+        const head = this.rules[rule].yields;
+        const before = labels.get(head);
+        const merged = capped(minimal(new Set([...before, ...environments])));
+        if (merged.size !== before.size || [...merged].some((mask) => !before.has(mask))) {
+          labels.set(head, merged);
+          for (const watcher of watchers.get(head) || []) {
+            if (!queued.has(watcher)) {
+              queued.add(watcher);
+              queue.push(watcher);
+            }
+          }
+        }
+      }
+      const sets = [...labels.get(goal)].map((mask) => terms.filter((_, bit) => (mask >> BigInt(bit)) & 1n));
+      sets.sort((a, b) => a.length - b.length || compareLists(a, b));
+      return { sets, truncated };
+    }
+  }
+
+  class Atlas {
+    constructor(data) {
+      this.data = data;
+      this.terms = new Map(data.terms.map((term) => [term.id, term]));
+      this.graph = new Graph(data.rules, this.terms);
+      this.implications = new Graph(data.rules.filter((rule) => rule.kind === "implication"), this.terms);
+    }
+
+    applies(term, threat) {
+      return (!term.models || term.models.includes(threat.model)) && (!term.frames || term.frames.includes(threat.frame));
+    }
+
+    grants(threat) {
+      return [...new Set([threat.observation, threat.model, threat.frame, ...threat.knows])].sort(compare);
+    }
+
+    grantable(threat) {
+      return this.data.terms.filter((term) => term.grantable && this.applies(term, threat)).map((term) => term.id);
+    }
+
+    pricing(attack) {
+      return (rule) => (attack.prices && attack.prices[rule.id]) || rule.price;
+    }
+
+    answer(attack, threat) {
+      const because = attack.needs
+        .filter((need) => ["model-type", "frame"].includes(this.terms.get(need).aspect))
+        .filter((need) => need !== threat.model && need !== threat.frame)
+        .sort(compare);
+      if (because.length) return { id: attack.id, kind: "inapplicable", because };
+      const goal = "attack:" + attack.id;
+      const derivation = this.graph.derivation(goal, this.grants(threat), this.pricing(attack));
+      if (derivation) return { id: attack.id, kind: "feasible", ...derivation };
+      return { id: attack.id, kind: "infeasible", ...this.graph.missing(goal, this.grants(threat), this.grantable(threat)) };
+    }
+
+    answers(threat) {
+      return this.data.attacks.map((attack) => this.answer(attack, threat));
+    }
+
+    // Minimal sets that grant least: one whose closure contains another's is folded away.
+    least(sets, threat) {
+      const closures = sets.map((terms) => new Set(this.graph.close([...this.grants(threat), ...terms]).keys()));
+      const within = (a, b) => a.size < b.size && [...a].every((term) => b.has(term));
+      return sets.filter((_, i) => !closures.some((other, j) => j !== i && within(other, closures[i])));
+    }
+
+    contradictions(threat) {
+      const reasons = [];
+      const knows = [...threat.knows].sort(compare);
+      const inside = knows.filter((term) => term.split(".")[0] === "M1");
+      if (threat.observation === "black-box" && inside.length)
+        reasons.push(`black-box with ${inside.join(", ")}, which is what white-box means`);
+      if (threat.observation === "white-box" && threat.model === "aggregate")
+        reasons.push("white-box on published statistics, which have no inside");
+      for (const term of knows)
+        if (!this.applies(this.terms.get(term), threat))
+          reasons.push(`${term} does not apply to a ${threat.model} model in the ${threat.frame} frame`);
+      const roles = knows.filter((term) => term === "participant" || term === "server");
+      if (knows.includes("active") && !roles.length) reasons.push("active without a role: add participant or server");
+      if (knows.includes("M1.updates") && roles.length === 1 && roles[0] === "participant")
+        reasons.push("M1.updates with participant alone: a participant never sees another's upload");
+      return reasons;
+    }
+
+    // Minimal sets of grants to withdraw: each cut for which no proper subset removes the same or more attacks.
+    harden(threat) {
+      const closed = [...this.implications.close(this.grants(threat)).keys()];
+      const terms = closed.filter((name) => !ASPECTS.includes(this.terms.get(name).aspect)).sort(compare);
+      const bit = new Map(terms.map((name, i) => [name, 1n << BigInt(i)]));
+      const aspects = [threat.observation, threat.model, threat.frame];
+      let truncated = false;
+      const environments = new Map();
+      for (const answer of this.answers(threat)) {
+        if (answer.kind !== "feasible") continue;
+        const supports = this.graph.missing("attack:" + answer.id, aspects, terms);
+        truncated = truncated || supports.truncated;
+        environments.set(answer.id, supports.sets.map((set) => set.reduce((mask, name) => mask | bit.get(name), 0n)));
+      }
+      const attacks = [...environments.keys()].sort(compare);
+      const removed = (cut) =>
+        attacks.filter((id) => environments.get(id).length && environments.get(id).every((e) => cut & e));
+      const single = new Set(attacks.flatMap((id) => [...hittingSets(environments.get(id))]));
+      const found = new Map();
+      const seen = new Set(single);
+      let queue = byBits(single);
+      while (queue.length) {
+        const cut = queue.shift();
+        if (found.size >= MAX_CUTS) {
+          truncated = true;
+          break;
+        }
+        const falls = new Set(removed(cut));
+        const members = [...bit.values()].filter((b) => cut & b);
+        const idle = members.some((b) => {
+          const less = new Set(removed(cut & ~b));
+          return [...falls].every((id) => less.has(id));
+        });
+        if (idle) continue;
+        found.set(cut, [...falls].sort(compare));
+        const fresh = [];
+        for (const other of single) {
+          const joined = cut | other;
+          if (!seen.has(joined)) {
+            seen.add(joined);
+            fresh.push(joined);
+          }
+        }
+        if (fresh.length) queue = byBits([...queue, ...fresh]);
+      }
+      const cuts = [...found].map(([cut, removes]) => ({
+        withdraw: terms.filter((name) => cut & bit.get(name)),
+        removes,
+        remaining: attacks.length - removes.length,
+      }));
+      cuts.sort(
+        (a, b) =>
+          a.withdraw.length - b.withdraw.length || b.removes.length - a.removes.length || compareLists(a.withdraw, b.withdraw)
+      );
+      return { cuts, truncated };
+    }
+  }
+
+  // All inclusion-minimal sets of bits that share a bit with each environment (Berge's algorithm).
+  function hittingSets(environments) {
+    if (!environments.length || environments.includes(0n)) return new Set();
+    let sets = new Set([0n]);
+    for (const environment of environments) {
+      const single = [];
+      for (let rest = environment, b = 1n; rest; rest >>= 1n, b <<= 1n) if (rest & 1n) single.push(b);
+      const kept = [...sets].filter((s) => s & environment);
+      const grown = [...sets].filter((s) => !(s & environment)).flatMap((s) => single.map((b) => s | b));
+      sets = minimal(new Set([...kept, ...grown.filter((g) => !kept.some((k) => (k & g) === k))]));
+    }
+    return sets;
+  }
+
+  return { Atlas };
+})();
+
+if (typeof module !== "undefined") module.exports = Resolver;

@@ -1,0 +1,99 @@
+"""Pictures as SVG text: derivations and log-log ROC curves. Colours come from the page's style, so that dark pages work too."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from html import escape
+
+from taxonomy.graph import Rule
+
+BOX_WIDTH, BOX_HEIGHT, COLUMN, ROW = 190, 34, 270, 58
+MARGIN = 12
+DASHES = ("", "6 3", "2 3", "8 3 2 3", "1 2")
+
+
+def derivation(rules: Sequence[Rule], title: str) -> str:
+    """Return a proof as a picture: what is granted stands left, each rule's result right of all that it needs."""
+    level: dict[str, int] = {}
+    by: dict[str, Rule] = {}
+    for rule in rules:
+        for need in rule.needs:
+            level.setdefault(need, 0)
+        level[rule.yields] = 1 + max((level[need] for need in rule.needs), default=0)
+        by[rule.yields] = rule
+    columns: dict[int, list[str]] = {}
+    for term, at in level.items():
+        columns.setdefault(at, []).append(term)
+    height = max(len(column) for column in columns.values()) * ROW + 2 * MARGIN
+    width = (max(columns) * COLUMN) + BOX_WIDTH + 2 * MARGIN
+    place: dict[str, tuple[float, float]] = {}
+    for at, column in columns.items():
+        top = (height - len(column) * ROW) / 2
+        for i, term in enumerate(column):
+            place[term] = (MARGIN + at * COLUMN, top + i * ROW + (ROW - BOX_HEIGHT) / 2)
+    parts = []
+    for rule in rules:
+        x2, y2 = place[rule.yields][0], place[rule.yields][1] + BOX_HEIGHT / 2
+        for need in rule.needs:
+            x1, y1 = place[need][0] + BOX_WIDTH, place[need][1] + BOX_HEIGHT / 2
+            middle = (x1 + x2) / 2
+            path = f"M{x1:.0f} {y1:.0f}C{middle:.0f} {y1:.0f} {middle:.0f} {y2:.0f} {x2:.0f} {y2:.0f}"
+            parts.append(f'<path class="edge" d="{path}"/>')
+    for term, (x, y) in place.items():
+        rule = by.get(term)
+        kind = rule.kind if rule else "granted"
+        name = term.removeprefix("attack:")
+        parts.append(
+            f'<g class="{kind}"><title>{escape(rule.because if rule else "granted by the threat model")}</title>'
+            f'<rect x="{x:.0f}" y="{y:.0f}" width="{BOX_WIDTH}" height="{BOX_HEIGHT}" rx="5"/>'
+            f'<text x="{x + BOX_WIDTH / 2:.0f}" y="{y + BOX_HEIGHT / 2 + 4:.0f}">{escape(_short(name))}</text></g>'
+        )
+    sentences = " ".join(f"{', '.join(rule.needs)} yield {rule.yields.removeprefix('attack:')}." for rule in rules)
+    return _svg(width, height, "derivation", title, sentences, parts)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 27 else name[:26] + "…"
+
+
+def roc(curves: Sequence[tuple[str, Sequence[tuple[float, float]]]], title: str) -> str:
+    """Return mean ROC curves, by target, on log-log axes; a dotted line shows guessing."""
+    least = min((rate for _, points in curves for rate, _ in points if rate > 0), default=0.001)
+    decades = max(2, math.ceil(-math.log10(least) - 1e-9))
+    left, top, size = 56, 12, 300
+
+    def x(rate: float) -> float:
+        return left + size * (1 + math.log10(max(rate, 10**-decades)) / decades)
+
+    def y(rate: float) -> float:
+        return top - size * math.log10(max(rate, 10**-decades)) / decades
+
+    parts = []
+    for decade in range(decades + 1):
+        rate = 10.0 ** (decade - decades)
+        label = f"{rate:.0%}" if rate >= 0.01 else f"{rate:.1%}" if rate >= 0.001 else f"{rate:.2%}"
+        parts.append(f'<path class="grid" d="M{x(rate):.0f} {top}V{top + size}M{left} {y(rate):.0f}H{left + size}"/>')
+        parts.append(f'<text class="tick" x="{x(rate):.0f}" y="{top + size + 18}" text-anchor="middle">{label}</text>')
+        parts.append(f'<text class="tick" x="{left - 6}" y="{y(rate) + 4:.0f}" text-anchor="end">{label}</text>')
+    parts.append(f'<path class="chance" d="M{left} {top + size}L{left + size} {top}"/>')
+    for i, (name, points) in enumerate(curves):
+        path = "".join(f"{'L' if k else 'M'}{x(a):.1f} {y(b):.1f}" for k, (a, b) in enumerate(points) if a > 0)
+        dash = f' stroke-dasharray="{DASHES[i % len(DASHES)]}"' if i % len(DASHES) else ""
+        parts.append(f'<path class="curve c{i % 6}" d="{path}"{dash}/>')
+        at = top + 14 + 20 * i
+        parts.append(f'<path class="curve c{i % 6}" d="M{left + size + 16} {at}h26"{dash}/>')
+        parts.append(f'<text x="{left + size + 48}" y="{at + 4}" text-anchor="start">{escape(name)}</text>')
+    middle = left + size / 2
+    parts.append(f'<text x="{middle:.0f}" y="{top + size + 38}" text-anchor="middle">false positive rate</text>')
+    parts.append(
+        f'<text transform="translate(12 {top + size / 2:.0f}) rotate(-90)" text-anchor="middle">true positive rate</text>'
+    )
+    words = "True positive rate against false positive rate, both on log axes. The table holds the figures."
+    return _svg(left + size + 230, top + size + 48, "roc", title, words, parts)
+
+
+def _svg(width: float, height: float, kind: str, title: str, description: str, parts: Sequence[str]) -> str:
+    head = f'<svg class="picture {kind}" viewBox="0 0 {width:.0f} {height:.0f}" style="max-width:{width:.0f}px" role="img"'
+    label = f' aria-label="{escape(title, quote=True)}"><title>{escape(title)}</title><desc>{escape(description)}</desc>'
+    return head + label + "".join(parts) + "</svg>"

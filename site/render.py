@@ -1,0 +1,270 @@
+"""Writes build/docs from the catalog: plain Markdown and JSON, byte for byte the same each time. Usage: python site/render.py
+
+mkdocs turns them into build/site afterwards; no logic lives there. Entry text goes into raw HTML blocks, escaped, so that what is
+typed is what is shown: Markdown reads `|`, `*` and `{` in nothing but the titles, where they are escaped too.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+from collections.abc import Iterable
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import explorer
+import picture
+import reference
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from taxonomy import advice, evidence, references, survey, tables
+from taxonomy.answers import Atlas, Feasible
+from taxonomy.catalog import Catalog
+from taxonomy.check import package
+from taxonomy.entries import Attack
+from taxonomy.loading import load
+from taxonomy.threat import ThreatModel
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+KINDS = ("attacks", "steps", "defenses", "targets", "threat-models")
+PUNCTUATION = re.compile(r"([\\`*_{}\[\]()#+\-.!|~$&<>])")
+
+
+def title_in_markdown(text: str) -> str:
+    """Return text that Markdown shows as typed in a heading."""
+    return "".join(escape(c) if c in "<>&" else f"\\{c}" if PUNCTUATION.match(c) else c for c in text)
+
+
+class Site:
+    """The pages of one catalog, written into one folder."""
+
+    def __init__(self, catalog: Catalog, out: Path):
+        self.catalog, self.out = catalog, out
+        self.atlas = Atlas(catalog)
+        self.works = references.works(catalog)
+        self.attacks = sorted(catalog.attacks.values(), key=lambda a: a.id)
+        self.measured = {a.id: found for a in self.attacks if (found := evidence.find(catalog, a.id))}
+        digest = evidence.code_digests(package(name) for name in ("attacks", "taxonomy"))
+        prints = evidence.Fingerprints(catalog, digest)
+        self.stale = {name: set(evidence.stale(prints, found)) for name, found in self.measured.items()}
+        self.kind_of = {
+            **{name: kind for kind, entries in catalog.kinds.items() for name in entries},
+            **dict.fromkeys(catalog.terms, "terms"),
+            **dict.fromkeys(self.works, "references"),
+        }
+        self.pages: dict[str, str] = {}
+        self.jinja = Environment(
+            loader=FileSystemLoader(HERE / "pages"),
+            autoescape=True,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            undefined=StrictUndefined,
+        )
+        self.jinja.filters.update(heading=lambda text: Markup(title_in_markdown(text)), rate=_rate, interval=_interval)
+        self.jinja.globals.update(
+            catalog=catalog, atlas=self.atlas, works=self.works, measured=self.measured, stale=self.stale, citation=references.citation, citation_short=self.short
+        )
+
+    # -- writing -----------------------------------------------------------------------------------------------------
+
+    def write(self, path: str, content: str) -> None:
+        """Write one file of the site."""
+        place = self.out / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(content.rstrip() + "\n", encoding="utf-8")
+
+    def page(self, path: str, template: str, **values: Any) -> None:
+        """Render a template into a page; links in it are relative to where the page lies."""
+        home = "../" * path.count("/")
+        text = self.jinja.get_template(template).render(home=home, link=self.linker(home), path=path, **values)
+        self.pages[path] = text
+        self.write(path, text)
+
+    def short(self, key: str) -> str:
+        """Return a work as author and year, as a text cites it."""
+        work = self.works[key]
+        people = work.persons.get("author", [])
+        name = references.plain(" ".join(people[0].last_names)) if people else key
+        return f"{name}{' et al.' if len(people) > 1 else ''} {work.fields.get('year', '')}".strip()
+
+    def linker(self, home: str) -> Any:
+        """Return a function that links an entry, term or work by its name."""
+
+        def link(name: str, text: str | None = None) -> Markup:
+            kind = self.kind_of.get(name)
+            shown = text or name
+            if kind is None:
+                return Markup(f"<code>{escape(shown)}</code>")
+            if kind in (*KINDS, "terms", "references"):
+                href = f"{home}{kind}/{name}.html"
+            else:
+                href = f"{home}{kind}.html#{name}"
+            body = escape(shown) if text else f"<code>{escape(shown)}</code>"
+            return Markup(f'<a href="{escape(href)}">{body}</a>')
+
+        return link
+
+    # -- pages -------------------------------------------------------------------------------------------------------
+
+    def all(self) -> None:
+        """Write every page."""
+        self.entries()
+        self.overviews()
+        self.explorer()
+        self.programs()
+        self.write("catalog.json", json.dumps(self.as_json(), indent=1, sort_keys=True, ensure_ascii=False))
+
+    def entries(self) -> None:
+        """Write a page for each attack, step, defense, target, threat model, term and work, and a list of each kind."""
+        for attack in self.attacks:
+            self.page(f"attacks/{attack.id}.md", "attack.md.j2", **self.of_attack(attack))
+        for kind, template in (("steps", "step"), ("defenses", "defense"), ("targets", "target"), ("threat-models", "threat_model")):
+            for name, entry in sorted(self.catalog.kinds[kind].items()):
+                self.page(f"{kind}/{name}.md", f"{template}.md.j2", entry=entry, **self.around(kind, name))
+        for term in self.catalog.terms.values():
+            self.page(f"terms/{term.id}.md", "term.md.j2", term=term, **self.of_term(term.id))
+        for key, work in sorted(self.works.items()):
+            cited = sorted(n for kind in self.catalog.kinds.values() for n, e in kind.items() if key in e.cites)
+            bibtex = references.bibtex(self.works, {key})
+            self.page(f"references/{key}.md", "reference.md.j2", key=key, work=work, cited=cited, bibtex=bibtex)
+        for kind in (*KINDS, "terms", "references"):
+            self.page(f"{kind}/index.md", f"{kind.replace('-', '_')}_index.md.j2")
+
+    def of_attack(self, attack: Attack) -> dict[str, Any]:
+        """Return what an attack's page shows beside its entry."""
+        setting = survey.published_setting(attack) or next(iter(attack.published), None)
+        found: dict[str, Any] = {"attack": attack, "setting": setting, "derivation": None, "drawn": "", "cuts": []}
+        if setting:
+            threat = ThreatModel.of(setting)
+            answer = self.atlas.answer(attack, threat)
+            if isinstance(answer, Feasible):
+                title = f"Derivation of {attack.title} from its published setting {setting.name}"
+                found["derivation"] = answer.derivation
+                found["drawn"] = Markup(picture.derivation(answer.derivation.rules, title))
+            found["cuts"] = [(cut, self.taken_by(cut)) for cut in advice.stops(self.atlas, attack, threat)]
+        measured = self.measured.get(attack.id)
+        curves = [(m.target, m.roc) for m in measured.targets if m.roc] if measured else []
+        return {
+            **found,
+            "columns": survey.COLUMNS,
+            "printed": survey.cells(ThreatModel.of(attack.surveyed)) if attack.surveyed else None,
+            "original": survey.cells(ThreatModel.of(setting)) if setting else None,
+            "differing": survey.differences(attack),
+            "extensions": survey.extensions(setting.knows) if setting else [],
+            "defenses": [
+                (defense, effect, works)
+                for defense in sorted(self.catalog.defenses.values(), key=lambda d: d.id)
+                for works, effects in ((True, defense.mitigates), (False, defense.fails_against))
+                for effect in effects
+                if effect.attack == attack.id
+            ],
+            "source": reference.source_of(attack.run) if attack.run else None,
+            "roc": Markup(picture.roc(curves, f"ROC of {attack.title}, mean over seeds")) if curves else "",
+            "evidence": measured,
+            "old": self.stale.get(attack.id, set()),
+            "bibtex": references.bibtex(self.works, set(attack.cites)),
+            "errata": sorted(e.id for e in self.catalog.kinds["errata"].values() if attack.id in e.attacks),
+        }
+
+    def taken_by(self, cut: Iterable[str]) -> list[str]:
+        """Return the defenses that take all of these grants away."""
+        return sorted(d.id for d in self.catalog.defenses.values() if set(cut) <= set(d.withdraws))
+
+    def around(self, kind: str, name: str) -> dict[str, Any]:
+        """Return what stands around an entry: who uses it."""
+        if kind == "targets":
+            return {"results": self.results(name)}
+        if kind == "threat-models":
+            answers = self.atlas.answers(explorer.threat_model(self.catalog, name))
+            return {"feasible": [a for a in answers if isinstance(a, Feasible)]}
+        if kind == "steps":
+            entry = self.catalog.steps[name]
+            return {"source": reference.source_of(entry.run) if entry.run else None}
+        return {}
+
+    def results(self, target: str) -> list[tuple[Attack, Any]]:
+        """Return what was measured on a target, best attack first."""
+        found = [(self.catalog.attacks[name], m) for name, e in self.measured.items() for m in e.targets if m.target == target]
+        return sorted(found, key=lambda pair: -(pair[1].auc or pair[1].metric).mean)
+
+    def of_term(self, name: str) -> dict[str, Any]:
+        """Return where a term stands in the graph."""
+        rules = self.atlas.resolver.graph.rules
+        return {
+            "yielded": [r for r in rules if r.yields == name],
+            "needed": [r for r in rules if name in r.needs],
+            "offered": sorted(t.id for t in self.catalog.targets.values() if name in t.offers),
+        }
+
+    def overviews(self) -> None:
+        """Write the pages about the whole."""
+        catalog = self.catalog
+        cells = advice.gaps(self.atlas)
+        self.page("index.md", "index.md.j2", attacks=self.attacks, rows=survey.surveyed_rows(catalog))
+        self.page("table-1.md", "table_1.md.j2", symbols=[t for t in catalog.terms.values() if t.symbol])
+        self.page("table-2.md", "table_2.md.j2", printed=tables.surveyed(catalog), original=tables.published(catalog))
+        self.page("differences.md", "differences.md.j2", rows=tables.differing(catalog))
+        self.page("map.md", "map.md.j2", cells=cells)
+        self.page("results.md", "results.md.j2", orderings=evidence.find_orderings(catalog), targets=sorted(
+            {m.target for e in self.measured.values() for m in e.targets}), results=self.results)
+        for kind in ("errata", "glossary", "factors", "directions", "milestones", "elements", "datasets", "perturbations"):
+            entries = sorted(catalog.kinds[kind].values(), key=lambda e: (getattr(e, "year", 0), e.id))
+            self.page(f"{kind}.md", f"{kind}.md.j2", entries=entries)
+        effects = [(d, e, works) for d in sorted(catalog.defenses.values(), key=lambda d: d.id)
+                   for works, es in ((True, d.mitigates), (False, d.fails_against)) for e in es if e.attack]
+        self.page("defenses-and-attacks.md", "defenses_and_attacks.md.j2", effects=effects)
+        self.page("add-an-attack.md", "add_an_attack.md.j2", text=Markup((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")))
+
+    def explorer(self) -> None:
+        """Write the explorer, its data, and the table that stands in for it where there is no JavaScript."""
+        data = json.dumps(explorer.data(self.catalog), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        self.write("assets/explorer-data.js", f"const MIA_ATLAS = {data};")
+        models = {}
+        for name in sorted(self.catalog.threat_models):
+            answers = self.atlas.answers(explorer.threat_model(self.catalog, name))
+            models[name] = [a.attack for a in answers if isinstance(a, Feasible)]
+        self.page("explorer.md", "explorer.md.j2", models=models)
+
+    def programs(self) -> None:
+        """Write the reference of the command line and of the code."""
+        self.page("cli.md", "cli.md.j2", commands=reference.commands())
+        modules = reference.modules()
+        self.page("api/index.md", "api_index.md.j2", modules=modules)
+        for module in modules:
+            self.page(f"api/{module.name}.md", "api.md.j2", module=module)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the whole catalog as plain data."""
+        dumped = {
+            kind: [entry.model_dump(mode="json", by_alias=True, exclude_defaults=True) for _, entry in sorted(entries.items())]
+            for kind, entries in self.catalog.kinds.items()
+        }
+        terms = [t.model_dump(mode="json", exclude_defaults=True) for t in self.catalog.terms.values()]
+        return {**dumped, "terms": terms, "graph": self.atlas.resolver.graph.export(self.catalog)}
+
+
+def _rate(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _interval(pair: Iterable[float] | None) -> str:
+    return "" if pair is None else "{:.3f} to {:.3f}".format(*pair)
+
+
+def render(out: Path, extra: Iterable[Path] = ()) -> Site:
+    """Write all pages of the installed catalogs, and of the folders in `extra`, into a folder made anew."""
+    shutil.rmtree(out, ignore_errors=True)
+    shutil.copytree(HERE / "assets", out / "assets")
+    site = Site(load(list(extra)), out)
+    site.all()
+    return site
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "build" / "docs"
+    print(f"{len(render(folder, map(Path, sys.argv[2:])).pages)} pages written to {folder}")

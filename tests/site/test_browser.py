@@ -1,0 +1,168 @@
+"""The site in a real Chromium, from file://: no request leaves it, nobody is shut out, and the explorer reasons as `mia` does."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from taxonomy.advice import harden
+from taxonomy.answers import Atlas, Feasible, Infeasible
+from taxonomy.threat import ThreatModel, contradictions
+
+PAGES = (
+    "index.html",
+    "explorer.html",
+    "attacks/index.html",
+    "attacks/carlini-2022-lira.html",
+    "targets/index.html",
+    "table-2.html",
+    "map.html",
+    "results.html",
+    "cli.html",
+    "milestones.html",
+)
+DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+
+
+@pytest.fixture
+def page(browser, request):
+    """Return a page that notes every request and every error; it may ask for colour scheme and size."""
+    settings = {"viewport": DESK, "color_scheme": "light", **getattr(request, "param", {})}
+    context = browser.new_context(**settings)
+    opened = context.new_page()
+    opened.requested, opened.errors = [], []
+    opened.on("request", lambda r: opened.requested.append(r.url))
+    opened.on("pageerror", lambda e: opened.errors.append(str(e)))
+    yield opened
+    context.close()
+
+
+def visit(page, site: Path, path: str) -> None:
+    page.goto((site / path.split("#")[0]).as_uri() + ("#" + path.split("#")[1] if "#" in path else ""))
+
+
+@pytest.mark.parametrize("page", [{}, {"viewport": PHONE, "color_scheme": "dark"}], indirect=True, ids=["desk", "phone-dark"])
+def test_pages(page, site):
+    """No error, no request elsewhere, no serious finding of axe, nothing wider than the window."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = {}
+    for path in PAGES:
+        visit(page, site, path)
+        page.wait_for_load_state()
+        serious = [
+            (v["id"], v["impact"], v["nodes"][0]["html"][:120])
+            for v in Axe().run(page).response["violations"]
+            if v["impact"] in ("serious", "critical")
+        ]
+        if serious:
+            found[path] = serious
+        too_wide = page.evaluate("document.documentElement.scrollWidth > window.innerWidth + 1")
+        assert not too_wide, f"{path} is wider than the window"
+    assert not page.errors
+    assert [url for url in page.requested if not url.startswith(("file:", "data:", "blob:", "about:"))] == []
+    assert found == {}
+
+
+def test_search_finds_authors_nicknames_and_terms(page, site):
+    visit(page, site, "index.html")
+    for words, wanted in (("Carlini", "Likelihood ratio attack"), ("LiRA", "Likelihood ratio attack"), ("shadow-models.matched", "Matched")):
+        page.fill("input.md-search__input", "")
+        page.locator("input.md-search__input").press_sequentially(words)
+        page.wait_for_selector(".md-search-result__item", timeout=20_000)
+        page.wait_for_function(
+            "wanted => document.querySelector('.md-search-result__list').textContent.includes(wanted)", arg=wanted, timeout=20_000
+        )
+
+
+def test_explorer_by_keyboard_with_state_in_the_address(page, site):
+    visit(page, site, "explorer.html")
+    before = page.inner_text("[role=status]")
+    page.focus("input[name=knows][value='Q.scores']")
+    page.keyboard.press("Space")
+    assert page.inner_text("[role=status]") != before
+    assert page.evaluate("document.activeElement.value") == "Q.scores", "the focus stays where it was"
+    address = page.url
+    assert "knows=" in address and "Q.scores" not in address
+    after = page.inner_text("[role=status]")
+    page.goto("about:blank")
+    page.goto(address)
+    assert page.inner_text("[role=status]") == after
+
+
+def test_explorer_refuses_contradictions(page, site):
+    visit(page, site, "explorer.html#model=discriminative&frame=stand-alone&observation=black-box&knows=M1.parameters")
+    assert "white-box" in page.inner_text("[role=status]")
+
+
+def test_a_missing_grant_can_be_granted(page, site):
+    visit(page, site, "explorer.html#model=discriminative&frame=stand-alone&observation=black-box&knows=Q.labels")
+    page.get_by_text("Not feasible").click()
+    page.locator("button[data-grant='record.label']").first.evaluate("button => button.click()")
+    assert "record.label" in page.url
+
+
+def test_without_javascript_there_is_a_table(browser, site):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    visit(page, site, "explorer.html")
+    assert page.locator("#explorer").is_hidden()
+    assert page.get_by_role("table").first.is_visible()
+    context.close()
+
+
+def expected(atlas: Atlas, threat: ThreatModel) -> list:
+    answers = []
+    for answer in atlas.answers(threat):
+        if isinstance(answer, Feasible):
+            price = answer.derivation.price
+            rules = [rule.id for rule in answer.derivation.rules]
+            answers.append([answer.attack.id, "feasible", rules, [price.models, price.queries, price.queries_per_record]])
+        elif isinstance(answer, Infeasible):
+            sets = [list(terms) for terms in answer.missing.sets]
+            answers.append([answer.attack.id, "infeasible", sets, [list(s) for s in atlas.least(answer.missing, threat)]])
+        else:
+            answers.append([answer.attack.id, "inapplicable", list(answer.because)])
+    cuts = [[list(cut.withdraw), list(cut.removes), cut.remaining] for cut in harden(atlas, threat)[0]]
+    return [answers, cuts]
+
+
+IN_THE_BROWSER = """threat => {
+  const atlas = window.atlasOfTests ||= new Resolver.Atlas(MIA_ATLAS);
+  const answers = atlas.answers(threat).map((a) =>
+    a.kind === "feasible" ? [a.id, a.kind, a.rules.map((r) => r.id), a.price]
+    : a.kind === "infeasible" ? [a.id, a.kind, a.sets, atlas.least(a.sets, threat)]
+    : [a.id, a.kind, a.because]);
+  return [answers, atlas.harden(threat).cuts.map((c) => [c.withdraw, c.removes, c.remaining])];
+}"""
+
+
+def agree(page, atlas: Atlas, threats: list[ThreatModel]) -> None:
+    for threat in threats:
+        stated = {"observation": threat.observation, "model": threat.model, "frame": threat.frame, "knows": sorted(threat.knows)}
+        assert page.evaluate(IN_THE_BROWSER, stated) == json.loads(json.dumps(expected(atlas, threat))), stated
+
+
+def test_explorer_answers_as_the_resolver_for_every_ready_threat_model(page, site, catalog, atlas):
+    import explorer
+
+    visit(page, site, "explorer.html")
+    agree(page, atlas, [explorer.threat_model(catalog, name) for name in sorted(catalog.threat_models)])
+
+
+@pytest.mark.slow
+def test_explorer_answers_as_the_resolver_for_a_thousand_random_threat_models(page, site, catalog, atlas):
+    draw = random.Random(2021)
+    threats: list[ThreatModel] = []
+    while len(threats) < 1000:
+        model, frame = draw.choice(["discriminative", "generative", "aggregate"]), draw.choice(["stand-alone", "federated"])
+        terms = [name for name in catalog.grantable if catalog.terms[name].applies(model, frame)]
+        knows = frozenset(draw.sample(terms, draw.randint(0, min(9, len(terms)))))
+        threat = ThreatModel(draw.choice(["black-box", "white-box"]), model, frame, knows)
+        if not contradictions(catalog, threat):
+            threats.append(threat)
+    visit(page, site, "explorer.html")
+    agree(page, atlas, threats)

@@ -1,0 +1,141 @@
+"""What is rendered: the same bytes each time, a page for every entry, links that lead somewhere, and text as it was typed."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urldefrag
+
+import pytest
+from conftest import ROOT, build
+
+from taxonomy import references
+from taxonomy.loading import load
+
+KINDS = ("attacks", "steps", "defenses", "targets", "threat-models")
+NASTY = "Nasty | *x* <b>y</b> {{ 1 + 1 }} $z$ & `w` _v_ #u <script>alert(1)</script>"
+
+
+class Page(HTMLParser):
+    """Links, identities and text of one page."""
+
+    def __init__(self, path: Path):
+        super().__init__()
+        self.links: list[str] = []
+        self.loads: list[str] = []
+        self.ids: set[str] = set()
+        self.words: list[str] = []
+        self.scripts = 0
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        found = dict(attributes)
+        if found.get("id"):
+            self.ids.add(found["id"])
+        if tag == "a" and found.get("href"):
+            self.links.append(found["href"])
+        if tag in ("script", "img", "iframe") and found.get("src"):
+            self.loads.append(found["src"])
+        if tag == "link" and found.get("rel") in ("stylesheet", "icon", "preload", "preconnect"):
+            self.loads.append(found["href"])
+        self.scripts += tag == "script"
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+def render(folder: Path, hash_seed: str) -> dict[str, bytes]:
+    settings = {**os.environ, "PYTHONHASHSEED": hash_seed}
+    subprocess.run([sys.executable, ROOT / "site" / "render.py", folder], check=True, env=settings)
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_twice_gives_the_same_bytes(tmp_path):
+    first, second = render(tmp_path / "a", "1"), render(tmp_path / "b", "2")
+    assert first.keys() == second.keys()
+    assert [name for name in first if first[name] != second[name]] == []
+
+
+def test_every_entry_term_and_work_has_a_page(site):
+    catalog = load()
+    wanted = {f"{kind}/{name}.html" for kind in KINDS for name in catalog.kinds[kind]}
+    wanted |= {f"terms/{name}.html" for name in catalog.terms} | {f"references/{key}.html" for key in references.works(catalog)}
+    assert [path for path in sorted(wanted) if not (site / path).is_file()] == []
+    for kind in ("errata", "glossary", "factors", "milestones", "elements", "datasets", "perturbations", "directions"):
+        page = Page(site / f"{kind}.html")
+        assert [name for name in catalog.kinds[kind] if name not in page.ids] == [], kind
+
+
+def test_links_lead_somewhere_and_nothing_is_loaded_from_elsewhere(site):
+    pages = {path: Page(path) for path in site.rglob("*.html")}
+    broken = []
+    for path, page in pages.items():
+        outside = [url for url in page.loads if re.match(r"(https?:)?//", url)]
+        assert not outside, f"{path.name} loads {outside}"
+        if path.name == "404.html":
+            continue  # it is shown at any depth, so its links start at the root of a server
+        for link in page.links:
+            if re.match(r"(https?:|mailto:)", link):
+                continue
+            file, anchor = urldefrag(unquote(link))
+            place = (path.parent / file).resolve() if file else path
+            if place.is_dir():
+                place = place / "index.html"
+            if not place.is_file():
+                broken.append((path.name, link))
+            elif anchor and "=" not in anchor and place in pages and anchor not in pages[place].ids and anchor != "__skip":
+                broken.append((path.name, link))
+    assert broken == []
+
+
+def test_styles_load_nothing_from_elsewhere(site):
+    for path in site.rglob("*.css"):
+        found = re.findall(r"url\(\s*['\"]?(https?:)?//[^)]*\)", path.read_text(encoding="utf-8"))
+        assert not found, path
+
+
+@pytest.fixture(scope="session")
+def strange(tmp_path_factory) -> Path:
+    """The site of a catalog with an entry whose text holds everything that Markdown, HTML and templates know."""
+    folder = tmp_path_factory.mktemp("strange")
+    entry = folder / "catalog" / "attacks" / "nasty.yaml"
+    entry.parent.mkdir(parents=True)
+    text = NASTY.replace("'", "''")
+    entry.write_text(
+        f"schema: 1\nid: nasty\ntitle: '{text}'\nsummary: '{text}'\naliases: ['{text}']\ncites: [shokri2017]\n"
+        "needs: [discriminative, Q.scores]\npublished:\n"
+        "  - {name: paper, observation: black-box, knows: [Q.scores], model: discriminative, frame: stand-alone, source: memory}\n"
+    )
+    return build(folder, folder / "catalog")
+
+
+@pytest.mark.slow
+def test_text_is_shown_as_typed(strange):
+    page = Page(strange / "attacks" / "nasty.html")
+    plain = Page(strange / "attacks" / "yeom-2018-loss.html")
+    text = "".join(page.words)
+    assert text.count(NASTY) >= 4, "title, heading, summary and nickname"
+    assert page.scripts == plain.scripts, "text became a script"
+    assert NASTY in "".join(Page(strange / "attacks" / "index.html").words)
+
+
+@pytest.mark.slow
+def test_the_weight_of_a_page_does_not_grow_with_their_number(site, tmp_path):
+    """A thousand more entries: the page of an attack is as heavy as before."""
+    folder = tmp_path / "catalog" / "attacks"
+    folder.mkdir(parents=True)
+    for i in range(1000):
+        (folder / f"generated-{i}.yaml").write_text(
+            f"schema: 1\nid: generated-{i}\ntitle: Generated {i}\nsummary: Generated.\ncites: [shokri2017]\n"
+            "needs: [discriminative, Q.scores]\npublished:\n"
+            "  - {name: paper, observation: black-box, knows: [Q.scores], model: discriminative, frame: stand-alone, source: memory}\n"
+        )
+    large = build(tmp_path, tmp_path / "catalog")
+    before, after = ((folder / "attacks" / "yeom-2018-loss.html").stat().st_size for folder in (site, large))
+    assert (large / "attacks" / "generated-999.html").is_file()
+    print(f"page of one attack: {before:,} bytes, with a thousand more entries {after:,} bytes")
+    assert after < 1.05 * before
