@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from attacks.handles import HostedModel, PopulationStatistics, ReferenceModels, ShadowData, ShadowModels
+from attacks.handles import HostedModel, PopulationStatistics, ReferenceModels, ShadowAggregates, ShadowData, ShadowModels
 from attacks.store import Arrays
 from attacks.training import Model, Recipe
 from attacks.workshop import StoreWorkshop
 
-Artifact = ShadowData | ShadowModels | ReferenceModels | PopulationStatistics
+Artifact = ShadowData | ShadowModels | ReferenceModels | PopulationStatistics | ShadowAggregates
 
 
 def pack(artifact: Artifact) -> tuple[dict[str, Any], Arrays]:
@@ -22,6 +22,8 @@ def pack(artifact: Artifact) -> tuple[dict[str, Any], Arrays]:
         return {"type": "ShadowData"}, _data_arrays(artifact)
     if isinstance(artifact, PopulationStatistics):
         return {"type": "PopulationStatistics"}, {**_data_arrays(artifact.records), "log_probs": artifact.log_probs.numpy()}
+    if isinstance(artifact, ShadowAggregates):
+        return {"type": "ShadowAggregates"}, {name: value.numpy() for name, value in artifact.packed().items()}
     if isinstance(artifact, ReferenceModels):
         meta, arrays = pack(artifact.packed())
         return {**meta, "type": "ReferenceModels"}, arrays
@@ -38,6 +40,9 @@ def pack(artifact: Artifact) -> tuple[dict[str, Any], Arrays]:
 
 def unpack(meta: dict[str, Any], arrays: Arrays, workshop: StoreWorkshop) -> Artifact:
     """Return a fresh copy of an artifact."""
+    if meta["type"] == "ShadowAggregates":
+        others, waiting, x = (torch.from_numpy(arrays[name]) for name in ("others", "waiting", "x"))
+        return ShadowAggregates(others, waiting, x, int(arrays["size"]))
     data = ShadowData(torch.from_numpy(arrays["x"]), torch.from_numpy(arrays["label"]), arrays["ids"])
     if meta["type"] == "ShadowData":
         return data

@@ -130,6 +130,23 @@ class Marginals(Handle):
         return self._columns.clone()
 
 
+class Aggregates(Handle):
+    """The statistics that were published of a group, once and for everyone: reading them is no query."""
+
+    def __init__(self, name: str, values: Tensor, ledger: Ledger):
+        super().__init__(name, ledger)
+        self._values = values
+
+    @property
+    def values(self) -> Tensor:
+        """The mean of every feature over the group, float64 of the shape of one record.
+
+        Counts of people are such means times the size of the group.
+        """
+        self._touch()
+        return self._values.clone()
+
+
 class ModelType(Handle):
     """The kind of model that the target is."""
 
@@ -373,6 +390,40 @@ class PopulationStatistics:
     def signal(self, of: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
         """Return a signal of the target on every record, float64 of shape (n,)."""
         return of(self.log_probs, self._records.label)
+
+
+class ShadowAggregates:
+    """Statistics of made-up groups of one size, for every candidate record with and without it.
+
+    `others` float64 (groups, ...) are sums over other records; `waiting` bool (groups,) says which groups lack one record,
+    whose place the candidate takes. `x` float32 (n, ...) are the candidates.
+    """
+
+    def __init__(self, others: Tensor, waiting: Tensor, x: Tensor, size: int):
+        if others.dtype != torch.float64 or waiting.shape != (len(others),) or others.shape[1:] != x.shape[1:]:
+            raise ValueError(f"groups {tuple(others.shape)}, waiting {tuple(waiting.shape)} and records {tuple(x.shape)} differ")
+        self._others, self._waiting, self._x, self.size = others, waiting, x, size
+
+    def __len__(self) -> int:
+        return len(self._others)
+
+    @property
+    def inside(self) -> Tensor:
+        """Which groups have the candidate, whoever it is, bool of shape (groups,)."""
+        return self._waiting.clone()
+
+    def of(self, record: int) -> Tensor:
+        """Return what would be published of each group for one candidate, float64 of shape (groups, ...)."""
+        places = self._waiting.double().reshape(-1, *[1] * (self._others.ndim - 1))
+        return (self._others + places * self._x[record].double()) / self.size
+
+    def packed(self) -> dict[str, Tensor]:
+        """Return what the groups are made of, for the store."""
+        return {"others": self._others, "waiting": self._waiting, "x": self._x, "size": torch.tensor(self.size)}
+
+    def first(self, count: int) -> ShadowAggregates:
+        """Return a view of the first `count` groups."""
+        return ShadowAggregates(self._others[:count], self._waiting[:count], self._x, self.size)
 
 
 @dataclass(frozen=True)
