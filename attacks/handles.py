@@ -347,6 +347,18 @@ class ReferenceModels:
         signal[self._shadow_models.trained_on] = torch.nan
         return signal
 
+    def inner_signal(self, of: Callable[[Model], Tensor]) -> Tensor:
+        """Return what `of` reads off every model's inside, for every candidate, float64 (models, records); NaN as in `signal`.
+
+        Raises AttackError if the models lie on a platform that shows no weights.
+        """
+        models = [model for model in self._shadow_models.models if isinstance(model, Model)]
+        if len(models) < len(self):
+            raise AttackError("these models lie on a platform that shows no weights; the attack needs models of one's own")
+        signal = torch.stack([of(model) for model in models])
+        signal[self._shadow_models.trained_on] = torch.nan
+        return signal
+
 
 class PopulationStatistics:
     """Labelled records that are known not to be members, with the scores that the target gives them."""
