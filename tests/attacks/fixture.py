@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from attacks.handles import (
+    ErrorSpread,
     KnownMembers,
     LabelOracle,
     Ledger,
@@ -24,6 +25,7 @@ from attacks.handles import (
     ShadowModels,
     TopScoreOracle,
     Trainer,
+    ValueOracle,
 )
 from attacks.steps.shadow_models import halves
 from attacks.training import Model, Recipe
@@ -101,6 +103,12 @@ class FixedTrainer(Trainer):
         return [Answers(answers(np.zeros(RECORDS, dtype=bool), 300 + k), f"fixed-{k}") for k in range(len(sets))]
 
 
+def predicted_value(x: Tensor) -> Tensor:
+    """A regression that misses the labels of members by less."""
+    error = np.random.default_rng(300).normal(size=RECORDS) * np.where(member(), 0.3, 1.5)
+    return (label().double() + torch.from_numpy(error))[x[:, 0].long()]
+
+
 def handles(names: list[str], *, label_granted: bool = True) -> dict[str, Any]:
     """Return the handles of these names over the fixture."""
     ledger = Ledger()
@@ -119,6 +127,8 @@ def handles(names: list[str], *, label_granted: bool = True) -> dict[str, Any]:
         "parameters": lambda: Parameters("parameters", network(answers(member(), 100)), ledger),
         "trainer": lambda: FixedTrainer("trainer", RECIPE, RECORDS // 2, ledger),
         "known_members": lambda: KnownMembers("known_members", x[member()], label()[member()], IDS[member()], ledger),
+        "value": lambda: ValueOracle("value", predicted_value, ledger),
+        "error_spread": lambda: ErrorSpread("error_spread", 0.3, 1.5, ledger),
         "mean_loss": lambda: Number("mean_loss", 0.1, ledger),
         "shadow_models": lambda: shadow,
         "reference_models": lambda: ReferenceModels(shadow),
