@@ -48,7 +48,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Records of one training run: x float32 (n, ...), y int64 (n,), float32 for a regression, and the seed of weights and order."""
+    """Records of one training run: x float32 (n, ...), y int64 (n,) or, for a regression, float32; and the seed of the order."""
 
     x: Tensor
     y: Tensor
