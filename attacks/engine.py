@@ -34,6 +34,7 @@ from taxonomy.findings import InputError
 from taxonomy.graph import Rule, goal
 
 LABEL = "record.label"
+PARTIAL = "record.partial"
 
 
 @dataclass
@@ -131,7 +132,7 @@ class Engine:
         with self._at_work():
             target: Target = self.code.function(entry.run)(**entry.params, seed=seed)
         target.id = name
-        if missing := sorted(set(entry.offers) - set(target.makers) - {LABEL}):
+        if missing := sorted(set(entry.offers) - set(target.makers) - {LABEL, PARTIAL}):
             raise InputError(f"the target {name} offers {', '.join(missing)}, for which its code makes no handle")
         return target
 
@@ -213,7 +214,7 @@ class _Run:
 
     def arguments(self, rule: Rule, ledger: Ledger, wants: Mapping[str, Params]) -> dict[str, Any]:
         """Return the positional arguments of a rule's function: candidates, and the handles of its needs."""
-        handles = {CANDIDATES: self.target.records(ledger, with_label=LABEL in rule.needs)}
+        handles = {CANDIDATES: self.target.records(ledger, with_label=LABEL in rule.needs, partial=PARTIAL in rule.needs)}
         for need in rule.needs:
             name = self.terms[need].handle
             if name:
@@ -280,7 +281,8 @@ class _Run:
         judge = self.target.judges.get(attack.goal)
         if judge is None:
             raise AttackError(f"{self.plan.target.id} cannot say how well {attack.id} did: it has no judge for {attack.goal}")
-        return {"metric": judge(artifacts.found(meta, arrays, self.engine.workshop)).as_json(), "warnings": []}
+        with self.engine._at_work():  # a judge may train a model of its own
+            return {"metric": judge(artifacts.found(meta, arrays, self.engine.workshop)).as_json(), "warnings": []}
 
     def attack(self, planned: Planned) -> tuple[NDArray[np.float64] | None, dict[str, Any]]:
         """Return the scores of one attack, if it has scores, and its figures."""

@@ -80,7 +80,7 @@ class HeldRecords(Handle):
 
     @property
     def label(self) -> Tensor:
-        """True labels, int64 of shape (n,); raises NotGrantedError where they are not known."""
+        """True labels, int64 of shape (n,), or float64 for a regression; raises NotGrantedError where they are not known."""
         if self._label is None:
             raise NotGrantedError(f"{self._name}.label was read, but the entry does not need record.label")
         self.ledger.touched.add("record.label" if self._name == CANDIDATES else self._name)
@@ -218,6 +218,40 @@ class LabelOracle(Handle):
         """Return predicted classes, int64 of shape (n,)."""
         self._touch()
         return self._answer(x)
+
+
+class ValueOracle(Handle):
+    """Answers with the number that a regression predicts. Each record that is asked about is one query."""
+
+    def __init__(self, name: str, answer: Callable[[Tensor], Tensor], ledger: Ledger):
+        super().__init__(name, ledger)
+        self._answer = answer
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return predicted values, float64 of shape (n,), for x of shape (n, ...)."""
+        self._touch()
+        self.ledger.charge(len(x))
+        return self._answer(x.detach().clone())
+
+
+class ErrorSpread(Handle):
+    """Standard deviations of a regression's errors: on its training records and, if it is known, on others."""
+
+    def __init__(self, name: str, training: float, others: float | None, ledger: Ledger):
+        super().__init__(name, ledger)
+        self._training, self._others = training, others
+
+    @property
+    def training(self) -> float:
+        """Standard deviation of the errors on the training records."""
+        self._touch()
+        return self._training
+
+    @property
+    def others(self) -> float | None:
+        """Standard deviation of the errors on other records; None if it is not known."""
+        self._touch()
+        return self._others
 
 
 class Trainer(Handle):
@@ -361,6 +395,18 @@ class ReferenceModels:
     def signal(self, of: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
         """Return a signal of every model on every candidate, float64 (models, records); NaN where it was trained on it."""
         signal = self._shadow_models.signal(of)
+        signal[self._shadow_models.trained_on] = torch.nan
+        return signal
+
+    def inner_signal(self, of: Callable[[Model], Tensor]) -> Tensor:
+        """Return what `of` reads off every model's inside, for every candidate, float64 (models, records); NaN as in `signal`.
+
+        Raises AttackError if the models lie on a platform that shows no weights.
+        """
+        models = [model for model in self._shadow_models.models if isinstance(model, Model)]
+        if len(models) < len(self):
+            raise AttackError("these models lie on a platform that shows no weights; the attack needs models of one's own")
+        signal = torch.stack([of(model) for model in models])
         signal[self._shadow_models.trained_on] = torch.nan
         return signal
 

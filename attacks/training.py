@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
@@ -21,7 +21,7 @@ class Recipe:
     """Architecture and training procedure of a classifier: what an adversary with M2 knows.
 
     `shape` is that of one record. Hidden layers, epochs, batch and learning rate are those of networks; estimators of
-    scikit-learn have none of them.
+    scikit-learn have none of them. A network with one class is a regression: it is trained on the squared error.
     """
 
     architecture: str
@@ -48,7 +48,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Records of one training run: x float32 (n, ...), y int64 (n,), and the seed of initial weights and order."""
+    """Records of one training run: x float32 (n, ...), y int64 (n,) or, for a regression, float32; and the seed of the order."""
 
     x: Tensor
     y: Tensor
@@ -69,6 +69,12 @@ class Model:
             logits = [self._module(chunk.float()) for chunk in x.split(CHUNK)] or [torch.empty(0, self.recipe.classes)]
         return torch.log_softmax(torch.cat(logits).double(), dim=-1)
 
+    def values(self, x: Tensor) -> Tensor:
+        """Return what a regression predicts, float64 of shape (n,), for x of shape (n, ...)."""
+        with torch.no_grad():
+            found = [self._module(chunk.float())[:, 0] for chunk in x.split(CHUNK)] or [torch.empty(0)]
+        return torch.cat(found).double()
+
     def kept_log_probs(self, x: Tensor) -> Tensor:
         """Return `log_probs(x)`; models of a workshop that has a store keep the answer there."""
         return self.log_probs(x)
@@ -79,7 +85,7 @@ class Model:
 
 
 def fit(recipe: Recipe, data: TrainingSet) -> nn.Module:
-    """Train a network with Adam on the cross-entropy, or fit an estimator; the same recipe, data and seed give the same bits."""
+    """Train a network with Adam on its loss, or fit an estimator; the same recipe, data and seed give the same bits."""
     with one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(data.seed % 2**63)
         model = recipe.build()
@@ -87,7 +93,7 @@ def fit(recipe: Recipe, data: TrainingSet) -> nn.Module:
             model.fit(data.x.float(), data.y, data.seed)
             return model.eval()
         optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, fused=True)
-        loss_of = nn.CrossEntropyLoss()
+        loss_of: Callable[[Tensor, Tensor], Tensor] = nn.CrossEntropyLoss() if recipe.classes > 1 else _squared_error
         x, y = data.x.float(), data.y
         for _ in range(recipe.epochs):
             for chunk in torch.randperm(len(x)).split(recipe.batch):
@@ -95,6 +101,10 @@ def fit(recipe: Recipe, data: TrainingSet) -> nn.Module:
                 loss_of(model(x[chunk]), y[chunk]).backward()
                 optimizer.step()
     return model.eval()
+
+
+def _squared_error(output: Tensor, y: Tensor) -> Tensor:
+    return (output[:, 0] - y).square().mean()
 
 
 @contextlib.contextmanager

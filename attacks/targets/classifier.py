@@ -27,6 +27,7 @@ from attacks.handles import (
 )
 from attacks.seeds import derive_seed, digest, digest_arrays, record_ids
 from attacks.targets import data as datasets
+from attacks.targets import judges
 from attacks.targets.target import HandleMaker, Target
 from attacks.training import Model, Recipe, TrainingSet
 from taxonomy.findings import InputError
@@ -45,6 +46,7 @@ def build(
     known_members: int = 0,
     shifted: str = "",
     members_trained: bool = True,
+    sensitive: int = -1,
     seed: int = 0,
 ) -> Target:
     """Split a data set by the seed and train a classifier on the members.
@@ -52,7 +54,7 @@ def build(
     Members, non-members and the adversary's pool are disjoint. `known_members` more records are trained on too, of which the
     adversary knows; they are no candidates. `shifted` is another data set, of which the adversary may hold records. With
     `members_trained` false the model is trained on as many records of the pool instead of the members, which then leave the
-    pool: a control that never saw its "members".
+    pool: a control that never saw its "members". `sensitive` is the column of the feature that partial records leave out.
     """
     records = datasets.load(data)
     trained_elsewhere = 0 if members_trained else members
@@ -114,6 +116,8 @@ def build(
             "training_size": len(rows),
             "pool_size": len(pool),
         },
+        judges=judges.of_classifier(recipe, x, label, torch.from_numpy(is_member), None if sensitive < 0 else sensitive, seed),
+        hidden_feature=None if sensitive < 0 else sensitive,
     )
 
 

@@ -118,6 +118,13 @@ def genomes() -> Data:
     return Data("genomes", ((data.x - data.x.mean(axis=0)) / data.x.std(axis=0)).astype(np.float32), data.y)
 
 
+def genomes_panel() -> Data:
+    """Return the same people with the first 24 of the SNPs alone, as a small test would show them."""
+    counts, population, _ = genotypes()
+    data = deduplicated("genomes-panel", counts[:, :24], population)
+    return Data("genomes-panel", ((data.x - data.x.mean(axis=0)) / data.x.std(axis=0)).astype(np.float32), data.y)
+
+
 def genotypes() -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Return the people of the 1000 Genomes Project: allele counts (n, 127) of 0, 1 or 2, population and superpopulation (n,).
 
@@ -130,4 +137,9 @@ def genotypes() -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]
     return counts, population, superpopulation
 
 
-LOADERS: dict[str, Callable[[], Data]] = {"digits": digits, "fashion": fashion, "genomes": genomes}
+LOADERS: dict[str, Callable[[], Data]] = {
+    "digits": digits,
+    "fashion": fashion,
+    "genomes": genomes,
+    "genomes-panel": genomes_panel,
+}
