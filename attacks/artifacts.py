@@ -8,18 +8,28 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from attacks.handles import HostedModel, PopulationStatistics, ReferenceModels, ShadowAggregates, ShadowData, ShadowModels
+from attacks.handles import (
+    HostedModel,
+    PopulationStatistics,
+    ReferenceModels,
+    ShadowAggregates,
+    ShadowData,
+    ShadowModels,
+    Surrogate,
+)
 from attacks.store import Arrays
 from attacks.training import Model, Recipe
 from attacks.workshop import StoreWorkshop
 
-Artifact = ShadowData | ShadowModels | ReferenceModels | PopulationStatistics | ShadowAggregates
+Artifact = ShadowData | ShadowModels | ReferenceModels | PopulationStatistics | ShadowAggregates | Surrogate
 
 
 def pack(artifact: Artifact) -> tuple[dict[str, Any], Arrays]:
     """Return an artifact as plain data and arrays; raise TypeError for a type that has no form in the store."""
     if isinstance(artifact, ShadowData):
         return {"type": "ShadowData"}, _data_arrays(artifact)
+    if isinstance(artifact, Surrogate):
+        return {"type": "Surrogate", "models": [artifact.fingerprint]}, {}
     if isinstance(artifact, PopulationStatistics):
         return {"type": "PopulationStatistics"}, {**_data_arrays(artifact.records), "log_probs": artifact.log_probs.numpy()}
     if isinstance(artifact, ShadowAggregates):
@@ -43,6 +53,8 @@ def unpack(meta: dict[str, Any], arrays: Arrays, workshop: StoreWorkshop) -> Art
     if meta["type"] == "ShadowAggregates":
         others, waiting, x = (torch.from_numpy(arrays[name]) for name in ("others", "waiting", "x"))
         return ShadowAggregates(others, waiting, x, int(arrays["size"]))
+    if meta["type"] == "Surrogate":
+        return Surrogate(_model(meta["models"][0], workshop))
     data = ShadowData(torch.from_numpy(arrays["x"]), torch.from_numpy(arrays["label"]), arrays["ids"])
     if meta["type"] == "ShadowData":
         return data
@@ -50,8 +62,7 @@ def unpack(meta: dict[str, Any], arrays: Arrays, workshop: StoreWorkshop) -> Art
         return PopulationStatistics(data, torch.from_numpy(arrays["log_probs"]))
     models = []
     for fingerprint in meta["models"]:
-        recipe = Recipe.from_json(workshop.store.read(fingerprint)[0]["recipe"])
-        model = workshop.model(recipe, fingerprint)
+        model = _model(fingerprint, workshop)
         models.append(HostedModel(model) if meta["hosted"] else model)
     shadow_models = ShadowModels(models, data, torch.from_numpy(arrays["trained_on"]))
     return ReferenceModels(shadow_models) if meta["type"] == "ReferenceModels" else shadow_models
@@ -70,8 +81,11 @@ def found(meta: Mapping[str, Any], arrays: Arrays, workshop: StoreWorkshop) -> T
     """Return again what `pack_found` took."""
     if meta["found"] == "tensor":
         return torch.from_numpy(arrays["found"])
-    recipe = Recipe.from_json(workshop.store.read(meta["found"])[0]["recipe"])
-    return workshop.model(recipe, meta["found"])
+    return _model(meta["found"], workshop)
+
+
+def _model(fingerprint: str, workshop: StoreWorkshop) -> Model:
+    return workshop.model(Recipe.from_json(workshop.store.read(fingerprint)[0]["recipe"]), fingerprint)
 
 
 def _data_arrays(data: ShadowData) -> Arrays:

@@ -472,6 +472,18 @@ class ShadowAggregates:
         return ShadowAggregates(self._others[:count], self._waiting[:count], self._x, self.size)
 
 
+class Surrogate:
+    """A model of the adversary's own that was trained to answer as the target does; its members are not the target's."""
+
+    def __init__(self, model: Model):
+        self._model = model
+        self.fingerprint = model.fingerprint
+
+    def log_probs(self, x: Tensor) -> Tensor:
+        """Return log-probabilities, float64 of shape (n, classes), for x of shape (n, ...)."""
+        return self._model.log_probs(x)
+
+
 @dataclass(frozen=True)
 class Scored:
     """Scores with the paper's own decision point: member if score >= cut."""

@@ -48,7 +48,10 @@ class Recipe:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Records of one training run: x float32 (n, ...), y int64 (n,) or, for a regression, float32; and the seed of the order."""
+    """Records of one training run: x float32 (n, ...), y int64 (n,), and the seed of initial weights and order.
+
+    A network can also be trained on probabilities of the classes, y float32 (n, classes); a regression on values, float32 (n,).
+    """
 
     x: Tensor
     y: Tensor

@@ -25,6 +25,7 @@ from attacks.handles import (
     TopScoreOracle,
     Trainer,
 )
+from attacks.metrics import Metric, share
 from attacks.seeds import derive_seed, digest, digest_arrays, record_ids
 from attacks.targets import data as datasets
 from attacks.targets import judges
@@ -116,7 +117,10 @@ def build(
             "training_size": len(rows),
             "pool_size": len(pool),
         },
-        judges=judges.of_classifier(recipe, x, label, torch.from_numpy(is_member), None if sensitive < 0 else sensitive, seed),
+        judges={
+            **judges.of_classifier(recipe, x, label, torch.from_numpy(is_member), None if sensitive < 0 else sensitive, seed),
+            "extraction": lambda stolen: _fidelity(stolen, x[outside], held_out),
+        },
         hidden_feature=None if sensitive < 0 else sensitive,
     )
 
@@ -124,6 +128,21 @@ def build(
 def _held(records: datasets.Data, rows: NDArray[np.int64]) -> ShadowData:
     x, y = torch.from_numpy(records.x[rows]), torch.from_numpy(records.y[rows])
     return ShadowData(x, y, record_ids(x.numpy()))
+
+
+def _fidelity(stolen: Model, x: Tensor, log_probs: Tensor) -> Metric:
+    """Share of non-members x on which a stolen model gives the target's label; chance is to give always its most frequent one.
+
+    `total_variation` is the mean agreement of probabilities, 1 minus half the sum of differences. Tramèr et al. 2016, Section 3.
+    """
+    answers = stolen.log_probs(x)
+    label = signals.predicted(log_probs)
+    # A model that saw only some of the classes has no column for the others.
+    answers = torch.nn.functional.pad(answers, (0, max(0, log_probs.shape[1] - answers.shape[1])), value=float("-inf"))
+    apart = (answers.exp() - log_probs.exp()).abs().sum(1) / 2
+    most = float(label.bincount().max()) / len(label)
+    same = (signals.predicted(answers) == label).numpy()
+    return share("label agreement", same, most, total_variation=float((1 - apart).mean()))
 
 
 def _accuracy(log_probs: Tensor, label: Tensor) -> float:

@@ -24,6 +24,7 @@ from attacks.handles import (
     ScoreOracle,
     ShadowData,
     ShadowModels,
+    Surrogate,
     TopScoreOracle,
     Trainer,
     ValueOracle,
@@ -73,7 +74,7 @@ def network(table: Tensor) -> dict[str, Tensor]:
 
 
 class Answers(Model):
-    """A model that knows one answer for each record, found by the record's only feature.
+    """A model that knows one answer for each record, found by the record's only feature, or by the mean of a picture.
 
     Between two records, the nearer one's answer holds, and its highest score falls with the distance: the more confident the
     answer, the farther the label holds.
@@ -86,7 +87,7 @@ class Answers(Model):
         self.table = table
 
     def log_probs(self, x: Tensor) -> Tensor:
-        place = x[:, 0].double().clamp(0, RECORDS - 1)
+        place = x.flatten(1).double().mean(1).clamp(0, RECORDS - 1)
         record = place.round()
         answer = self.table[record.long()].clone()
         top = answer.argmax(-1, keepdim=True)
@@ -110,12 +111,19 @@ def predicted_value(x: Tensor) -> Tensor:
     return (label().double() + torch.from_numpy(error))[x[:, 0].long()]
 
 
-def handles(names: list[str], *, label_granted: bool = True) -> dict[str, Any]:
-    """Return the handles of these names over the fixture."""
+def pictures() -> Tensor:
+    """Pictures of 4 x 4 pixels whose mean is the record's number; a shift by a pixel moves it by 0.03 to 0.12."""
+    ramp = torch.arange(4.0) - 1.5
+    slope = torch.tensor([0.04, 0.08, 0.16])[torch.arange(RECORDS) // 2 % 3, None, None]
+    return torch.arange(RECORDS)[:, None, None] + slope * (ramp[:, None] + 0.5 * ramp)
+
+
+def handles(names: list[str], *, label_granted: bool = True, of_pictures: bool = False) -> dict[str, Any]:
+    """Return the handles of these names over the fixture, whose records are numbers or pictures."""
     if "aggregates" in names:
         return fixture_statistics.handles(names)
     ledger = Ledger()
-    x = torch.arange(RECORDS, dtype=torch.float32)[:, None]
+    x = pictures() if of_pictures else torch.arange(RECORDS, dtype=torch.float32)[:, None]
     target = Answers(answers(member(), 100))
     inside, never = halves(IDS, MODELS, 5), np.zeros(RECORDS, dtype=bool)
     shadow = ShadowModels(
@@ -135,6 +143,7 @@ def handles(names: list[str], *, label_granted: bool = True) -> dict[str, Any]:
         "mean_loss": lambda: Number("mean_loss", 0.1, ledger),
         "shadow_models": lambda: shadow,
         "reference_models": lambda: ReferenceModels(shadow),
+        "surrogate": lambda: Surrogate(Answers(answers(member(), 300))),
         "population": lambda: Population("population", x, label(), IDS, ledger),
         "population_statistics": lambda: PopulationStatistics(ShadowData(x, label(), IDS), answers(never, 200)),
     }

@@ -24,6 +24,7 @@ from taxonomy.check import handles
 from taxonomy.loading import load
 
 GOLDEN = Path(__file__).with_name("golden.json")
+PICTURES = {"choquettechoo-2021-augmentation", "choquettechoo-2021-combined"}  # attacks on records that are pictures
 RUNNING = sorted(a.id for a in load().attacks.values() if a.run and a.goal == "membership")
 
 
@@ -31,7 +32,7 @@ def scores(attack_id: str) -> tuple[torch.Tensor, float | None]:
     catalog = load()
     attack = catalog.attacks[attack_id]
     names = handles(catalog, attack.needs)
-    given = fixture.handles(names, label_granted="record.label" in attack.needs)
+    given = fixture.handles(names, label_granted="record.label" in attack.needs, of_pictures=attack_id in PICTURES)
     result = Code().function(attack.run)(**given, **attack.params)
     return (result.score, result.cut) if isinstance(result, Scored) else (result, None)
 
