@@ -490,3 +490,11 @@ class Scored:
 
     score: Tensor
     cut: float
+
+
+@dataclass(frozen=True)
+class Guessed:
+    """Scores with an auditor's guesses, int8 (n,): 1 for "in", -1 for "out", 0 where it makes none."""
+
+    score: Tensor
+    guess: Tensor

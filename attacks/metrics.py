@@ -21,21 +21,22 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class Metric:
-    """The figure of an attack with another goal than membership: its name, value and 95 % interval.
+    """The figure of an attack with another goal than membership, or of an audit: its name, value and 95 % interval.
 
-    `chance` is what one reaches who learns nothing from the target, and is what a power test must beat; `details` are further
-    figures by name.
+    A figure that is itself the end of an interval has no `ci`. `chance` is what one reaches who learns nothing from the target,
+    and is what a power test must beat; `details` are further figures by name.
     """
 
     name: str
     value: float
-    ci: Interval
+    ci: Interval | None
     chance: float
     details: dict[str, float] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Return the metric as plain data."""
-        return {"name": self.name, "value": self.value, "ci": list(self.ci), "chance": self.chance, "details": self.details}
+        ci = list(self.ci) if self.ci else None
+        return {"name": self.name, "value": self.value, "ci": ci, "chance": self.chance, "details": self.details}
 
 
 def share(name: str, hits: NDArray[np.bool_], chance: float, **details: float) -> Metric:

@@ -285,6 +285,7 @@ def results(out: Console, data: dict[str, Any]) -> None:
             r["metric"]["name"],
             spread(r["metric"]["value"], r["metric"]["ci"]),
             rate(r["metric"]["chance"]),
+            ", ".join(f"{name} {value:g}" for name, value in r["metric"]["details"].items()),
             f"{r['queries']:,}",
             r["models_trained"],
             f"{r['seconds']:.2f}",
@@ -293,7 +294,7 @@ def results(out: Console, data: dict[str, Any]) -> None:
         if "metric" in r
     ]
     if others:
-        heads = ["attack", "goal", "measured by", "value [95 %]", "chance", "queries", "models", "seconds"]
+        heads = ["attack", "goal", "measured by", "value [95 %]", "chance", "details", "queries", "models", "seconds"]
         out.print(table(heads, others, right="chance,queries,models,seconds"))
     for reason in sorted({reason for r in data["results"] for reason in r.get("unresolved", {}).values()}):
         out.print(f"–  {escape(reason)}.")

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from attacks import architectures
+from attacks import architectures, noisy_descent
 
 CHUNK = 1024
 
@@ -21,7 +21,9 @@ class Recipe:
     """Architecture and training procedure of a classifier: what an adversary with M2 knows.
 
     `shape` is that of one record. Hidden layers, epochs, batch and learning rate are those of networks; estimators of
-    scikit-learn have none of them. A network with one class is a regression: it is trained on the squared error.
+    scikit-learn have none of them. A network with one class is a regression: it is trained on the squared error. With `clip`,
+    training is noisy full-batch gradient descent: `epochs` steps on all records, each divided by `batch`, with noise of `noise`
+    times `clip`.
     """
 
     architecture: str
@@ -31,6 +33,8 @@ class Recipe:
     epochs: int = 0
     batch: int = 0
     learning_rate: float = 0.0
+    clip: float = 0.0
+    noise: float = 0.0
 
     def as_json(self) -> dict[str, Any]:
         """Return the recipe as plain data."""
@@ -88,12 +92,27 @@ class Model:
 
 
 def fit(recipe: Recipe, data: TrainingSet) -> nn.Module:
-    """Train a network with Adam on its loss, or fit an estimator; the same recipe, data and seed give the same bits."""
+    """Train a network on its loss, with Adam or noisily, or fit an estimator.
+
+    The same recipe, data and seed give the same bits.
+    """
     with one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(data.seed % 2**63)
         model = recipe.build()
         if isinstance(model, architectures.Estimator):
             model.fit(data.x.float(), data.y, data.seed)
+            return model.eval()
+        if recipe.clip:
+            noisy_descent.descend(
+                model,
+                data.x.float(),
+                data.y,
+                steps=recipe.epochs,
+                divisor=recipe.batch,
+                learning_rate=recipe.learning_rate,
+                clip=recipe.clip,
+                noise=recipe.noise,
+            )
             return model.eval()
         optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, fused=True)
         loss_of: Callable[[Tensor, Tensor], Tensor] = nn.CrossEntropyLoss() if recipe.classes > 1 else _squared_error

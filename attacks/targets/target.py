@@ -25,7 +25,8 @@ class Target:
     `x` float32 (n, ...), `label` int64 (n,) and `ids` uint64 (n,) are the candidate records in an order that tells nothing;
     `member` bool (n,) says which of them the model was trained on. `makers` makes a fresh handle for each term on offer.
     `hidden_feature` is the column that `record.partial` leaves out: the sensitive feature of an attack on attributes.
-    `judges` compares what an attack with another goal than membership found, by goal, with what only the target knows.
+    `judges` compares what an attack with another goal than membership found, by goal, with what only the target knows; the judge
+    of `audit`, which only a target has whose members were chosen by coins, takes guesses at them.
     """
 
     id: str

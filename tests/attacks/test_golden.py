@@ -19,7 +19,7 @@ import fixture
 
 from attacks import metrics, signals
 from attacks.code import Code
-from attacks.handles import AttackError, Scored
+from attacks.handles import AttackError, Guessed, Scored
 from taxonomy.check import handles
 from taxonomy.loading import load
 
@@ -34,6 +34,8 @@ def scores(attack_id: str) -> tuple[torch.Tensor, float | None]:
     names = handles(catalog, attack.needs)
     given = fixture.handles(names, label_granted="record.label" in attack.needs, of_pictures=attack_id in PICTURES)
     result = Code().function(attack.run)(**given, **attack.params)
+    if isinstance(result, Guessed):
+        return result.score, None
     return (result.score, result.cut) if isinstance(result, Scored) else (result, None)
 
 
