@@ -388,6 +388,11 @@ class ReferenceModels:
     def __len__(self) -> int:
         return len(self._shadow_models)
 
+    @property
+    def training_size(self) -> float:
+        """Mean number of records that a model is known to have been trained on."""
+        return float(self._own.trained_on.sum(dim=1).double().mean())
+
     def first(self, count: int) -> ReferenceModels:
         """Return a view of the first `count` models."""
         return ReferenceModels(self._shadow_models.first(count), self._own.first(count))
