@@ -60,7 +60,7 @@ def infer_from_known_members(
     kind.
     """
     _check(attack_data)
-    classes = attack_data.log_probs.shape[-1]
+    target, classes = _answers(records, scores, attack_data), attack_data.log_probs.shape[-1]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed % 2**63)
         network = _ScoresAndLabel(classes)
@@ -78,7 +78,7 @@ def infer_from_known_members(
                 loss_of(odds, attack_data.member[rows].double()).backward()
                 optimizer.step()
         with torch.no_grad():
-            score = network(_answers(records, scores, attack_data), records.label)
+            score = network(target, records.label)
     return Scored(score, cut=0.0)
 
 
