@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from attacks.handles import (
+    AttackData,
     ErrorSpread,
     KnownMembers,
     LabelOracle,
@@ -144,6 +145,7 @@ def handles(names: list[str], *, label_granted: bool = True, of_pictures: bool =
         "shadow_models": lambda: shadow,
         "reference_models": lambda: ReferenceModels(shadow),
         "surrogate": lambda: Surrogate(Answers(answers(member(), 300))),
+        "attack_data": lambda: AttackData(answers(inside[0], 0), label(), torch.from_numpy(inside[0])),
         "population": lambda: Population("population", x, label(), IDS, ledger),
         "population_statistics": lambda: PopulationStatistics(ShadowData(x, label(), IDS), answers(never, 200)),
     }
