@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from attacks.handles import HostedModel, PopulationStatistics, ReferenceModels, ShadowData, ShadowModels
+from attacks.handles import HostedModel, PopulationStatistics, ReferenceModels, ShadowData, ShadowModels, Surrogate
 from attacks.store import Arrays
 from attacks.training import Model, Recipe
 from attacks.workshop import StoreWorkshop
 
-Artifact = ShadowData | ShadowModels | ReferenceModels | PopulationStatistics
+Artifact = ShadowData | ShadowModels | ReferenceModels | PopulationStatistics | Surrogate
 
 
 def pack(artifact: Artifact) -> tuple[dict[str, Any], Arrays]:
@@ -22,6 +22,8 @@ def pack(artifact: Artifact) -> tuple[dict[str, Any], Arrays]:
         return {"type": "ShadowData"}, _data_arrays(artifact)
     if isinstance(artifact, PopulationStatistics):
         return {"type": "PopulationStatistics"}, {**_data_arrays(artifact.records), "log_probs": artifact.log_probs.numpy()}
+    if isinstance(artifact, Surrogate):
+        return {"type": "Surrogate", "model": artifact.model.fingerprint}, _data_arrays(artifact.records)
     if isinstance(artifact, ReferenceModels):
         meta, arrays = pack(artifact.packed())
         return {**meta, "type": "ReferenceModels"}, arrays
@@ -43,10 +45,11 @@ def unpack(meta: dict[str, Any], arrays: Arrays, workshop: StoreWorkshop) -> Art
         return data
     if meta["type"] == "PopulationStatistics":
         return PopulationStatistics(data, torch.from_numpy(arrays["log_probs"]))
-    models = []
+    if meta["type"] == "Surrogate":
+        return Surrogate(_model(meta["model"], workshop), data)
+    models: list[Model | HostedModel] = []
     for fingerprint in meta["models"]:
-        recipe = Recipe.from_json(workshop.store.read(fingerprint)[0]["recipe"])
-        model = workshop.model(recipe, fingerprint)
+        model = _model(fingerprint, workshop)
         models.append(HostedModel(model) if meta["hosted"] else model)
     shadow_models = ShadowModels(models, data, torch.from_numpy(arrays["trained_on"]))
     return ReferenceModels(shadow_models) if meta["type"] == "ReferenceModels" else shadow_models
@@ -65,8 +68,12 @@ def found(meta: Mapping[str, Any], arrays: Arrays, workshop: StoreWorkshop) -> T
     """Return again what `pack_found` took."""
     if meta["found"] == "tensor":
         return torch.from_numpy(arrays["found"])
-    recipe = Recipe.from_json(workshop.store.read(meta["found"])[0]["recipe"])
-    return workshop.model(recipe, meta["found"])
+    return _model(meta["found"], workshop)
+
+
+def _model(fingerprint: str, workshop: StoreWorkshop) -> Model:
+    recipe = Recipe.from_json(workshop.store.read(fingerprint)[0]["recipe"])
+    return workshop.model(recipe, fingerprint)
 
 
 def _data_arrays(data: ShadowData) -> Arrays:

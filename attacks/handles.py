@@ -375,6 +375,31 @@ class PopulationStatistics:
         return of(self.log_probs, self._records.label)
 
 
+class Surrogate:
+    """A model of the adversary's own that answers as the target does, and the records that it was trained on.
+
+    The labels of `records` are those that the target gave them.
+    """
+
+    def __init__(self, model: Model, records: ShadowData):
+        self._model = model
+        self._records = records
+
+    @property
+    def model(self) -> Model:
+        """The model itself."""
+        return self._model
+
+    @property
+    def records(self) -> ShadowData:
+        """Copies of the records that it was trained on."""
+        return ShadowData(self._records.x.clone(), self._records.label.clone(), self._records.ids.copy())
+
+    def log_probs(self, x: Tensor) -> Tensor:
+        """Return log-probabilities, float64 of shape (n, classes), for x of shape (n, ...)."""
+        return self._model.log_probs(x)
+
+
 @dataclass(frozen=True)
 class Scored:
     """Scores with the paper's own decision point: member if score >= cut."""
