@@ -48,7 +48,10 @@ class Recipe:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Records of one training run: x float32 (n, ...), y int64 (n,), and the seed of initial weights and order."""
+    """Records of one training run: x float32 (n, ...), y int64 (n,), and the seed of initial weights and order.
+
+    Of a model that labels every pixel, y is int64 (n, height, width).
+    """
 
     x: Tensor
     y: Tensor
@@ -64,10 +67,14 @@ class Model:
         self._module = module.eval()
 
     def log_probs(self, x: Tensor) -> Tensor:
-        """Return log-probabilities, float64 of shape (n, classes), for x of shape (n, ...)."""
+        """Return log-probabilities, float64 of shape (n, classes), for x of shape (n, ...).
+
+        Those of a model that labels every pixel are of shape (n, height, width, classes).
+        """
         with torch.no_grad():
             logits = [self._module(chunk.float()) for chunk in x.split(CHUNK)] or [torch.empty(0, self.recipe.classes)]
-        return torch.log_softmax(torch.cat(logits).double(), dim=-1)
+        # Networks have the classes second, as the cross-entropy takes them; answers have them last, as signals take them.
+        return torch.log_softmax(torch.cat(logits).double().movedim(1, -1), dim=-1)
 
     def kept_log_probs(self, x: Tensor) -> Tensor:
         """Return `log_probs(x)`; models of a workshop that has a store keep the answer there."""
