@@ -20,10 +20,10 @@ def pack(artifact: Artifact) -> tuple[dict[str, Any], Arrays]:
     """Return an artifact as plain data and arrays; raise TypeError for a type that has no form in the store."""
     if isinstance(artifact, ShadowData):
         return {"type": "ShadowData"}, _data_arrays(artifact)
+    if isinstance(artifact, Surrogate):
+        return {"type": "Surrogate", "models": [artifact.fingerprint]}, {}
     if isinstance(artifact, PopulationStatistics):
         return {"type": "PopulationStatistics"}, {**_data_arrays(artifact.records), "log_probs": artifact.log_probs.numpy()}
-    if isinstance(artifact, Surrogate):
-        return {"type": "Surrogate", "model": artifact.model.fingerprint}, _data_arrays(artifact.records)
     if isinstance(artifact, ReferenceModels):
         meta, arrays = pack(artifact.packed())
         return {**meta, "type": "ReferenceModels"}, arrays
@@ -40,14 +40,14 @@ def pack(artifact: Artifact) -> tuple[dict[str, Any], Arrays]:
 
 def unpack(meta: dict[str, Any], arrays: Arrays, workshop: StoreWorkshop) -> Artifact:
     """Return a fresh copy of an artifact."""
+    if meta["type"] == "Surrogate":
+        return Surrogate(_model(meta["models"][0], workshop))
     data = ShadowData(torch.from_numpy(arrays["x"]), torch.from_numpy(arrays["label"]), arrays["ids"])
     if meta["type"] == "ShadowData":
         return data
     if meta["type"] == "PopulationStatistics":
         return PopulationStatistics(data, torch.from_numpy(arrays["log_probs"]))
-    if meta["type"] == "Surrogate":
-        return Surrogate(_model(meta["model"], workshop), data)
-    models: list[Model | HostedModel] = []
+    models = []
     for fingerprint in meta["models"]:
         model = _model(fingerprint, workshop)
         models.append(HostedModel(model) if meta["hosted"] else model)
@@ -72,8 +72,7 @@ def found(meta: Mapping[str, Any], arrays: Arrays, workshop: StoreWorkshop) -> T
 
 
 def _model(fingerprint: str, workshop: StoreWorkshop) -> Model:
-    recipe = Recipe.from_json(workshop.store.read(fingerprint)[0]["recipe"])
-    return workshop.model(recipe, fingerprint)
+    return workshop.model(Recipe.from_json(workshop.store.read(fingerprint)[0]["recipe"]), fingerprint)
 
 
 def _data_arrays(data: ShadowData) -> Arrays:

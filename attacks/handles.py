@@ -407,24 +407,11 @@ class PopulationStatistics:
 
 
 class Surrogate:
-    """A model of the adversary's own that answers as the target does, and the records that it was trained on.
+    """A model of the adversary's own that was trained to answer as the target does; its members are not the target's."""
 
-    The labels of `records` are those that the target gave them.
-    """
-
-    def __init__(self, model: Model, records: ShadowData):
+    def __init__(self, model: Model):
         self._model = model
-        self._records = records
-
-    @property
-    def model(self) -> Model:
-        """The model itself."""
-        return self._model
-
-    @property
-    def records(self) -> ShadowData:
-        """Copies of the records that it was trained on."""
-        return ShadowData(self._records.x.clone(), self._records.label.clone(), self._records.ids.copy())
+        self.fingerprint = model.fingerprint
 
     def log_probs(self, x: Tensor) -> Tensor:
         """Return log-probabilities, float64 of shape (n, classes), for x of shape (n, ...)."""
