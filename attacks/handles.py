@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attacks import training
+from attacks.seeds import record_ids
 from attacks.training import Model, Recipe, TrainingSet
 
 CANDIDATES = "records"
@@ -99,7 +100,31 @@ class Population(HeldRecords):
 
 
 class KnownMembers(HeldRecords):
-    """Labelled records that the adversary knows to be members; none of them is a candidate."""
+    """Labelled records that the adversary knows to be members, and as many that it knows to be none; none is a candidate."""
+
+    def __init__(
+        self,
+        name: str,
+        x: Tensor,
+        label: Tensor | None,
+        ids: NDArray[np.uint64],
+        ledger: Ledger,
+        non_members: ShadowData | None = None,
+    ):
+        super().__init__(name, x, label, ids, ledger)
+        self._non_members = non_members
+
+    @property
+    def non_members(self) -> ShadowData:
+        """Labelled records that are known not to be members; raises NotGrantedError where there are none."""
+        if self._non_members is None:
+            raise NotGrantedError(f"{self._name} holds no known non-members")
+        self._touch()
+        return ShadowData(self._non_members.x.clone(), self._non_members.label.clone(), self._non_members.ids.copy())
+
+
+class Superset(HeldRecords):
+    """Labelled records among which all members are, without a mark."""
 
 
 class Number(Handle):
@@ -255,8 +280,9 @@ class Trainer(Handle):
         return self._training_size
 
     def fit_many(self, sets: Sequence[TrainingSet]) -> list[Model]:
-        """Return one trained model for each training set."""
+        """Return one trained model for each training set; raise AttackError if it does not fit the recipe."""
         self._touch()
+        _check_fit(self._recipe, sets)
         return training.fit_many(self._recipe, sets, "shadow models")
 
 
@@ -275,9 +301,19 @@ class Platform(Handle):
         return self._training_size
 
     def fit_many(self, sets: Sequence[TrainingSet]) -> list[HostedModel]:
-        """Return one trained model for each training set."""
+        """Return one trained model for each training set; raise AttackError if it does not fit the recipe."""
         self._touch()
+        _check_fit(self.__recipe, sets)
         return [HostedModel(model) for model in training.fit_many(self.__recipe, sets, "shadow models")]
+
+
+def _check_fit(recipe: Recipe, sets: Sequence[TrainingSet]) -> None:
+    for data in sets:
+        if tuple(data.x.shape[1:]) != recipe.shape or (len(data.y) and int(data.y.max()) >= recipe.classes):
+            raise AttackError(
+                f"the target's recipe is for records of shape {recipe.shape} and {recipe.classes} classes; these data are "
+                f"of shape {tuple(data.x.shape[1:])}, with labels up to {int(data.y.max()) if len(data.y) else 0}"
+            )
 
 
 class HostedModel:
@@ -303,6 +339,10 @@ class ShadowData:
 
     def __len__(self) -> int:
         return len(self.x)
+
+
+# A change to records x (n, ...) that leaves their number and their shape as they are, such as an augmentation.
+Change = Callable[[Tensor], Tensor]
 
 
 class ShadowModels:
@@ -337,16 +377,17 @@ class ShadowModels:
         """Which model was trained on which record, bool of shape (models, records)."""
         return self._trained_on.clone()
 
-    def log_probs(self, model: int) -> Tensor:
-        """Return the answers of one model on `records`, float64 of shape (records, classes).
+    def log_probs(self, model: int, changed: Change | None = None) -> Tensor:
+        """Return the answers of one model on `records`, float64 of shape (records, classes), or on the records `changed`.
 
         They are worked out once and lie in the store, so that memory does not grow with the number of models.
         """
-        return self._models[model].kept_log_probs(self._records.x).clone()
+        x = self._records.x if changed is None else changed(self._records.x.clone())
+        return self._models[model].kept_log_probs(x).clone()
 
-    def signal(self, of: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-        """Return a signal of every model on every record, float64 of shape (models, records)."""
-        return torch.stack([of(self.log_probs(k), self._records.label) for k in range(len(self))])
+    def signal(self, of: Callable[[Tensor, Tensor], Tensor], changed: Change | None = None) -> Tensor:
+        """Return a signal of every model on every record, or on every record `changed`, float64 of shape (models, records)."""
+        return torch.stack([of(self.log_probs(k, changed), self._records.label) for k in range(len(self))])
 
     def first(self, count: int) -> ShadowModels:
         """Return a view of the first `count` models."""
@@ -354,10 +395,20 @@ class ShadowModels:
 
 
 class ReferenceModels:
-    """Models as seen by an offline adversary: for each candidate record, only those that were not trained on it."""
+    """Models as seen by an offline adversary: for each candidate record, only those that were not trained on it.
 
-    def __init__(self, shadow_models: ShadowModels):
+    `own` are the same models, with records for which it is known which of them were trained on them.
+    """
+
+    def __init__(self, shadow_models: ShadowModels, own: ShadowModels | None = None):
         self._shadow_models = shadow_models
+        self._own = own or shadow_models
+
+    @property
+    def own(self) -> ShadowModels:
+        """The models with the records that they were trained on, for the store: only where no candidate is among these."""
+        self.packed()
+        return self._own
 
     def packed(self) -> ShadowModels:
         """Return all models, for the store: only a step that made them may be asked, never a view of shadow models."""
@@ -370,13 +421,30 @@ class ReferenceModels:
 
     def first(self, count: int) -> ReferenceModels:
         """Return a view of the first `count` models."""
-        return ReferenceModels(self._shadow_models.first(count))
+        return ReferenceModels(self._shadow_models.first(count), self._own.first(count))
 
-    def signal(self, of: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-        """Return a signal of every model on every candidate, float64 (models, records); NaN where it was trained on it."""
-        signal = self._shadow_models.signal(of)
+    def signal(self, of: Callable[[Tensor, Tensor], Tensor], changed: Change | None = None) -> Tensor:
+        """Return a signal of every model on every candidate, float64 (models, records); NaN where it was trained on it.
+
+        With `changed`, on every candidate that was changed so.
+        """
+        signal = self._shadow_models.signal(of, changed)
         signal[self._shadow_models.trained_on] = torch.nan
         return signal
+
+    def answers(self, x: Tensor) -> Tensor:
+        """Return the answers of every model on other records, float64 (models, n, classes).
+
+        Raises NotGrantedError for a candidate that a model was trained on: what models make of their own candidates stays hidden.
+        """
+        hidden = self._shadow_models.records.ids[self._shadow_models.trained_on.any(dim=0).numpy()]
+        if np.isin(record_ids(x.numpy()), hidden).any():
+            raise NotGrantedError("a candidate was put to reference models of which some were trained on it")
+        return torch.stack([model.kept_log_probs(x) for model in self._shadow_models.models])
+
+    def member_signal(self, of: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        """Return a signal of the models on their own training records, float64 (n,), sorted: whose is whose stays hidden."""
+        return self._own.signal(of)[self._own.trained_on].sort().values
 
 
 class PopulationStatistics:
@@ -416,6 +484,29 @@ class Surrogate:
     def log_probs(self, x: Tensor) -> Tensor:
         """Return log-probabilities, float64 of shape (n, classes), for x of shape (n, ...)."""
         return self._model.log_probs(x)
+
+
+@dataclass(frozen=True)
+class AttackData:
+    """Answers of some model on labelled records, each marked as trained on by that model or not: what attack models learn from.
+
+    log_probs float64 (n, classes), label int64 (n,), member bool (n,).
+    """
+
+    log_probs: Tensor
+    label: Tensor
+    member: Tensor
+
+    def __post_init__(self) -> None:
+        if self.log_probs.dtype != torch.float64 or self.log_probs.ndim != 2 or self.member.dtype != torch.bool:
+            raise ValueError(
+                f"attack data are float64 (n, classes) and bool (n,), not {self.log_probs.dtype}, {self.member.dtype}"
+            )
+        if not len(self.log_probs) == len(self.label) == len(self.member):
+            raise ValueError(f"{len(self.log_probs)} answers, {len(self.label)} labels, {len(self.member)} marks")
+
+    def __len__(self) -> int:
+        return len(self.log_probs)
 
 
 @dataclass(frozen=True)

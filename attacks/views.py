@@ -6,6 +6,8 @@ import torch
 from torch import nn
 
 from attacks.handles import (
+    AttackData,
+    HeldRecords,
     LabelOracle,
     Marginals,
     ModelType,
@@ -15,6 +17,7 @@ from attacks.handles import (
     ScoreOracle,
     ShadowData,
     ShadowModels,
+    Superset,
     TopScoreOracle,
     Trainer,
 )
@@ -57,6 +60,16 @@ def same_shadow_data(shadow_data: ShadowData) -> ShadowData:
 def same_shadow_models(shadow_models: ShadowModels) -> ShadowModels:
     """Return matched shadow models as shadow models of any grade."""
     return shadow_models
+
+
+def same_attack_data(attack_data: AttackData) -> AttackData:
+    """Return attack data from the target as attack data of any model."""
+    return attack_data
+
+
+def training_set_as_superset(training_set: HeldRecords) -> Superset:
+    """Return the training set as a pool that contains it."""
+    return Superset("superset", training_set.x, training_set.label, training_set.ids, training_set.ledger)
 
 
 def models_without_the_record(shadow_models: ShadowModels) -> ReferenceModels:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from attacks.handles import (
+    AttackData,
     LabelOracle,
     Ledger,
     Number,
@@ -88,6 +89,7 @@ def handles(names: list[str], *, label_granted: bool = True) -> dict[str, Any]:
         "mean_loss": lambda: Number("mean_loss", 0.1, ledger),
         "shadow_models": lambda: shadow,
         "reference_models": lambda: ReferenceModels(shadow),
+        "attack_data": lambda: AttackData(answers(inside[0], 0), label(), torch.from_numpy(inside[0])),
         "population": lambda: Population("population", x, label(), IDS, ledger),
         "population_statistics": lambda: PopulationStatistics(ShadowData(x, label(), IDS), answers(never, 200)),
     }
