@@ -21,6 +21,7 @@ from attacks.handles import (
     ScoreOracle,
     ShadowData,
     ShadowModels,
+    Surrogate,
     TopScoreOracle,
 )
 from attacks.steps.shadow_models import halves
@@ -90,6 +91,7 @@ def handles(names: list[str], *, label_granted: bool = True) -> dict[str, Any]:
         "shadow_models": lambda: shadow,
         "reference_models": lambda: ReferenceModels(shadow),
         "attack_data": lambda: AttackData(answers(inside[0], 0), label(), torch.from_numpy(inside[0])),
+        "surrogate": lambda: Surrogate(Answers(answers(member(), 300))),
         "population": lambda: Population("population", x, label(), IDS, ledger),
         "population_statistics": lambda: PopulationStatistics(ShadowData(x, label(), IDS), answers(never, 200)),
     }
