@@ -22,7 +22,7 @@ def structured_loss_map(
     *,
     patches: int = 6,
     patch: float = 0.7,
-    epochs: int = 100,
+    epochs: int = 50,
     seed: int = 0,
 ) -> Scored:
     """Sum of an attack network's log-odds of membership over patches of the loss map, float64 (n,); member if above 0.
@@ -41,7 +41,7 @@ def concatenation(
     *,
     patches: int = 6,
     patch: float = 0.7,
-    epochs: int = 100,
+    epochs: int = 50,
     seed: int = 0,
 ) -> Scored:
     """As `structured_loss_map`, but the attack network sees the scores of all classes and the true map, one channel a class each.
@@ -111,14 +111,14 @@ class _AttackModel(nn.Module):
     def __init__(self, channels: int):
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Conv2d(channels, 16, 3, padding=1),
+            nn.Conv2d(channels, 8, 3, padding=1),
             nn.ReLU(),
             nn.MaxPool2d(2),
-            nn.Conv2d(16, 32, 3, padding=1),
+            nn.Conv2d(8, 16, 3, padding=1),
             nn.ReLU(),
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
-            nn.Linear(32, 1),
+            nn.Linear(16, 1),
         ).double()
 
     def forward(self, patches: Tensor) -> Tensor:
