@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from attacks.unet import UNet
+
 # A decision tree answers with probabilities of exactly 0 and 1. They are clipped here, so that a log-probability is finite;
 # the records that share the clipped answer are ties, which the metrics count and report.
 CLIP = 1e-6
@@ -44,7 +46,15 @@ def cnn(shape: Sequence[int], classes: int, hidden: Sequence[int]) -> nn.Module:
     )
 
 
-NETWORKS: dict[str, Callable[[Sequence[int], int, Sequence[int]], nn.Module]] = {"mlp": mlp, "cnn": cnn}
+def unet(shape: Sequence[int], classes: int, hidden: Sequence[int]) -> nn.Module:
+    """U-Net for pictures of shape (height, width): one level for each of these widths, one logit a class at every pixel."""
+    halvings = 2 ** (len(hidden) - 1)
+    if not hidden or any(side % halvings for side in shape):
+        raise ValueError(f"a U-Net of {len(hidden)} levels cannot halve pictures of {tuple(shape)} that often")
+    return UNet(classes, hidden)
+
+
+NETWORKS: dict[str, Callable[[Sequence[int], int, Sequence[int]], nn.Module]] = {"mlp": mlp, "cnn": cnn, "unet": unet}
 
 
 def _logistic_regression(seed: int) -> Any:

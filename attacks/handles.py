@@ -81,7 +81,10 @@ class HeldRecords(Handle):
 
     @property
     def label(self) -> Tensor:
-        """True labels, int64 of shape (n,), or float64 for a regression; raises NotGrantedError where they are not known."""
+        """True labels, int64 of shape (n,), or (n, height, width) of pixels, or float64 (n,) of a regression.
+
+        Raises NotGrantedError where they are not known.
+        """
         if self._label is None:
             raise NotGrantedError(f"{self._name}.label was read, but the entry does not need record.label")
         self.ledger.touched.add("record.label" if self._name == CANDIDATES else self._name)
@@ -214,6 +217,37 @@ class ScoreOracle(Handle):
         if self._counted:
             self.ledger.charge(len(x))
         return self._answer(x.detach().clone())
+
+
+class MaskOracle(ScoreOracle):
+    """Answers with the score of every class at every pixel. Each picture that is asked about is one query."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return log-probabilities, float64 of shape (n, height, width, classes), for x of shape (n, height, width)."""
+        return super().__call__(x)
+
+
+class Overheard(Handle):
+    """Inputs that others put to the model, as they reached the adversary, and what the model decided. Nothing can be asked."""
+
+    def __init__(self, name: str, x: Tensor, decision: Tensor, ledger: Ledger):
+        super().__init__(name, ledger)
+        self._x, self._decision = x, decision
+
+    def __len__(self) -> int:
+        return len(self._x)
+
+    @property
+    def x(self) -> Tensor:
+        """The inputs as the adversary received them, float32 of shape (n, ...)."""
+        self._touch()
+        return self._x.clone()
+
+    @property
+    def decision(self) -> Tensor:
+        """The classes that the model decided on, int64 of shape (n,)."""
+        self._touch()
+        return self._decision.clone()
 
 
 class TopScoreOracle(Handle):
@@ -351,7 +385,7 @@ class HostedModel:
 
 @dataclass(frozen=True)
 class ShadowData:
-    """Labelled records for shadow models: x float32 (n, ...), label int64 (n,), ids uint64 (n,)."""
+    """Labelled records for shadow models: x float32 (n, ...), label int64 (n,) or (n, height, width), ids uint64 (n,)."""
 
     x: Tensor
     label: Tensor

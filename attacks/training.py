@@ -55,6 +55,7 @@ class TrainingSet:
     """Records of one training run: x float32 (n, ...), y int64 (n,), and the seed of initial weights and order.
 
     A network can also be trained on probabilities of the classes, y float32 (n, classes); a regression on values, float32 (n,).
+    Of a model that labels every pixel, y is int64 (n, height, width).
     """
 
     x: Tensor
@@ -71,10 +72,14 @@ class Model:
         self._module = module.eval()
 
     def log_probs(self, x: Tensor) -> Tensor:
-        """Return log-probabilities, float64 of shape (n, classes), for x of shape (n, ...)."""
+        """Return log-probabilities, float64 of shape (n, classes), for x of shape (n, ...).
+
+        Those of a model that labels every pixel are of shape (n, height, width, classes).
+        """
         with torch.no_grad():
             logits = [self._module(chunk.float()) for chunk in x.split(CHUNK)] or [torch.empty(0, self.recipe.classes)]
-        return torch.log_softmax(torch.cat(logits).double(), dim=-1)
+        # Networks have the classes second, as the cross-entropy takes them; answers have them last, as signals take them.
+        return torch.log_softmax(torch.cat(logits).double().movedim(1, -1), dim=-1)
 
     def values(self, x: Tensor) -> Tensor:
         """Return what a regression predicts, float64 of shape (n,), for x of shape (n, ...)."""

@@ -123,6 +123,10 @@ def handles(names: list[str], *, label_granted: bool = True, of_pictures: bool =
     """Return the handles of these names over the fixture, whose records are numbers or pictures."""
     if "aggregates" in names:
         return fixture_statistics.handles(names)
+    if "masks" in names:
+        import dense_fixture
+
+        return dense_fixture.handles(names, label_granted=label_granted)
     ledger = Ledger()
     x = pictures() if of_pictures else torch.arange(RECORDS, dtype=torch.float32)[:, None]
     target = Answers(answers(member(), 100))
