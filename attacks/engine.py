@@ -30,6 +30,7 @@ from attacks.workshop import Progress, SerialExecutor, Silent, StoreWorkshop, en
 from taxonomy.catalog import Catalog
 from taxonomy.check import CANDIDATES, SEED
 from taxonomy.entries import Attack, Params
+from taxonomy.entries import Target as Entry
 from taxonomy.findings import InputError
 from taxonomy.graph import Rule, goal
 
@@ -114,6 +115,7 @@ class Engine:
         self.code = code or Code()
         self.progress = progress or Silent()
         self.workshop = StoreWorkshop(self.store, executor or SerialExecutor(), self.code, self.progress)
+        self._built: tuple[str, int, Target] | None = None
 
     @contextmanager
     def _at_work(self) -> Iterator[None]:
@@ -124,7 +126,9 @@ class Engine:
             training.workshop.reset(token)
 
     def target(self, name: str, seed: int) -> Target:
-        """Return a target by its entry's id, trained if the store does not hold it yet."""
+        """Return a target by its entry's id, trained if the store does not hold it yet; the last one is kept for the next run."""
+        if self._built is not None and self._built[:2] == (name, seed):
+            return self._built[2]
         entry = self.catalog.target(name)
         if entry.run is None:
             raise InputError(f"the target {name} has no code, so nothing can be run against it")
@@ -133,7 +137,13 @@ class Engine:
         target.id = name
         if missing := sorted(set(entry.offers) - set(target.makers) - {LABEL}):
             raise InputError(f"the target {name} offers {', '.join(missing)}, for which its code makes no handle")
+        self._built = (name, seed, target)
         return target
+
+    def measured_by(self, attack: Attack, target: Entry) -> str:
+        """Return a hash of the code of an attack and of a target, with their parameters."""
+        assert attack.run is not None and target.run is not None
+        return digest([self.code.digest(attack.run), attack.params, self.code.digest(target.run), target.params])
 
     def run(self, plan: Plan, seed: int = 0) -> Outcome:
         """Run every attack of the plan; a failure of one leaves the others' results. Raises InputError on a bad plan."""
@@ -296,6 +306,10 @@ class _Run:
                 **found,
                 "seconds": seconds,
                 "queries": ledger.queries,
+                # So that `mia bench` can tell, without building the target, what of its work is done.
+                "target": self.plan.target.id,
+                "seed": self.seed,
+                "code": self.engine.measured_by(planned.attack, self.plan.target),
                 "untouched": sorted(str(h) for h in handles & _tracked(self, rule) - ledger.touched),
             }
             self.engine.store.write(fingerprint, "attack", planned.attack.id, meta=meta, arrays=arrays)
