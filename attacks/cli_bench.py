@@ -33,18 +33,16 @@ def bench(
     attacks that papers report hold. Finished work is kept: an interrupted command goes on where it was, and the same command
     twice writes the same bytes. An attack that fails on one of its targets gets no new file.
     """
-    from attacks import bench as benches
-    from attacks import report
-    from attacks.engine import Engine, executor
-    from attacks.progress import Bars
-    from attacks.workshop import Silent
+    from attacks import bench_plan
+    from attacks.code import Code
+    from attacks.store import Store
 
     loaded = load(catalog)
-    chosen = benches.groups(loaded, only or (), attack or ())
+    chosen = bench_plan.groups(loaded, only or (), attack or ())
     numbers = list(range(seeds))
     folder = out or installed_sources()[0].folder / FOLDER
     console = output(stderr=as_json)
-    expected = benches.estimates(Engine(loaded), chosen, numbers, workers)
+    expected = bench_plan.estimates(loaded, Code(), Store(), chosen, numbers, workers)
     if not (as_json and dry_run):
         _show_plan(console, expected, seeds)
     if dry_run:
@@ -53,6 +51,12 @@ def bench(
         else:
             console.print("Dry run: nothing was measured.")
         return
+    from attacks import bench as benches
+    from attacks import report
+    from attacks.engine import Engine, executor
+    from attacks.progress import Bars
+    from attacks.workshop import Silent
+
     report.prepare(folder)
     with Bars(output(stderr=True)) as progress, executor(workers) as pool:
         engine = Engine(loaded, executor=pool, progress=progress)

@@ -30,7 +30,6 @@ from attacks.workshop import Progress, SerialExecutor, Silent, StoreWorkshop, en
 from taxonomy.catalog import Catalog
 from taxonomy.check import CANDIDATES, SEED
 from taxonomy.entries import Attack, Params
-from taxonomy.entries import Target as Entry
 from taxonomy.findings import InputError
 from taxonomy.graph import Rule, goal
 
@@ -139,11 +138,6 @@ class Engine:
             raise InputError(f"the target {name} offers {', '.join(missing)}, for which its code makes no handle")
         self._built = (name, seed, target)
         return target
-
-    def measured_by(self, attack: Attack, target: Entry) -> str:
-        """Return a hash of the code of an attack and of a target, with their parameters."""
-        assert attack.run is not None and target.run is not None
-        return digest([self.code.digest(attack.run), attack.params, self.code.digest(target.run), target.params])
 
     def run(self, plan: Plan, seed: int = 0) -> Outcome:
         """Run every attack of the plan; a failure of one leaves the others' results. Raises InputError on a bad plan."""
@@ -309,7 +303,7 @@ class _Run:
                 # So that `mia bench` can tell, without building the target, what of its work is done.
                 "target": self.plan.target.id,
                 "seed": self.seed,
-                "code": self.engine.measured_by(planned.attack, self.plan.target),
+                "code": self.engine.code.behind(planned.attack, self.plan.target),
                 "untouched": sorted(str(h) for h in handles & _tracked(self, rule) - ledger.touched),
             }
             self.engine.store.write(fingerprint, "attack", planned.attack.id, meta=meta, arrays=arrays)
