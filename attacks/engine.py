@@ -117,6 +117,7 @@ class Engine:
         self.code = code or Code()
         self.progress = progress or Silent()
         self.workshop = StoreWorkshop(self.store, executor or SerialExecutor(), self.code, self.progress)
+        self._built: tuple[str, int, Target] | None = None
 
     @contextmanager
     def _at_work(self) -> Iterator[None]:
@@ -127,7 +128,9 @@ class Engine:
             training.workshop.reset(token)
 
     def target(self, name: str, seed: int) -> Target:
-        """Return a target by its entry's id, trained if the store does not hold it yet."""
+        """Return a target by its entry's id, trained if the store does not hold it yet; the last one is kept for the next run."""
+        if self._built is not None and self._built[:2] == (name, seed):
+            return self._built[2]
         entry = self.catalog.target(name)
         if entry.run is None:
             raise InputError(f"the target {name} has no code, so nothing can be run against it")
@@ -137,6 +140,7 @@ class Engine:
         made = {*target.makers, LABEL, PARTIAL, *([COINS] if AUDIT in target.judges else [])}
         if missing := sorted(set(entry.offers) - made):
             raise InputError(f"the target {name} offers {', '.join(missing)}, for which its code makes no handle")
+        self._built = (name, seed, target)
         return target
 
     def run(self, plan: Plan, seed: int = 0) -> Outcome:
@@ -306,6 +310,10 @@ class _Run:
                 **found,
                 "seconds": seconds,
                 "queries": ledger.queries,
+                # So that `mia bench` can tell, without building the target, what of its work is done.
+                "target": self.plan.target.id,
+                "seed": self.seed,
+                "code": self.engine.code.behind(planned.attack, self.plan.target),
                 "untouched": sorted(str(h) for h in handles & _tracked(self, rule) - ledger.touched),
             }
             self.engine.store.write(fingerprint, "attack", planned.attack.id, meta=meta, arrays=arrays)

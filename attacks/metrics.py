@@ -93,6 +93,14 @@ def auc_variance(score: Scores, member: Truth) -> float:
     return float(np.var(of_members, ddof=1) / len(of_members) + np.var(of_others, ddof=1) / len(of_others))
 
 
+def auc_difference_error(first: Scores, second: Scores, member: Truth) -> float:
+    """Return the standard error of the difference of two AUCs on the same records (DeLong et al. 1988, correlated curves)."""
+    _, members_of_first, others_of_first = _placements(first, member)
+    _, members_of_second, others_of_second = _placements(second, member)
+    inside, outside = members_of_first - members_of_second, others_of_first - others_of_second
+    return math.sqrt(float(np.var(inside, ddof=1) / len(inside) + np.var(outside, ddof=1) / len(outside)))
+
+
 def auc_interval(score: Scores, member: Truth, confidence: float = 0.95) -> Interval:
     """Return the AUC's interval, normal on the logit scale, so that it stays within [0, 1]."""
     area, variance = auc(score, member), auc_variance(score, member)

@@ -19,6 +19,7 @@ from taxonomy.threat import ThreatModel
 if TYPE_CHECKING:
     from attacks.plan import Plan
     from taxonomy.advice import Cell, Comparison, Cut, Difference, SurveyedAnswer
+    from taxonomy.evidence import Average, Evidence, Ordered
 
 SHOWN_SETS = 3
 
@@ -316,3 +317,46 @@ def results(out: Console, data: dict[str, Any]) -> None:
     else:
         out.print("\nNo model was needed.")
     out.print(f"Written to {escape(str(data['out']))}: report.html, roc.png, results.json, scores.npz")
+
+
+def evidence(measured: Evidence, stale: Sequence[str] = ()) -> Table:
+    """Return what was measured of an attack as a table: a row a target."""
+    rows = []
+    for found in measured.targets:
+        first = found.seeds[0]
+        cuts = [s.balanced_accuracy for s in found.seeds if s.balanced_accuracy is not None]
+        name = first.metric.name if first.metric else "AUC"
+        rows.append(
+            (
+                found.target + (" (stale)" if found.target in stale else ""),
+                "control" if found.role == "null" else "",
+                len(found.seeds),
+                f"{name} {_mean(found.metric if first.metric else found.auc)}",
+                _mean(found.tpr_at_fpr.get("0.01")),
+                _mean(found.tpr_at_fpr.get("0.001")),
+                f"{sum(cuts) / len(cuts):.3f}" if cuts else "–",
+                f"{first.queries:,}",
+                first.models,
+            )
+        )
+    columns = ["target", "", "seeds", "mean [95 %]", "TPR at 1 % FPR", "TPR at 0.1 % FPR", "bal. accuracy", "queries", "models"]
+    return table(columns, rows, right="seeds,bal. accuracy,queries,models")
+
+
+def orderings(measured: Sequence[Ordered]) -> Table:
+    """Return how orderings did as a table."""
+    rows = [
+        (
+            o.ordering,
+            o.target,
+            o.verdict,
+            _mean(o.difference) if o.difference else f"– {o.unresolved}",
+            "; ".join(f"{s.better:.3f} against {s.worse:.3f}" for s in o.seeds),
+        )
+        for o in measured
+    ]
+    return table(["ordering", "target", "", "difference [95 %]", "each seed"], rows)
+
+
+def _mean(value: Average | None) -> str:
+    return "–" if value is None else f"{value.mean:.3f} [{value.ci[0]:.3f}, {value.ci[1]:.3f}]"
