@@ -28,15 +28,15 @@ def mlp(shape: Sequence[int], classes: int, hidden: Sequence[int]) -> nn.Module:
 
 
 def cnn(shape: Sequence[int], classes: int, hidden: Sequence[int]) -> nn.Module:
-    """Convolutional network for pictures of shape (height, width), one logit a class.
+    """Convolutional network for pictures of shape (height, width) or (colours, height, width), one logit a class.
 
     Two 5 x 5 convolutions of 16 and 32 channels, each halved by pooling, then hidden layers of these widths.
     """
-    height, width = shape
+    *colours, height, width = shape
     flat = 32 * (height // 4) * (width // 4)
     return nn.Sequential(
-        nn.Unflatten(1, (1, height)),
-        nn.Conv2d(1, 16, 5, padding=2),
+        nn.Identity() if colours else nn.Unflatten(1, (1, height)),
+        nn.Conv2d(math.prod(colours), 16, 5, padding=2),
         nn.ReLU(),
         nn.MaxPool2d(2),
         nn.Conv2d(16, 32, 5, padding=2),

@@ -8,12 +8,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from attacks.handles import AttackData, HostedModel, PopulationStatistics, ReferenceModels, ShadowData, ShadowModels, Surrogate
+from attacks.handles import (
+    AttackData,
+    HostedModel,
+    PopulationStatistics,
+    ReferenceModels,
+    ShadowAggregates,
+    ShadowData,
+    ShadowModels,
+    Surrogate,
+)
 from attacks.store import Arrays
 from attacks.training import Model, Recipe
 from attacks.workshop import StoreWorkshop
 
-Artifact = AttackData | ShadowData | ShadowModels | ReferenceModels | PopulationStatistics | Surrogate
+Artifact = AttackData | ShadowData | ShadowModels | ReferenceModels | PopulationStatistics | ShadowAggregates | Surrogate
 
 
 def pack(artifact: Artifact) -> tuple[dict[str, Any], Arrays]:
@@ -27,6 +36,8 @@ def pack(artifact: Artifact) -> tuple[dict[str, Any], Arrays]:
         return {"type": "Surrogate", "models": [artifact.fingerprint]}, {}
     if isinstance(artifact, PopulationStatistics):
         return {"type": "PopulationStatistics"}, {**_data_arrays(artifact.records), "log_probs": artifact.log_probs.numpy()}
+    if isinstance(artifact, ShadowAggregates):
+        return {"type": "ShadowAggregates"}, {name: value.numpy() for name, value in artifact.packed().items()}
     if isinstance(artifact, ReferenceModels):
         meta, arrays = pack(artifact.packed())
         _, own = pack(artifact.own)
@@ -44,6 +55,9 @@ def pack(artifact: Artifact) -> tuple[dict[str, Any], Arrays]:
 
 def unpack(meta: dict[str, Any], arrays: Arrays, workshop: StoreWorkshop) -> Artifact:
     """Return a fresh copy of an artifact."""
+    if meta["type"] == "ShadowAggregates":
+        others, waiting, x = (torch.from_numpy(arrays[name]) for name in ("others", "waiting", "x"))
+        return ShadowAggregates(others, waiting, x, int(arrays["size"]))
     if meta["type"] == "Surrogate":
         return Surrogate(_model(meta["models"][0], workshop))
     if meta["type"] == "AttackData":

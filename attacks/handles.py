@@ -81,7 +81,10 @@ class HeldRecords(Handle):
 
     @property
     def label(self) -> Tensor:
-        """True labels, int64 of shape (n,), or (n, height, width) of pixels; raises NotGrantedError where they are not known."""
+        """True labels; raises NotGrantedError where they are not known.
+
+        They are int64 of shape (n,), float64 for a regression, or int64 (n, height, width) where every pixel has one.
+        """
         if self._label is None:
             raise NotGrantedError(f"{self._name}.label was read, but the entry does not need record.label")
         self.ledger.touched.add("record.label" if self._name == CANDIDATES else self._name)
@@ -153,6 +156,23 @@ class Marginals(Handle):
         """Values of every feature, float32 of shape (n, ...), each column sorted."""
         self._touch()
         return self._columns.clone()
+
+
+class Aggregates(Handle):
+    """The statistics that were published of a group, once and for everyone: reading them is no query."""
+
+    def __init__(self, name: str, values: Tensor, ledger: Ledger):
+        super().__init__(name, ledger)
+        self._values = values
+
+    @property
+    def values(self) -> Tensor:
+        """The mean of every feature over the group, float64 of the shape of one record.
+
+        Counts of people are such means times the size of the group.
+        """
+        self._touch()
+        return self._values.clone()
 
 
 class ModelType(Handle):
@@ -257,6 +277,40 @@ class LabelOracle(Handle):
         """Return predicted classes, int64 of shape (n,)."""
         self._touch()
         return self._answer(x)
+
+
+class ValueOracle(Handle):
+    """Answers with the number that a regression predicts. Each record that is asked about is one query."""
+
+    def __init__(self, name: str, answer: Callable[[Tensor], Tensor], ledger: Ledger):
+        super().__init__(name, ledger)
+        self._answer = answer
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return predicted values, float64 of shape (n,), for x of shape (n, ...)."""
+        self._touch()
+        self.ledger.charge(len(x))
+        return self._answer(x.detach().clone())
+
+
+class ErrorSpread(Handle):
+    """Standard deviations of a regression's errors: on its training records and, if it is known, on others."""
+
+    def __init__(self, name: str, training: float, others: float | None, ledger: Ledger):
+        super().__init__(name, ledger)
+        self._training, self._others = training, others
+
+    @property
+    def training(self) -> float:
+        """Standard deviation of the errors on the training records."""
+        self._touch()
+        return self._training
+
+    @property
+    def others(self) -> float | None:
+        """Standard deviation of the errors on other records; None if it is not known."""
+        self._touch()
+        return self._others
 
 
 class Trainer(Handle):
@@ -419,6 +473,11 @@ class ReferenceModels:
     def __len__(self) -> int:
         return len(self._shadow_models)
 
+    @property
+    def training_size(self) -> float:
+        """Mean number of records that a model is known to have been trained on."""
+        return float(self._own.trained_on.sum(dim=1).double().mean())
+
     def first(self, count: int) -> ReferenceModels:
         """Return a view of the first `count` models."""
         return ReferenceModels(self._shadow_models.first(count), self._own.first(count))
@@ -429,6 +488,18 @@ class ReferenceModels:
         With `changed`, on every candidate that was changed so.
         """
         signal = self._shadow_models.signal(of, changed)
+        signal[self._shadow_models.trained_on] = torch.nan
+        return signal
+
+    def inner_signal(self, of: Callable[[Model], Tensor]) -> Tensor:
+        """Return what `of` reads off every model's inside, for every candidate, float64 (models, records); NaN as in `signal`.
+
+        Raises AttackError if the models lie on a platform that shows no weights.
+        """
+        models = [model for model in self._shadow_models.models if isinstance(model, Model)]
+        if len(models) < len(self):
+            raise AttackError("these models lie on a platform that shows no weights; the attack needs models of one's own")
+        signal = torch.stack([of(model) for model in models])
         signal[self._shadow_models.trained_on] = torch.nan
         return signal
 
@@ -474,6 +545,40 @@ class PopulationStatistics:
         return of(self.log_probs, self._records.label)
 
 
+class ShadowAggregates:
+    """Statistics of made-up groups of one size, for every candidate record with and without it.
+
+    `others` float64 (groups, ...) are sums over other records; `waiting` bool (groups,) says which groups lack one record,
+    whose place the candidate takes. `x` float32 (n, ...) are the candidates.
+    """
+
+    def __init__(self, others: Tensor, waiting: Tensor, x: Tensor, size: int):
+        if others.dtype != torch.float64 or waiting.shape != (len(others),) or others.shape[1:] != x.shape[1:]:
+            raise ValueError(f"groups {tuple(others.shape)}, waiting {tuple(waiting.shape)} and records {tuple(x.shape)} differ")
+        self._others, self._waiting, self._x, self.size = others, waiting, x, size
+
+    def __len__(self) -> int:
+        return len(self._others)
+
+    @property
+    def inside(self) -> Tensor:
+        """Which groups have the candidate, whoever it is, bool of shape (groups,)."""
+        return self._waiting.clone()
+
+    def of(self, record: int) -> Tensor:
+        """Return what would be published of each group for one candidate, float64 of shape (groups, ...)."""
+        places = self._waiting.double().reshape(-1, *[1] * (self._others.ndim - 1))
+        return (self._others + places * self._x[record].double()) / self.size
+
+    def packed(self) -> dict[str, Tensor]:
+        """Return what the groups are made of, for the store."""
+        return {"others": self._others, "waiting": self._waiting, "x": self._x, "size": torch.tensor(self.size)}
+
+    def first(self, count: int) -> ShadowAggregates:
+        """Return a view of the first `count` groups."""
+        return ShadowAggregates(self._others[:count], self._waiting[:count], self._x, self.size)
+
+
 class Surrogate:
     """A model of the adversary's own that was trained to answer as the target does; its members are not the target's."""
 
@@ -515,3 +620,11 @@ class Scored:
 
     score: Tensor
     cut: float
+
+
+@dataclass(frozen=True)
+class Guessed:
+    """Scores with an auditor's guesses, int8 (n,): 1 for "in", -1 for "out", 0 where it makes none."""
+
+    score: Tensor
+    guess: Tensor

@@ -246,6 +246,9 @@ def plan(out: Console, run: Plan, expected: float | None) -> None:
     out.print(
         table(["attack", "models", "queries a record", "other queries"], rows, right="models,queries a record,other queries")
     )
+    if run.target.model == "aggregate":
+        out.print("Nothing is to be trained: the target is published statistics.\n")
+        return
     time = f"about {expected:.0f} s" if expected is not None else "not known before a model of this recipe has been trained"
     out.print(f"To train: the target and {run.models} shared models (finished ones are taken from the store). Time: {time}.\n")
 
@@ -282,6 +285,7 @@ def results(out: Console, data: dict[str, Any]) -> None:
             r["metric"]["name"],
             spread(r["metric"]["value"], r["metric"]["ci"]),
             rate(r["metric"]["chance"]),
+            ", ".join(f"{name} {value:g}" for name, value in r["metric"]["details"].items()),
             f"{r['queries']:,}",
             r["models_trained"],
             f"{r['seconds']:.2f}",
@@ -290,7 +294,7 @@ def results(out: Console, data: dict[str, Any]) -> None:
         if "metric" in r
     ]
     if others:
-        heads = ["attack", "goal", "measured by", "value [95 %]", "chance", "queries", "models", "seconds"]
+        heads = ["attack", "goal", "measured by", "value [95 %]", "chance", "details", "queries", "models", "seconds"]
         out.print(table(heads, others, right="chance,queries,models,seconds"))
     for reason in sorted({reason for r in data["results"] for reason in r.get("unresolved", {}).values()}):
         out.print(f"–  {escape(reason)}.")
@@ -305,9 +309,10 @@ def results(out: Console, data: dict[str, Any]) -> None:
     for reason, ids in reasons.items():
         out.print(f"[dim]Not run, since {escape(reason)}: {escape(', '.join(ids))}.[/]")
     trained, reused = data["trained"], data["reused"]
-    out.print(
-        f"\n{trained} models trained, {reused} taken from the store."
-        if trained
-        else "\nNothing was trained: all of it is finished work from the store."
-    )
+    if trained:
+        out.print(f"\n{trained} models trained, {reused} taken from the store.")
+    elif reused:
+        out.print("\nNothing was trained: all of it is finished work from the store.")
+    else:
+        out.print("\nNo model was needed.")
     out.print(f"Written to {escape(str(data['out']))}: report.html, roc.png, results.json, scores.npz")

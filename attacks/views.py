@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
 
+from attacks import inside
 from attacks.handles import (
     AttackData,
     HeldRecords,
@@ -36,9 +36,7 @@ def top_label(top_k: TopScoreOracle) -> LabelOracle:
 
 def local_scores(parameters: Parameters, trainer: Trainer) -> ScoreOracle:
     """Return the model rebuilt at home from weights and architecture: its queries cost nothing."""
-    module: nn.Module = trainer.recipe.build()
-    module.load_state_dict(parameters.weights)
-    model = Model(trainer.recipe, module, "rebuilt")
+    model = Model(trainer.recipe, inside.rebuilt(trainer.recipe, parameters.weights), "rebuilt")
     return ScoreOracle("scores", model.log_probs, parameters.ledger, counted=False)
 
 

@@ -36,7 +36,7 @@ def infer_by_any_model(
         raise AttackError(f"attack_model is one of {known} (found {attack_model})")
     _check(attack_data)
     member, features = attack_data.member, attack_data.log_probs.exp()
-    target, label = _answers(records, scores, attack_data), records.label
+    target, label = _answers(records, scores, attack_data).exp(), records.label
     score = torch.full((len(records),), torch.nan, dtype=torch.float64)
     for c in label.unique():
         of_class, wanted = attack_data.label == c, label == c
@@ -60,7 +60,7 @@ def infer_from_known_members(
     kind.
     """
     _check(attack_data)
-    classes = attack_data.log_probs.shape[-1]
+    target, classes = _answers(records, scores, attack_data), attack_data.log_probs.shape[-1]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed % 2**63)
         network = _ScoresAndLabel(classes)
@@ -78,7 +78,7 @@ def infer_from_known_members(
                 loss_of(odds, attack_data.member[rows].double()).backward()
                 optimizer.step()
         with torch.no_grad():
-            score = network(_answers(records, scores, attack_data), records.label)
+            score = network(target, records.label)
     return Scored(score, cut=0.0)
 
 
@@ -120,8 +120,10 @@ def _odds(attack_model: str, features: Tensor, member: Tensor, target: Tensor, s
         return _odds_of_network(features, member, target, seed)
     estimator = architectures.ESTIMATORS[attack_model](seed % 2**32).fit(features.numpy(), member.numpy())
     with np.errstate(divide="ignore"):
-        log_prob = torch.from_numpy(np.asarray(estimator.predict_log_proba(target.numpy()), dtype=np.float64))
-    log_prob = log_prob.nan_to_num(neginf=LOG_ZERO)
+        # Naive Bayes knows logarithms that its probabilities have rounded to 0 and 1; nearest neighbours have no such method.
+        logs = hasattr(estimator, "predict_log_proba")
+        found = estimator.predict_log_proba(target.numpy()) if logs else np.log(estimator.predict_proba(target.numpy()))
+    log_prob = torch.from_numpy(np.asarray(found, dtype=np.float64)).nan_to_num(neginf=LOG_ZERO)
     return log_prob[:, 1] - log_prob[:, 0]
 
 

@@ -26,8 +26,10 @@ from attacks.handles import (
     TopScoreOracle,
     Trainer,
 )
+from attacks.metrics import Metric, share
 from attacks.seeds import derive_seed, digest, digest_arrays, record_ids
 from attacks.targets import data as datasets
+from attacks.targets import judges
 from attacks.targets.target import HandleMaker, Target
 from attacks.training import Model, Recipe, TrainingSet
 from taxonomy.findings import InputError
@@ -49,6 +51,7 @@ def build(
     known_members: int = 0,
     shifted: str = "",
     members_trained: bool = True,
+    sensitive: int = -1,
     seed: int = 0,
 ) -> Target:
     """Split a data set by the seed and train a classifier on the members.
@@ -56,7 +59,8 @@ def build(
     Members, non-members and the adversary's pool are disjoint. `known_members` more records are trained on too, of which the
     adversary knows, beside as many of the pool that it knows to be none; they are no candidates. `shifted` is another data set,
     of which the adversary may hold records. With `members_trained` false the model is trained on as many records of the pool
-    instead of the members, which then leave the pool: a control that never saw its "members".
+    instead of the members, which then leave the pool: a control that never saw its "members". `sensitive` is the column of the
+    feature that partial records leave out.
     """
     records = datasets.load(data)
     trained_elsewhere = 0 if members_trained else members
@@ -122,12 +126,32 @@ def build(
             "training_size": len(rows),
             "pool_size": len(pool),
         },
+        judges={
+            **judges.of_classifier(recipe, x, label, torch.from_numpy(is_member), None if sensitive < 0 else sensitive, seed),
+            "extraction": lambda stolen: _fidelity(stolen, x[outside], held_out),
+        },
+        hidden_feature=None if sensitive < 0 else sensitive,
     )
 
 
 def _held(records: datasets.Data, rows: NDArray[np.int64]) -> ShadowData:
     x, y = torch.from_numpy(records.x[rows]), torch.from_numpy(records.y[rows])
     return ShadowData(x, y, record_ids(x.numpy()))
+
+
+def _fidelity(stolen: Model, x: Tensor, log_probs: Tensor) -> Metric:
+    """Share of non-members x on which a stolen model gives the target's label; chance is to give always its most frequent one.
+
+    `total_variation` is the mean agreement of probabilities, 1 minus half the sum of differences. Tramèr et al. 2016, Section 3.
+    """
+    answers = stolen.log_probs(x)
+    label = signals.predicted(log_probs)
+    # A model that saw only some of the classes has no column for the others.
+    answers = torch.nn.functional.pad(answers, (0, max(0, log_probs.shape[1] - answers.shape[1])), value=float("-inf"))
+    apart = (answers.exp() - log_probs.exp()).abs().sum(1) / 2
+    most = float(label.bincount().max()) / len(label)
+    same = (signals.predicted(answers) == label).numpy()
+    return share("label agreement", same, most, total_variation=float((1 - apart).mean()))
 
 
 def _with_errors(records: ShadowData, seed: int) -> ShadowData:
