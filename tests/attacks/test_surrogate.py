@@ -181,7 +181,14 @@ def test_transfer_is_the_loss_of_the_surrogate_and_wrong_labels_are_last():
 
 def test_a_class_that_the_surrogate_never_saw_is_wrong():
     handles = fixture.handles(["records", "labels", "surrogate"])
-    handles["surrogate"] = Surrogate(fixture.Answers(fixture.answers(fixture.member(), 300)[:, :2]))
+
+    class Narrow:
+        fingerprint = "narrow"
+
+        def log_probs(self, x):
+            return torch.log_softmax(torch.zeros(len(x), 2, dtype=torch.float64), -1)
+
+    handles["surrogate"] = Surrogate(Narrow())
     assert (transfer(**handles)[fixture.label() == 2] == -WRONG).all()
 
 

@@ -55,7 +55,6 @@ def test_build(name, kept_store):
 )
 def test_estimators_offer_no_weights_and_no_other_data(name):
     assert not {"M1.parameters", "D1.shifted"} & set(CATALOG.targets[name].offers)
-    assert "D2.members" in CATALOG.targets[name].offers
 
 
 @pytest.mark.slow
