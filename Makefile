@@ -14,7 +14,7 @@ READY := $(VENV)/.ready
 .PHONY: help run test test-all bench check format clean
 
 help:
-	@echo "make run       set up, then attack a small network trained on real handwritten digits (about a minute)"
+	@echo "make run       set up, then attack a small network trained on real handwritten digits (a minute or two)"
 	@echo "make test      set up, then run the tests (under ten minutes on two cores)"
 	@echo "make test-all  the slow tests too: Fashion-MNIST, several seeds"
 	@echo "make bench     benchmarks: ratios against something measured in the same run"

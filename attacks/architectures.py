@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from attacks.unet import UNet
+
 # A decision tree answers with probabilities of exactly 0 and 1. They are clipped here, so that a log-probability is finite;
 # the records that share the clipped answer are ties, which the metrics count and report.
 CLIP = 1e-6
@@ -26,15 +28,15 @@ def mlp(shape: Sequence[int], classes: int, hidden: Sequence[int]) -> nn.Module:
 
 
 def cnn(shape: Sequence[int], classes: int, hidden: Sequence[int]) -> nn.Module:
-    """Convolutional network for pictures of shape (height, width), one logit a class.
+    """Convolutional network for pictures of shape (height, width) or (colours, height, width), one logit a class.
 
     Two 5 x 5 convolutions of 16 and 32 channels, each halved by pooling, then hidden layers of these widths.
     """
-    height, width = shape
+    *colours, height, width = shape
     flat = 32 * (height // 4) * (width // 4)
     return nn.Sequential(
-        nn.Unflatten(1, (1, height)),
-        nn.Conv2d(1, 16, 5, padding=2),
+        nn.Identity() if colours else nn.Unflatten(1, (1, height)),
+        nn.Conv2d(math.prod(colours), 16, 5, padding=2),
         nn.ReLU(),
         nn.MaxPool2d(2),
         nn.Conv2d(16, 32, 5, padding=2),
@@ -44,7 +46,15 @@ def cnn(shape: Sequence[int], classes: int, hidden: Sequence[int]) -> nn.Module:
     )
 
 
-NETWORKS: dict[str, Callable[[Sequence[int], int, Sequence[int]], nn.Module]] = {"mlp": mlp, "cnn": cnn}
+def unet(shape: Sequence[int], classes: int, hidden: Sequence[int]) -> nn.Module:
+    """U-Net for pictures of shape (height, width): one level for each of these widths, one logit a class at every pixel."""
+    halvings = 2 ** (len(hidden) - 1)
+    if not hidden or any(side % halvings for side in shape):
+        raise ValueError(f"a U-Net of {len(hidden)} levels cannot halve pictures of {tuple(shape)} that often")
+    return UNet(classes, hidden)
+
+
+NETWORKS: dict[str, Callable[[Sequence[int], int, Sequence[int]], nn.Module]] = {"mlp": mlp, "cnn": cnn, "unet": unet}
 
 
 def _logistic_regression(seed: int) -> Any:

@@ -8,23 +8,40 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from attacks.handles import HostedModel, PopulationStatistics, ReferenceModels, ShadowData, ShadowModels
+from attacks.handles import (
+    AttackData,
+    HostedModel,
+    PopulationStatistics,
+    ReferenceModels,
+    ShadowAggregates,
+    ShadowData,
+    ShadowModels,
+    Surrogate,
+)
 from attacks.store import Arrays
 from attacks.training import Model, Recipe
 from attacks.workshop import StoreWorkshop
 
-Artifact = ShadowData | ShadowModels | ReferenceModels | PopulationStatistics
+Artifact = AttackData | ShadowData | ShadowModels | ReferenceModels | PopulationStatistics | ShadowAggregates | Surrogate
 
 
 def pack(artifact: Artifact) -> tuple[dict[str, Any], Arrays]:
     """Return an artifact as plain data and arrays; raise TypeError for a type that has no form in the store."""
+    if isinstance(artifact, AttackData):
+        parts = {"log_probs": artifact.log_probs, "label": artifact.label, "member": artifact.member}
+        return {"type": "AttackData"}, {name: part.numpy() for name, part in parts.items()}
     if isinstance(artifact, ShadowData):
         return {"type": "ShadowData"}, _data_arrays(artifact)
+    if isinstance(artifact, Surrogate):
+        return {"type": "Surrogate", "models": [artifact.fingerprint]}, {}
     if isinstance(artifact, PopulationStatistics):
         return {"type": "PopulationStatistics"}, {**_data_arrays(artifact.records), "log_probs": artifact.log_probs.numpy()}
+    if isinstance(artifact, ShadowAggregates):
+        return {"type": "ShadowAggregates"}, {name: value.numpy() for name, value in artifact.packed().items()}
     if isinstance(artifact, ReferenceModels):
         meta, arrays = pack(artifact.packed())
-        return {**meta, "type": "ReferenceModels"}, arrays
+        _, own = pack(artifact.own)
+        return {**meta, "type": "ReferenceModels"}, {**arrays, **{f"own_{name}": array for name, array in own.items()}}
     if isinstance(artifact, ShadowModels):
         models = artifact.models
         meta = {
@@ -38,6 +55,13 @@ def pack(artifact: Artifact) -> tuple[dict[str, Any], Arrays]:
 
 def unpack(meta: dict[str, Any], arrays: Arrays, workshop: StoreWorkshop) -> Artifact:
     """Return a fresh copy of an artifact."""
+    if meta["type"] == "ShadowAggregates":
+        others, waiting, x = (torch.from_numpy(arrays[name]) for name in ("others", "waiting", "x"))
+        return ShadowAggregates(others, waiting, x, int(arrays["size"]))
+    if meta["type"] == "Surrogate":
+        return Surrogate(_model(meta["models"][0], workshop))
+    if meta["type"] == "AttackData":
+        return AttackData(*(torch.from_numpy(arrays[name]) for name in ("log_probs", "label", "member")))
     data = ShadowData(torch.from_numpy(arrays["x"]), torch.from_numpy(arrays["label"]), arrays["ids"])
     if meta["type"] == "ShadowData":
         return data
@@ -45,11 +69,13 @@ def unpack(meta: dict[str, Any], arrays: Arrays, workshop: StoreWorkshop) -> Art
         return PopulationStatistics(data, torch.from_numpy(arrays["log_probs"]))
     models = []
     for fingerprint in meta["models"]:
-        recipe = Recipe.from_json(workshop.store.read(fingerprint)[0]["recipe"])
-        model = workshop.model(recipe, fingerprint)
+        model = _model(fingerprint, workshop)
         models.append(HostedModel(model) if meta["hosted"] else model)
     shadow_models = ShadowModels(models, data, torch.from_numpy(arrays["trained_on"]))
-    return ReferenceModels(shadow_models) if meta["type"] == "ReferenceModels" else shadow_models
+    if meta["type"] == "ShadowModels":
+        return shadow_models
+    held = ShadowData(torch.from_numpy(arrays["own_x"]), torch.from_numpy(arrays["own_label"]), arrays["own_ids"])
+    return ReferenceModels(shadow_models, ShadowModels(models, held, torch.from_numpy(arrays["own_trained_on"])))
 
 
 def pack_found(result: Tensor | Model) -> tuple[dict[str, Any], Arrays]:
@@ -65,8 +91,11 @@ def found(meta: Mapping[str, Any], arrays: Arrays, workshop: StoreWorkshop) -> T
     """Return again what `pack_found` took."""
     if meta["found"] == "tensor":
         return torch.from_numpy(arrays["found"])
-    recipe = Recipe.from_json(workshop.store.read(meta["found"])[0]["recipe"])
-    return workshop.model(recipe, meta["found"])
+    return _model(meta["found"], workshop)
+
+
+def _model(fingerprint: str, workshop: StoreWorkshop) -> Model:
+    return workshop.model(Recipe.from_json(workshop.store.read(fingerprint)[0]["recipe"]), fingerprint)
 
 
 def _data_arrays(data: ShadowData) -> Arrays:

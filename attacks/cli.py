@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from attacks import cli_catalog, cli_questions, cli_run
+from attacks import cli_bench, cli_catalog, cli_questions, cli_run
 from attacks.cli_options import app
 
-__all__ = ["app", "cli_catalog", "cli_questions", "cli_run", "main"]
+__all__ = ["app", "cli_bench", "cli_catalog", "cli_questions", "cli_run", "main"]
 
 
 def main() -> None:

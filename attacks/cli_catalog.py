@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,7 +20,11 @@ from attacks.cli_options import (
     print_json,
 )
 from taxonomy.answers import Atlas
+from taxonomy.catalog import Catalog
 from taxonomy.findings import InputError, unknown
+
+if TYPE_CHECKING:
+    from taxonomy.evidence import Evidence
 
 
 @app.command("attacks", epilog="Example: mia attacks --model discriminative --runs")
@@ -88,8 +92,10 @@ def show(name: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = Fal
     data = entry.model_dump(mode="json", by_alias=True, exclude_none=True)
     cited = works(loaded)
     citations = {key: citation(cited[key]) for key in entry.cites if key in cited}
+    measured, stale = _measured(loaded, name)
     if as_json:
-        print_json({**data, "citations": citations})
+        found = {"evidence": {**measured.model_dump(mode="json", by_alias=True), "stale": stale}} if measured else {}
+        print_json({**data, "citations": citations, **found})
         return
     from rich.markup import escape
 
@@ -105,8 +111,27 @@ def show(name: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = Fal
         if key not in ("schema", "id", "title", "cites") and value not in ([], {})
     ]
     out.print(shown.table(["", ""], rows))
+    if measured:
+        out.print("Measured:")
+        out.print(shown.evidence(measured, stale))
     for line in citations.values():
         out.print(escape(line))
+
+
+def _measured(catalog: Catalog, name: str) -> tuple[Evidence | None, list[str]]:
+    """Return what was measured of an attack, if anything, and the targets on which that is stale."""
+    if name not in catalog.attacks:
+        return None, []
+    from taxonomy import evidence
+    from taxonomy.catalog import installed_sources
+    from taxonomy.check import package
+
+    found = evidence.find(catalog, name)
+    if found is None:
+        return None, []
+    homes = [package(source.package) for source in installed_sources() if source.package]
+    fingerprints = evidence.Fingerprints(catalog, evidence.code_digests([*homes, package("taxonomy")]))
+    return found, evidence.stale(fingerprints, found)
 
 
 def _plain(value: Any) -> str:

@@ -29,7 +29,7 @@ from attacks.cli_options import (
 )
 from taxonomy.catalog import Catalog
 from taxonomy.findings import InputError
-from taxonomy.threat import from_user
+from taxonomy.threat import from_user, owner
 
 
 @app.command(epilog="Example: mia run carlini-2022-lira yeom-2018-loss --target digits-mlp --set shadow-models.count=32")
@@ -69,13 +69,13 @@ def run(
         threat = threat_model_of(loaded, threat_model, observation, knows, model, frame, queries, models)
     entry = loaded.target(target)
     if threat is None and (queries is not None or models is not None):
-        owner = plans.owner(entry)
+        all_offered = owner(entry)
         threat = from_user(
             loaded,
-            observation=owner.observation,
-            model=owner.model,
-            frame=owner.frame,
-            knows=owner.knows,
+            observation=all_offered.observation,
+            model=all_offered.model,
+            frame=all_offered.frame,
+            knows=all_offered.knows,
             queries=queries,
             models=models,
         )

@@ -9,9 +9,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from attacks.seeds import digest
 from taxonomy import source
 from taxonomy.catalog import installed_sources
 from taxonomy.check import package
+from taxonomy.entries import Attack, Target
 from taxonomy.findings import InputError
 
 
@@ -47,6 +49,11 @@ class Code:
             except LookupError as error:
                 raise InputError(str(error)) from error
         return self._digests[run]
+
+    def behind(self, attack: Attack, target: Target) -> str:
+        """Return a hash of the code of an attack and of a target, with their parameters."""
+        assert attack.run is not None and target.run is not None
+        return digest([self.digest(attack.run), attack.params, self.digest(target.run), target.params])
 
     def _package(self, name: str, run: str) -> source.Package:
         if name in self._installed:

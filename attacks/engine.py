@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 
 from attacks import artifacts, metrics, training
 from attacks.code import Code
-from attacks.handles import AttackError, Ledger, Scored
+from attacks.handles import AttackError, Guessed, Ledger, Scored
 from attacks.plan import Plan, Planned, check_queries
 from attacks.seeds import derive_seed, digest
 from attacks.store import Arrays, Store, StoreError
-from attacks.targets.target import Target
+from attacks.targets.target import Judge, Target
 from attacks.workshop import Progress, SerialExecutor, Silent, StoreWorkshop, environment
 from taxonomy.catalog import Catalog
 from taxonomy.check import CANDIDATES, SEED
@@ -34,6 +34,9 @@ from taxonomy.findings import InputError
 from taxonomy.graph import Rule, goal
 
 LABEL = "record.label"
+PARTIAL = "record.partial"
+COINS = "D2.coins"
+AUDIT = "audit"
 
 
 @dataclass
@@ -114,6 +117,7 @@ class Engine:
         self.code = code or Code()
         self.progress = progress or Silent()
         self.workshop = StoreWorkshop(self.store, executor or SerialExecutor(), self.code, self.progress)
+        self._built: tuple[str, int, Target] | None = None
 
     @contextmanager
     def _at_work(self) -> Iterator[None]:
@@ -124,15 +128,19 @@ class Engine:
             training.workshop.reset(token)
 
     def target(self, name: str, seed: int) -> Target:
-        """Return a target by its entry's id, trained if the store does not hold it yet."""
+        """Return a target by its entry's id, trained if the store does not hold it yet; the last one is kept for the next run."""
+        if self._built is not None and self._built[:2] == (name, seed):
+            return self._built[2]
         entry = self.catalog.target(name)
         if entry.run is None:
             raise InputError(f"the target {name} has no code, so nothing can be run against it")
         with self._at_work():
             target: Target = self.code.function(entry.run)(**entry.params, seed=seed)
         target.id = name
-        if missing := sorted(set(entry.offers) - set(target.makers) - {LABEL}):
+        made = {*target.makers, LABEL, PARTIAL, *([COINS] if AUDIT in target.judges else [])}
+        if missing := sorted(set(entry.offers) - made):
             raise InputError(f"the target {name} offers {', '.join(missing)}, for which its code makes no handle")
+        self._built = (name, seed, target)
         return target
 
     def run(self, plan: Plan, seed: int = 0) -> Outcome:
@@ -213,7 +221,7 @@ class _Run:
 
     def arguments(self, rule: Rule, ledger: Ledger, wants: Mapping[str, Params]) -> dict[str, Any]:
         """Return the positional arguments of a rule's function: candidates, and the handles of its needs."""
-        handles = {CANDIDATES: self.target.records(ledger, with_label=LABEL in rule.needs)}
+        handles = {CANDIDATES: self.target.records(ledger, with_label=LABEL in rule.needs, partial=PARTIAL in rule.needs)}
         for need in rule.needs:
             name = self.terms[need].handle
             if name:
@@ -276,11 +284,17 @@ class _Run:
     def figures(self, attack: Attack, meta: Mapping[str, Any], arrays: Arrays) -> dict[str, Any]:
         """Return what a finished attack's result is worth: by the truth on membership, or by the target's judge of its goal."""
         if attack.goal == "membership":
-            return metrics.summarize(arrays["score"], self.target.member.numpy(), meta["cut"])
-        judge = self.target.judges.get(attack.goal)
-        if judge is None:
-            raise AttackError(f"{self.plan.target.id} cannot say how well {attack.id} did: it has no judge for {attack.goal}")
-        return {"metric": judge(artifacts.found(meta, arrays, self.engine.workshop)).as_json(), "warnings": []}
+            figures = metrics.summarize(arrays["score"], self.target.member.numpy(), meta["cut"])
+            return {**figures, "metric": self.judge(attack, AUDIT)(arrays["guess"]).as_json()} if "guess" in arrays else figures
+        judge = self.judge(attack, attack.goal)
+        with self.engine._at_work():  # a judge may train a model of its own
+            return {"metric": judge(artifacts.found(meta, arrays, self.engine.workshop)).as_json(), "warnings": []}
+
+    def judge(self, attack: Attack, goal: str) -> Judge:
+        """Return the target's judge of a goal; raise AttackError if it has none."""
+        if goal not in self.target.judges:
+            raise AttackError(f"{self.plan.target.id} cannot say how well {attack.id} did: it has no judge for {goal}")
+        return self.target.judges[goal]
 
     def attack(self, planned: Planned) -> tuple[NDArray[np.float64] | None, dict[str, Any]]:
         """Return the scores of one attack, if it has scores, and its figures."""
@@ -296,6 +310,10 @@ class _Run:
                 **found,
                 "seconds": seconds,
                 "queries": ledger.queries,
+                # So that `mia bench` can tell, without building the target, what of its work is done.
+                "target": self.plan.target.id,
+                "seed": self.seed,
+                "code": self.engine.code.behind(planned.attack, self.plan.target),
                 "untouched": sorted(str(h) for h in handles & _tracked(self, rule) - ledger.touched),
             }
             self.engine.store.write(fingerprint, "attack", planned.attack.id, meta=meta, arrays=arrays)
@@ -329,7 +347,7 @@ def _packed(result: Any, attack: Attack, count: int) -> tuple[Arrays, dict[str, 
     """Return what an attack found as arrays and plain data: scores and cut, or what its other goal asks for."""
     if attack.goal == "membership":
         score, cut = _scores(result, count, attack.id)
-        return {"score": score}, {"cut": cut}
+        return {"score": score, **_guess(result, count, attack.id)}, {"cut": cut}
     try:
         meta, arrays = artifacts.pack_found(result)
     except TypeError as error:
@@ -337,9 +355,20 @@ def _packed(result: Any, attack: Attack, count: int) -> tuple[Arrays, dict[str, 
     return arrays, meta
 
 
+def _guess(result: Any, count: int, attack: str) -> Arrays:
+    """Return an auditor's guesses, if the attack made some; raise AttackError unless they are one int8 of -1, 0 or 1 a record."""
+    if not isinstance(result, Guessed):
+        return {}
+    guess = result.guess
+    if guess.dtype != torch.int8 or tuple(guess.shape) != (count,) or bool((guess.abs() > 1).any()):
+        raise AttackError(f"{attack} must guess with int8 of -1, 0 or 1 for each of {count} records")
+    return {"guess": guess.numpy().copy()}
+
+
 def _scores(result: Any, count: int, attack: str) -> tuple[NDArray[np.float64], float | None]:
     """Return an attack's scores and cut; raise AttackError unless they are one finite float64 a record."""
     score, cut = (result.score, float(result.cut)) if isinstance(result, Scored) else (result, None)
+    score = result.score if isinstance(result, Guessed) else score
     if not isinstance(score, torch.Tensor) or score.dtype != torch.float64 or tuple(score.shape) != (count,):
         found = f"{score.dtype} {tuple(score.shape)}" if isinstance(score, torch.Tensor) else type(score).__name__
         raise AttackError(f"{attack} must return a float64 tensor of shape ({count},), or Scored (found {found})")

@@ -21,26 +21,39 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class Metric:
-    """The figure of an attack with another goal than membership: its name, value and 95 % interval.
+    """The figure of an attack with another goal than membership, or of an audit: its name, value and 95 % interval.
 
-    `chance` is what one reaches who learns nothing from the target, and is what a power test must beat; `details` are further
-    figures by name.
+    A figure that is itself the end of an interval has no `ci`. `chance` is what one reaches who learns nothing from the target,
+    and is what a power test must beat; `details` are further figures by name.
     """
 
     name: str
     value: float
-    ci: Interval
+    ci: Interval | None
     chance: float
     details: dict[str, float] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Return the metric as plain data."""
-        return {"name": self.name, "value": self.value, "ci": list(self.ci), "chance": self.chance, "details": self.details}
+        ci = list(self.ci) if self.ci else None
+        return {"name": self.name, "value": self.value, "ci": ci, "chance": self.chance, "details": self.details}
 
 
 def share(name: str, hits: NDArray[np.bool_], chance: float, **details: float) -> Metric:
     """Return the share of hits (n,) as a metric, with its exact binomial interval."""
     return Metric(name, float(hits.mean()), binomial_interval(int(hits.sum()), len(hits)), chance, details)
+
+
+def advantage(name: str, hits: Truth, member: Truth, **details: float) -> Metric:
+    """Return the share of hits (n,) among members less that among others, with its normal interval; 0 is chance."""
+    inside, outside = hits[member], hits[~member]
+    shares = [(float(side.mean()), len(side)) for side in (inside, outside)]
+    found = shares[0][0] - shares[1][0]
+    # One half of a hit is added to either side, so that no share of 0 or 1 claims certainty.
+    spread = math.sqrt(sum((s := (p * n + 0.5) / (n + 1)) * (1 - s) / n for p, n in shares))
+    half_width = float(stats.norm.ppf(0.975)) * spread
+    interval = (max(-1.0, found - half_width), min(1.0, found + half_width))
+    return Metric(name, found, interval, 0.0, {"members": shares[0][0], "others": shares[1][0], **details})
 
 
 FALSE_POSITIVE_RATES = (0.001, 0.01)
@@ -78,6 +91,14 @@ def auc_variance(score: Scores, member: Truth) -> float:
     """Return the variance of the AUC (DeLong et al. 1988, by midranks as in Sun & Xu 2014)."""
     _, of_members, of_others = _placements(score, member)
     return float(np.var(of_members, ddof=1) / len(of_members) + np.var(of_others, ddof=1) / len(of_others))
+
+
+def auc_difference_error(first: Scores, second: Scores, member: Truth) -> float:
+    """Return the standard error of the difference of two AUCs on the same records (DeLong et al. 1988, correlated curves)."""
+    _, members_of_first, others_of_first = _placements(first, member)
+    _, members_of_second, others_of_second = _placements(second, member)
+    inside, outside = members_of_first - members_of_second, others_of_first - others_of_second
+    return math.sqrt(float(np.var(inside, ddof=1) / len(inside) + np.var(outside, ddof=1) / len(outside)))
 
 
 def auc_interval(score: Scores, member: Truth, confidence: float = 0.95) -> Interval:

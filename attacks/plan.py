@@ -12,7 +12,7 @@ from taxonomy.entries import Attack, Params, Step, Target
 from taxonomy.findings import InputError, nearest, unknown
 from taxonomy.graph import Price, Rule, goal, price, wanted
 from taxonomy.resolver import Resolver
-from taxonomy.threat import ThreatModel
+from taxonomy.threat import ThreatModel, owner
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,6 @@ class Plan:
     def step_queries(self) -> int:
         """Queries that the shared steps spend."""
         return sum(self.price_of(rule).queries for rule in self.rules if rule.kind == "step")
-
-
-def owner(target: Target) -> ThreatModel:
-    """Return the threat model of someone who is granted all that the target offers."""
-    inside = any(term.startswith("M1") for term in target.offers)
-    return ThreatModel("white-box" if inside else "black-box", target.model, target.frame, frozenset(target.offers))
 
 
 def make(

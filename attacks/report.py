@@ -41,7 +41,7 @@ def write(outcome: Outcome, folder: Path, command: str) -> dict[str, Any]:
         "report.html": html(data, picture).encode(),
     }
     for name, content in files.items():
-        _replace(folder / name, content)
+        replace(folder / name, content)
     draft = folder / f".{uuid.uuid4().hex}.npz"
     arrays: dict[str, Any] = {**outcome.scores, "member": outcome.member}
     np.savez(draft, **arrays)
@@ -49,7 +49,8 @@ def write(outcome: Outcome, folder: Path, command: str) -> dict[str, Any]:
     return data
 
 
-def _replace(path: Path, content: bytes) -> None:
+def replace(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all; raise InputError if it cannot be written."""
     draft = path.with_name(f".{uuid.uuid4().hex}")
     try:
         draft.write_bytes(content)

@@ -19,6 +19,7 @@ from taxonomy.threat import ThreatModel
 if TYPE_CHECKING:
     from attacks.plan import Plan
     from taxonomy.advice import Cell, Comparison, Cut, Difference, SurveyedAnswer
+    from taxonomy.evidence import Average, Evidence, Ordered
 
 SHOWN_SETS = 3
 
@@ -246,6 +247,9 @@ def plan(out: Console, run: Plan, expected: float | None) -> None:
     out.print(
         table(["attack", "models", "queries a record", "other queries"], rows, right="models,queries a record,other queries")
     )
+    if run.target.model == "aggregate":
+        out.print("Nothing is to be trained: the target is published statistics.\n")
+        return
     time = f"about {expected:.0f} s" if expected is not None else "not known before a model of this recipe has been trained"
     out.print(f"To train: the target and {run.models} shared models (finished ones are taken from the store). Time: {time}.\n")
 
@@ -282,6 +286,7 @@ def results(out: Console, data: dict[str, Any]) -> None:
             r["metric"]["name"],
             spread(r["metric"]["value"], r["metric"]["ci"]),
             rate(r["metric"]["chance"]),
+            ", ".join(f"{name} {value:g}" for name, value in r["metric"]["details"].items()),
             f"{r['queries']:,}",
             r["models_trained"],
             f"{r['seconds']:.2f}",
@@ -290,7 +295,7 @@ def results(out: Console, data: dict[str, Any]) -> None:
         if "metric" in r
     ]
     if others:
-        heads = ["attack", "goal", "measured by", "value [95 %]", "chance", "queries", "models", "seconds"]
+        heads = ["attack", "goal", "measured by", "value [95 %]", "chance", "details", "queries", "models", "seconds"]
         out.print(table(heads, others, right="chance,queries,models,seconds"))
     for reason in sorted({reason for r in data["results"] for reason in r.get("unresolved", {}).values()}):
         out.print(f"–  {escape(reason)}.")
@@ -305,9 +310,53 @@ def results(out: Console, data: dict[str, Any]) -> None:
     for reason, ids in reasons.items():
         out.print(f"[dim]Not run, since {escape(reason)}: {escape(', '.join(ids))}.[/]")
     trained, reused = data["trained"], data["reused"]
-    out.print(
-        f"\n{trained} models trained, {reused} taken from the store."
-        if trained
-        else "\nNothing was trained: all of it is finished work from the store."
-    )
+    if trained:
+        out.print(f"\n{trained} models trained, {reused} taken from the store.")
+    elif reused:
+        out.print("\nNothing was trained: all of it is finished work from the store.")
+    else:
+        out.print("\nNo model was needed.")
     out.print(f"Written to {escape(str(data['out']))}: report.html, roc.png, results.json, scores.npz")
+
+
+def evidence(measured: Evidence, stale: Sequence[str] = ()) -> Table:
+    """Return what was measured of an attack as a table: a row a target."""
+    rows = []
+    for found in measured.targets:
+        first = found.seeds[0]
+        cuts = [s.balanced_accuracy for s in found.seeds if s.balanced_accuracy is not None]
+        name = first.metric.name if first.metric else "AUC"
+        rows.append(
+            (
+                found.target + (" (stale)" if found.target in stale else ""),
+                "control" if found.role == "null" else "",
+                len(found.seeds),
+                f"{name} {_mean(found.metric if first.metric else found.auc)}",
+                _mean(found.tpr_at_fpr.get("0.01")),
+                _mean(found.tpr_at_fpr.get("0.001")),
+                f"{sum(cuts) / len(cuts):.3f}" if cuts else "–",
+                f"{first.queries:,}",
+                first.models,
+            )
+        )
+    columns = ["target", "", "seeds", "mean [95 %]", "TPR at 1 % FPR", "TPR at 0.1 % FPR", "bal. accuracy", "queries", "models"]
+    return table(columns, rows, right="seeds,bal. accuracy,queries,models")
+
+
+def orderings(measured: Sequence[Ordered]) -> Table:
+    """Return how orderings did as a table."""
+    rows = [
+        (
+            o.ordering,
+            o.target,
+            o.verdict,
+            _mean(o.difference) if o.difference else f"– {o.unresolved}",
+            "; ".join(f"{s.better:.3f} against {s.worse:.3f}" for s in o.seeds),
+        )
+        for o in measured
+    ]
+    return table(["ordering", "target", "", "difference [95 %]", "each seed"], rows)
+
+
+def _mean(value: Average | None) -> str:
+    return "–" if value is None else f"{value.mean:.3f} [{value.ci[0]:.3f}, {value.ci[1]:.3f}]"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from attacks import architectures
+from attacks import architectures, noisy_descent
 
 CHUNK = 1024
 
@@ -21,7 +21,9 @@ class Recipe:
     """Architecture and training procedure of a classifier: what an adversary with M2 knows.
 
     `shape` is that of one record. Hidden layers, epochs, batch and learning rate are those of networks; estimators of
-    scikit-learn have none of them.
+    scikit-learn have none of them. A network with one class is a regression: it is trained on the squared error. With `clip`,
+    training is noisy full-batch gradient descent: `epochs` steps on all records, each divided by `batch`, with noise of `noise`
+    times `clip`.
     """
 
     architecture: str
@@ -31,6 +33,8 @@ class Recipe:
     epochs: int = 0
     batch: int = 0
     learning_rate: float = 0.0
+    clip: float = 0.0
+    noise: float = 0.0
 
     def as_json(self) -> dict[str, Any]:
         """Return the recipe as plain data."""
@@ -48,7 +52,11 @@ class Recipe:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Records of one training run: x float32 (n, ...), y int64 (n,), and the seed of initial weights and order."""
+    """Records of one training run: x float32 (n, ...), y int64 (n,), and the seed of initial weights and order.
+
+    A network can also be trained on probabilities of the classes, y float32 (n, classes); a regression on values, float32 (n,).
+    Of a model that labels every pixel, y is int64 (n, height, width).
+    """
 
     x: Tensor
     y: Tensor
@@ -64,10 +72,20 @@ class Model:
         self._module = module.eval()
 
     def log_probs(self, x: Tensor) -> Tensor:
-        """Return log-probabilities, float64 of shape (n, classes), for x of shape (n, ...)."""
+        """Return log-probabilities, float64 of shape (n, classes), for x of shape (n, ...).
+
+        Those of a model that labels every pixel are of shape (n, height, width, classes).
+        """
         with torch.no_grad():
             logits = [self._module(chunk.float()) for chunk in x.split(CHUNK)] or [torch.empty(0, self.recipe.classes)]
-        return torch.log_softmax(torch.cat(logits).double(), dim=-1)
+        # Networks have the classes second, as the cross-entropy takes them; answers have them last, as signals take them.
+        return torch.log_softmax(torch.cat(logits).double().movedim(1, -1), dim=-1)
+
+    def values(self, x: Tensor) -> Tensor:
+        """Return what a regression predicts, float64 of shape (n,), for x of shape (n, ...)."""
+        with torch.no_grad():
+            found = [self._module(chunk.float())[:, 0] for chunk in x.split(CHUNK)] or [torch.empty(0)]
+        return torch.cat(found).double()
 
     def kept_log_probs(self, x: Tensor) -> Tensor:
         """Return `log_probs(x)`; models of a workshop that has a store keep the answer there."""
@@ -79,15 +97,30 @@ class Model:
 
 
 def fit(recipe: Recipe, data: TrainingSet) -> nn.Module:
-    """Train a network with Adam on the cross-entropy, or fit an estimator; the same recipe, data and seed give the same bits."""
+    """Train a network on its loss, with Adam or noisily, or fit an estimator.
+
+    The same recipe, data and seed give the same bits.
+    """
     with one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(data.seed % 2**63)
         model = recipe.build()
         if isinstance(model, architectures.Estimator):
             model.fit(data.x.float(), data.y, data.seed)
             return model.eval()
+        if recipe.clip:
+            noisy_descent.descend(
+                model,
+                data.x.float(),
+                data.y,
+                steps=recipe.epochs,
+                divisor=recipe.batch,
+                learning_rate=recipe.learning_rate,
+                clip=recipe.clip,
+                noise=recipe.noise,
+            )
+            return model.eval()
         optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, fused=True)
-        loss_of = nn.CrossEntropyLoss()
+        loss_of: Callable[[Tensor, Tensor], Tensor] = nn.CrossEntropyLoss() if recipe.classes > 1 else _squared_error
         x, y = data.x.float(), data.y
         for _ in range(recipe.epochs):
             for chunk in torch.randperm(len(x)).split(recipe.batch):
@@ -95,6 +128,10 @@ def fit(recipe: Recipe, data: TrainingSet) -> nn.Module:
                 loss_of(model(x[chunk]), y[chunk]).backward()
                 optimizer.step()
     return model.eval()
+
+
+def _squared_error(output: Tensor, y: Tensor) -> Tensor:
+    return (output[:, 0] - y).square().mean()
 
 
 @contextlib.contextmanager

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
 
+from attacks import inside
 from attacks.handles import (
+    AttackData,
+    HeldRecords,
     LabelOracle,
     Marginals,
     ModelType,
@@ -15,6 +17,7 @@ from attacks.handles import (
     ScoreOracle,
     ShadowData,
     ShadowModels,
+    Superset,
     TopScoreOracle,
     Trainer,
 )
@@ -33,9 +36,7 @@ def top_label(top_k: TopScoreOracle) -> LabelOracle:
 
 def local_scores(parameters: Parameters, trainer: Trainer) -> ScoreOracle:
     """Return the model rebuilt at home from weights and architecture: its queries cost nothing."""
-    module: nn.Module = trainer.recipe.build()
-    module.load_state_dict(parameters.weights)
-    model = Model(trainer.recipe, module, "rebuilt")
+    model = Model(trainer.recipe, inside.rebuilt(trainer.recipe, parameters.weights), "rebuilt")
     return ScoreOracle("scores", model.log_probs, parameters.ledger, counted=False)
 
 
@@ -57,6 +58,16 @@ def same_shadow_data(shadow_data: ShadowData) -> ShadowData:
 def same_shadow_models(shadow_models: ShadowModels) -> ShadowModels:
     """Return matched shadow models as shadow models of any grade."""
     return shadow_models
+
+
+def same_attack_data(attack_data: AttackData) -> AttackData:
+    """Return attack data from the target as attack data of any model."""
+    return attack_data
+
+
+def training_set_as_superset(training_set: HeldRecords) -> Superset:
+    """Return the training set as a pool that contains it."""
+    return Superset("superset", training_set.x, training_set.label, training_set.ids, training_set.ledger)
 
 
 def models_without_the_record(shadow_models: ShadowModels) -> ReferenceModels:

@@ -6,7 +6,7 @@ import importlib.util
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from taxonomy import source
+from taxonomy import evidence, source
 from taxonomy.catalog import Catalog, installed_sources
 from taxonomy.entries import Attack, Defense, Step
 from taxonomy.findings import Finding, nearest
@@ -34,6 +34,7 @@ def check(extra: Sequence[Path] = ()) -> tuple[Catalog, list[Finding]]:
         for check_one in (_rules, _references, _settings, _survey, _unreachable):
             findings.extend(check_one(catalog, resolver))
         findings.extend(_code(catalog, packages))
+        findings.extend(evidence.check(catalog, [*packages.values(), package("taxonomy")]))
     return catalog, sorted(findings, key=lambda f: (f.file, f.line, f.column, f.code))
 
 

@@ -192,6 +192,7 @@ KINDS = {
     "milestones": "taxonomy.knowledge:Milestone",
     "elements": "taxonomy.knowledge:Element",
     "perturbations": "taxonomy.knowledge:Perturbation",
+    "orderings": "taxonomy.orderings:Ordering",
 }
 
 

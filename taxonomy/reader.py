@@ -13,6 +13,7 @@ from taxonomy import yamlfile
 from taxonomy.catalog import Catalog
 from taxonomy.entries import KINDS, Attack, Defense, Entry, Step, model_of
 from taxonomy.findings import Finding, nearest, relative
+from taxonomy.orderings import Ordering
 from taxonomy.terms import Taxonomy
 from taxonomy.yamlfile import Document, Place
 
@@ -124,6 +125,11 @@ def _entries_in(entry: Entry) -> Iterable[tuple[str, Place, str]]:
     for key, kind in (("attacks", "attacks"), ("entries", "")):
         for i, name in enumerate(getattr(entry, key, ())):
             yield kind, (key, i), name
+    if isinstance(entry, Ordering):
+        yield "attacks", ("better",), entry.better
+        yield "attacks", ("worse",), entry.worse
+        for i, name in enumerate(entry.targets):
+            yield "targets", ("targets", i), name
     if isinstance(entry, Attack):
         for i, name in enumerate(entry.targets.power):
             yield "targets", ("targets", "power", i), name

@@ -15,7 +15,8 @@ FOLDER = "schemas"
 def schemas(catalog: Catalog) -> dict[str, dict[str, Any]]:
     """Return the JSON Schema of every kind of file, by the name of its folder; `taxonomy` is that of taxonomy.yaml."""
     # The models that the kinds refer to must be complete before a schema can be made of any.
-    importlib.import_module("taxonomy.knowledge")
+    for module in ("taxonomy.knowledge", "taxonomy.orderings"):
+        importlib.import_module(module)
     found = {kind: model_of(kind).model_json_schema(by_alias=True) for kind in KINDS}
     found["taxonomy"] = Taxonomy.model_json_schema(by_alias=True)
     terms = sorted(name for name in catalog.terms)
@@ -28,7 +29,7 @@ def schemas(catalog: Catalog) -> dict[str, dict[str, Any]]:
 
 # Keys whose texts name terms, and keys whose texts name targets.
 _TERM_KEYS = ("needs", "yields", "knows", "offers", "withdraws", "terms")
-_TARGET_KEYS = ("power", "null")
+_TARGET_KEYS = ("power", "null", "targets")
 
 
 def _complete(schema: Any, terms: list[str], targets: list[str], key: str = "") -> None:

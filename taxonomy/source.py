@@ -120,7 +120,7 @@ def _definition(packages: list[Package], module: str, name: str) -> tuple[str, l
             continue
         if isinstance(node, ast.Import):
             continue
-        text.append(ast.unparse(_without_docstrings(node)))
+        text.append(_statement(node))
         for used in ast.walk(node):
             if isinstance(used, ast.Name) and used.id in bound and used.id != name:
                 needs.append((module, used.id))
@@ -162,12 +162,31 @@ def _bindings(path: Path, stamp: tuple[int, int]) -> dict[str, list[ast.stmt]]:
     return bound
 
 
-def _without_docstrings(node: ast.stmt) -> ast.stmt:
-    clean = ast.parse(ast.unparse(node)).body[0]
-    for inner in ast.walk(clean):
-        body = getattr(inner, "body", None)
-        if isinstance(inner, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef) and isinstance(body, list):
-            first = body[0]
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
-                inner.body = body[1:] or [ast.Pass()]
-    return clean
+@functools.cache
+def _statement(node: ast.stmt) -> str:
+    return _canonical(node)
+
+
+def _canonical(node: ast.AST) -> str:
+    """Return a syntax tree as text without places and docstrings, and without fields that are empty.
+
+    `ast.unparse` and `ast.dump` write the same tree in different ways under different versions of Python.
+    """
+    parts = []
+    for name, value in ast.iter_fields(node):
+        if name == "body" and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            value = value[1:] if _is_text(value[0]) else value
+        if value is None or value == [] or name in ("kind", "type_comment", "type_ignores"):
+            continue
+        parts.append(f"{name}={_canonical_value(value)}")
+    return f"{type(node).__name__}({', '.join(parts)})"
+
+
+def _canonical_value(value: object) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_canonical_value, value)) + "]"
+    return _canonical(value) if isinstance(value, ast.AST) else repr(value)
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from taxonomy.entries import Limits, ReadyThreatModel, Setting, SurveyRow
+from taxonomy.entries import Limits, ReadyThreatModel, Setting, SurveyRow, Target
 from taxonomy.findings import InputError, unknown
 from taxonomy.terms import FRAMES, MODEL_TYPES, OBSERVATIONS, SYMBOLS
 
@@ -51,6 +51,12 @@ class ThreatModel:
         """Return what an entry states, word for word; readings are not applied."""
         limits = stated.limits if isinstance(stated, ReadyThreatModel) else Limits()
         return cls(stated.observation, stated.model, stated.frame, frozenset(stated.knows), limits)
+
+
+def owner(target: Target) -> ThreatModel:
+    """Return the threat model of someone who is granted all that the target offers."""
+    inside = any(term.startswith("M1") for term in target.offers)
+    return ThreatModel("white-box" if inside else "black-box", target.model, target.frame, frozenset(target.offers))
 
 
 def from_user(

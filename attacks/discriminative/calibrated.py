@@ -9,10 +9,13 @@ import torch
 from torch import Tensor
 
 from attacks import signals
-from attacks.handles import AttackError, Records, ReferenceModels, Scored, ScoreOracle, ShadowModels
+from attacks.augmentations import asked, changes
+from attacks.handles import AttackError, Change, Records, ReferenceModels, Scored, ScoreOracle, ShadowModels
+
+Signal = Callable[[Tensor, Tensor], Tensor]
 
 # Signals that difficulty calibration can be applied to, as higher means member.
-CALIBRATED: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"loss": signals.log_confidence, "margin": signals.margin}
+CALIBRATED: dict[str, Signal] = {"loss": signals.log_confidence, "margin": signals.margin}
 
 
 def lira(
@@ -21,16 +24,25 @@ def lira(
     shadow_models: ShadowModels,
     *,
     per_record_variance_from: int = 64,
+    augmentations: int = 1,
 ) -> Tensor:
     """Log-likelihood ratio of "in" against "out" for each record, float64 (n,).
 
     Carlini et al. 2022, Algorithm 1: normal distributions are fitted to the margins of the shadow models that were trained on
     the record and of those that were not. With fewer than `per_record_variance_from` shadow models one variance is shared by
-    all records, for each side from that side's own residuals (Section VI-C).
+    all records, for each side from that side's own residuals (Section VI-C). With `augmentations` the margins of a picture's
+    small changes have a multivariate normal distribution (Section VI-B).
     """
-    target = signals.margin(scores(records.x), records.label)
-    shadow = shadow_models.signal(signals.margin)
-    inside = shadow_models.trained_on
+    target = _target_signal(records, scores, signals.margin, augmentations)
+    shadow = _shadow_signal(records, shadow_models, signals.margin, augmentations)
+    inside = shadow_models.trained_on.unsqueeze(-1)
+    if augmentations > 1:
+        normal_in, normal_out = (
+            _multivariate_normal(shadow.masked_fill(side, torch.nan), per_record_variance_from) for side in (~inside, inside)
+        )
+        log_ratio: Tensor = normal_in.log_prob(target) - normal_out.log_prob(target)
+        return log_ratio
+    target, shadow, inside = target.squeeze(-1), shadow.squeeze(-1), inside.squeeze(-1)
     mean_in, sd_in = _normal(shadow.masked_fill(~inside, torch.nan), per_record_variance_from)
     mean_out, sd_out = _normal(shadow.masked_fill(inside, torch.nan), per_record_variance_from)
     return _log_density(target, mean_in, sd_in) - _log_density(target, mean_out, sd_out)
@@ -42,30 +54,37 @@ def lira_offline(
     reference_models: ReferenceModels,
     *,
     per_record_variance_from: int = 64,
+    augmentations: int = 1,
 ) -> Tensor:
     """How far the target's margin lies above those of models without the record, in standard deviations, float64 (n,).
 
     Carlini et al. 2022, equation 4: one-sided, so a margin far *below* the models without the record is no sign of
-    membership. The probability that the paper names is an increasing function of this score, but rounds to ties.
+    membership. The probability that the paper names is an increasing function of this score, but rounds to ties. With
+    `augmentations` the mean margin of a picture's small changes is tested, which is normal where they are jointly normal: the
+    paper names no one-sided test of several margins.
     """
-    target = signals.margin(scores(records.x), records.label)
-    mean_out, sd_out = _normal(reference_models.signal(signals.margin), per_record_variance_from)
+    target = _target_signal(records, scores, signals.margin, augmentations).mean(dim=-1)
+    outside = _shadow_signal(records, reference_models, signals.margin, augmentations).mean(dim=-1)
+    mean_out, sd_out = _normal(outside, per_record_variance_from)
     return (target - mean_out) / sd_out
 
 
-def rmia(records: Records, scores: ScoreOracle, shadow_models: ShadowModels, *, temperature: float = 2.0) -> Tensor:
+def rmia(
+    records: Records, scores: ScoreOracle, shadow_models: ShadowModels, *, temperature: float = 2.0, augmentations: int = 1
+) -> Tensor:
     """Log-ratio of the target's confidence to the mean confidence of models with and without the record, float64 (n,).
 
     Zarifzadeh et al. 2024, Section 3: p(x|target) / p(x), where p(x) averages over as many models with the record as without.
-    The default temperature of the softmax is that of the paper's CIFAR-10 configuration.
+    The default temperature of the softmax is that of the paper's CIFAR-10 configuration. With `augmentations` the ratios of a
+    picture's small changes are put to the vote: against any threshold that they share, the majority decides as their median.
     """
     confidence = _log_confidence_at(temperature)
-    target = confidence(scores(records.x), records.label)
-    shadow = shadow_models.signal(confidence)
-    inside = shadow_models.trained_on
+    target = _target_signal(records, scores, confidence, augmentations)
+    shadow = _shadow_signal(records, shadow_models, confidence, augmentations)
+    inside = shadow_models.trained_on.unsqueeze(-1)
     mean_in = _log_mean(shadow.masked_fill(~inside, torch.nan))
     mean_out = _log_mean(shadow.masked_fill(inside, torch.nan))
-    return target - (torch.logaddexp(mean_in, mean_out) - math.log(2))
+    return _majority(target - (torch.logaddexp(mean_in, mean_out) - math.log(2)))
 
 
 def rmia_offline(
@@ -75,16 +94,17 @@ def rmia_offline(
     *,
     temperature: float = 2.0,
     slope: float = 0.3,
+    augmentations: int = 1,
 ) -> Tensor:
     """As `rmia`, with p(x) estimated from the models without the record, float64 (n,).
 
     Zarifzadeh et al. 2024, Appendix B.2.2: p(x) = ((1 + a) p_out(x) + (1 - a)) / 2, where a is the `slope`.
     """
     confidence = _log_confidence_at(temperature)
-    target = confidence(scores(records.x), records.label)
-    mean_out = _log_mean(reference_models.signal(confidence))
+    target = _target_signal(records, scores, confidence, augmentations)
+    mean_out = _log_mean(_shadow_signal(records, reference_models, confidence, augmentations))
     estimate = ((1 + slope) * mean_out.exp() + (1 - slope)) / 2
-    return target - estimate.log()
+    return _majority(target - estimate.log())
 
 
 def base(records: Records, scores: ScoreOracle, shadow_models: ShadowModels, *, temperature: float = 2.0) -> Tensor:
@@ -169,6 +189,42 @@ def nearest_mean(records: Records, scores: ScoreOracle, shadow_models: ShadowMod
     mean_in = _mean(shadow.masked_fill(~inside, torch.nan))
     mean_out = _mean(shadow.masked_fill(inside, torch.nan))
     return Scored(((mean_in - mean_out) * (2 * target - mean_in - mean_out)).sum(dim=-1), cut=0.0)
+
+
+def _target_signal(records: Records, scores: ScoreOracle, of: Signal, augmentations: int) -> Tensor:
+    """Return a signal of the target on every augmentation of every record, float64 (records, augmentations)."""
+    label = records.label
+    return asked(lambda x: of(scores(x), label), records.x, augmentations)
+
+
+def _shadow_signal(records: Records, models: ShadowModels | ReferenceModels, of: Signal, augmentations: int) -> Tensor:
+    """Return a signal of the models on every augmentation of every record, float64 (models, records, augmentations)."""
+    # What is not changed is asked for as it is, so that its kept answers are found.
+    every: list[Change | None] = [None, *changes(records.x, augmentations)[1:]]
+    return torch.stack([models.signal(of, change) for change in every], dim=-1)
+
+
+def _majority(log_ratio: Tensor) -> Tensor:
+    """Return the median over augmentations (records, augmentations), of an even number the lower one: more than half reach it."""
+    return log_ratio.median(dim=-1).values
+
+
+def _multivariate_normal(values: Tensor, per_record_variance_from: int) -> torch.distributions.MultivariateNormal:
+    """Return normal distributions of `values` (models, records, augmentations), without the NaNs, one for each record.
+
+    Covariances follow the rule of `_normal`, and are shared by all records too where a record has too few models for its own.
+    """
+    known, mean = ~values[..., 0].isnan(), _mean(values)
+    rest = torch.where(known.unsqueeze(-1), values - mean, 0.0)
+    counts = known.sum(dim=0)
+    if len(values) >= per_record_variance_from and int(counts.min()) > values.shape[-1]:
+        covariance = torch.einsum("kna,knb->nab", rest, rest) / (counts - 1)[:, None, None]
+    else:
+        covariance = torch.einsum("kna,knb->ab", rest, rest) / (counts - 1).clamp(min=0).sum().clamp(min=1)
+    # Margins of neighbouring pictures go together so closely that the last digits decide; a trace of noise keeps it solvable.
+    trace = covariance.diagonal(dim1=-2, dim2=-1).mean(dim=-1)[..., None, None]
+    noise = (1e-6 * trace + 1e-12) * torch.eye(values.shape[-1], dtype=torch.float64)
+    return torch.distributions.MultivariateNormal(mean, covariance + noise)
 
 
 def _log_confidence_at(temperature: float) -> Callable[[Tensor, Tensor], Tensor]:

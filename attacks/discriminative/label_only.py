@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from attacks import signals
 from attacks.discriminative import hop_skip_jump
 from attacks.discriminative.hop_skip_jump import BLOCK, Predict
-from attacks.handles import AttackError, LabelOracle, Records, Scored, ShadowModels
+from attacks.discriminative.shadow_labels import Shadow, attack_model, shadow_records
+from attacks.handles import LabelOracle, Records, Scored, ShadowModels
 
 SCALES = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)  # of noise, in standard deviations of the features
 FLIPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3)  # probabilities that a binary feature is flipped
@@ -69,7 +67,7 @@ def boundary_distance_by_shadow(
     def measured(predict: Predict, x: Tensor, label: Tensor) -> Tensor:
         return hop_skip_jump.distances(predict, x, label, queries=queries, batch=batch, generator=generator)
 
-    known = list(_shadows(shadow_models, calibration, generator))
+    known = list(shadow_records(shadow_models, calibration, generator))
     shadow = torch.cat([measured(predict, x, label) for predict, x, label, _ in known])
     cut, _ = _best_cut(shadow, torch.cat([inside for *_, inside in known]))
     return Scored(measured(labels, records.x, records.label), cut=cut)
@@ -91,7 +89,7 @@ def noise_robustness(
     """
     generator = torch.Generator().manual_seed(seed % 2**63)
     noise = _Noise(records.x, queries, generator)
-    amount, cut, _ = noise.tuned(list(_shadows(shadow_models, calibration, generator)))
+    amount, cut, _ = noise.tuned(list(shadow_records(shadow_models, calibration, generator)))
     right = noise.labels(labels, records.x, amount) == records.label[:, None]
     return Scored(right.double().mean(1), cut=cut)
 
@@ -115,36 +113,14 @@ def sampled_posterior(
     """
     generator = torch.Generator().manual_seed(seed % 2**63)
     noise = _Noise(records.x, queries, generator)
-    known = list(_shadows(shadow_models, calibration, generator))
+    known = list(shadow_records(shadow_models, calibration, generator))
     amount, _, answers = noise.tuned(known)
     label = torch.cat([label for _, _, label, _ in known])
     target = noise.labels(labels, records.x, amount)
     classes = 1 + int(max(answers.max(), label.max(), target.max(), records.label.max()))
-    model = _attack_model(_surrogate(answers, label, classes), torch.cat([inside for *_, inside in known]), hidden, epochs, seed)
+    model = attack_model(_surrogate(answers, label, classes), torch.cat([inside for *_, inside in known]), hidden, epochs, seed)
     odds: Tensor = model(_surrogate(target, records.label, classes)).squeeze(-1)
     return Scored(odds, cut=0.0)
-
-
-Shadow = tuple[Predict, Tensor, Tensor, Tensor]
-
-
-def _shadows(shadow_models: ShadowModels, count: int, generator: torch.Generator) -> Iterator[Shadow]:
-    """For each shadow model: its labels as an oracle, and records, labels and membership of some shadow records.
-
-    There are `count` records in all, as far as there are so many, and of each model as many members as others.
-    """
-    known, inside = shadow_models.records, shadow_models.trained_on
-    if inside.all() or not inside.any():
-        raise AttackError("the shadow models have no members, or no other records, to learn from")
-    for model, member in zip(shadow_models.models, inside, strict=True):
-        order = torch.randperm(len(known), generator=generator)
-        sides = [order[member[order] == side][: max(1, count // (2 * len(shadow_models)))] for side in (True, False)]
-        rows = torch.cat(sides)
-
-        def predict(x: Tensor, answer: Predict = model.log_probs) -> Tensor:
-            return signals.predicted(answer(x))
-
-        yield predict, known.x[rows], known.label[rows], member[rows]
 
 
 def _best_cut(score: Tensor, member: Tensor) -> tuple[float, float]:
@@ -204,28 +180,3 @@ def _surrogate(answers: Tensor, label: Tensor, classes: int) -> Tensor:
     of_label = posterior.gather(1, label[:, None])
     others = posterior.scatter(1, label[:, None], 0.0).topk(min(2, classes), dim=1).values
     return torch.cat([of_label, others], dim=1).clamp(min=1e-12).log()
-
-
-def _attack_model(features: Tensor, member: Tensor, hidden: int, epochs: int, seed: int) -> nn.Module:
-    """Train an attack model with one hidden layer, in float64: features (n, k) -> log-odds of membership (n, 1)."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed % 2**63)
-        centre, spread = features.mean(0), features.std(0).clamp(min=1e-6)
-        model = nn.Sequential(nn.Linear(features.shape[1], hidden), nn.ReLU(), nn.Linear(hidden, 1)).double()
-        optimizer = torch.optim.Adam(model.parameters(), lr=0.01, weight_decay=0.001)
-        loss_of = nn.BCEWithLogitsLoss()
-        for _ in range(epochs):
-            optimizer.zero_grad(set_to_none=True)
-            loss_of(model((features - centre) / spread).squeeze(-1), member.double()).backward()
-            optimizer.step()
-    return _Standardised(model, centre, spread).requires_grad_(False)
-
-
-class _Standardised(nn.Module):
-    def __init__(self, model: nn.Module, centre: Tensor, spread: Tensor):
-        super().__init__()
-        self.model, self.centre, self.spread = model, centre, spread
-
-    def forward(self, features: Tensor) -> Tensor:
-        odds: Tensor = self.model((features - self.centre) / self.spread)
-        return odds

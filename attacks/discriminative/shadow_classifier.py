@@ -61,13 +61,16 @@ def infer_from_top_scores(
 ) -> Scored:
     """Log-odds of membership from one attack model on the highest scores, float64 (n,); member if above 0.
 
-    Salem et al. 2019, Section III-B (adversary 1): the three highest posteriors in descending order (two of a binary task), one
-    attack model for all classes, no label. One shadow model suffices; with more, their answers are taken together.
+    Salem et al. 2019, Section III-B (adversary 1) and Section IV (adversary 2, whose shadow model is for another data set and
+    task): the three highest posteriors in descending order (two of a binary task), one attack model for all classes, no label.
+    One shadow model suffices; with more, their answers are taken together.
     """
     values, _ = top_k(records.x)
-    width = values.shape[-1]
-    answers = [shadow_models.log_probs(k).topk(width, dim=-1).values for k in range(len(shadow_models))]
-    features, member = torch.cat(answers).exp(), shadow_models.trained_on.flatten()
+    answers = torch.cat([shadow_models.log_probs(k) for k in range(len(shadow_models))])
+    # The shadow models' task may have fewer classes than the target's.
+    width = min(values.shape[-1], answers.shape[-1])
+    values = values[:, :width]
+    features, member = answers.topk(width, dim=-1).values.exp(), shadow_models.trained_on.flatten()
     if member.all() or not member.any():
         raise AttackError("the shadow models have no members, or no other records, to learn from")
     with torch.random.fork_rng(devices=[]):

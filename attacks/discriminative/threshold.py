@@ -10,6 +10,7 @@ from torch import Tensor
 from attacks import signals
 from attacks.handles import (
     AttackError,
+    ErrorSpread,
     LabelOracle,
     Number,
     PopulationStatistics,
@@ -18,6 +19,7 @@ from attacks.handles import (
     ScoreOracle,
     ShadowModels,
     TopScoreOracle,
+    ValueOracle,
 )
 
 
@@ -98,6 +100,22 @@ def _best_threshold(value: Tensor, member: Tensor) -> float:
     candidates = value.unique()
     rates = [torch.searchsorted(v.sort().values, candidates, right=True) / len(v) for v in (value[member], value[~member])]
     return float(candidates[(rates[0] - rates[1]).argmax()])
+
+
+def error_density(records: Records, value: ValueOracle, error_spread: ErrorSpread) -> Scored:
+    """Log-ratio of the error's density among training records to that among others, float64 (n,); member if above 0.
+
+    Yeom et al. 2018, Section III-B (adversary 2, regression): errors are normal around 0, with these two spreads. If only the
+    spread on training records is known, minus the size of the error; member if that is at most the spread.
+    """
+    error = value(records.x) - records.label
+    inside, outside = error_spread.training, error_spread.others
+    if outside is None:
+        return Scored(-error.abs(), cut=-inside)
+    if min(inside, outside) <= 0:
+        raise AttackError(f"the spread of errors is positive (found {min(inside, outside):g})")
+    density = [-0.5 * (error / spread) ** 2 - math.log(spread) for spread in (inside, outside)]
+    return Scored(density[0] - density[1], cut=0.0)
 
 
 def predicted_correctly(records: Records, labels: LabelOracle) -> Scored:

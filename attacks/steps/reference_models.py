@@ -47,10 +47,13 @@ def _trained(
     if len(shadow_data) < 2:
         raise AttackError("there are no shadow data to train reference models on")
     sets = []
+    inside = torch.zeros(count, len(shadow_data), dtype=torch.bool)
     for k in range(count):
         order = np.argsort(hash_records(derive_seed(seed, "draw"), k, shadow_data.ids), kind="stable")[:training_size]
         rows = torch.from_numpy(order)
+        inside[k, rows] = True
         sets.append(TrainingSet(shadow_data.x[rows], shadow_data.label[rows], derive_seed(seed, "model", k)))
     candidates = ShadowData(records.x, records.label, records.ids)
     never = torch.zeros(count, len(records), dtype=torch.bool)
-    return ReferenceModels(ShadowModels(fit_many(sets), candidates, never))
+    models = fit_many(sets)
+    return ReferenceModels(ShadowModels(models, candidates, never), ShadowModels(models, shadow_data, inside))

@@ -4,13 +4,61 @@ from __future__ import annotations
 
 import torch
 
-from attacks.handles import AttackError, Population, Records, ScoreOracle, ShadowData
+from attacks.handles import (
+    AttackError,
+    KnownMembers,
+    LabelOracle,
+    Marginals,
+    Population,
+    Records,
+    ScoreOracle,
+    ShadowData,
+    Superset,
+)
 from attacks.seeds import record_ids
 
 
 def from_samples(records: Records, population: Population) -> ShadowData:
     """Return the adversary's own records as they are. Shokri et al. 2017, Section V-C."""
     return ShadowData(population.x, population.label, population.ids)
+
+
+def from_noisy(records: Records, noisy_population: Population) -> ShadowData:
+    """Return the adversary's own records, in which some values are wrong, as they are. Shokri et al. 2017, Section V-C."""
+    return ShadowData(noisy_population.x, noisy_population.label, noisy_population.ids)
+
+
+def from_shifted(records: Records, shifted_population: Population) -> ShadowData:
+    """Return the adversary's records of another distribution as they are. Salem et al. 2019, Section IV."""
+    return ShadowData(shifted_population.x, shifted_population.label, shifted_population.ids)
+
+
+def from_superset(records: Records, superset: Superset) -> ShadowData:
+    """Return a pool that holds the training set as it is, members without a mark. Bai et al. 2021, Table 1 (D2)."""
+    return ShadowData(superset.x, superset.label, superset.ids)
+
+
+def from_known_members(records: Records, known_members: KnownMembers) -> ShadowData:
+    """Return known members and known non-members alike. Bai et al. 2021, Section 3.3 (a part of the training set)."""
+    others = known_members.non_members
+    x, label = torch.cat([known_members.x, others.x]), torch.cat([known_members.label, others.label])
+    return ShadowData(x, label, record_ids(x.numpy()))
+
+
+def from_marginals(
+    records: Records, labels: LabelOracle, marginals: Marginals, *, queries: int = 1000, seed: int = 0
+) -> ShadowData:
+    """Return `queries` records drawn feature by feature, labelled by the target. Shokri et al. 2017, Section V-C.
+
+    Each value is that feature's in a random row, for the columns are sorted and rows mean nothing.
+    """
+    columns = marginals.columns
+    if not len(columns) or queries < 2:
+        raise AttackError(f"two records at least must be drawn, and from known values (found {queries} of {len(columns)} rows)")
+    generator = torch.Generator().manual_seed(seed % 2**63)
+    rows = torch.randint(len(columns), (queries, *columns.shape[1:]), generator=generator)
+    x = columns.gather(0, rows)
+    return ShadowData(x, labels(x), record_ids(x.numpy()))
 
 
 def by_queries(

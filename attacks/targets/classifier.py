@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -22,14 +22,20 @@ from attacks.handles import (
     Population,
     ScoreOracle,
     ShadowData,
+    Superset,
     TopScoreOracle,
     Trainer,
 )
+from attacks.metrics import Metric, share
 from attacks.seeds import derive_seed, digest, digest_arrays, record_ids
 from attacks.targets import data as datasets
+from attacks.targets import judges
 from attacks.targets.target import HandleMaker, Target
 from attacks.training import Model, Recipe, TrainingSet
 from taxonomy.findings import InputError
+
+# The smaller share of wrong values of Shokri et al. 2017, Section V-C and Figure 8.
+ERRORS = 0.1
 
 
 def build(
@@ -45,14 +51,16 @@ def build(
     known_members: int = 0,
     shifted: str = "",
     members_trained: bool = True,
+    sensitive: int = -1,
     seed: int = 0,
 ) -> Target:
     """Split a data set by the seed and train a classifier on the members.
 
     Members, non-members and the adversary's pool are disjoint. `known_members` more records are trained on too, of which the
-    adversary knows; they are no candidates. `shifted` is another data set, of which the adversary may hold records. With
-    `members_trained` false the model is trained on as many records of the pool instead of the members, which then leave the
-    pool: a control that never saw its "members".
+    adversary knows, beside as many of the pool that it knows to be none; they are no candidates. `shifted` is another data set,
+    of which the adversary may hold records. With `members_trained` false the model is trained on as many records of the pool
+    instead of the members, which then leave the pool: a control that never saw its "members". `sensitive` is the column of the
+    feature that partial records leave out.
     """
     records = datasets.load(data)
     trained_elsewhere = 0 if members_trained else members
@@ -99,6 +107,10 @@ def build(
             mean_loss=float(signals.loss(train_log_probs, y_train).mean()),
             population=_held(records, pool),
             known_members=_held(records, known),
+            known_non_members=_held(records, pool[:known_members]),
+            # These are copies of nearly the whole data set, so they are made only where they are asked for.
+            superset=lambda: _held(records, np.unique(np.concatenate([candidates, training_rows, pool]))),
+            noisy=lambda: _with_errors(_held(records, pool), derive_seed(seed, "errors", data)),
             shifted=shifted,
         ),
         fingerprint=digest(
@@ -114,6 +126,11 @@ def build(
             "training_size": len(rows),
             "pool_size": len(pool),
         },
+        judges={
+            **judges.of_classifier(recipe, x, label, torch.from_numpy(is_member), None if sensitive < 0 else sensitive, seed),
+            "extraction": lambda stolen: _fidelity(stolen, x[outside], held_out),
+        },
+        hidden_feature=None if sensitive < 0 else sensitive,
     )
 
 
@@ -122,12 +139,46 @@ def _held(records: datasets.Data, rows: NDArray[np.int64]) -> ShadowData:
     return ShadowData(x, y, record_ids(x.numpy()))
 
 
+def _fidelity(stolen: Model, x: Tensor, log_probs: Tensor) -> Metric:
+    """Share of non-members x on which a stolen model gives the target's label; chance is to give always its most frequent one.
+
+    `total_variation` is the mean agreement of probabilities, 1 minus half the sum of differences. Tramèr et al. 2016, Section 3.
+    """
+    answers = stolen.log_probs(x)
+    label = signals.predicted(log_probs)
+    # A model that saw only some of the classes has no column for the others.
+    answers = torch.nn.functional.pad(answers, (0, max(0, log_probs.shape[1] - answers.shape[1])), value=float("-inf"))
+    apart = (answers.exp() - log_probs.exp()).abs().sum(1) / 2
+    most = float(label.bincount().max()) / len(label)
+    same = (signals.predicted(answers) == label).numpy()
+    return share("label agreement", same, most, total_variation=float((1 - apart).mean()))
+
+
+def _with_errors(records: ShadowData, seed: int) -> ShadowData:
+    """Return the records with a share `ERRORS` of their values replaced, each by that feature's value in a random record."""
+    generator = torch.Generator().manual_seed(seed)
+    x = records.x.flatten(1)
+    wrong = torch.rand(x.shape, generator=generator) < ERRORS
+    other = torch.randint(max(len(x), 1), x.shape, generator=generator)
+    mixed = torch.where(wrong, x.gather(0, other), x).reshape(records.x.shape) if len(x) else records.x
+    return ShadowData(mixed, records.label, record_ids(mixed.numpy()))
+
+
 def _accuracy(log_probs: Tensor, label: Tensor) -> float:
     return float((signals.predicted(log_probs) == label).double().mean())
 
 
 def _makers(
-    model: Model, *, training_size: int, mean_loss: float, population: ShadowData, known_members: ShadowData, shifted: str
+    model: Model,
+    *,
+    training_size: int,
+    mean_loss: float,
+    population: ShadowData,
+    known_members: ShadowData,
+    known_non_members: ShadowData,
+    superset: Callable[[], ShadowData],
+    noisy: Callable[[], ShadowData],
+    shifted: str,
 ) -> dict[str, HandleMaker]:
     """Return what makes a fresh handle for each term that a classifier offers."""
     recipe, size = model.recipe, training_size
@@ -138,6 +189,14 @@ def _makers(
     def labels(ledger: Ledger) -> LabelOracle:
         oracle = scores(ledger)
         return LabelOracle("labels", lambda x: signals.predicted(oracle(x)), ledger)
+
+    def noisy_population(ledger: Ledger) -> Population:
+        held = noisy()
+        return Population("noisy_population", held.x, held.label, held.ids, ledger)
+
+    def pool_with_members(ledger: Ledger) -> Superset:
+        held = superset()
+        return Superset("superset", held.x, held.label, held.ids, ledger)
 
     def shifted_population(ledger: Ledger) -> Population:
         other = datasets.load(shifted)
@@ -150,16 +209,20 @@ def _makers(
         "M3": lambda ledger: Platform("platform", recipe, size, ledger),
         "M4": lambda ledger: ModelType("model_type", recipe.architecture, ledger),
         "D1.samples": lambda ledger: Population("population", population.x, population.label, population.ids, ledger),
+        "D1.noisy": noisy_population,
         "D1.size": lambda ledger: Number("training_size", size, ledger),
         "D1.marginals": lambda ledger: Marginals("marginals", torch.sort(population.x, dim=0).values, ledger),
         "D1.mean-loss": lambda ledger: Number("mean_loss", mean_loss, ledger),
+        "D2.superset": pool_with_members,
         "Q.scores": scores,
         "Q.top-k": lambda ledger: TopScoreOracle("top_k", scores(ledger)),
         "Q.labels": labels,
     }
     if len(known_members):
         known = known_members
-        makers["D2.members"] = lambda ledger: KnownMembers("known_members", known.x, known.label, known.ids, ledger)
+        makers["D2.members"] = lambda ledger: KnownMembers(
+            "known_members", known.x, known.label, known.ids, ledger, known_non_members
+        )
     if shifted:
         makers["D1.shifted"] = shifted_population
     return makers

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from attacks.handles import Handle, Ledger, NotGrantedError, Records
 from attacks.metrics import Metric
+from attacks.seeds import record_ids
 
 HandleMaker = Callable[[Ledger], Handle]
 Judge = Callable[[Any], Metric]
@@ -23,7 +24,9 @@ class Target:
 
     `x` float32 (n, ...), `label` int64 (n,) and `ids` uint64 (n,) are the candidate records in an order that tells nothing;
     `member` bool (n,) says which of them the model was trained on. `makers` makes a fresh handle for each term on offer.
-    `judges` compares what an attack with another goal than membership found, by goal, with what only the target knows.
+    `hidden_feature` is the column that `record.partial` leaves out: the sensitive feature of an attack on attributes.
+    `judges` compares what an attack with another goal than membership found, by goal, with what only the target knows; the judge
+    of `audit`, which only a target has whose members were chosen by coins, takes guesses at them.
     """
 
     id: str
@@ -35,10 +38,17 @@ class Target:
     fingerprint: str
     facts: dict[str, Any] = field(default_factory=dict)
     judges: dict[str, Judge] = field(default_factory=dict)
+    hidden_feature: int | None = None
 
-    def records(self, ledger: Ledger, *, with_label: bool) -> Records:
-        """Return the candidates as an attack may see them."""
-        return Records(self.x.clone(), self.label.clone() if with_label else None, self.ids.copy(), ledger)
+    def records(self, ledger: Ledger, *, with_label: bool, partial: bool = False) -> Records:
+        """Return the candidates as an attack may see them; of partial ones the hidden feature is NaN, and the ids follow it."""
+        x, ids = self.x.clone(), self.ids.copy()
+        if partial:
+            if self.hidden_feature is None:
+                raise NotGrantedError(f"{self.id} has no sensitive feature, so there are no partial records")
+            x[:, self.hidden_feature] = float("nan")
+            ids = record_ids(x.numpy())
+        return Records(x, self.label.clone() if with_label else None, ids, ledger)
 
     def grant(self, terms: Iterable[str]) -> Grant:
         """Return what makes handles of these terms and of no others."""

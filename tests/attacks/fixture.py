@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import fixture_statistics
 import numpy as np
 import torch
 from torch import Tensor
 
 from attacks.handles import (
+    AttackData,
+    ErrorSpread,
+    KnownMembers,
     LabelOracle,
     Ledger,
     Number,
+    Parameters,
     Population,
     PopulationStatistics,
     Records,
@@ -20,9 +25,13 @@ from attacks.handles import (
     ScoreOracle,
     ShadowData,
     ShadowModels,
+    Surrogate,
     TopScoreOracle,
+    Trainer,
+    ValueOracle,
 )
 from attacks.steps.shadow_models import halves
+from attacks.training import Model, Recipe
 
 RECORDS, CLASSES, MODELS = 24, 3, 8
 IDS = np.arange(1, RECORDS + 1, dtype=np.uint64)
@@ -45,18 +54,41 @@ def member() -> np.ndarray:
     return np.arange(RECORDS) % 2 == 0
 
 
-class Answers:
-    """A model that knows one answer for each record, found by the record's only feature.
+# The second hidden layer has one unit a record, which is 1 there and 0 at every other: such a network takes any value anywhere.
+RECIPE = Recipe("mlp", (1,), CLASSES, hidden=(RECORDS + 2, RECORDS))
+
+
+def network(table: Tensor) -> dict[str, Tensor]:
+    """The weights of a network that answers as the table (records, classes) says; small first weights keep gradients alike."""
+    small = 0.1
+    hats = torch.zeros(RECORDS, RECORDS + 2)
+    for k in range(RECORDS):
+        hats[k, k : k + 3] = torch.tensor([1.0, -2.0, 1.0]) / small
+    return {
+        "1.weight": torch.full((RECORDS + 2, 1), small),
+        "1.bias": -small * torch.arange(-1, RECORDS + 1, dtype=torch.float32),
+        "3.weight": hats,
+        "3.bias": torch.zeros(RECORDS),
+        "5.weight": table.T.float().contiguous(),
+        "5.bias": torch.zeros(CLASSES),
+    }
+
+
+class Answers(Model):
+    """A model that knows one answer for each record, found by the record's only feature, or by the mean of a picture.
 
     Between two records, the nearer one's answer holds, and its highest score falls with the distance: the more confident the
     answer, the farther the label holds.
     """
 
     def __init__(self, table: Tensor, fingerprint: str = "fixed"):
-        self.table, self.fingerprint = table, fingerprint
+        module = RECIPE.build()
+        module.load_state_dict(network(table))
+        super().__init__(RECIPE, module, fingerprint)
+        self.table = table
 
     def log_probs(self, x: Tensor) -> Tensor:
-        place = x[:, 0].double().clamp(0, RECORDS - 1)
+        place = x.flatten(1).double().mean(1).clamp(0, RECORDS - 1)
         record = place.round()
         answer = self.table[record.long()].clone()
         top = answer.argmax(-1, keepdim=True)
@@ -66,10 +98,37 @@ class Answers:
     kept_log_probs = log_probs
 
 
-def handles(names: list[str], *, label_granted: bool = True) -> dict[str, Any]:
-    """Return the handles of these names over the fixture."""
+class FixedTrainer(Trainer):
+    """Trains nothing: hands over networks of the fixture, so that golden values do not hang on float32 sums."""
+
+    def fit_many(self, sets: Any) -> list[Model]:
+        self._touch()
+        return [Answers(answers(np.zeros(RECORDS, dtype=bool), 300 + k), f"fixed-{k}") for k in range(len(sets))]
+
+
+def predicted_value(x: Tensor) -> Tensor:
+    """A regression that misses the labels of members by less."""
+    error = np.random.default_rng(300).normal(size=RECORDS) * np.where(member(), 0.3, 1.5)
+    return (label().double() + torch.from_numpy(error))[x[:, 0].long()]
+
+
+def pictures() -> Tensor:
+    """Pictures of 4 x 4 pixels whose mean is the record's number; a shift by a pixel moves it by 0.03 to 0.12."""
+    ramp = torch.arange(4.0) - 1.5
+    slope = torch.tensor([0.04, 0.08, 0.16])[torch.arange(RECORDS) // 2 % 3, None, None]
+    return torch.arange(RECORDS)[:, None, None] + slope * (ramp[:, None] + 0.5 * ramp)
+
+
+def handles(names: list[str], *, label_granted: bool = True, of_pictures: bool = False) -> dict[str, Any]:
+    """Return the handles of these names over the fixture, whose records are numbers or pictures."""
+    if "aggregates" in names:
+        return fixture_statistics.handles(names)
+    if "masks" in names:
+        import dense_fixture
+
+        return dense_fixture.handles(names, label_granted=label_granted)
     ledger = Ledger()
-    x = torch.arange(RECORDS, dtype=torch.float32)[:, None]
+    x = pictures() if of_pictures else torch.arange(RECORDS, dtype=torch.float32)[:, None]
     target = Answers(answers(member(), 100))
     inside, never = halves(IDS, MODELS, 5), np.zeros(RECORDS, dtype=bool)
     shadow = ShadowModels(
@@ -81,9 +140,16 @@ def handles(names: list[str], *, label_granted: bool = True) -> dict[str, Any]:
         "scores": lambda: scores,
         "top_k": lambda: TopScoreOracle("top_k", scores),
         "labels": lambda: LabelOracle("labels", lambda q: target.log_probs(q).argmax(-1), ledger),
+        "parameters": lambda: Parameters("parameters", network(answers(member(), 100)), ledger),
+        "trainer": lambda: FixedTrainer("trainer", RECIPE, RECORDS // 2, ledger),
+        "known_members": lambda: KnownMembers("known_members", x[member()], label()[member()], IDS[member()], ledger),
+        "value": lambda: ValueOracle("value", predicted_value, ledger),
+        "error_spread": lambda: ErrorSpread("error_spread", 0.3, 1.5, ledger),
         "mean_loss": lambda: Number("mean_loss", 0.1, ledger),
         "shadow_models": lambda: shadow,
         "reference_models": lambda: ReferenceModels(shadow),
+        "surrogate": lambda: Surrogate(Answers(answers(member(), 300))),
+        "attack_data": lambda: AttackData(answers(inside[0], 0), label(), torch.from_numpy(inside[0])),
         "population": lambda: Population("population", x, label(), IDS, ledger),
         "population_statistics": lambda: PopulationStatistics(ShadowData(x, label(), IDS), answers(never, 200)),
     }

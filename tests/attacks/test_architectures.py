@@ -54,6 +54,15 @@ def test_cnn_has_the_shape_of_its_pictures(digits):
     assert (model.log_probs(x).argmax(-1) == digits[1]).double().mean() > 0.8
 
 
+def test_cnn_reads_every_colour(digits):
+    """The label stands in the blue plane alone."""
+    x = torch.zeros(300, 3, 8, 8)
+    x[:, 2] = digits[0].reshape(-1, 8, 8)
+    recipe = Recipe("cnn", (3, 8, 8), 10, hidden=(32,), epochs=8, batch=32, learning_rate=0.005)
+    model = training.Model(recipe, training.fit(recipe, TrainingSet(x, digits[1], seed=1)), "x")
+    assert (model.log_probs(x).argmax(-1) == digits[1]).double().mean() > 0.8
+
+
 def test_unknown_architecture():
     with pytest.raises(ValueError, match="there are cnn, decision-tree"):
         Recipe("transformer", (64,), 10).build()

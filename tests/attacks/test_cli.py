@@ -347,8 +347,9 @@ def test_corrupt_store(mia, tmp_path):
 
 def test_missing_data_set(mia, tmp_path):
     program = (
-        "import sys; from attacks.targets import data; from pathlib import Path; data.DEBIAN_FASHION = Path('/nowhere');"
-        "data.FASHION_URL = 'http://127.0.0.1:9/'; from attacks.cli import app; sys.argv = ['mia', 'run', 'yeom-2018-gap', "
+        "import sys; from attacks.targets.data import pictures; from pathlib import Path; "
+        "pictures.DEBIAN_FASHION = Path('/nowhere'); pictures.FASHION_URL = 'http://127.0.0.1:9/'; "
+        "from attacks.cli import app; sys.argv = ['mia', 'run', 'yeom-2018-gap', "
         "'--target', 'fashion-mlp']; app()"
     )
     import os

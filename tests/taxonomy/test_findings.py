@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
-from bad_catalogs import ATTACK, BAD
+from bad_catalogs import ATTACK, BAD, EVIDENCE
 
 from taxonomy.check import check
 from taxonomy.findings import CODES, CatalogError
@@ -40,8 +40,25 @@ def test_finding(code, tmp_path):
 
 
 def test_the_catalog_is_clean():
-    _, findings = check()
+    """Evidence may be stale between an edit and the next `mia bench`; everything else is mended at once."""
+    findings = [f for f in check()[1] if f.code != "MIA028"]
     assert not findings, "\n".join(map(str, findings))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("{", "["), "the file"),
+        (('"queries": 1', '"queries": "many"'), "targets.0.seeds.0.queries"),
+        (('"schema": 1', '"schema": 2'), "schema"),
+        (('"attack": "bad-attack"', '"attack": "shokri-2017"'), "named after bad-attack"),
+        (('"role": "power"', '"role": "power", "mood": "good"'), "mood"),
+    ],
+)
+def test_malformed_evidence_says_where(tmp_path, change, message):
+    files = {"attacks/bad-attack.yaml": ATTACK, "evidence/bad-attack.json": EVIDENCE.replace(*change, 1)}
+    found = [f for f in check([write(tmp_path, files)])[1] if f.code == "MIA029"]
+    assert found and message in found[0].message
 
 
 def test_several_errors_are_reported_together(tmp_path):

@@ -1,0 +1,336 @@
+"""Measures every running attack over fixed seeds on the targets that its entry names, and writes the evidence.
+
+Finished work lies in the store, so that a second run measures nothing anew, and an interrupted one goes on. The files hold
+nothing that differs between two runs: no times, no dates. Every run is planned by itself, exactly as `mia run ATTACK --target
+TARGET --seed SEED` plans it, so that this command reproduces the figures whatever else is in the catalog.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from attacks import metrics
+from attacks import plan as plans
+from attacks.bench_plan import Group, targets_of
+from attacks.engine import Engine, Outcome
+from attacks.report import replace
+from attacks.store import StoreError
+from attacks.workshop import Progress, Silent, environment
+from taxonomy.catalog import Catalog
+from taxonomy.evidence import (
+    ORDERINGS,
+    Average,
+    Evidence,
+    Fingerprints,
+    Interval,
+    MetricFigures,
+    OnTarget,
+    Ordered,
+    Orderings,
+    SeedDifference,
+    SeedFigures,
+    Verdict,
+)
+from taxonomy.findings import InputError
+from taxonomy.orderings import Ordering
+
+POINTS = 60
+DIGITS = 5
+RESAMPLES = 1000
+
+
+# -- measuring -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Measured:
+    """What came of a run of the bench: files written, how the orderings did, and what failed."""
+
+    written: list[Path] = field(default_factory=list)
+    evidence: list[Evidence] = field(default_factory=list)
+    ordered: list[Ordered] = field(default_factory=list)
+    failures: list[dict[str, str]] = field(default_factory=list)
+    trained: int = 0
+
+
+class Bench:
+    """Measures groups with one engine, and writes one file an attack into a folder."""
+
+    def __init__(self, catalog: Catalog, engine: Engine, folder: Path, progress: Progress | None = None):
+        self.catalog, self.engine, self.folder = catalog, engine, folder
+        self.progress = progress or Silent()
+        self.fingerprints = Fingerprints(catalog, engine.code.digest)
+
+    def run(self, chosen: Sequence[Group], seeds: Sequence[int]) -> Measured:
+        """Measure the groups one after the other. An attack that fails anywhere gets no new file; the others do."""
+        result = Measured()
+        for group in chosen:
+            outcomes = self._outcomes(group, seeds, result)
+            if group.orderings:
+                self._orderings(group, seeds, outcomes, result)
+            else:
+                self._attacks(group, seeds, outcomes, result)
+        result.trained = self.engine.workshop.trained
+        return result
+
+    def _outcomes(self, group: Group, seeds: Sequence[int], result: Measured) -> dict[tuple[str, str, int], Outcome]:
+        """Run every job of a group; note the failures."""
+        jobs, found = group.jobs(seeds), dict[tuple[str, str, int], Outcome]()
+        planned = functools.cache(lambda attack, target: plans.make(self.catalog, self.catalog.target(target), None, [attack]))
+        self.progress.start(f"Measuring {group.name}", len(jobs))
+        for job in jobs:
+            try:
+                outcome = self.engine.run(planned(job.attack.id, job.target), job.seed)
+            except StoreError:
+                raise
+            except InputError as error:
+                failed: str | None = str(error)
+            else:
+                failed = next((f["error"] for f in outcome.failures), None)
+            if failed is None:
+                found[job.attack.id, job.target, job.seed] = outcome
+            else:
+                note = {"attack": job.attack.id, "target": job.target, "seed": str(job.seed), "error": failed}
+                result.failures += [note] if note not in result.failures else []
+            self.progress.advance()
+        return found
+
+    def _attacks(
+        self, group: Group, seeds: Sequence[int], outcomes: Mapping[tuple[str, str, int], Outcome], result: Measured
+    ) -> None:
+        for attack in group.attacks:
+            places = targets_of(attack)
+            if any((attack.id, target, seed) not in outcomes for target in places for seed in seeds):
+                continue
+            measured = []
+            for target, role in places.items():
+                fingerprint = self.fingerprints.of(attack, self.catalog.target(target))
+                assert fingerprint is not None, "it ran, so it has a proof"
+                runs = [outcomes[attack.id, target, seed] for seed in seeds]
+                measured.append(on_target(attack.id, target, role, fingerprint, runs))
+            evidence = Evidence(schema=1, attack=attack.id, versions=versions(), targets=measured)
+            result.evidence.append(evidence)
+            result.written.append(self._write(attack.id, evidence))
+
+    def _orderings(
+        self, group: Group, seeds: Sequence[int], outcomes: Mapping[tuple[str, str, int], Outcome], result: Measured
+    ) -> None:
+        for ordering in group.orderings:
+            for target in ordering.targets:
+                pairs = [
+                    (outcomes[ordering.better, target, seed], outcomes[ordering.worse, target, seed])
+                    for seed in seeds
+                    if (ordering.better, target, seed) in outcomes and (ordering.worse, target, seed) in outcomes
+                ]
+                fingerprint = self.fingerprints.ordering(ordering, self.catalog.target(target))
+                if len(pairs) == len(seeds) and fingerprint is not None:
+                    result.ordered.append(compare(ordering, target, fingerprint, pairs))
+        whole = Orderings(schema=1, versions=versions(), orderings=result.ordered)
+        result.written.append(self._write(ORDERINGS, whole))
+
+    def _write(self, name: str, evidence: Evidence | Orderings) -> Path:
+        path = self.folder / f"{name}.json"
+        data = evidence.model_dump(mode="json", by_alias=True)
+        replace(path, (json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode())
+        return path
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that figures depend on."""
+    found = environment()
+    return {"mia-atlas": importlib.metadata.version("mia-atlas")} | {n: found[n] for n in ("torch", "numpy", "scikit-learn")}
+
+
+# -- figures ---------------------------------------------------------------------------------------------------------------
+
+
+def average(values: Sequence[float], errors: Sequence[float], low: float = 0.0, high: float = 1.0) -> Average:
+    """Return the mean over k seeds with a 95 % interval that counts both seeds and records.
+
+    Every seed has another split, target and shadow models. The interval is Student's t over seeds (k - 1 degrees of freedom);
+    but never narrower than what the standard errors within the seeds alone would give (normal), since few seeds may agree by
+    chance. With one seed only the latter is known. Seeds draw their candidates from one data set, so the interval says how the
+    figure varies on this data, not on others.
+    """
+    found, k = np.asarray(values, dtype=np.float64), len(values)
+    half = float(stats.norm.ppf(0.975)) * math.sqrt(float(np.mean(np.square(errors))) / k)
+    if k > 1:
+        half = max(half, float(stats.t.ppf(0.975, k - 1)) * float(found.std(ddof=1)) / math.sqrt(k))
+    mean = float(found.mean())
+    return Average(mean=_short(mean), ci=(_short(max(low, mean - half)), _short(min(high, mean + half))))
+
+
+def on_target(
+    attack: str, target: str, role: Literal["power", "null"], fingerprint: str, outcomes: Sequence[Outcome]
+) -> OnTarget:
+    """Return what an attack found out about one target, from one outcome a seed."""
+    results = [outcome.results[0] for outcome in outcomes]
+    seeds = [_figures(attack, target, outcome) for outcome in outcomes]
+    parts: dict[str, Any] = {"target": target, "role": role, "fingerprint": fingerprint, "seeds": seeds}
+    if "metric" in results[0]:
+        # A judge gives an interval; a quarter of its width is near enough to a standard error.
+        judged = [r["metric"] for r in results]
+        errors = [(m["ci"][1] - m["ci"][0]) / 4 for m in judged]
+        return OnTarget(**parts, metric=average([m["value"] for m in judged], errors, -math.inf, math.inf))
+    area = average([r["auc"] for r in results], [r["auc_se"] for r in results])
+    rates = dict[str, Average | None]()
+    for rate in results[0]["tpr_at_fpr"]:
+        found = [r["tpr_at_fpr"][rate] for r in results]
+        errors = [math.sqrt(f * (1 - f) / r["members"]) if f is not None else 0.0 for f, r in zip(found, results, strict=True)]
+        rates[rate] = None if None in found else average(found, errors)
+    curves = [(outcome.scores[attack], outcome.member) for outcome in outcomes]
+    return OnTarget(**parts, auc=area, tpr_at_fpr=rates, roc=mean_roc(curves))
+
+
+def _figures(attack: str, target: str, outcome: Outcome) -> SeedFigures:
+    found = outcome.results[0]
+    names = ("auc", "auc_ci", "tpr_at_fpr", "tpr_at_fpr_ci", "balanced_accuracy", "balanced_accuracy_ci")
+    parts: dict[str, Any] = {name: _rounded(found[name]) for name in names if name in found}
+    parts |= {name: found[name] for name in ("members", "non_members", "unresolved") if name in found}
+    return SeedFigures(
+        seed=outcome.seed,
+        target=_rounded(outcome.target_facts),
+        **parts,
+        metric=MetricFigures(**_rounded(found["metric"])) if "metric" in found else None,
+        queries=found["queries"],
+        models=found["models_trained"],
+        warnings=found["warnings"],
+        command=f"mia run {attack} --target {target} --seed {outcome.seed}",
+    )
+
+
+def mean_roc(curves: Sequence[tuple[NDArray[np.float64], NDArray[np.bool_]]]) -> list[tuple[float, float]]:
+    """Return at most 60 points (FPR, mean TPR over seeds) for a log-log picture.
+
+    At each rate the mean is over the best TPR of a threshold whose FPR is at most that (Fawcett 2006, vertical averaging):
+    scores of two seeds have no common scale, so they are not thrown together. Rates are whole numbers of the non-members.
+    """
+    others = min(int((~member).sum()) for _, member in curves)
+    alarms = np.unique(np.rint(np.geomspace(1, others, POINTS)).astype(int))
+    found = [metrics.roc(score, member) for score, member in curves]
+    points = []
+    for rate in alarms / others:
+        heights = [curve.true_positive_rate[curve.false_positive_rate <= rate + 1e-12].max() for curve in found]
+        points.append((_short(float(rate)), _short(float(np.mean(heights)))))
+    return points
+
+
+# -- orderings -------------------------------------------------------------------------------------------------------------
+
+
+def compare(ordering: Ordering, target: str, fingerprint: str, pairs: Sequence[tuple[Outcome, Outcome]]) -> Ordered:
+    """Return how an ordering did: the difference of the two attacks on the same records, seed by seed, and a verdict.
+
+    The standard error within a seed is paired (`paired_error`); the interval over seeds is that of `average`. The ordering holds
+    if the interval lies on its side of zero, and does not if it lies on the other; one that claims equality holds if the
+    interval lies within the margin, and does not if it lies outside.
+    """
+    parts: dict[str, Any] = {"ordering": ordering.id, "target": target, "fingerprint": fingerprint}
+    seeds = []
+    for better, worse in pairs:
+        results = [outcome.results[0] for outcome in (better, worse)]
+        values = [_figure(result, ordering.metric) for result in results]
+        if values[0] is None or values[1] is None:
+            return Ordered(**parts, verdict="undecided", unresolved=_why_not(ordering, results))
+        scores = [(o.scores[r["attack"]], r.get("cut")) for o, r in zip((better, worse), results, strict=True)]
+        error = paired_error(ordering.metric, scores[0], scores[1], better.member)
+        difference = values[0] - values[1]
+        seeds.append((better.seed, values[0], values[1], difference, error))
+    mean = average([s[3] for s in seeds], [s[4] for s in seeds], -1.0)
+    rows = [
+        SeedDifference(seed=s, better=_short(b), worse=_short(w), difference=_short(d), se=_short(e)) for s, b, w, d, e in seeds
+    ]
+    return Ordered(**parts, difference=mean, verdict=verdict(mean.ci, ordering.within), seeds=rows)
+
+
+def verdict(ci: Interval, within: float | None) -> Verdict:
+    """Return whether an interval of differences settles an ordering."""
+    low, high = ci
+    if within is None:
+        return "holds" if low > 0 else "does not hold" if high < 0 else "undecided"
+    if -within <= low and high <= within:
+        return "holds"
+    return "does not hold" if low > within or high < -within else "undecided"
+
+
+def _figure(result: Mapping[str, Any], metric: str) -> float | None:
+    rate = metric.removeprefix("tpr_at_fpr_")
+    value: float | None = result.get("tpr_at_fpr", {}).get(rate) if rate != metric else result.get(metric)
+    return value
+
+
+def _why_not(ordering: Ordering, results: Sequence[Mapping[str, Any]]) -> str:
+    reasons = [reason for result in results for reason in result.get("unresolved", {}).values()]
+    lacking = [r["attack"] for r in results if _figure(r, ordering.metric) is None]
+    return reasons[0] if reasons and ordering.metric.startswith("tpr") else f"{', '.join(lacking)} has no {ordering.metric}"
+
+
+Judged = tuple[NDArray[np.float64], float | None]
+
+
+def paired_error(metric: str, first: Judged, second: Judged, member: NDArray[np.bool_]) -> float:
+    """Return the standard error of the difference of a figure of two attacks on the same records.
+
+    Of areas it is DeLong's (1988) for correlated curves; of other figures that of a paired bootstrap of 1,000 draws (Efron
+    1979), members and non-members drawn apart, from a fixed generator.
+    """
+    if metric == "auc":
+        return metrics.auc_difference_error(first[0], second[0], member)
+    inside, outside = np.flatnonzero(member), np.flatnonzero(~member)
+    figures = [_figure_of_draw(metric, *judged, member) for judged in (first, second)]
+    generator, found = np.random.default_rng(0), []
+    for _ in range(RESAMPLES):
+        times = np.zeros(len(member), dtype=np.int64)
+        for rows in (inside, outside):
+            times[rows] = np.bincount(generator.integers(len(rows), size=len(rows)), minlength=len(rows))
+        found.append(figures[0](times) - figures[1](times))
+    return float(np.std(found, ddof=1))
+
+
+def _figure_of_draw(
+    metric: str, score: NDArray[np.float64], cut: float | None, member: NDArray[np.bool_]
+) -> Callable[[NDArray[np.int64]], float]:
+    """Return a function of how often each record was drawn that gives the figure of that draw; scores are sorted only once."""
+    members, others = int(member.sum()), int((~member).sum())
+    if metric == "balanced_accuracy":
+        assert cut is not None, "it has a balanced accuracy, so it has a cut"
+        found, alarmed = (score >= cut) & member, (score >= cut) & ~member
+        return lambda times: float(times[found].sum() / members + 1 - times[alarmed].sum() / others) / 2
+    order = np.argsort(-score, kind="stable")
+    truth, last = member[order], np.append(np.nonzero(np.diff(score[order]))[0], len(score) - 1)
+    allowed = float(metric.removeprefix("tpr_at_fpr_")) * others + 1e-9
+
+    def rate(times: NDArray[np.int64]) -> float:
+        drawn = times[order]
+        alarms, hits = np.cumsum(drawn * ~truth)[last], np.cumsum(drawn * truth)[last]
+        within = int(np.searchsorted(alarms, allowed, side="right"))
+        return float(hits[within - 1]) / members if within else 0.0
+
+    return rate
+
+
+# -- rounding --------------------------------------------------------------------------------------------------------------
+
+
+def _short(value: float) -> float:
+    """Return a number to five decimals, and never a negative zero: what is finer differs between machines."""
+    return round(value, DIGITS) + 0.0
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return _short(value)
+    if isinstance(value, dict):
+        return {name: _rounded(inner) for name, inner in value.items()}
+    return tuple(_rounded(inner) for inner in value) if isinstance(value, list) else value

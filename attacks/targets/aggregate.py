@@ -1,0 +1,58 @@
+"""Targets that are no model: the published means of a group of real records."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from attacks.handles import Aggregates, Ledger, Marginals, Number, Population
+from attacks.seeds import derive_seed, digest, digest_arrays, record_ids
+from attacks.targets.target import HandleMaker, Target
+from taxonomy.findings import InputError
+
+
+def publish(
+    name: str, x: NDArray[np.float32], label: NDArray[np.int64], *, group_size: int, members_published: bool, seed: int
+) -> Target:
+    """Split records (n, ...) by the seed and publish the means of a group of them.
+
+    Candidates are the group and as many others; all further records are the adversary's reference population. With
+    `members_published` false the means of as many reference records are published, which then leave the reference: a control
+    that shows nothing of its "members".
+    """
+    elsewhere = 0 if members_published else group_size
+    wanted = 2 * group_size + elsewhere
+    if wanted >= len(x):
+        raise InputError(f"the data set {name} has {len(x):,} records; the target asks for {wanted:,} and a reference population")
+    order = np.random.default_rng(derive_seed(seed, "split", name)).permutation(len(x))
+    candidates, rest = order[: 2 * group_size], order[2 * group_size :]
+    group = candidates[:group_size] if members_published else rest[:group_size]
+    # Sorted, so that the order tells nothing.
+    reference = np.sort(rest[elsewhere:])
+    is_member = np.arange(2 * group_size) < group_size
+    shuffle = np.random.default_rng(derive_seed(seed, "candidates", name)).permutation(2 * group_size)
+    candidates, is_member = candidates[shuffle], is_member[shuffle]
+
+    means = torch.from_numpy(x[np.sort(group)]).double().mean(dim=0)
+    held, held_label, held_ids = torch.from_numpy(x[reference]), torch.from_numpy(label[reference]), record_ids(x[reference])
+
+    def population(ledger: Ledger) -> Population:
+        return Population("population", held, held_label, held_ids, ledger)
+
+    makers: dict[str, HandleMaker] = {
+        "Q.aggregates": lambda ledger: Aggregates("aggregates", means, ledger),
+        "D1.samples": population,
+        "D1.size": lambda ledger: Number("training_size", group_size, ledger),
+        "D1.marginals": lambda ledger: Marginals("marginals", torch.sort(held, dim=0).values, ledger),
+    }
+    return Target(
+        id=name,
+        x=torch.from_numpy(x[candidates]),
+        label=torch.from_numpy(label[candidates]),
+        ids=record_ids(x[candidates]),
+        member=torch.from_numpy(is_member),
+        makers=makers,
+        fingerprint=digest(digest_arrays(x[candidates], means.numpy(), x[reference], label[reference])),
+        facts={"group_size": group_size, "statistics": means.numel(), "pool_size": len(reference)},
+    )

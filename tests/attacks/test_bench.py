@@ -1,0 +1,290 @@
+"""The bench: evidence for every attack, the same bytes twice, nothing measured anew, stale when it should be."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from attacks import bench, bench_plan, metrics
+from attacks import plan as plans
+from attacks.code import Code
+from attacks.engine import Engine
+from attacks.store import Store
+from taxonomy import evidence
+from taxonomy.catalog import Catalog
+from taxonomy.check import check
+from taxonomy.findings import InputError
+from taxonomy.loading import load
+
+TINY = Path(__file__).parents[1] / "data" / "tiny"
+ENTRY = """\
+schema: 1
+id: {id}
+title: {id}
+summary: For tests.
+needs: [discriminative, {needs}]
+{more}targets: {{power: [tiny]}}
+"""
+LOSS = ENTRY.format(
+    id="tiny-loss",
+    needs="Q.scores, record.label, D1.mean-loss",
+    more="run: attacks.discriminative.threshold:loss_below_mean\ncost: {queries_per_record: 1}\n",
+)
+RATIO = ENTRY.format(
+    id="tiny-base",
+    needs="Q.scores, record.label, shadow-models.matched",
+    more="uses: {shadow-models.matched: {count: 4}}\nrun: attacks.discriminative.calibrated:base\nparams: {temperature: 1.0}\n"
+    "cost: {queries_per_record: 1}\n",
+)
+ORDERING = """\
+schema: 1
+id: tiny-ordering
+title: An ordering
+summary: For tests.
+better: tiny-base
+worse: tiny-loss
+metric: {metric}
+targets: [tiny]
+where: Nowhere
+source: memory
+safe: false
+"""
+
+
+def write(folder: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """A catalog with two attacks that are measured on the tiny target, and their ordering."""
+    files = {f"attacks/{name}.yaml": text for name, text in (("tiny-loss", LOSS), ("tiny-base", RATIO))}
+    return write(tmp_path / "own", {**files, "orderings/tiny-ordering.yaml": ORDERING.format(metric="auc")})
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    return Store(tmp_path_factory.mktemp("store"))
+
+
+def measure(folder: Path, out: Path, store: Store, names=("tiny-base", "tiny-loss"), seeds=2) -> bench.Measured:
+    catalog = load([TINY, folder])
+    out.mkdir(exist_ok=True)
+    groups = bench_plan.groups(catalog, attacks=names)
+    if not names:
+        compared = tuple(catalog.attacks[name] for name in ("tiny-base", "tiny-loss"))
+        groups = [bench_plan.Group(evidence.ORDERINGS, compared, (catalog.kinds["orderings"]["tiny-ordering"],))]
+    return bench.Bench(catalog, Engine(catalog, store), out).run(groups, range(seeds))
+
+
+def test_evidence_is_what_a_run_finds(own, tmp_path, store):
+    measure(own, tmp_path / "out", store)
+    found = json.loads((tmp_path / "out" / "tiny-base.json").read_text())
+    (target,) = found["targets"]
+    assert (found["attack"], target["target"], target["role"]) == ("tiny-base", "tiny", "power")
+    assert [seed["seed"] for seed in target["seeds"]] == [0, 1]
+    catalog = load([TINY, own])
+    outcome = Engine(catalog, store).run(plans.make(catalog, catalog.target("tiny"), None, ["tiny-base"]), 1)
+    second, result = target["seeds"][1], outcome.results[0]
+    assert second["command"] == "mia run tiny-base --target tiny --seed 1"
+    assert second["auc"] == pytest.approx(result["auc"], abs=1e-5) and second["queries"] == result["queries"] == 240
+    assert second["target"]["training_accuracy"] == pytest.approx(outcome.target_facts["training_accuracy"], abs=1e-5)
+    assert second["tpr_at_fpr"]["0.001"] is None and "cannot resolve" in second["unresolved"]["0.001"]
+    low, high = target["auc"]["ci"]
+    assert low < target["auc"]["mean"] < high
+    assert target["auc"]["mean"] == pytest.approx(np.mean([s["auc"] for s in target["seeds"]]), abs=1e-5)
+    assert 2 < len(target["roc"]) <= 60 and target["roc"][-1] == [1.0, 1.0]
+    assert "seconds" not in json.dumps(found)
+
+
+def test_a_second_run_measures_nothing_and_writes_the_same_bytes(own, tmp_path, store):
+    measure(own, tmp_path / "a", store)
+    before = len(list(store.nodes()))
+    assert measure(own, tmp_path / "b", store).trained == 0
+    assert len(list(store.nodes())) == before
+    for name in ("tiny-base.json", "tiny-loss.json"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_the_fingerprint_follows_the_proof_that_runs(catalog):
+    """`mia check` names the same proof as a run of that attack alone, for every attack and target of the catalog."""
+    fingerprints = evidence.Fingerprints(catalog, Code().digest)
+    attacks = sorted((a for a in catalog.attacks.values() if a.run), key=lambda a: a.id)
+    for attack in attacks:
+        for name in bench_plan.targets_of(attack):
+            plan = plans.make(catalog, catalog.target(name), None, [attack.id])
+            proof = fingerprints.proof(attack, catalog.target(name))
+            assert {r.id for r in proof} == {r.id for r in plan.rules}, (attack.id, name)
+            assert fingerprints.models(attack, catalog.target(name)) == plan.models, (attack.id, name)
+
+
+def codes(*folders: Path) -> list[str]:
+    return [f.code for f in check([TINY, *folders])[1] if "own" in f.file]
+
+
+def test_stale_after_another_parameter_and_no_sooner(own, tmp_path, store, mia):
+    measure(own, own / "evidence", store)
+    measure(own, own / "evidence", store, names=())
+    assert codes(own) == []
+    entry = own / "attacks" / "tiny-base.yaml"
+    entry.write_text(RATIO.replace("title: tiny-base", "title: Other words"))
+    assert codes(own) == [], "words are not what was measured"
+    entry.write_text(RATIO.replace("temperature: 1.0", "temperature: 2.0"))
+    assert codes(own) == ["MIA028", "MIA028"], "the attack's evidence and that of the ordering"
+    shown = mia("show", "tiny-base", "--catalog", TINY, "--catalog", own).stdout
+    assert "tiny (stale)" in shown and "AUC 0." in shown
+    assert "Measured" not in mia("show", "shokri-2017", "--catalog", TINY).stdout or evidence.find(load(), "shokri-2017")
+    entry.write_text(RATIO.replace("count: 4", "count: 6"))
+    assert "MIA028" in codes(own), "how much of an artifact is wanted is part of the proof"
+
+
+def test_stale_after_other_code_of_the_attack_or_the_target(own, store):
+    measure(own, own / "evidence", store, names=["tiny-loss"])
+    catalog = load([TINY, own])
+    found = evidence.find(catalog, "tiny-loss")
+    assert evidence.stale(evidence.Fingerprints(catalog, Code().digest), found) == []
+    for changed in (
+        "attacks.discriminative.threshold:loss_below_mean",
+        "attacks.targets.classifier:build",
+        evidence.MEASURED_BY[0],
+    ):
+
+        def digest(run: str, changed: str = changed) -> str:
+            return Code().digest(run) + (" changed" if run == changed else "")
+
+        assert evidence.stale(evidence.Fingerprints(catalog, digest), found) == ["tiny"], changed
+
+
+def test_orderings_are_measured_on_the_same_records(own, tmp_path, store):
+    measured = measure(own, tmp_path / "out", store, names=())
+    (found,) = json.loads((tmp_path / "out" / "orderings.json").read_text())["orderings"]
+    assert found["verdict"] in ("holds", "undecided", "does not hold")
+    for seed in found["seeds"]:
+        assert seed["difference"] == pytest.approx(seed["better"] - seed["worse"], abs=2e-5) and seed["se"] > 0
+    assert measured.ordered[0].difference.ci[0] <= found["difference"]["mean"] <= measured.ordered[0].difference.ci[1]
+    (own / "orderings" / "tiny-ordering.yaml").write_text(ORDERING.format(metric="tpr_at_fpr_0.001"))
+    (unresolved,) = measure(own, tmp_path / "out", store, names=()).ordered
+    assert unresolved.verdict == "undecided" and "120 non-members cannot resolve" in unresolved.unresolved
+
+
+def test_an_attack_that_fails_gets_no_file_and_costs_no_other(own, tmp_path, store):
+    text = LOSS.replace("tiny-loss", "tiny-base").replace("loss_below_mean", "loss_below_nothing")
+    (own / "attacks" / "tiny-base.yaml").write_text(text)
+    measured = measure(own, tmp_path / "out", store, seeds=1)
+    assert [path.name for path in measured.written] == ["tiny-loss.json"]
+    assert {f["attack"] for f in measured.failures} == {"tiny-base"}
+
+
+# -- the arithmetic
+
+
+def test_the_interval_over_seeds_is_students_and_never_narrower_than_the_records_allow():
+    spread = bench.average([0.6, 0.7, 0.8], [0.01, 0.01, 0.01])
+    assert spread.ci == pytest.approx((0.7 - 4.30265 * 0.1 / 3**0.5, 0.7 + 4.30265 * 0.1 / 3**0.5), abs=2e-5)
+    agreed = bench.average([0.7, 0.7, 0.7], [0.03, 0.03, 0.03])
+    assert agreed.ci == pytest.approx((0.7 - 1.95996 * 0.03 / 3**0.5, 0.7 + 1.95996 * 0.03 / 3**0.5), abs=2e-5)
+    assert bench.average([0.99], [0.03]).ci[1] == 1.0
+
+
+def test_paired_errors_agree_with_resampling():
+    generator = np.random.default_rng(3)
+    member = np.arange(600) % 2 == 0
+    common = generator.normal(size=600) + member
+    first, second = common + generator.normal(size=600) * 0.3, common + generator.normal(size=600) * 0.6
+    draws = []
+    for _ in range(400):
+        rows = np.concatenate([generator.choice(np.flatnonzero(s), 300) for s in (member, ~member)])
+        draws.append(metrics.auc(first[rows], member[rows]) - metrics.auc(second[rows], member[rows]))
+    assert bench.paired_error("auc", (first, None), (second, None), member) == pytest.approx(np.std(draws), rel=0.15)
+    for metric, value in (
+        ("tpr_at_fpr_0.01", lambda s, m: metrics.tpr_at_fpr(s, m, 0.01)),
+        ("balanced_accuracy", lambda s, m: metrics.at_cut(s, m, 0.5)["balanced_accuracy"]),
+    ):
+        draws = []
+        for _ in range(400):
+            rows = np.concatenate([generator.choice(np.flatnonzero(s), 300) for s in (member, ~member)])
+            draws.append(value(first[rows], member[rows]) - value(second[rows], member[rows]))
+        error = bench.paired_error(metric, (first, 0.5), (second, 0.5), member)
+        assert error == pytest.approx(np.std(draws), rel=0.15), metric
+
+
+def test_the_mean_roc_passes_through_the_rates_of_its_seeds():
+    generator = np.random.default_rng(0)
+    member = np.arange(400) % 2 == 0
+    curves = [(generator.normal(size=400) + member, member) for _ in range(3)]
+    points = dict(bench.mean_roc(curves))
+    expected = np.mean([metrics.tpr_at_fpr(score, member, 0.01) for score, _ in curves])
+    assert points[0.01] == pytest.approx(expected, abs=1e-5) and min(points) == 0.005
+
+
+def test_verdicts():
+    assert [bench.verdict(ci, None) for ci in ((0.1, 0.2), (-0.2, -0.1), (-0.1, 0.1))] == ["holds", "does not hold", "undecided"]
+    assert [bench.verdict(ci, 0.02) for ci in ((-0.01, 0.02), (0.03, 0.1), (-0.1, 0.0))] == [
+        "holds",
+        "does not hold",
+        "undecided",
+    ]
+
+
+# -- the command
+
+
+def test_command(own, tmp_path, mia, mia_json):
+    arguments = ["bench", "tiny-loss", "--catalog", TINY, "--catalog", own, "--seeds", "1", "--out", tmp_path / "out"]
+    planned = mia_json(*arguments, "--dry-run")
+    assert planned["groups"][0]["runs"] == 1 and planned["groups"][0]["finished"] == 0 and not (tmp_path / "out").exists()
+    done = mia_json(*arguments)
+    assert done["trained"] == 1 and done["failures"] == [] and [Path(p).name for p in done["written"]] == ["tiny-loss.json"]
+    assert done["evidence"][0] == json.loads((tmp_path / "out" / "tiny-loss.json").read_text())
+    again = mia(*arguments, "--dry-run").stdout
+    assert mia_json(*arguments, "--dry-run")["groups"][0]["finished"] == 1 and "named" in again and "Dry run" in again
+
+
+def test_wrong_names(mia):
+    wrong = mia("bench", "--only", "treshold")
+    assert wrong.returncode == 2 and "did you mean threshold?" in wrong.stderr
+    catalog = load()
+    idle = next(a.id for a in catalog.attacks.values() if a.run is None)
+    for name, words in (("carlini-2022-lyra", "did you mean"), (idle, "no code")):
+        with pytest.raises(InputError, match=words):
+            bench_plan.groups(catalog, attacks=[name])
+
+
+def test_groups_are_the_files_of_the_attacks(catalog: Catalog):
+    groups = {group.name: {a.id for a in group.attacks} for group in bench_plan.groups(catalog)}
+    assert "yeom-2018-loss" in groups["threshold"] and "carlini-2022-lira" in groups["calibrated"]
+    assert set().union(*groups.values()) == {a.id for a in catalog.attacks.values() if a.run}
+    with pytest.raises(InputError, match="did you mean calibrated"):
+        bench_plan.groups(catalog, ["calibrate"])
+
+
+def test_an_interrupt_leaves_whole_files_or_none(own, tmp_path):
+    """Interrupted amid its work, it says so and goes on from there; no draft lies about."""
+    (own / "attacks" / "tiny-base.yaml").write_text(RATIO.replace("count: 4", "count: 24"))
+    command = [sys.executable, "-m", "attacks.cli", "bench", "tiny-loss", "tiny-base", "--seeds", "1"]
+    command += ["--catalog", str(TINY), "--catalog", str(own), "--out", str(tmp_path / "out")]
+    environment = {**os.environ, "MIA_STORE": str(tmp_path / "store")}
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    models = tmp_path / "store" / "nodes"
+    deadline = time.monotonic() + 120
+    while len(list(models.glob("*/*/node.json"))) < 3 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130 and "interrupted" in told
+    assert list((tmp_path / "out").iterdir()) == []
+    kept = {node.fingerprint for node in Store(tmp_path / "store").nodes()}
+    assert len(kept) >= 3
+    measured = measure(own, tmp_path / "out", Store(tmp_path / "store"), seeds=1)
+    assert measured.trained <= 25 - 2 and len(measured.written) == 2

@@ -1,0 +1,118 @@
+"""White-box attacks against their formulas, written again with numpy on closed forms."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parent))
+import fixture
+
+from attacks import inside, signals
+from attacks.discriminative import white_box
+from attacks.handles import AttackError, HostedModel, ReferenceModels, ShadowModels
+from attacks.training import Recipe
+
+NAMES = ["records", "parameters", "trainer"]
+
+
+def softmax_regression(weights, x, label):
+    """Gradients (n, width, classes) and (n, classes) of a model without hidden layers, by the textbook's formula."""
+    logits = x @ weights["1.weight"].T.double().numpy() + weights["1.bias"].double().numpy()
+    p = np.exp(logits - logits.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    p[np.arange(len(p)), label] -= 1
+    return x[:, :, None] * p[:, None, :], p
+
+
+def linear_case(seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    recipe = Recipe("mlp", (4,), 3)
+    weights = {"1.weight": torch.randn(3, 4, generator=generator), "1.bias": torch.randn(3, generator=generator)}
+    return recipe, weights, torch.randn(300, 4, generator=generator), torch.arange(300) % 3
+
+
+def test_gradients_are_those_of_softmax_regression():
+    recipe, weights, x, label = linear_case()
+    of_weight, of_bias = softmax_regression(weights, x.double().numpy(), label.numpy())
+    network = inside.network(recipe, weights)
+    found = inside.gradients(network, x, label, lambda g: g["1.weight"])
+    assert found.shape == (300, 3, 4) and found.dtype == torch.float64
+    assert found.transpose(1, 2).numpy() == pytest.approx(of_weight)
+    expected = np.sqrt((of_weight**2).sum((1, 2)) + (of_bias**2).sum(1))
+    assert inside.gradients(network, x, label, inside.norm).numpy() == pytest.approx(expected)
+
+
+def test_layers_are_the_values_behind_the_activations():
+    given = fixture.handles(NAMES)
+    network = inside.network(given["trainer"].recipe, given["parameters"].weights)
+    first, second, logits = inside.layers(network, given["records"].x)
+    x, weights = given["records"].x.double(), {k: v.double() for k, v in given["parameters"].weights.items()}
+    assert torch.allclose(first, torch.relu(x @ weights["1.weight"].T + weights["1.bias"]))
+    assert torch.allclose(second, torch.relu(first @ weights["3.weight"].T + weights["3.bias"]))
+    assert torch.allclose(logits, second @ weights["5.weight"].T + weights["5.bias"])
+    scores = fixture.handles(["scores"])["scores"](given["records"].x)
+    assert torch.allclose(torch.log_softmax(logits, -1), scores, atol=1e-4), "the fixture's network answers as its oracle does"
+
+
+def test_calibrated_gradient_norm_is_a_difference_of_means():
+    given = fixture.handles([*NAMES, "reference_models"])
+    x, label = given["records"].x, given["records"].label
+    trained_on = given["reference_models"]._shadow_models.trained_on.numpy()
+
+    def norms(weights):
+        return inside.gradients(inside.network(fixture.RECIPE, weights), x, label, inside.norm).numpy()
+
+    models = [norms(m.parameters()) for m in given["reference_models"]._shadow_models.models]
+    outside = [np.mean([m[i] for m, row in zip(models, trained_on, strict=True) if not row[i]]) for i in range(len(x))]
+    target = norms(given["parameters"].weights)
+    assert white_box.gradient_norm_calibrated(**given).numpy() == pytest.approx(outside - target)
+    assert white_box.gradient_norm(*[given[n] for n in NAMES]).numpy() == pytest.approx(-target)
+
+
+def test_weights_of_a_platform_cannot_be_read():
+    given = fixture.handles([*NAMES, "reference_models"])
+    shadow = given["reference_models"]._shadow_models
+    hosted = ShadowModels([HostedModel(m) for m in shadow.models], shadow.records, shadow.trained_on)
+    with pytest.raises(AttackError, match="shows no weights"):
+        white_box.gradient_norm_calibrated(*[given[n] for n in NAMES], ReferenceModels(hosted))
+
+
+def test_matt_is_the_papers_product():
+    """-(theta - theta0) . grad loss(theta0, z), with the gradient by finite differences along the step."""
+    given = fixture.handles([*NAMES, "population"])
+    (reference,) = given["trainer"].fit_many([None])
+    start = {k: v.double() for k, v in reference.parameters().items()}
+    end = {k: v.double() for k, v in given["parameters"].weights.items()}
+    x, label = given["records"].x, given["records"].label
+
+    def loss(t):
+        network = inside.network(fixture.RECIPE, reference.parameters())
+        network.load_state_dict({k: start[k] + t * (end[k] - start[k]) for k in start})
+        return signals.loss(torch.log_softmax(inside.layers(network, x)[-1], -1), label)
+
+    expected = -(loss(1e-6) - loss(-1e-6)) / 2e-6
+    assert white_box.taylor(**given).tolist() == pytest.approx(expected.tolist(), rel=1e-5, abs=1e-6)
+
+
+def test_two_clusters_are_the_best_of_all_splits():
+    values = torch.from_numpy(np.random.default_rng(0).normal(size=50) ** 3)
+    ordered = values.sort().values.numpy()
+    within = [ordered[:k].var() * k + ordered[k:].var() * (50 - k) for k in range(1, 50)]
+    best = int(np.argmin(within))
+    assert white_box._between_two_clusters(values).item() == pytest.approx((ordered[best] + ordered[best + 1]) / 2)
+
+
+def test_bad_values_are_refused():
+    given = fixture.handles([*NAMES, "known_members", "population"])
+    with pytest.raises(AttackError, match="features is one of scores, outputs, gradients"):
+        white_box.supervised(**given, features="weights")
+    with pytest.raises(AttackError, match="decision-tree has no gradients"):
+        recipe = Recipe("decision-tree", (64,), 2)
+        tree = recipe.build()
+        tree.fit(torch.eye(64), torch.arange(64) % 2, 0)
+        inside.network(recipe, tree.state_dict())

@@ -1,0 +1,71 @@
+"""Boundary distances beside those of the Adversarial Robustness Toolbox (ART) on the same network. Prints ratio, rows and AUC.
+
+ART's LabelOnlyDecisionBoundary takes the L2 distance that its HopSkipJump finds, one record after the other, with 50 iterations
+of up to 10,000 queries by default. Both are called here with their own defaults, with labels alone, on one thread. A wall time
+depends on the machine, so only the ratio is held to a bound. ART is asked about few records: each takes it some seconds.
+"""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from attacks import metrics, signals, training
+from attacks.discriminative import hop_skip_jump
+from attacks.targets import data
+
+evasion = pytest.importorskip("art.attacks.evasion", reason="ART is not installed: pip install mia-atlas[bench]")
+classification = pytest.importorskip("art.estimators.classification")
+
+QUERIES, BATCH = 1000, 50  # the defaults of li-2021-boundary
+MEMBERS, RECORDS, COMPARED = 5000, 400, 20
+
+
+@pytest.mark.benchmark
+def test_beside_art_on_the_fashion_network():
+    fashion = data.load("fashion")
+    x, y = torch.from_numpy(fashion.x[: 2 * MEMBERS]), torch.from_numpy(fashion.y[: 2 * MEMBERS])
+    recipe = training.Recipe("mlp", (28, 28), fashion.classes, (256,), epochs=50, batch=128, learning_rate=0.001)
+    module = training.fit(recipe, training.TrainingSet(x[:MEMBERS], y[:MEMBERS], 0))
+    model = training.Model(recipe, module, "benchmark")
+    # As many members as others; the first of both are those that ART is asked about.
+    rows = torch.stack([torch.arange(RECORDS // 2), MEMBERS + torch.arange(RECORDS // 2)], dim=1).flatten()
+    x, y = x[rows], y[rows]
+    member = (rows < MEMBERS).numpy()
+    asked = 0
+
+    def predict(points):
+        nonlocal asked
+        asked += len(points)
+        return signals.predicted(model.log_probs(points))
+
+    def predict_for_art(points):
+        return np.eye(fashion.classes, dtype=np.float32)[predict(torch.from_numpy(np.asarray(points, dtype=np.float32))).numpy()]
+
+    with training.one_thread():
+        generator = torch.Generator().manual_seed(0)
+        began = time.perf_counter()
+        ours = hop_skip_jump.distances(predict, x, y, queries=QUERIES, batch=BATCH, generator=generator).numpy()
+        our_time, our_rows = (time.perf_counter() - began) / RECORDS, asked / RECORDS
+
+        asked = 0
+        np.random.seed(0)  # ART draws from numpy's global generator
+        limits = (float(x.min()), float(x.max()))
+        classifier = classification.BlackBoxClassifier(predict_for_art, (28, 28), fashion.classes, clip_values=limits)
+        few, label = x[:COMPARED].numpy(), y[:COMPARED].numpy()
+        began = time.perf_counter()
+        flipped = evasion.HopSkipJump(classifier, verbose=False).generate(few, np.eye(fashion.classes, dtype=np.float32)[label])
+        art_time, art_rows = (time.perf_counter() - began) / COMPARED, asked / COMPARED
+
+    theirs = np.linalg.norm((flipped - few).reshape(COMPARED, -1).astype(np.float64), axis=1)
+    theirs[signals.predicted(model.log_probs(x[:COMPARED])).numpy() != label] = 0  # as LabelOnlyDecisionBoundary does
+    aucs = [metrics.auc(score, member[: len(score)]) for score in (ours[:COMPARED], theirs, ours)]
+    print(
+        f"\nboundary distance of a record, ours / ART's: {our_time / art_time:.4f} of the time, {our_rows:,.0f} and "
+        f"{art_rows:,.0f} rows; AUC on {COMPARED} records {aucs[0]:.3f} and {aucs[1]:.3f} (ours on {RECORDS}: {aucs[2]:.3f}); "
+        f"median distance ours / ART's {np.median(ours[:COMPARED][theirs > 0] / theirs[theirs > 0]):.3f}"
+    )
+    assert our_time / art_time < 0.1
