@@ -11,13 +11,14 @@ JOBS ?= 2
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help run test test-all bench check format clean
+.PHONY: help run test test-all bench site serve check format clean
 
 help:
 	@echo "make run       set up, then attack a small network trained on real handwritten digits (a minute or two)"
 	@echo "make test      set up, then run the tests (under ten minutes on two cores)"
 	@echo "make test-all  the slow tests too: Fashion-MNIST, several seeds"
 	@echo "make bench     benchmarks: ratios against something measured in the same run"
+	@echo "make site      the documentation site in build/site, to be opened from there; make serve shows it"
 	@echo "make check     ruff, mypy and mia check"
 	@echo "make format    format the code"
 	@echo "make clean     remove the environment and everything built"
@@ -48,6 +49,14 @@ test-all: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python -m pytest -s -m benchmark tests/benchmarks
+
+site: $(READY)
+	@$(BIN)/python site/render.py
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict -q
+	@echo "== build/site/index.html"
+
+serve: site
+	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory build/site 8000
 
 check: $(READY)
 	@$(BIN)/ruff check .

@@ -67,7 +67,14 @@ class Site:
         )
         self.jinja.filters.update(heading=lambda text: Markup(title_in_markdown(text)), rate=_rate, interval=_interval)
         self.jinja.globals.update(
-            catalog=catalog, atlas=self.atlas, works=self.works, measured=self.measured, stale=self.stale, citation=references.citation, citation_short=self.short
+            catalog=catalog,
+            atlas=self.atlas,
+            works=self.works,
+            measured=self.measured,
+            measured_orderings=self.ordered(),
+            stale=self.stale,
+            citation=references.citation,
+            citation_short=self.short,
         )
 
     # -- writing -----------------------------------------------------------------------------------------------------
@@ -100,12 +107,9 @@ class Site:
             shown = text or name
             if kind is None:
                 return Markup(f"<code>{escape(shown)}</code>")
-            if kind in (*KINDS, "terms", "references"):
-                href = f"{home}{kind}/{name}.html"
-            else:
-                href = f"{home}{kind}.html#{name}"
+            page = f"{kind}/{name}.html" if kind in (*KINDS, "terms", "references") else f"{kind}.html#{name}"
             body = escape(shown) if text else f"<code>{escape(shown)}</code>"
-            return Markup(f'<a href="{escape(href)}">{body}</a>')
+            return Markup(f'<a href="{escape(home + page)}">{body}</a>')
 
         return link
 
@@ -123,7 +127,12 @@ class Site:
         """Write a page for each attack, step, defense, target, threat model, term and work, and a list of each kind."""
         for attack in self.attacks:
             self.page(f"attacks/{attack.id}.md", "attack.md.j2", **self.of_attack(attack))
-        for kind, template in (("steps", "step"), ("defenses", "defense"), ("targets", "target"), ("threat-models", "threat_model")):
+        for kind, template in (
+            ("steps", "step"),
+            ("defenses", "defense"),
+            ("targets", "target"),
+            ("threat-models", "threat_model"),
+        ):
             for name, entry in sorted(self.catalog.kinds[kind].items()):
                 self.page(f"{kind}/{name}.md", f"{template}.md.j2", entry=entry, **self.around(kind, name))
         for term in self.catalog.terms.values():
@@ -187,6 +196,14 @@ class Site:
             return {"source": reference.source_of(entry.run) if entry.run else None}
         return {}
 
+    def ordered(self) -> dict[str, list[evidence.Ordered]]:
+        """Return what was measured of each ordering."""
+        found: dict[str, list[evidence.Ordered]] = {}
+        measured = evidence.find_orderings(self.catalog)
+        for one in measured.orderings if measured else ():
+            found.setdefault(one.ordering, []).append(one)
+        return found
+
     def results(self, target: str) -> list[tuple[Attack, Any]]:
         """Return what was measured on a target, best attack first."""
         found = [(self.catalog.attacks[name], m) for name, e in self.measured.items() for m in e.targets if m.target == target]
@@ -210,13 +227,32 @@ class Site:
         self.page("table-2.md", "table_2.md.j2", printed=tables.surveyed(catalog), original=tables.published(catalog))
         self.page("differences.md", "differences.md.j2", rows=tables.differing(catalog))
         self.page("map.md", "map.md.j2", cells=cells)
-        self.page("results.md", "results.md.j2", orderings=evidence.find_orderings(catalog), targets=sorted(
-            {m.target for e in self.measured.values() for m in e.targets}), results=self.results)
-        for kind in ("errata", "glossary", "factors", "directions", "milestones", "elements", "datasets", "perturbations"):
+        self.page(
+            "results.md",
+            "results.md.j2",
+            targets=sorted({m.target for e in self.measured.values() for m in e.targets}),
+            results=self.results,
+        )
+        for kind in (
+            "errata",
+            "glossary",
+            "factors",
+            "directions",
+            "milestones",
+            "elements",
+            "datasets",
+            "perturbations",
+            "orderings",
+        ):
             entries = sorted(catalog.kinds[kind].values(), key=lambda e: (getattr(e, "year", 0), e.id))
             self.page(f"{kind}.md", f"{kind}.md.j2", entries=entries)
-        effects = [(d, e, works) for d in sorted(catalog.defenses.values(), key=lambda d: d.id)
-                   for works, es in ((True, d.mitigates), (False, d.fails_against)) for e in es if e.attack]
+        effects = [
+            (d, e, works)
+            for d in sorted(catalog.defenses.values(), key=lambda d: d.id)
+            for works, es in ((True, d.mitigates), (False, d.fails_against))
+            for e in es
+            if e.attack
+        ]
         self.page("defenses-and-attacks.md", "defenses_and_attacks.md.j2", effects=effects)
         self.page("add-an-attack.md", "add_an_attack.md.j2", text=Markup((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")))
 

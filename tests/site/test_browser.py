@@ -69,7 +69,11 @@ def test_pages(page, site):
 
 def test_search_finds_authors_nicknames_and_terms(page, site):
     visit(page, site, "index.html")
-    for words, wanted in (("Carlini", "Likelihood ratio attack"), ("LiRA", "Likelihood ratio attack"), ("shadow-models.matched", "Matched")):
+    for words, wanted in (
+        ("Carlini", "Likelihood ratio attack"),
+        ("LiRA", "Likelihood ratio attack"),
+        ("shadow-models.matched", "Matched"),
+    ):
         page.fill("input.md-search__input", "")
         page.locator("input.md-search__input").press_sequentially(words)
         page.wait_for_selector(".md-search-result__item", timeout=20_000)
