@@ -65,7 +65,13 @@ class Site:
             lstrip_blocks=True,
             undefined=StrictUndefined,
         )
-        self.jinja.filters.update(heading=lambda text: Markup(title_in_markdown(text)), rate=_rate, interval=_interval)
+        self.jinja.filters.update(
+            heading=lambda text: Markup(title_in_markdown(text)),
+            # The theme writes the title of a page into its header as it is.
+            shown=lambda text: escape(text, quote=False),
+            rate=_rate,
+            interval=_interval,
+        )
         self.jinja.globals.update(
             catalog=catalog,
             atlas=self.atlas,
