@@ -35,12 +35,29 @@ def log_modified_entropy(log_probs: Tensor, label: Tensor) -> Tensor:
     With the log-odds of every class, sign turned for the label, each term is sigmoid(s) softplus(s). Its logarithm keeps apart
     what the entropy itself would round to 0.
     """
-    odds = torch.stack([margin(log_probs, torch.full_like(label, c)) for c in range(log_probs.shape[-1])], dim=-1)
+    odds = _odds_of_every_class(log_probs, label)
     index = label.expand(odds.shape[:-1]).unsqueeze(-1)
     odds = odds.scatter(-1, index, -odds.gather(-1, index))
+    return torch.logsumexp(torch.nn.functional.logsigmoid(odds) + _log_softplus(odds), dim=-1)
+
+
+def log_entropy(log_probs: Tensor, label: Tensor) -> Tensor:
+    """Log of the entropy of the scores, - sum p_c log p_c, in nats; the label changes nothing (Song and Mittal 2021).
+
+    With the log-odds s of a class its term is sigmoid(s) softplus(-s); its logarithm is distinct where the entropy rounds to 0.
+    """
+    odds = _odds_of_every_class(log_probs, label)
+    return torch.logsumexp(torch.nn.functional.logsigmoid(odds) + _log_softplus(-odds), dim=-1)
+
+
+def _odds_of_every_class(log_probs: Tensor, label: Tensor) -> Tensor:
+    """Return the log-odds of every class, (..., n, classes)."""
+    return torch.stack([margin(log_probs, torch.full_like(label, c)) for c in range(log_probs.shape[-1])], dim=-1)
+
+
+def _log_softplus(value: Tensor) -> Tensor:
     # Far below zero softplus(s) is exp(s) to the last bit, and then underflows.
-    log_softplus = torch.where(odds < -40, odds, (-torch.nn.functional.logsigmoid(-odds)).log())
-    return torch.logsumexp(torch.nn.functional.logsigmoid(odds) + log_softplus, dim=-1)
+    return torch.where(value < -40, value, (-torch.nn.functional.logsigmoid(-value)).log())
 
 
 def tempered(log_probs: Tensor, temperature: float) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -81,18 +82,34 @@ def modified_entropy(records: Records, scores: ScoreOracle, shadow_models: Shado
     records, by balanced accuracy. The paper compares entropies; logarithms decide alike and rank alike within a class, and
     do not round to ties. A class without shadow records of both kinds has the threshold of all classes together.
     """
+    return _below_class_threshold(records, scores, shadow_models, signals.log_modified_entropy)
+
+
+def entropy(records: Records, scores: ScoreOracle, shadow_models: ShadowModels) -> Scored:
+    """Log of class threshold over entropy, float64 (n,); member if the entropy is at most the threshold.
+
+    Song and Mittal 2021, who take it from earlier work (Salem et al. 2019 among it) and give each class a threshold of its own,
+    as in `modified_entropy`. A confident mistake looks like a member, since the true label does not count.
+    """
+    return _below_class_threshold(records, scores, shadow_models, signals.log_entropy)
+
+
+def _below_class_threshold(
+    records: Records, scores: ScoreOracle, shadow_models: ShadowModels, of: Callable[[Tensor, Tensor], Tensor]
+) -> Scored:
+    """Return how far a signal lies below its class's best threshold on the first shadow model."""
     shadow = shadow_models.first(1)
     known, inside = shadow.records.label, shadow.trained_on[0]
     if inside.all() or not inside.any():
         raise AttackError("the shadow model has no members, or no other records, to set thresholds with")
-    entropy = shadow.signal(signals.log_modified_entropy)[0]
+    value = shadow.signal(of)[0]
     label = records.label
-    threshold = torch.full((len(label),), _best_threshold(entropy, inside), dtype=torch.float64)
+    threshold = torch.full((len(label),), _best_threshold(value, inside), dtype=torch.float64)
     for c in label.unique():
         of_class = known == c
         if inside[of_class].any() and (~inside[of_class]).any():
-            threshold[label == c] = _best_threshold(entropy[of_class], inside[of_class])
-    return Scored(threshold - signals.log_modified_entropy(scores(records.x), label), cut=0.0)
+            threshold[label == c] = _best_threshold(value[of_class], inside[of_class])
+    return Scored(threshold - of(scores(records.x), label), cut=0.0)
 
 
 def _best_threshold(value: Tensor, member: Tensor) -> float:
