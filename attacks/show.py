@@ -27,7 +27,7 @@ SHOWN_SETS = 3
 def console(*, stderr: bool = False) -> Console:
     """Return a console that breaks no word for want of a terminal's width."""
     found = Console(stderr=stderr, highlight=False)
-    return found if found.is_terminal else Console(stderr=stderr, highlight=False, width=140)
+    return found if found.is_terminal else Console(stderr=stderr, highlight=False, width=160)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None, right: str = "") -> Table:
