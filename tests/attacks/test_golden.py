@@ -181,7 +181,7 @@ def test_entropy_is_the_papers_formula():
     answers = given["scores"](given["records"].x)
     assert signals.log_entropy(answers, fixture.label()).exp().tolist() == pytest.approx(stats.entropy(answers.exp().numpy().T))
     sure = torch.tensor([[0.0, -200.0, -201.0], [0.0, -300.0, -301.0]], dtype=torch.float64)
-    assert signals.log_entropy(sure, torch.zeros(2, dtype=torch.long)).diff().item() < -90, "distinct where the entropy rounds to 0"
+    assert signals.log_entropy(sure, torch.zeros(2, dtype=torch.long)).diff().item() < -90  # distinct where it rounds to 0
 
 
 def test_modified_entropy_lives_without_shadow_records_of_a_class():
