@@ -27,7 +27,7 @@ def test_power(attack_id, target, measured):
 
 
 def test_orderings_on_digits(measured):
-    found = {name: r["auc"] for name, r in measured("digits-mlp", 0).items()}
+    found = {name: r["auc"] for name, r in measured("digits-mlp", 0).items() if "auc" in r}
     assert found["carlini-2022-lira"] > found["yeom-2018-loss"] + 0.05, "calibration is the point of the first example"
     assert found["carlini-2022-lira"] > found["carlini-2022-lira-offline"]
     assert found["ye-2022-attack-r"] > found["ye-2022-attack-p"], "reference models are what Attack-R adds"
@@ -38,7 +38,7 @@ def test_orderings_on_digits(measured):
 
 def test_labels_alone_tell_more_than_correctness_and_less_than_the_loss(measured):
     """On digits the noise attack lies between gap and loss, and the boundary attack beside the loss (both within 0.02)."""
-    found = {name: r["auc"] for name, r in measured("digits-mlp", 0).items()}
+    found = {name: r["auc"] for name, r in measured("digits-mlp", 0).items() if "auc" in r}
     assert found["yeom-2018-gap"] + 0.02 < found["choquettechoo-2021-noise"] <= found["yeom-2018-loss"] + 0.01
     for boundary in ("li-2021-boundary", "choquettechoo-2021-boundary"):
         assert found[boundary] == pytest.approx(found["yeom-2018-loss"], abs=0.02)

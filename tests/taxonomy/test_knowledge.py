@@ -31,8 +31,8 @@ def test_the_whole_reference_list_of_the_survey_is_there(catalog):
 def test_bibtex_is_parsed_again(catalog):
     from pybtex.database import parse_string
 
-    assert set(parse_string(references.bibtex(catalog), "bibtex").entries) == references.keys(catalog)
-    assert set(parse_string(references.bibtex(catalog, {"shokri2017"}), "bibtex").entries) == {"shokri2017"}
+    assert set(parse_string(references.bibtex(references.works(catalog)), "bibtex").entries) == references.keys(catalog)
+    assert set(parse_string(references.bibtex(references.works(catalog), {"shokri2017"}), "bibtex").entries) == {"shokri2017"}
 
 
 def test_schemas_are_those_that_are_exported(catalog):
