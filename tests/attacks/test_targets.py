@@ -40,7 +40,7 @@ def test_build(name, kept_store):
     target = Engine(CATALOG, Store(kept_store)).target(name, 0)
     params = entry.params
     assert len(target.x) == params["members"] + params["non_members"] and int(target.member.sum()) == params["members"]
-    assert set(entry.offers) - {"record.label"} <= set(target.makers)
+    assert set(entry.offers) - {"record.label", "record.partial"} <= set(target.makers)
     held = [("candidates", target.ids), ("population", target.makers["D1.samples"](Ledger()).ids)]
     if "D2.members" in entry.offers:
         held.append(("known members", target.makers["D2.members"](Ledger()).ids))
