@@ -189,7 +189,17 @@ def test_the_checksums_of_cifar_are_known_before_the_download():
         ("texas-100", archive({"texas/100/feats": csv(bits(6169)), "texas/100/labels": b"1\n"}), "not texas-100 as we know it"),
         ("cifar-100", archive({"cifar-100-binary/train.bin": b"123"}), "does not hold pictures of CIFAR-100"),
     ],
-    ids=["no gzip", "cut off", "other file", "letters", "ragged", "too few rows", "class 31", "too few records", "short pictures"],
+    ids=[
+        "no gzip",
+        "cut off",
+        "other file",
+        "letters",
+        "ragged",
+        "too few rows",
+        "class 31",
+        "too few records",
+        "short pictures",
+    ],
 )
 @pytest.mark.filterwarnings("ignore:loadtxt")
 def test_damaged_content_is_one_sentence(name, content, message, served):

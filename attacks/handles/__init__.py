@@ -1,0 +1,49 @@
+"""What an adversary may touch: one small type a handle. Every handle gives copies, and notes that it was used."""
+
+from attacks.handles.facts import Aggregates, ErrorSpread, Marginals, ModelType, Number, Overheard, Parameters
+from attacks.handles.findings import Guessed, Scored
+from attacks.handles.handle import AttackError, Handle, Ledger, NotGrantedError, QueryLimitError
+from attacks.handles.measurements import AttackData, PopulationStatistics, ShadowAggregates
+from attacks.handles.models import Change, ReferenceModels, ShadowModels, Surrogate
+from attacks.handles.oracles import LabelOracle, MaskOracle, ScoreOracle, TopScoreOracle, ValueOracle
+from attacks.handles.records import CANDIDATES, HeldRecords, KnownMembers, Population, Records, ShadowData, Superset
+from attacks.handles.trainers import HostedModel, Platform, Trainer
+
+__all__ = [
+    "CANDIDATES",
+    "Aggregates",
+    "AttackData",
+    "AttackError",
+    "Change",
+    "ErrorSpread",
+    "Guessed",
+    "Handle",
+    "HeldRecords",
+    "HostedModel",
+    "KnownMembers",
+    "LabelOracle",
+    "Ledger",
+    "Marginals",
+    "MaskOracle",
+    "ModelType",
+    "NotGrantedError",
+    "Number",
+    "Overheard",
+    "Parameters",
+    "Platform",
+    "Population",
+    "PopulationStatistics",
+    "QueryLimitError",
+    "Records",
+    "ReferenceModels",
+    "ScoreOracle",
+    "Scored",
+    "ShadowAggregates",
+    "ShadowData",
+    "ShadowModels",
+    "Superset",
+    "Surrogate",
+    "TopScoreOracle",
+    "Trainer",
+    "ValueOracle",
+]

@@ -1,0 +1,123 @@
+"""Handles of what the adversary knows without asking: numbers, published statistics, weights."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from attacks.handles.handle import Handle, Ledger
+
+
+class Number(Handle):
+    """One number that the adversary knows, such as the mean training loss or the size of the training set."""
+
+    def __init__(self, name: str, value: float, ledger: Ledger):
+        super().__init__(name, ledger)
+        self._value = value
+
+    @property
+    def value(self) -> float:
+        """The number."""
+        self._touch()
+        return self._value
+
+
+class Marginals(Handle):
+    """The values of every feature by themselves: each column is sorted, so that rows mean nothing."""
+
+    def __init__(self, name: str, columns: Tensor, ledger: Ledger):
+        super().__init__(name, ledger)
+        self._columns = columns
+
+    @property
+    def columns(self) -> Tensor:
+        """Values of every feature, float32 of shape (n, ...), each column sorted."""
+        self._touch()
+        return self._columns.clone()
+
+
+class Aggregates(Handle):
+    """The statistics that were published of a group, once and for everyone: reading them is no query."""
+
+    def __init__(self, name: str, values: Tensor, ledger: Ledger):
+        super().__init__(name, ledger)
+        self._values = values
+
+    @property
+    def values(self) -> Tensor:
+        """The mean of every feature over the group, float64 of the shape of one record.
+
+        Counts of people are such means times the size of the group.
+        """
+        self._touch()
+        return self._values.clone()
+
+
+class ModelType(Handle):
+    """The kind of model that the target is."""
+
+    def __init__(self, name: str, value: str, ledger: Ledger):
+        super().__init__(name, ledger)
+        self._value = value
+
+    @property
+    def value(self) -> str:
+        """Name of the architecture."""
+        self._touch()
+        return self._value
+
+
+class Parameters(Handle):
+    """The trained weights, without the architecture that they belong to."""
+
+    def __init__(self, name: str, weights: dict[str, Tensor], ledger: Ledger):
+        super().__init__(name, ledger)
+        self._weights = weights
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """Copies of the weights by name."""
+        self._touch()
+        return {name: value.clone() for name, value in self._weights.items()}
+
+
+class ErrorSpread(Handle):
+    """Standard deviations of a regression's errors: on its training records and, if it is known, on others."""
+
+    def __init__(self, name: str, training: float, others: float | None, ledger: Ledger):
+        super().__init__(name, ledger)
+        self._training, self._others = training, others
+
+    @property
+    def training(self) -> float:
+        """Standard deviation of the errors on the training records."""
+        self._touch()
+        return self._training
+
+    @property
+    def others(self) -> float | None:
+        """Standard deviation of the errors on other records; None if it is not known."""
+        self._touch()
+        return self._others
+
+
+class Overheard(Handle):
+    """Inputs that others put to the model, as they reached the adversary, and what the model decided. Nothing can be asked."""
+
+    def __init__(self, name: str, x: Tensor, decision: Tensor, ledger: Ledger):
+        super().__init__(name, ledger)
+        self._x, self._decision = x, decision
+
+    def __len__(self) -> int:
+        return len(self._x)
+
+    @property
+    def x(self) -> Tensor:
+        """The inputs as the adversary received them, float32 of shape (n, ...)."""
+        self._touch()
+        return self._x.clone()
+
+    @property
+    def decision(self) -> Tensor:
+        """The classes that the model decided on, int64 of shape (n,)."""
+        self._touch()
+        return self._decision.clone()

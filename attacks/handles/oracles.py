@@ -1,0 +1,76 @@
+"""Handles that answer queries, and count them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+from attacks.handles.handle import Handle, Ledger
+
+
+class ScoreOracle(Handle):
+    """Answers with the score of every class. Each record that is asked about is one query."""
+
+    def __init__(self, name: str, answer: Callable[[Tensor], Tensor], ledger: Ledger, *, counted: bool = True):
+        super().__init__(name, ledger)
+        self._answer = answer
+        self._counted = counted
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return log-probabilities, float64 of shape (n, classes), for x of shape (n, ...)."""
+        self._touch()
+        if self._counted:
+            self.ledger.charge(len(x))
+        return self._answer(x.detach().clone())
+
+
+class MaskOracle(ScoreOracle):
+    """Answers with the score of every class at every pixel. Each picture that is asked about is one query."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return log-probabilities, float64 of shape (n, height, width, classes), for x of shape (n, height, width)."""
+        return super().__call__(x)
+
+
+class TopScoreOracle(Handle):
+    """Answers with the highest scores and their classes."""
+
+    def __init__(self, name: str, scores: ScoreOracle, k: int = 3):
+        super().__init__(name, scores.ledger)
+        self._scores = scores
+        self._k = k
+
+    def __call__(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return log-probabilities float64 and classes int64, both (n, k), highest first."""
+        self._touch()
+        log_probs = self._scores(x)
+        top = log_probs.topk(min(self._k, log_probs.shape[-1]), dim=-1)
+        return top.values, top.indices
+
+
+class LabelOracle(Handle):
+    """Answers with the predicted class and nothing else."""
+
+    def __init__(self, name: str, answer: Callable[[Tensor], Tensor], ledger: Ledger):
+        super().__init__(name, ledger)
+        self._answer = answer
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return predicted classes, int64 of shape (n,)."""
+        self._touch()
+        return self._answer(x)
+
+
+class ValueOracle(Handle):
+    """Answers with the number that a regression predicts. Each record that is asked about is one query."""
+
+    def __init__(self, name: str, answer: Callable[[Tensor], Tensor], ledger: Ledger):
+        super().__init__(name, ledger)
+        self._answer = answer
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return predicted values, float64 of shape (n,), for x of shape (n, ...)."""
+        self._touch()
+        self.ledger.charge(len(x))
+        return self._answer(x.detach().clone())
