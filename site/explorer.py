@@ -26,7 +26,10 @@ def data(catalog: Catalog) -> dict[str, Any]:
             }
             for term in catalog.terms.values()
         ],
-        "rules": [{**rule.as_json(), "id": rule.id, "price": _price(rule.price)} for rule in atlas.resolver.graph.rules],
+        "rules": [
+            {**rule.as_json(), "id": rule.id, "price": _price(rule.price), "weaker": rule.weaker}
+            for rule in atlas.resolver.graph.rules
+        ],
         "attacks": [_attack(atlas, name) for name in sorted(catalog.attacks)],
         "threat_models": [
             {"id": name, "title": ready.title, "summary": ready.summary, **_stated(threat_model(catalog, name))}

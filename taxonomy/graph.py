@@ -49,6 +49,7 @@ class Rule:
     yields: str
     because: str = ""
     price: Price = Price()
+    weaker: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Return the rule as a line of a derivation."""
@@ -123,7 +124,8 @@ class Graph:
         """Return the graph of a catalog."""
         rules: list[Rule] = []
         for implication in catalog.implications:
-            rules.append(Rule(implication.id, "implication", tuple(implication.needs), implication.yields, implication.because))
+            needs, yields = tuple(implication.needs), implication.yields
+            rules.append(Rule(implication.id, "implication", needs, yields, implication.because, weaker=implication.weaker))
         for step in catalog.steps.values():
             cost = price(step.cost, step.params)
             rules.append(Rule(step.id, "step", tuple(step.needs), step.yields, step.because, cost))

@@ -14,7 +14,8 @@ MAX_DEPTH = 500
 MAX_SETS = 2_000
 
 Pricing = Callable[[Rule], Price]
-Cost = tuple[int, int, int]
+Cost = tuple[int, int, int, int]
+NOTHING: Cost = (0, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -64,10 +65,11 @@ class Resolver:
     def derivation(
         self, goals: Sequence[str], grants: Iterable[str], pricing: Pricing | None = None, records: int = 1000
     ) -> Derivation | None:
-        """Return the cheapest proof of all goals together (models, then queries, then rules), or None.
+        """Return the cheapest proof of all goals together, or None.
 
-        Queries that are counted by candidate are weighed for `records` of them. Branch and bound on the goals' cone:
-        every open term will cost at least its cheapest rule, and no rule yields two terms, so the sum is a lower bound.
+        Cheapest is first in models, then in queries, then in rules that make attacks weaker, then in rules. Queries that are
+        counted by candidate are weighed for `records` of them. Branch and bound on the goals' cone: every open term will cost
+        at least its cheapest rule, and no rule yields two terms, so the sum is a lower bound.
         """
         granted = set(grants)
         # Sorted, so that the order of the rules does not hang on how Python happens to hash strings today.
@@ -180,7 +182,7 @@ class _CheapestProof:
         self.exhaustive = True
         self.ways: dict[str, list[tuple[Cost, Rule]]] = {}
         self.best: dict[str, Rule] | None = None
-        self.best_cost = (0, 0, 0)
+        self.best_cost = NOTHING
 
     def options(self, term: str) -> list[tuple[Cost, Rule]]:
         """Return the rules that can yield a term, cheapest first, with their cost."""
@@ -191,7 +193,7 @@ class _CheapestProof:
             rule = self.graph.rules[number]
             if all(need in self.derivable for need in rule.needs):
                 cost = self.pricing(rule)
-                found.append(((cost.models, cost.total_queries(self.records), 1), rule))
+                found.append(((cost.models, cost.total_queries(self.records), int(rule.weaker), 1), rule))
         self.ways[term] = sorted(found, key=lambda option: (option[0], len(option[1].needs), option[1].id))
         return self.ways[term]
 
@@ -199,7 +201,7 @@ class _CheapestProof:
         """Return the rule chosen for each term of the cheapest proof found, and whether the search was exhaustive."""
         self.best = self.first_proof(goals)
         self.best_cost = self.cost(self.best)
-        self.search({}, sorted(set(goals)), (0, 0, 0))
+        self.search({}, sorted(set(goals)), NOTHING)
         assert self.best is not None
         return self.best, self.exhaustive
 
@@ -217,9 +219,10 @@ class _CheapestProof:
         return chosen
 
     def cost(self, chosen: dict[str, Rule]) -> Cost:
-        """Return the cost of a proof: models, queries, rules."""
+        """Return the cost of a proof: models, queries, weaker rules, rules."""
         prices = [self.pricing(rule) for rule in chosen.values()]
-        return sum(p.models for p in prices), sum(p.total_queries(self.records) for p in prices), len(chosen)
+        weaker = sum(rule.weaker for rule in chosen.values())
+        return sum(p.models for p in prices), sum(p.total_queries(self.records) for p in prices), weaker, len(chosen)
 
     def search(self, chosen: dict[str, Rule], open_terms: list[str], spent: Cost) -> None:
         """Extend a partial proof in every way that can still be cheaper than the best."""
@@ -261,7 +264,7 @@ class _CheapestProof:
 
 
 def _add(a: Cost, b: Cost) -> Cost:
-    return a[0] + b[0], a[1] + b[1], a[2] + b[2]
+    return a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3]
 
 
 def _topological(chosen: dict[str, Rule], granted: set[str], order: dict[str, int]) -> list[Rule]:

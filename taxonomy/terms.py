@@ -60,6 +60,10 @@ class Implication(Strict):
     needs: list[TermId] = Field(min_length=1)
     yields: TermId
     because: Text
+    weaker: bool = Field(
+        default=False,
+        description="it makes attacks weaker, so a proof does without it where that costs no more models or queries",
+    )
     view: RunPath | None = None
 
     @property

@@ -65,7 +65,7 @@ const Resolver = (() => {
       return order;
     }
 
-    // The cheapest proof of one goal: models, then queries, then rules. Branch and bound on the goal's cone.
+    // The cheapest proof of one goal: models, then queries, then rules that weaken, then rules. Branch and bound on the goal's cone.
     derivation(goal, grants, pricing) {
       const granted = new Set(grants);
       const order = this.close(granted);
@@ -78,7 +78,7 @@ const Resolver = (() => {
             .filter((rule) => rule.needs.every((need) => order.has(need)))
             .map((rule) => {
               const price = pricing(rule);
-              return [[price[0], price[1] + price[2] * RECORDS, 1], rule];
+              return [[price[0], price[1] + price[2] * RECORDS, Number(rule.weaker), 1], rule];
             });
           found.sort(
             (a, b) => compareLists(a[0], b[0]) || a[1].needs.length - b[1].needs.length || compare(a[1].id, b[1].id)
@@ -88,10 +88,10 @@ const Resolver = (() => {
         return ways.get(term);
       };
       const costOf = (chosen) => {
-        let total = [0, 0, 0];
+        let total = [0, 0, 0, 0];
         for (const rule of chosen.values()) {
           const price = pricing(rule);
-          total = add(total, [price[0], price[1] + price[2] * RECORDS, 1]);
+          total = add(total, [price[0], price[1] + price[2] * RECORDS, Number(rule.weaker), 1]);
         }
         return total;
       };
@@ -148,7 +148,7 @@ const Resolver = (() => {
           chosen.delete(term);
         }
       };
-      search(new Map(), granted.has(goal) ? [] : [goal], [0, 0, 0]);
+      search(new Map(), granted.has(goal) ? [] : [goal], [0, 0, 0, 0]);
       const rules = this.topological(best, granted, order);
       const price = rules.map(pricing).reduce(add, [0, 0, 0]);
       return { rules, price, cheapest: exhaustive };

@@ -160,8 +160,9 @@ def test_cheapest_derivations_are_clingos(atlas):
                 price, small = cost(rule), rules[i]
                 program.append(f"{{ use({i}) }} :- {', '.join(f'holds({n})' for n in small.needs)}.")
                 program.append(f"holds({small.yields}) :- use({i}).")
-                program.append(f":~ use({i}). [{price.models}@3,{i}]")
-                program.append(f":~ use({i}). [{price.total_queries(1000)}@2,{i}]")
+                program.append(f":~ use({i}). [{price.models}@4,{i}]")
+                program.append(f":~ use({i}). [{price.total_queries(1000)}@3,{i}]")
+                program.append(f":~ use({i}). [{int(rule.weaker)}@2,{i}]")
                 program.append(f":~ use({i}). [1@1,{i}]")
             program.append(f":- not holds({atom[goal(answer.attack.id)]}).")
             control = clingo.Control(["--warn=none"])
@@ -170,5 +171,18 @@ def test_cheapest_derivations_are_clingos(atlas):
             costs: list[list[int]] = []
             control.solve(on_model=lambda model, costs=costs: costs.append(list(model.cost)))
             derivation = answer.derivation
-            mine = [derivation.price.models, derivation.price.total_queries(1000), len(derivation.rules)]
+            mine = [derivation.price.models, derivation.price.total_queries(1000)]
+            mine += [sum(rule.weaker for rule in derivation.rules), len(derivation.rules)]
             assert derivation.cheapest and mine == costs[-1], (name, answer.attack.id)
+
+
+def test_weaker_data_are_used_only_where_nothing_better_costs_the_same(atlas):
+    attack = atlas.catalog.attack("shokri-2017")
+    common = ["Q.scores", "record.label", "M3", "D1.shifted"]
+    rules = {}
+    for name, grants in {"shifted": common, "both": [*common, "D1.samples"]}.items():
+        threat = from_user(atlas.catalog, observation="black-box", model="discriminative", frame="stand-alone", knows=grants)
+        answer = atlas.answer(attack, threat)
+        assert isinstance(answer, Feasible)
+        rules[name] = [rule.id for rule in answer.derivation.rules if rule.weaker]
+    assert rules == {"shifted": ["shadow-data.shifted->shadow-data"], "both": []}
