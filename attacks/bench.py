@@ -11,6 +11,7 @@ import functools
 import importlib.metadata
 import json
 import math
+import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,7 +120,7 @@ class Bench:
                 assert fingerprint is not None, "it ran, so it has a proof"
                 runs = [outcomes[attack.id, target, seed] for seed in seeds]
                 measured.append(on_target(attack.id, target, role, fingerprint, runs))
-            evidence = Evidence(schema=1, attack=attack.id, versions=versions(), targets=measured)
+            evidence = Evidence(schema=1, attack=attack.id, versions=versions(), commit=commit(), targets=measured)
             result.evidence.append(evidence)
             result.written.append(self._write(attack.id, evidence))
 
@@ -136,7 +137,7 @@ class Bench:
                 fingerprint = self.fingerprints.ordering(ordering, self.catalog.target(target))
                 if len(pairs) == len(seeds) and fingerprint is not None:
                     result.ordered.append(compare(ordering, target, fingerprint, pairs))
-        whole = Orderings(schema=1, versions=versions(), orderings=result.ordered)
+        whole = Orderings(schema=1, versions=versions(), commit=commit(), orderings=result.ordered)
         result.written.append(self._write(ORDERINGS, whole))
 
     def _write(self, name: str, evidence: Evidence | Orderings) -> Path:
@@ -150,6 +151,21 @@ def versions() -> dict[str, str]:
     """Return the versions that figures depend on."""
     found = environment()
     return {"mia-atlas": importlib.metadata.version("mia-atlas")} | {n: found[n] for n in ("torch", "numpy", "scikit-learn")}
+
+
+def commit() -> str | None:
+    """Return the commit of this code, with "+" where it has changed since; None where no git checkout tracks it."""
+    places = [":/attacks", ":/taxonomy", ":/catalog", ":!/catalog/evidence"]
+    try:
+        _git("ls-files", "--error-unmatch", Path(__file__).name)
+        return _git("rev-parse", "HEAD") + ("+" if _git("status", "--porcelain", "--", *places) else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(Path(__file__).parent), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603  (all of it is ours)
 
 
 # -- figures ---------------------------------------------------------------------------------------------------------------

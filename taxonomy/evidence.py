@@ -92,11 +92,12 @@ class OnTarget(Strict):
 
 
 class Evidence(Strict):
-    """What was measured of one attack, and with which versions."""
+    """What was measured of one attack, with which versions, and at which commit of the code (None outside a checkout)."""
 
     schema_: Literal[1] = Field(alias="schema")
     attack: EntryId
     versions: dict[str, str]
+    commit: str | None = None
     targets: list[OnTarget] = Field(min_length=1)
 
 
@@ -127,6 +128,7 @@ class Orderings(Strict):
 
     schema_: Literal[1] = Field(alias="schema")
     versions: dict[str, str]
+    commit: str | None = None
     orderings: list[Ordered]
 
 
