@@ -60,9 +60,10 @@ def risk(recipe: Recipe, x: Tensor, label: Tensor, member: Tensor, seed: int, pa
     log-odds of the true class (Carlini et al. 2022, Section IV-C) reach in telling models trained with the record from the
     others; a half of the candidates is as large as the training set where members and non-members are as many.
 
-    `repeated` is the same rank correlation between the success that the first half of the pairs measures and that of the other:
-    no risk can be expected to agree with the success much better than the success with itself. `success` is the mean AUC of the
-    members, `above_1` the share of them whose risk is above 1 (the DTP-1 hypothesis of Long et al. 2017, abstract).
+    `repeated` is the rank correlation r of the success that the first half of the pairs measures with that of the other half.
+    The success is measured with noise, so that even a perfect risk reaches about the root of 2 r / (1 + r) only (Spearman 1910,
+    Brown 1910). `success` is the mean AUC of the members, `above_1` the share of them whose risk is above 1 (the DTP-1
+    hypothesis of Long et al. 2017, abstract).
     """
 
     def judge(found: Any) -> Metric:
@@ -75,7 +76,8 @@ def risk(recipe: Recipe, x: Tensor, label: Tensor, member: Tensor, seed: int, pa
         rows = member.nonzero().flatten().tolist()
 
         def success(some: slice) -> NDArray[np.float64]:
-            return np.array([metrics.auc(odds[some, i], inside[some, i]) for i in rows])
+            # Equal areas are ties, whatever the last bit of a sum says.
+            return np.array([metrics.auc(odds[some, i], inside[some, i]) for i in rows]).round(12)
 
         measured = success(slice(None))
         repeated = metrics.rank_correlation("repeated", success(slice(pairs)), success(slice(pairs, None))).value
