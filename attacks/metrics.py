@@ -56,6 +56,26 @@ def advantage(name: str, hits: Truth, member: Truth, **details: float) -> Metric
     return Metric(name, found, interval, 0.0, {"members": shares[0][0], "others": shares[1][0], **details})
 
 
+def rank_correlation(name: str, first: Scores, second: Scores, **details: float) -> Metric:
+    """Return Spearman's rank correlation of two figures (n,) of the same records, with its interval; 0 is chance.
+
+    Ties share their mean rank. A figure that is the same for all records ranks none, so its correlation is 0. The interval is
+    normal on Fisher's z scale, with the variance of Bonett & Wright 2000, (1 + r^2 / 2) / (n - 3). Raises ValueError for fewer
+    than four records.
+    """
+    count = len(first)
+    if count < 4:
+        raise ValueError(f"a rank correlation with an interval needs at least four records (found {count})")
+    constant = bool((first == first[0]).all() or (second == second[0]).all())
+    found = 0.0 if constant else float(stats.spearmanr(first, second).statistic)
+    # Fisher's z of a perfect correlation is infinite; one swap of two neighbours is as near to it as an interval needs to come.
+    nearest = 1 - 12 / (count * (count**2 - 1))
+    z = math.atanh(max(-nearest, min(nearest, found)))
+    half_width = float(stats.norm.ppf(0.975)) * math.sqrt((1 + found**2 / 2) / (count - 3))
+    interval = (math.tanh(z - half_width), math.tanh(z + half_width))
+    return Metric(name, found, interval, 0.0, details)
+
+
 FALSE_POSITIVE_RATES = (0.001, 0.01)
 
 

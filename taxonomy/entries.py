@@ -10,7 +10,8 @@ from pydantic import Field, StringConstraints
 from taxonomy.terms import RunPath, Strict, TermId, Text
 
 EntryId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
-Goal = Literal["membership", "reconstruction", "property", "extraction", "inversion", "attribute"]
+# A `risk` is no secret that is found out: it says how exposed each record of one's own training set is.
+Goal = Literal["membership", "reconstruction", "property", "extraction", "inversion", "attribute", "risk"]
 Known = Literal["read", "secondary", "memory"]
 Observation = Literal["black-box", "white-box"]
 ModelType = Literal["discriminative", "generative", "aggregate"]

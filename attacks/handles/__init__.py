@@ -6,7 +6,16 @@ from attacks.handles.handle import AttackError, Handle, Ledger, NotGrantedError,
 from attacks.handles.measurements import AttackData, PopulationStatistics, ShadowAggregates
 from attacks.handles.models import Change, ReferenceModels, ShadowModels, Surrogate
 from attacks.handles.oracles import LabelOracle, MaskOracle, ScoreOracle, TopScoreOracle, ValueOracle
-from attacks.handles.records import CANDIDATES, HeldRecords, KnownMembers, Population, Records, ShadowData, Superset
+from attacks.handles.records import (
+    CANDIDATES,
+    HeldRecords,
+    KnownMembers,
+    OwnTrainingSet,
+    Population,
+    Records,
+    ShadowData,
+    Superset,
+)
 from attacks.handles.trainers import HostedModel, Platform, Trainer
 
 __all__ = [
@@ -29,6 +38,7 @@ __all__ = [
     "NotGrantedError",
     "Number",
     "Overheard",
+    "OwnTrainingSet",
     "Parameters",
     "Platform",
     "Population",

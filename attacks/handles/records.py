@@ -96,3 +96,17 @@ class KnownMembers(HeldRecords):
 
 class Superset(HeldRecords):
     """Labelled records among which all members are, without a mark."""
+
+
+class OwnTrainingSet(HeldRecords):
+    """Labelled records that are exactly the training set, in the order in which it was trained on: what only its owner has."""
+
+    def __init__(self, name: str, x: Tensor, label: Tensor, ids: NDArray[np.uint64], seed: int, ledger: Ledger):
+        super().__init__(name, x, label, ids, ledger)
+        self._seed = seed
+
+    @property
+    def seed(self) -> int:
+        """The seed of initial weights and order with which the owner trained the target."""
+        self._touch()
+        return self._seed

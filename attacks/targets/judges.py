@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from attacks import metrics, signals, training
@@ -48,3 +50,46 @@ def attribute(truth: Tensor, member: Tensor) -> Judge:
         return metrics.advantage("attribute advantage", hits, member.numpy(), commonest=commonest)
 
     return judge
+
+
+def risk(recipe: Recipe, x: Tensor, label: Tensor, member: Tensor, seed: int, pairs: int = 64) -> Judge:
+    """Return the judge of risks (n,): how well they rank the members by the success of membership inference on each.
+
+    The success is measured, after the judge is called for the first time, with models trained by the same recipe in pairs: one
+    on a random half of the candidates, the other on the rest, each with a seed of its own. On one record it is the AUC that the
+    log-odds of the true class (Carlini et al. 2022, Section IV-C) reach in telling models trained with the record from the
+    others; a half of the candidates is as large as the training set where members and non-members are as many.
+
+    `repeated` is the rank correlation r of the success that the first half of the pairs measures with that of the other half.
+    The success is measured with noise, so that even a perfect risk reaches about the root of 2 r / (1 + r) only (Spearman 1910,
+    Brown 1910). `success` is the mean AUC of the members, `above_1` the share of them whose risk is above 1 (the DTP-1
+    hypothesis of Long et al. 2017, abstract).
+    """
+
+    def judge(found: Any) -> Metric:
+        if not isinstance(found, Tensor) or found.shape != member.shape or not found.isfinite().all():
+            raise AttackError(f"a measure of risk finds one finite number a record, {tuple(member.shape)}")
+        inside = _halves(len(x), pairs, derive_seed(seed, "judge"))
+        sets = [TrainingSet(x[row], label[row], derive_seed(seed, "judge", k)) for k, row in enumerate(torch.from_numpy(inside))]
+        models = training.fit_many(recipe, sets, "models of the judge")
+        odds = torch.stack([signals.margin(model.log_probs(x), label) for model in models]).numpy()
+        rows = member.nonzero().flatten().tolist()
+
+        def success(some: slice) -> NDArray[np.float64]:
+            # Equal areas are ties, whatever the last bit of a sum says.
+            return np.array([metrics.auc(odds[some, i], inside[some, i]) for i in rows]).round(12)
+
+        measured = success(slice(None))
+        repeated = metrics.rank_correlation("repeated", success(slice(pairs)), success(slice(pairs, None))).value
+        risks = found.double()[member].numpy()
+        details = {"repeated": repeated, "success": float(measured.mean()), "above_1": float((risks > 1).mean())}
+        return metrics.rank_correlation("rank correlation with success", risks, measured, **details)
+
+    return judge
+
+
+def _halves(count: int, pairs: int, seed: int) -> NDArray[np.bool_]:
+    """Return which records each model is trained on, bool (2 * pairs, count): of each pair one has a record and one has not."""
+    generator = np.random.default_rng(seed)
+    first = [generator.permutation(count) < count // 2 for _ in range(pairs)]
+    return np.stack([row for half in first for row in (half, ~half)])

@@ -13,8 +13,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 import fixture
 
 from attacks import artifacts, views
-from attacks.handles import Ledger, NotGrantedError, QueryLimitError, ScoreOracle
-from attacks.steps.population_statistics import from_samples
+from attacks.handles import AttackError, KnownMembers, Ledger, NotGrantedError, QueryLimitError, ScoreOracle, ShadowData
+from attacks.steps.population_statistics import from_known_members, from_samples
 from attacks.steps.shadow_models import halves
 
 
@@ -110,3 +110,21 @@ def test_population_statistics_ask_no_more_than_agreed():
     assert torch.equal(found.records.label, made.records.label)
     everyone = from_samples(given["records"], given["scores"], given["population"], queries=1000)
     assert len(everyone) == fixture.RECORDS
+
+
+def test_population_statistics_of_known_non_members():
+    given = fixture.handles(["records", "scores"])
+    records, scores, member = given["records"], given["scores"], fixture.member()
+    x, label = records.x, fixture.label()
+    others = ShadowData(x[~member], label[~member], fixture.IDS[~member])
+    known = KnownMembers("known_members", x[member], label[member], fixture.IDS[member], Ledger(), others)
+    made = from_known_members(records, scores, known, queries=1000)
+    assert sorted(made.records.ids.tolist()) == fixture.IDS[~member].tolist() and scores.ledger.queries == len(others)
+    rows = made.records.ids.astype(np.int64) - 1
+    assert torch.equal(made.log_probs, fixture.answers(member, 100)[rows]) and torch.equal(made.records.label, label[rows])
+    assert known.ledger.touched == {"known_members"}
+    assert len(from_known_members(records, scores, known, queries=5, seed=3)) == 5
+    with pytest.raises(NotGrantedError, match="no known non-members"):
+        from_known_members(records, scores, KnownMembers("known_members", x, label, fixture.IDS, Ledger()))
+    with pytest.raises(AttackError, match="no record to ask"):
+        from_known_members(records, scores, known, queries=0)
