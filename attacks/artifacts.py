@@ -16,13 +16,16 @@ from attacks.handles import (
     ShadowAggregates,
     ShadowData,
     ShadowModels,
+    ShadowUpdates,
     Surrogate,
 )
 from attacks.store import Arrays
 from attacks.training import Model, Recipe
 from attacks.workshop import StoreWorkshop
 
-Artifact = AttackData | ShadowData | ShadowModels | ReferenceModels | PopulationStatistics | ShadowAggregates | Surrogate
+Artifact = (
+    AttackData | ShadowData | ShadowModels | ReferenceModels | PopulationStatistics | ShadowAggregates | ShadowUpdates | Surrogate
+)
 
 
 def pack(artifact: Artifact) -> tuple[dict[str, Any], Arrays]:
@@ -38,6 +41,9 @@ def pack(artifact: Artifact) -> tuple[dict[str, Any], Arrays]:
         return {"type": "PopulationStatistics"}, {**_data_arrays(artifact.records), "log_probs": artifact.log_probs.numpy()}
     if isinstance(artifact, ShadowAggregates):
         return {"type": "ShadowAggregates"}, {name: value.numpy() for name, value in artifact.packed().items()}
+    if isinstance(artifact, ShadowUpdates):
+        parts = {"change": artifact.change, "label": artifact.label, "probes": artifact.probes}
+        return {"type": "ShadowUpdates"}, {name: part.numpy() for name, part in parts.items()}
     if isinstance(artifact, ReferenceModels):
         meta, arrays = pack(artifact.packed())
         _, own = pack(artifact.own)
@@ -60,6 +66,8 @@ def unpack(meta: dict[str, Any], arrays: Arrays, workshop: StoreWorkshop) -> Art
         return ShadowAggregates(others, waiting, x, int(arrays["size"]))
     if meta["type"] == "Surrogate":
         return Surrogate(_model(meta["models"][0], workshop))
+    if meta["type"] == "ShadowUpdates":
+        return ShadowUpdates(*(torch.from_numpy(arrays[name]) for name in ("change", "label", "probes")))
     if meta["type"] == "AttackData":
         return AttackData(*(torch.from_numpy(arrays[name]) for name in ("log_probs", "label", "member")))
     data = ShadowData(torch.from_numpy(arrays["x"]), torch.from_numpy(arrays["label"]), arrays["ids"])

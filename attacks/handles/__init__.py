@@ -3,9 +3,9 @@
 from attacks.handles.facts import Aggregates, ErrorSpread, Marginals, ModelType, Number, Overheard, Parameters
 from attacks.handles.findings import Guessed, Scored
 from attacks.handles.handle import AttackError, Handle, Ledger, NotGrantedError, QueryLimitError
-from attacks.handles.measurements import AttackData, PopulationStatistics, ShadowAggregates
+from attacks.handles.measurements import AttackData, PopulationStatistics, ShadowAggregates, ShadowUpdates
 from attacks.handles.models import Change, ReferenceModels, ShadowModels, Surrogate
-from attacks.handles.oracles import LabelOracle, MaskOracle, ScoreOracle, TopScoreOracle, ValueOracle
+from attacks.handles.oracles import LabelOracle, MaskOracle, ScoreOracle, TopScoreOracle, UpdatedScores, ValueOracle
 from attacks.handles.records import (
     CANDIDATES,
     HeldRecords,
@@ -51,9 +51,11 @@ __all__ = [
     "ShadowAggregates",
     "ShadowData",
     "ShadowModels",
+    "ShadowUpdates",
     "Superset",
     "Surrogate",
     "TopScoreOracle",
     "Trainer",
+    "UpdatedScores",
     "ValueOracle",
 ]

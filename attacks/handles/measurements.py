@@ -93,3 +93,30 @@ class AttackData:
 
     def __len__(self) -> int:
         return len(self.log_probs)
+
+
+@dataclass(frozen=True)
+class ShadowUpdates:
+    """How single-record updates of the adversary's own model change its answers on a probing set.
+
+    `change` float64 (updates, probes * classes) are differences of probabilities, those of the first probing record first;
+    `label` int64 (updates,) are the labels of the records that caused them; `probes` float32 (probes, ...) are the probing set.
+    """
+
+    change: Tensor
+    label: Tensor
+    probes: Tensor
+
+    def __post_init__(self) -> None:
+        if self.change.dtype != torch.float64 or self.change.ndim != 2 or self.label.dtype != torch.int64:
+            raise ValueError(f"changes and labels are float64 and int64, not {self.change.dtype} and {self.label.dtype}")
+        if len(self.change) != len(self.label) or not len(self.probes) or self.change.shape[1] % len(self.probes):
+            raise ValueError(f"changes {tuple(self.change.shape)}, {len(self.label)} labels and {len(self.probes)} probes differ")
+
+    def __len__(self) -> int:
+        return len(self.change)
+
+    @property
+    def classes(self) -> int:
+        """The number of classes that the shadow model answers with."""
+        return self.change.shape[1] // len(self.probes)

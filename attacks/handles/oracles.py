@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
@@ -74,3 +74,38 @@ class ValueOracle(Handle):
         self._touch()
         self.ledger.charge(len(x))
         return self._answer(x.detach().clone())
+
+
+class UpdatedScores(Handle):
+    """Answers with the scores of a model before it was updated, and after each of its updates.
+
+    The updates know nothing of each other: each starts from the same model and takes in one new record. Each record that is
+    asked about is one query, every time. What the updates were made with, the handle does not hold.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        before: Callable[[Tensor], Tensor],
+        after: Sequence[Callable[[Tensor], Tensor]],
+        ledger: Ledger,
+    ):
+        super().__init__(name, ledger)
+        self._before, self._after = before, after
+
+    def __len__(self) -> int:
+        """Return the number of updates."""
+        return len(self._after)
+
+    def before(self, x: Tensor) -> Tensor:
+        """Return log-probabilities before any update, float64 of shape (n, classes), for x of shape (n, ...)."""
+        return self._asked(self._before, x)
+
+    def after(self, update: int, x: Tensor) -> Tensor:
+        """Return log-probabilities after one update, float64 of shape (n, classes), for x of shape (n, ...)."""
+        return self._asked(self._after[update], x)
+
+    def _asked(self, answer: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+        self._touch()
+        self.ledger.charge(len(x))
+        return answer(x.detach().clone())

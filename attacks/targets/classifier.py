@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -63,19 +64,15 @@ def build(
     feature that partial records leave out.
     """
     records = datasets.load(data)
-    trained_elsewhere = 0 if members_trained else members
-    wanted = members + non_members + known_members + trained_elsewhere
-    if wanted > len(records.x):
-        raise InputError(f"the data set {data} has {len(records.x):,} records; the target asks for {wanted:,}")
-    order = np.random.default_rng(derive_seed(seed, "split", data)).permutation(len(records.x))
-    candidates, rest = order[: members + non_members], order[members + non_members :]
-    training_rows = candidates[:members] if members_trained else rest[:members]
-    known, pool = np.split(rest[trained_elsewhere:], [known_members])
-    training_rows = np.concatenate([training_rows, known])
-    is_member = np.arange(members + non_members) < members
-    shuffle = np.random.default_rng(derive_seed(seed, "candidates", data)).permutation(len(candidates))
-    candidates, is_member = candidates[shuffle], is_member[shuffle]
-
+    parts = split(
+        records,
+        data,
+        members=members,
+        non_members=non_members,
+        known_members=known_members,
+        members_trained=members_trained,
+        seed=seed,
+    )
     recipe = Recipe(
         architecture=architecture,
         shape=records.x.shape[1:],
@@ -85,8 +82,58 @@ def build(
         batch=batch,
         learning_rate=learning_rate,
     )
+    return trained(data, records, parts, recipe, sensitive=sensitive, shifted=shifted, seed=seed)[0]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which rows of a data set have which part, int64: candidates, the training set, known members, set aside, and the pool.
+
+    `is_member` bool (candidates,). The pool is what the adversary may hold, and shares no record with the other parts; whoever
+    sets records aside decides what they are for.
+    """
+
+    candidates: NDArray[np.int64]
+    is_member: NDArray[np.bool_]
+    training: NDArray[np.int64]
+    known: NDArray[np.int64]
+    aside: NDArray[np.int64]
+    pool: NDArray[np.int64]
+
+
+def split(
+    records: datasets.Data,
+    data: str,
+    *,
+    members: int,
+    non_members: int,
+    known_members: int = 0,
+    aside: int = 0,
+    members_trained: bool = True,
+    seed: int = 0,
+) -> Split:
+    """Split a data set by the seed, as `build` says; raise InputError if it is too small."""
+    trained_elsewhere = 0 if members_trained else members
+    wanted = members + non_members + known_members + aside + trained_elsewhere
+    if wanted > len(records.x):
+        raise InputError(f"the data set {data} has {len(records.x):,} records; the target asks for {wanted:,}")
+    order = np.random.default_rng(derive_seed(seed, "split", data)).permutation(len(records.x))
+    candidates, rest = order[: members + non_members], order[members + non_members :]
+    training_rows = candidates[:members] if members_trained else rest[:members]
+    known, kept, pool = np.split(rest[trained_elsewhere:], [known_members, known_members + aside])
+    training_rows = np.concatenate([training_rows, known])
+    is_member = np.arange(members + non_members) < members
+    shuffle = np.random.default_rng(derive_seed(seed, "candidates", data)).permutation(len(candidates))
     # Sorted, so that the order of the training set tells nothing about the order of the candidates.
-    rows = np.sort(training_rows)
+    return Split(candidates[shuffle], is_member[shuffle], np.sort(training_rows), known, kept, pool)
+
+
+def trained(
+    data: str, records: datasets.Data, parts: Split, recipe: Recipe, *, sensitive: int = -1, shifted: str = "", seed: int = 0
+) -> tuple[Target, Model]:
+    """Train a classifier on a split data set; return the target that it is, and the model itself."""
+    candidates, pool, known = parts.candidates, parts.pool, parts.known
+    rows, is_member = parts.training, parts.is_member
     x_train, y_train = torch.from_numpy(records.x[rows]), torch.from_numpy(records.y[rows])
     training_set = TrainingSet(x_train, y_train, derive_seed(seed, "target", data))
     (model,) = training.fit_many(recipe, [training_set], "target")
@@ -95,7 +142,7 @@ def build(
     train_log_probs = model.log_probs(x_train)
     outside = ~torch.from_numpy(is_member)
     held_out = model.log_probs(x[outside])
-    return Target(
+    target = Target(
         id=data,
         x=x,
         label=label,
@@ -107,9 +154,9 @@ def build(
             mean_loss=float(signals.loss(train_log_probs, y_train).mean()),
             population=_held(records, pool),
             known_members=_held(records, known),
-            known_non_members=_held(records, pool[:known_members]),
+            known_non_members=_held(records, pool[: len(known)]),
             # These are copies of nearly the whole data set, so they are made only where they are asked for.
-            superset=lambda: _held(records, np.unique(np.concatenate([candidates, training_rows, pool]))),
+            superset=lambda: _held(records, np.unique(np.concatenate([candidates, rows, pool]))),
             noisy=lambda: _with_errors(_held(records, pool), derive_seed(seed, "errors", data)),
             shifted=shifted,
         ),
@@ -132,6 +179,7 @@ def build(
         },
         hidden_feature=None if sensitive < 0 else sensitive,
     )
+    return target, model
 
 
 def _held(records: datasets.Data, rows: NDArray[np.int64]) -> ShadowData:

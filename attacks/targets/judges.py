@@ -93,3 +93,19 @@ def _halves(count: int, pairs: int, seed: int) -> NDArray[np.bool_]:
     generator = np.random.default_rng(seed)
     first = [generator.permutation(count) < count // 2 for _ in range(pairs)]
     return np.stack([row for half in first for row in (half, ~half)])
+
+
+def labels_of_updates(truth: Tensor) -> Judge:
+    """Return the judge of inferred labels (updates,) of the records that a model was updated with: the share that is right.
+
+    `shuffled` is the share that would be right if the same guesses were dealt out to the updates by chance.
+    """
+
+    def judge(found: Any) -> Metric:
+        if not isinstance(found, Tensor) or found.dtype != torch.int64 or found.shape != truth.shape:
+            raise AttackError(f"an attack on updates finds one label an update, int64 {tuple(truth.shape)}")
+        shares = [(of[:, None] == truth.unique()).double().mean(0) for of in (found, truth)]
+        hits = (found == truth).numpy()
+        return metrics.share("labels found", hits, float(shares[1].max()), shuffled=float(shares[0] @ shares[1]))
+
+    return judge

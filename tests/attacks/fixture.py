@@ -25,15 +25,18 @@ from attacks.handles import (
     ScoreOracle,
     ShadowData,
     ShadowModels,
+    ShadowUpdates,
     Surrogate,
     TopScoreOracle,
     Trainer,
+    UpdatedScores,
     ValueOracle,
 )
 from attacks.steps.shadow_models import halves
 from attacks.training import Model, Recipe
+from attacks.updates import change
 
-RECORDS, CLASSES, MODELS = 24, 3, 8
+RECORDS, CLASSES, MODELS, UPDATES = 24, 3, 8, 12
 IDS = np.arange(1, RECORDS + 1, dtype=np.uint64)
 
 
@@ -106,6 +109,26 @@ class FixedTrainer(Trainer):
         return [Answers(answers(np.zeros(RECORDS, dtype=bool), 300 + k), f"fixed-{k}") for k in range(len(sets))]
 
 
+def updated(table: Tensor, count: int, seed: int) -> tuple[list[Tensor], Tensor]:
+    """Answers (records, classes) after each of `count` updates, and the class that each made likelier everywhere, int64."""
+    generator = np.random.default_rng(seed)
+    cause = torch.from_numpy(generator.permutation(np.arange(count) % CLASSES))
+    towards = torch.nn.functional.one_hot(cause, CLASSES)[:, None] + torch.from_numpy(
+        generator.normal(size=(count, *table.shape))
+    )
+    # Some updates change the answers a hundred times as much as others.
+    step = torch.from_numpy(10.0 ** generator.uniform(-3, -1, size=(count, 1, 1)))
+    return list(torch.log_softmax(table + step * towards, -1)), cause
+
+
+def updates_of_shadow(count: int = 90) -> ShadowUpdates:
+    """What updates of a shadow model changed, with every record as a probe."""
+    before = answers(np.zeros(RECORDS, dtype=bool), 400)
+    after, cause = updated(before, count, 401)
+    probes = torch.arange(RECORDS, dtype=torch.float32)[:, None]
+    return ShadowUpdates(torch.stack([change(before, table) for table in after]), cause, probes)
+
+
 def predicted_value(x: Tensor) -> Tensor:
     """A regression that misses the labels of members by less."""
     error = np.random.default_rng(300).normal(size=RECORDS) * np.where(member(), 0.3, 1.5)
@@ -148,6 +171,13 @@ def handles(names: list[str], *, label_granted: bool = True, of_pictures: bool =
         "mean_loss": lambda: Number("mean_loss", 0.1, ledger),
         "shadow_models": lambda: shadow,
         "reference_models": lambda: ReferenceModels(shadow),
+        "updated_scores": lambda: UpdatedScores(
+            "updated_scores",
+            target.log_probs,
+            [Answers(table).log_probs for table in updated(target.table, UPDATES, 402)[0]],
+            ledger,
+        ),
+        "shadow_updates": updates_of_shadow,
         "surrogate": lambda: Surrogate(Answers(answers(member(), 300))),
         "attack_data": lambda: AttackData(answers(inside[0], 0), label(), torch.from_numpy(inside[0])),
         "population": lambda: Population("population", x, label(), IDS, ledger),

@@ -26,6 +26,7 @@ from taxonomy.loading import load
 GOLDEN = Path(__file__).with_name("golden.json")
 PICTURES = {"choquettechoo-2021-augmentation", "choquettechoo-2021-combined"}  # attacks on records that are pictures
 RUNNING = sorted(a.id for a in load().attacks.values() if a.run and a.goal == "membership")
+UPDATES_LEAK = "salem-2020-updates-leak"  # finds labels in place of scores
 
 
 def scores(attack_id: str) -> tuple[torch.Tensor, float | None]:
@@ -54,6 +55,19 @@ def test_higher_means_member(attack_id):
         pytest.skip("the fixture's records do not tell of each other; test_vulnerable_records.py has some that do")
     score, _ = scores(attack_id)
     assert metrics.auc(score.numpy(), fixture.member()) > 0.5
+
+
+def labels() -> torch.Tensor:
+    catalog = load()
+    attack = catalog.attacks[UPDATES_LEAK]
+    return Code().function(attack.run)(**fixture.handles(handles(catalog, attack.needs)), **attack.params)
+
+
+def test_golden_labels_of_updates():
+    found = labels()
+    assert found.tolist() == json.loads(GOLDEN.read_text())[UPDATES_LEAK]["found"]
+    _, truth = fixture.updated(fixture.answers(fixture.member(), 100), fixture.UPDATES, 402)
+    assert (found == truth).double().mean() > 0.8
 
 
 def test_lira_is_the_papers_formula():
@@ -221,7 +235,10 @@ def test_equal_answers_get_equal_scores():
 
 if __name__ == "__main__":
     stored = json.loads(GOLDEN.read_text()) if GOLDEN.exists() else {}
-    for name in sys.argv[1:] or RUNNING:
+    for name in sys.argv[1:] or [*RUNNING, UPDATES_LEAK]:
+        if name == UPDATES_LEAK:
+            stored[name] = {"found": labels().tolist()}
+            continue
         found, at = scores(name)
         stored[name] = {"score": found.tolist(), "cut": at}
     GOLDEN.write_text(json.dumps(stored, indent=1, sort_keys=True) + "\n")
