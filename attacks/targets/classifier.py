@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -31,9 +30,9 @@ from attacks.metrics import Metric, share
 from attacks.seeds import derive_seed, digest, digest_arrays, record_ids
 from attacks.targets import data as datasets
 from attacks.targets import judges
+from attacks.targets.split import Split, split
 from attacks.targets.target import HandleMaker, Target
 from attacks.training import Model, Recipe, TrainingSet
-from taxonomy.findings import InputError
 
 # The smaller share of wrong values of Shokri et al. 2017, Section V-C and Figure 8.
 ERRORS = 0.1
@@ -65,7 +64,7 @@ def build(
     """
     records = datasets.load(data)
     parts = split(
-        records,
+        len(records.x),
         data,
         members=members,
         non_members=non_members,
@@ -83,49 +82,6 @@ def build(
         learning_rate=learning_rate,
     )
     return trained(data, records, parts, recipe, sensitive=sensitive, shifted=shifted, seed=seed)[0]
-
-
-@dataclass(frozen=True)
-class Split:
-    """Which rows of a data set have which part, int64: candidates, the training set, known members, set aside, and the pool.
-
-    `is_member` bool (candidates,). The pool is what the adversary may hold, and shares no record with the other parts; whoever
-    sets records aside decides what they are for.
-    """
-
-    candidates: NDArray[np.int64]
-    is_member: NDArray[np.bool_]
-    training: NDArray[np.int64]
-    known: NDArray[np.int64]
-    aside: NDArray[np.int64]
-    pool: NDArray[np.int64]
-
-
-def split(
-    records: datasets.Data,
-    data: str,
-    *,
-    members: int,
-    non_members: int,
-    known_members: int = 0,
-    aside: int = 0,
-    members_trained: bool = True,
-    seed: int = 0,
-) -> Split:
-    """Split a data set by the seed, as `build` says; raise InputError if it is too small."""
-    trained_elsewhere = 0 if members_trained else members
-    wanted = members + non_members + known_members + aside + trained_elsewhere
-    if wanted > len(records.x):
-        raise InputError(f"the data set {data} has {len(records.x):,} records; the target asks for {wanted:,}")
-    order = np.random.default_rng(derive_seed(seed, "split", data)).permutation(len(records.x))
-    candidates, rest = order[: members + non_members], order[members + non_members :]
-    training_rows = candidates[:members] if members_trained else rest[:members]
-    known, kept, pool = np.split(rest[trained_elsewhere:], [known_members, known_members + aside])
-    training_rows = np.concatenate([training_rows, known])
-    is_member = np.arange(members + non_members) < members
-    shuffle = np.random.default_rng(derive_seed(seed, "candidates", data)).permutation(len(candidates))
-    # Sorted, so that the order of the training set tells nothing about the order of the candidates.
-    return Split(candidates[shuffle], is_member[shuffle], np.sort(training_rows), known, kept, pool)
 
 
 def trained(

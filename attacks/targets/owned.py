@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 
 from attacks.handles import Handle, Ledger, OwnTrainingSet, Trainer
 from attacks.seeds import derive_seed, record_ids
 from attacks.targets import classifier, judges
 from attacks.targets import data as datasets
+from attacks.targets.split import split
 from attacks.targets.target import Target
 
 
@@ -44,10 +44,9 @@ def build(
         seed=seed,
     )
     records = datasets.load(data)
-    # The split of classifier.build: candidates stand first in the order, whom a control was trained on comes after them.
-    order = np.random.default_rng(derive_seed(seed, "split", data)).permutation(len(records.x))
-    first = 0 if members_trained else members + non_members
-    rows = np.sort(order[first : first + members])
+    # The same split as that of classifier.build.
+    parts = split(len(records.x), data, members=members, non_members=non_members, members_trained=members_trained, seed=seed)
+    rows = parts.training
     x, label, trained_with = records.x[rows], records.y[rows], derive_seed(seed, "target", data)
 
     def training_set(ledger: Ledger) -> Handle:

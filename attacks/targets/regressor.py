@@ -12,6 +12,7 @@ from torch import Tensor
 from attacks import training
 from attacks.handles import ErrorSpread, ValueOracle
 from attacks.seeds import derive_seed, digest, digest_arrays, record_ids
+from attacks.targets.split import split
 from attacks.targets.target import Target
 from attacks.training import Recipe, TrainingSet
 from taxonomy.findings import InputError
@@ -34,18 +35,12 @@ def build(
     the model is trained on as many of those instead: a control that never saw its "members".
     """
     everyone, value = diabetes()
-    if members + non_members + members >= len(everyone):
-        raise InputError(f"the diabetes data has {len(everyone)} records: too few for {members} members, as many others and more")
-    order = np.random.default_rng(derive_seed(seed, "split", "diabetes")).permutation(len(everyone))
-    candidates, rest = order[: members + non_members], order[members + non_members :]
-    trained, others = (candidates[:members], rest) if members_trained else np.split(rest, [members])
-    is_member = torch.arange(members + non_members) < members
-    shuffle = np.random.default_rng(derive_seed(seed, "candidates", "diabetes")).permutation(len(candidates))
-    candidates, is_member = candidates[shuffle], is_member[torch.from_numpy(shuffle)]
+    parts = split(len(everyone), "diabetes", members=members, non_members=non_members, members_trained=members_trained, seed=seed)
+    candidates, is_member, rows, others = parts.candidates, torch.from_numpy(parts.is_member), parts.training, parts.pool
+    if not len(others):
+        raise InputError(f"the diabetes data has {len(everyone)} records; the target leaves none to measure the errors on")
 
     recipe = Recipe("mlp", everyone.shape[1:], 1, tuple(hidden), epochs, batch, learning_rate)
-    # Sorted, so that the order of the training set tells nothing about the order of the candidates.
-    rows = np.sort(trained)
     training_set = TrainingSet(
         torch.from_numpy(everyone[rows]), torch.from_numpy(value[rows]), derive_seed(seed, "target", "diabetes")
     )

@@ -13,6 +13,7 @@ from attacks.handles import Ledger, UpdatedScores
 from attacks.seeds import digest, digest_arrays
 from attacks.targets import classifier, judges
 from attacks.targets import data as datasets
+from attacks.targets.split import split
 from attacks.targets.target import Target
 from attacks.training import Recipe
 
@@ -40,7 +41,7 @@ def build(
     so that target and control have pools of the same size.
     """
     records = datasets.load(data)
-    parts = classifier.split(records, data, members=members, non_members=non_members, aside=2 * single_updates, seed=seed)
+    parts = split(len(records.x), data, members=members, non_members=non_members, aside=2 * single_updates, seed=seed)
     recipe = Recipe("mlp", records.x.shape[1:], records.classes, tuple(hidden), epochs, batch, learning_rate)
     target, model = classifier.trained(data, records, parts, recipe, seed=seed)
 
