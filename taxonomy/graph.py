@@ -128,7 +128,7 @@ class Graph:
             rules.append(Rule(implication.id, "implication", needs, yields, implication.because, weaker=implication.weaker))
         for step in catalog.steps.values():
             cost = price(step.cost, step.params)
-            rules.append(Rule(step.id, "step", tuple(step.needs), step.yields, step.because, cost))
+            rules.append(Rule(step.id, "step", tuple(step.needs), step.yields, step.because, cost, step.weaker))
         for attack in catalog.attacks.values():
             cost = price(attack.cost, attack.params)
             rules.append(Rule(attack.id, "attack", tuple(attack.needs), goal(attack.id), attack.summary, cost))

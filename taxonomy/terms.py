@@ -15,6 +15,7 @@ SYMBOLS = ("M1", "M2", "M3", "M4", "D1", "D2", "Q")
 MODEL_TYPES = ("discriminative", "generative", "aggregate")
 FRAMES = ("stand-alone", "federated")
 OBSERVATIONS = ("black-box", "white-box")
+WEAKER = "it makes attacks weaker, so a proof does without it where that costs no more models or queries"
 
 
 class Strict(BaseModel):
@@ -60,10 +61,7 @@ class Implication(Strict):
     needs: list[TermId] = Field(min_length=1)
     yields: TermId
     because: Text
-    weaker: bool = Field(
-        default=False,
-        description="it makes attacks weaker, so a proof does without it where that costs no more models or queries",
-    )
+    weaker: bool = Field(default=False, description=WEAKER)
     view: RunPath | None = None
 
     @property
