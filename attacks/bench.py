@@ -194,7 +194,7 @@ def on_target(
     results = [outcome.results[0] for outcome in outcomes]
     seeds = [_figures(attack, target, outcome) for outcome in outcomes]
     parts: dict[str, Any] = {"target": target, "role": role, "fingerprint": fingerprint, "seeds": seeds}
-    if "metric" in results[0]:
+    if "auc" not in results[0]:
         # A judge gives an interval; a quarter of its width is near enough to a standard error.
         judged = [r["metric"] for r in results]
         errors = [(m["ci"][1] - m["ci"][0]) / 4 for m in judged]

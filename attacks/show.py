@@ -325,13 +325,16 @@ def evidence(measured: Evidence, stale: Sequence[str] = ()) -> Table:
     for found in measured.targets:
         first = found.seeds[0]
         cuts = [s.balanced_accuracy for s in found.seeds if s.balanced_accuracy is not None]
-        name = first.metric.name if first.metric else "AUC"
+        name = first.metric.name if first.metric else ""
+        mean = f"{name} {_mean(found.metric)}" if found.metric else f"AUC {_mean(found.auc)}"
+        if found.auc and name:
+            mean += f"; {name} " + ", ".join(f"{s.metric.value:.3f}" for s in found.seeds if s.metric)
         rows.append(
             (
                 found.target + (" (stale)" if found.target in stale else ""),
                 "control" if found.role == "null" else "",
                 len(found.seeds),
-                f"{name} {_mean(found.metric if first.metric else found.auc)}",
+                mean,
                 _mean(found.tpr_at_fpr.get("0.01")),
                 _mean(found.tpr_at_fpr.get("0.001")),
                 f"{sum(cuts) / len(cuts):.3f}" if cuts else "–",

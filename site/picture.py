@@ -1,4 +1,4 @@
-"""Pictures as SVG text: derivations and log-log ROC curves. Colours come from the page's style, so that dark pages work too."""
+"""Pictures as SVG text: derivations, log-log ROC curves, intervals, the map. Colours are the page's, so that dark pages work too."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from html import escape
 
+from taxonomy.advice import Cell
 from taxonomy.graph import Rule
 
 BOX_WIDTH, BOX_HEIGHT, COLUMN, ROW = 190, 34, 270, 58
@@ -53,8 +54,8 @@ def derivation(rules: Sequence[Rule], title: str) -> str:
     return _svg(width, height, "derivation", title, sentences, parts)
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= 27 else name[:26] + "…"
+def _short(name: str, most: int = 27) -> str:
+    return name if len(name) <= most else name[: most - 1] + "…"
 
 
 def roc(curves: Sequence[tuple[str, Sequence[tuple[float, float]]]], title: str) -> str:
@@ -91,6 +92,66 @@ def roc(curves: Sequence[tuple[str, Sequence[tuple[float, float]]]], title: str)
     )
     words = "True positive rate against false positive rate, both on log axes. The table holds the figures."
     return _svg(left + size + 230, top + size + 48, "roc", title, words, parts)
+
+
+def intervals(rows: Sequence[tuple[str, float, tuple[float, float]]], title: str, chance: float = 0.5) -> str:
+    """Return a mean with its interval for each attack, one below the other; a dashed line shows chance."""
+    low = math.floor(min(0.4, *(ci[0] for _, _, ci in rows)) * 10) / 10
+    high = math.ceil(max(0.6, *(ci[1] for _, _, ci in rows)) * 10) / 10
+    left, top, width, step = 340, 8, 380, 24
+    bottom = top + step * len(rows)
+
+    def x(value: float) -> float:
+        return left + width * (value - low) / (high - low)
+
+    parts = []
+    for tenth in range(round(low * 10), round(high * 10) + 1):
+        at = x(tenth / 10)
+        parts.append(f'<path class="grid" d="M{at:.0f} {top}V{bottom}"/>')
+        parts.append(f'<text class="tick" x="{at:.0f}" y="{bottom + 16}" text-anchor="middle">{tenth / 10:.1f}</text>')
+    parts.append(f'<path class="chance-line" d="M{x(chance):.0f} {top}V{bottom}"/>')
+    for i, (name, mean, ci) in enumerate(rows):
+        y = top + step * (i + 0.5)
+        figures = f"{name}: {mean:.3f}, interval {ci[0]:.3f} to {ci[1]:.3f}"
+        label = escape(_short(name, 52))
+        parts.append(
+            f'<g><title>{escape(figures)}</title><text x="{left - 12}" y="{y + 4:.0f}" text-anchor="end">{label}</text>'
+            f'<path class="interval" d="M{x(ci[0]):.1f} {y:.0f}H{x(ci[1]):.1f}"/>'
+            f'<circle cx="{x(mean):.1f}" cy="{y:.0f}" r="4"/></g>'
+        )
+    parts.append(f'<text x="{left + width / 2:.0f}" y="{bottom + 36}" text-anchor="middle">AUC</text>')
+    words = "; ".join(f"{name} {mean:.3f}" for name, mean, _ in rows)
+    return _svg(left + width + 20, bottom + 46, "intervals", title, words, parts)
+
+
+def coverage(cells: Sequence[Cell], title: str) -> str:
+    """Return the map of the taxonomy: a box for each combination, with the number of attacks that were published for it."""
+    across = sorted({cell.knowledge for cell in cells}, key=lambda k: (len(k), k))
+    down = list(dict.fromkeys((cell.observation, cell.model, cell.frame) for cell in cells))
+    left, top, width, height, gap = 260, 30, 76, 34, 4
+    most = max(len(cell.published) for cell in cells) or 1
+    parts = []
+    for i, knowledge in enumerate(across):
+        at = left + i * (width + gap) + width / 2
+        parts.append(f'<text x="{at:.0f}" y="{top - 10}" text-anchor="middle">{" ".join(knowledge) or "nothing"}</text>')
+    for i, names in enumerate(down):
+        y = top + i * (height + gap) + height / 2 + 4
+        parts.append(f'<text x="{left - 12}" y="{y:.0f}" text-anchor="end">{escape(", ".join(names))}</text>')
+    for cell in cells:
+        x = left + across.index(cell.knowledge) * (width + gap)
+        y = top + down.index((cell.observation, cell.model, cell.frame)) * (height + gap)
+        count, feasible = len(cell.published), len(cell.feasible)
+        words = f"{count} published" if count else "a gap"
+        place = ", ".join((cell.observation, cell.model, cell.frame, " ".join(cell.knowledge) or "nothing"))
+        # More attacks, a deeper colour; the number stands in every box, so nothing rests on colour alone.
+        shade = f' style="fill-opacity:{0.12 + 0.4 * math.log1p(count) / math.log1p(most):.2f}"' if count else ""
+        parts.append(
+            f'<g class="{"covered" if count else "empty"}"><title>{place}: {words}, {feasible} feasible</title>'
+            f'<rect x="{x}" y="{y}" width="{width}" height="{height}" rx="3"{shade}/>'
+            f'<text x="{x + width / 2:.0f}" y="{y + height / 2 + 4:.0f}" text-anchor="middle">{count or "gap"}</text></g>'
+        )
+    words = "The table below holds every combination."
+    return _svg(left + len(across) * (width + gap), top + len(down) * (height + gap), "coverage", title, words, parts)
 
 
 def _svg(width: float, height: float, kind: str, title: str, description: str, parts: Sequence[str]) -> str:

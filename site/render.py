@@ -193,7 +193,7 @@ class Site:
     def around(self, kind: str, name: str) -> dict[str, Any]:
         """Return what stands around an entry: who uses it."""
         if kind == "targets":
-            return {"results": self.results(name)}
+            return {"results": self.results(name), "drawn": self.drawn_results(name), "facts": self.facts(name)}
         if kind == "threat-models":
             answers = self.atlas.answers(explorer.threat_model(self.catalog, name))
             return {"feasible": [a for a in answers if isinstance(a, Feasible)]}
@@ -215,6 +215,20 @@ class Site:
         found = [(self.catalog.attacks[name], m) for name, e in self.measured.items() for m in e.targets if m.target == target]
         return sorted(found, key=lambda pair: -(pair[1].auc or pair[1].metric).mean)
 
+    def drawn_results(self, target: str) -> str:
+        """Return a picture of the areas under the curve that were measured on a target; none if there are none."""
+        rows = [(attack.title, found.auc.mean, found.auc.ci) for attack, found in self.results(target) if found.auc]
+        title = f"Area under the ROC curve on {self.catalog.targets[target].title}"
+        return Markup(picture.intervals(rows, title)) if rows else ""
+
+    def facts(self, target: str) -> list[tuple[str, list[Any]]]:
+        """Return what was noted of a target while it was measured, as one value a seed."""
+        found = next((m for _, m in self.results(target)), None)
+        if found is None:
+            return []
+        names = found.seeds[0].target
+        return [(name.replace("_", " "), [seed.target.get(name) for seed in found.seeds]) for name in names]
+
     def of_term(self, name: str) -> dict[str, Any]:
         """Return where a term stands in the graph."""
         rules = self.atlas.resolver.graph.rules
@@ -232,13 +246,10 @@ class Site:
         self.page("table-1.md", "table_1.md.j2", symbols=[t for t in catalog.terms.values() if t.symbol])
         self.page("table-2.md", "table_2.md.j2", printed=tables.surveyed(catalog), original=tables.published(catalog))
         self.page("differences.md", "differences.md.j2", rows=tables.differing(catalog))
-        self.page("map.md", "map.md.j2", cells=cells)
-        self.page(
-            "results.md",
-            "results.md.j2",
-            targets=sorted({m.target for e in self.measured.values() for m in e.targets}),
-            results=self.results,
-        )
+        self.page("map.md", "map.md.j2", cells=cells, drawn=Markup(picture.coverage(cells, "Coverage of the taxonomy by papers")))
+        targets = sorted({m.target for e in self.measured.values() for m in e.targets})
+        drawn = {target: self.drawn_results(target) for target in targets}
+        self.page("results.md", "results.md.j2", targets=targets, results=self.results, drawn=drawn)
         for kind in (
             "errata",
             "glossary",

@@ -44,11 +44,14 @@ class Average(Strict):
 
 
 class MetricFigures(Strict):
-    """Figure of an attack with another goal than membership, as its target's judge found it."""
+    """What the target's judge found of an attack with another goal than membership, or of an audit's guesses.
+
+    A figure that is itself the end of an interval, such as a lower bound, has no `ci`.
+    """
 
     name: str
     value: float
-    ci: Interval
+    ci: Interval | None = None
     chance: float
     details: dict[str, float] = Field(default_factory=dict)
 
@@ -78,7 +81,8 @@ class OnTarget(Strict):
     """What an attack found out about one target, over seeds.
 
     `roc` is the mean ROC: at each false positive rate (up to 60, evenly spread on a log scale, none finer than the non-members
-    resolve) the mean over seeds of the true positive rate.
+    resolve) the mean over seeds of the true positive rate. `metric` is the mean of an attack that is judged by nothing else; a
+    bound is not averaged, and stands with each seed only.
     """
 
     target: EntryId

@@ -16,7 +16,7 @@ import pytest
 from attacks import bench, bench_plan, metrics
 from attacks import plan as plans
 from attacks.code import Code
-from attacks.engine import Engine
+from attacks.engine import Engine, Outcome
 from attacks.store import Store
 from taxonomy import evidence
 from taxonomy.catalog import Catalog
@@ -288,3 +288,16 @@ def test_an_interrupt_leaves_whole_files_or_none(own, tmp_path):
     assert len(kept) >= 3
     measured = measure(own, tmp_path / "out", Store(tmp_path / "store"), seeds=1)
     assert measured.trained <= 25 - 2 and len(measured.written) == 2
+
+
+def test_an_audits_bounds_stand_seed_by_seed_beside_its_auc():
+    member = np.arange(200) < 100
+    runs = []
+    for seed, bound in enumerate((0.0, 1.5)):
+        score = np.random.default_rng(seed).normal(size=200) + member
+        metric = {"name": "epsilon at least", "value": bound, "ci": None, "chance": 0.0, "details": {}}
+        found = {**metrics.summarize(score, member, None), "metric": metric, "queries": 0, "models_trained": 0}
+        runs.append(Outcome(None, seed, {}, member, [found], scores={"audit": score}))
+    measured = bench.on_target("audit", "coins", "power", "print", runs)
+    assert measured.auc is not None and measured.metric is None, "the mean of lower bounds is no bound"
+    assert [s.metric.value for s in measured.seeds] == [0.0, 1.5]
