@@ -1,4 +1,4 @@
-"""Pictures as SVG text: derivations, log-log ROC curves, intervals, the map. Colours are the page's, so that dark pages work too."""
+"""Pictures as SVG text: derivations, log-log ROC curves, intervals, the map. Colours are the page's, on dark pages too."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def intervals(rows: Sequence[tuple[str, float, tuple[float, float]]], title: str
     """Return a mean with its interval for each attack, one below the other; a dashed line shows chance."""
     low = math.floor(min(0.4, *(ci[0] for _, _, ci in rows)) * 10) / 10
     high = math.ceil(max(0.6, *(ci[1] for _, _, ci in rows)) * 10) / 10
-    left, top, width, step = 340, 8, 380, 24
+    left, top, width, step = 270, 8, 360, 24
     bottom = top + step * len(rows)
 
     def x(value: float) -> float:
@@ -113,7 +113,7 @@ def intervals(rows: Sequence[tuple[str, float, tuple[float, float]]], title: str
     for i, (name, mean, ci) in enumerate(rows):
         y = top + step * (i + 0.5)
         figures = f"{name}: {mean:.3f}, interval {ci[0]:.3f} to {ci[1]:.3f}"
-        label = escape(_short(name, 52))
+        label = escape(_short(name, 38))
         parts.append(
             f'<g><title>{escape(figures)}</title><text x="{left - 12}" y="{y + 4:.0f}" text-anchor="end">{label}</text>'
             f'<path class="interval" d="M{x(ci[0]):.1f} {y:.0f}H{x(ci[1]):.1f}"/>'
@@ -128,7 +128,7 @@ def coverage(cells: Sequence[Cell], title: str) -> str:
     """Return the map of the taxonomy: a box for each combination, with the number of attacks that were published for it."""
     across = sorted({cell.knowledge for cell in cells}, key=lambda k: (len(k), k))
     down = list(dict.fromkeys((cell.observation, cell.model, cell.frame) for cell in cells))
-    left, top, width, height, gap = 260, 30, 76, 34, 4
+    left, top, width, height, gap = 275, 30, 48, 32, 4
     most = max(len(cell.published) for cell in cells) or 1
     parts = []
     for i, knowledge in enumerate(across):

@@ -217,17 +217,18 @@ class Site:
 
     def drawn_results(self, target: str) -> str:
         """Return a picture of the areas under the curve that were measured on a target; none if there are none."""
-        rows = [(attack.title, found.auc.mean, found.auc.ci) for attack, found in self.results(target) if found.auc]
+        rows = [(attack.id, found.auc.mean, found.auc.ci) for attack, found in self.results(target) if found.auc]
         title = f"Area under the ROC curve on {self.catalog.targets[target].title}"
         return Markup(picture.intervals(rows, title)) if rows else ""
 
     def facts(self, target: str) -> list[tuple[str, list[Any]]]:
-        """Return what was noted of a target while it was measured, as one value a seed."""
+        """Return what was noted of a target while it was measured: one value a seed, or one alone if it is always the same."""
         found = next((m for _, m in self.results(target)), None)
         if found is None:
             return []
         names = found.seeds[0].target
-        return [(name.replace("_", " "), [seed.target.get(name) for seed in found.seeds]) for name in names]
+        values = {name: [seed.target.get(name) for seed in found.seeds] for name in names}
+        return [(name.replace("_", " "), all_[:1] if all_.count(all_[0]) == len(all_) else all_) for name, all_ in values.items()]
 
     def of_term(self, name: str) -> dict[str, Any]:
         """Return where a term stands in the graph."""
