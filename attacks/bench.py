@@ -195,10 +195,11 @@ def on_target(
     seeds = [_figures(attack, target, outcome) for outcome in outcomes]
     parts: dict[str, Any] = {"target": target, "role": role, "fingerprint": fingerprint, "seeds": seeds}
     if "auc" not in results[0]:
-        # A judge gives an interval; a quarter of its width is near enough to a standard error.
+        # A judge gives an interval; a quarter of its width is near enough to a standard error. What judges give are shares,
+        # differences of shares, and correlations: none lies beyond 1.
         judged = [r["metric"] for r in results]
         errors = [(m["ci"][1] - m["ci"][0]) / 4 for m in judged]
-        return OnTarget(**parts, metric=average([m["value"] for m in judged], errors, -math.inf, math.inf))
+        return OnTarget(**parts, metric=average([m["value"] for m in judged], errors, -1.0, 1.0))
     area = average([r["auc"] for r in results], [r["auc_se"] for r in results])
     rates = dict[str, Average | None]()
     for rate in results[0]["tpr_at_fpr"]:
