@@ -85,6 +85,7 @@ def entries(
 @app.command(epilog="Example: mia show shokri-2017")
 def show(name: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = False, catalog: Catalogs = None) -> None:
     """Show one entry: an attack, step, target, threat model or term."""
+    from taxonomy.evidence import orderings_of
     from taxonomy.references import citation, works
 
     loaded = load(catalog)
@@ -93,8 +94,13 @@ def show(name: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = Fal
     cited = works(loaded)
     citations = {key: citation(cited[key]) for key in entry.cites if key in cited}
     measured, stale = _measured(loaded, name)
+    compared = orderings_of(loaded, name)
     if as_json:
-        found = {"evidence": {**measured.model_dump(mode="json", by_alias=True), "stale": stale}} if measured else {}
+        found: dict[str, Any] = (
+            {"evidence": {**measured.model_dump(mode="json", by_alias=True), "stale": stale}} if measured else {}
+        )
+        if compared:
+            found["orderings"] = [one.model_dump(mode="json") for one in compared]
         print_json({**data, "citations": citations, **found})
         return
     from rich.markup import escape
@@ -114,6 +120,9 @@ def show(name: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = Fal
     if measured:
         out.print("Measured:")
         out.print(shown.evidence(measured, stale))
+    if compared:
+        out.print("Orderings that papers report of it:")
+        out.print(shown.orderings(compared))
     for line in citations.values():
         out.print(escape(line))
 

@@ -70,6 +70,7 @@ class Site:
             # The theme writes the title of a page into its header as it is.
             shown=lambda text: escape(text, quote=False),
             rate=_rate,
+            count_of=_count_of,
             interval=_interval,
         )
         self.jinja.globals.update(
@@ -182,6 +183,7 @@ class Site:
             "roc": Markup(picture.roc(curves, f"ROC of {attack.title}, mean over seeds")) if curves else "",
             "evidence": measured,
             "old": self.stale.get(attack.id, set()),
+            "compared": evidence.orderings_of(self.catalog, attack.id),
             "bibtex": references.bibtex(self.works, set(attack.cites)),
             "errata": sorted(e.id for e in self.catalog.kinds["errata"].values() if attack.id in e.attacks),
         }
@@ -304,6 +306,11 @@ class Site:
 
 def _rate(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
+
+
+def _count_of(number: int, what: str) -> str:
+    plural = what[:-1] + "ies" if what.endswith("y") else what + "s"
+    return f"{number:,} {what if number == 1 else plural}"
 
 
 def _interval(pair: Iterable[float] | None) -> str:

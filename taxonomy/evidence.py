@@ -255,6 +255,14 @@ def find_orderings(catalog: Catalog) -> Orderings | None:
     return None
 
 
+def orderings_of(catalog: Catalog, attack: str) -> list[Ordered]:
+    """Return what was measured of the orderings that compare this attack with another."""
+    found = find_orderings(catalog)
+    entries: dict[str, Ordering] = catalog.kinds[ORDERINGS]
+    mine = {name for name, entry in entries.items() if attack in (entry.better, entry.worse)}
+    return [one for one in found.orderings if one.ordering in mine] if found else []
+
+
 def stale(fingerprints: Fingerprints, evidence: Evidence) -> list[str]:
     """Return the targets on which the attack, the target or what lies between has changed since it was measured."""
     catalog = fingerprints.catalog

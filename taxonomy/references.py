@@ -45,7 +45,7 @@ def citation(work: Any) -> str:
         (prefix + fields[key] for key, prefix in (("doi", "doi:"), ("eprint", "arXiv:"), ("url", "")) if key in fields),
         "",
     )
-    parts = [", ".join(people), fields.get("title", ""), venue, fields.get("year", ""), link]
+    parts = [", ".join(people).removesuffix("."), fields.get("title", ""), venue, fields.get("year", ""), link]
     return ". ".join(part for part in parts if part)
 
 

@@ -18,7 +18,8 @@ from attacks.handles import AttackError, Ledger, QueryLimitError, ShadowData, Sh
 from attacks.seeds import record_ids
 from attacks.steps.shadow_updates import simulated
 from attacks.store import Store
-from attacks.targets import classifier, data, judges, updated
+from attacks.targets import data, judges, updated
+from attacks.targets.split import split
 from attacks.targets.target import Target
 from attacks.training import Recipe, TrainingSet
 from taxonomy.loading import load
@@ -94,7 +95,7 @@ def target(tmp_path_factory):
 def of_updates() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The records of all updates of digits-updated, the labels that its judge holds, and those of its control's updates."""
     records = data.load("digits")
-    parts = classifier.split(records, "digits", members=400, non_members=400, aside=2 * PARAMS["single_updates"])
+    parts = split(len(records.x), "digits", members=400, non_members=400, aside=2 * PARAMS["single_updates"])
     judged, others = np.split(parts.aside, 2)
     return records.x[parts.aside], records.y[judged], records.y[others]
 
