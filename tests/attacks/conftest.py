@@ -9,9 +9,6 @@ from attacks.engine import Engine, executor
 from attacks.store import Store
 from taxonomy.loading import load
 
-# `make test` measures on digits; what the other targets show is run by `make test-all`.
-FAST_TARGETS = {"digits-mlp", "digits-updated", "digits-updated-null"}
-
 
 @pytest.fixture(scope="session")
 def measured(kept_store):

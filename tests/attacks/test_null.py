@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import FAST_TARGETS
+from fast_targets import FAST_TARGETS
 
 from taxonomy.loading import load
 

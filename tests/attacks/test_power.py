@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import FAST_TARGETS
+from fast_targets import FAST_TARGETS
 
 from attacks import plan as plans
 from attacks.engine import Engine

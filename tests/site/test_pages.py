@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote, urldefrag
 
 import pytest
-from conftest import ROOT, build
+from building import ROOT, build
 
 from taxonomy import references
 from taxonomy.loading import load

@@ -1,0 +1,3 @@
+"""Targets on which `make test` measures; what the other targets show is run by `make test-all`."""
+
+FAST_TARGETS = {"digits-mlp", "digits-updated", "digits-updated-null"}
