@@ -6,13 +6,14 @@ import functools
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from attacks.code import Code
 from attacks.store import Store
 from taxonomy.catalog import Catalog
 from taxonomy.entries import Attack
-from taxonomy.evidence import ORDERINGS, Fingerprints
+from taxonomy.evidence import ORDERINGS, Evidence, Fingerprints, read
 from taxonomy.findings import InputError, unknown
 from taxonomy.orderings import Ordering
 
@@ -135,3 +136,26 @@ def estimates(
         targets = tuple(dict.fromkeys(job.target for job in jobs))
         result.append(Estimate(group.name, len(group.attacks), targets, len(jobs), finished, models, seconds, untimed))
     return result
+
+
+def check_code(code: Code, chosen: Sequence[Group]) -> None:
+    """Raise InputError if code of a chosen attack lies in no package that is trusted, or is not there."""
+    for run in {attack.run for group in chosen for attack in group.attacks if attack.run}:
+        code.digest(run)
+
+
+def keep_fuller(folder: Path, chosen: Sequence[Group], seeds: int) -> None:
+    """Raise InputError if a file of evidence over more seeds would be replaced by one over fewer."""
+    names = [ORDERINGS if group.orderings else attack.id for group in chosen for attack in group.attacks]
+    for name in dict.fromkeys(names):
+        try:
+            found = read(folder / f"{name}.json")
+        except InputError:
+            continue  # it is missing or damaged, so there is nothing to keep
+        measured = found.targets if isinstance(found, Evidence) else found.orderings
+        most = max((len(one.seeds) for one in measured), default=0)
+        if most > seeds:
+            raise InputError(
+                f"the evidence of {name} holds {most} seeds, and {seeds} would replace them: "
+                f"measure with --seeds {most} or more, or write to another folder with --out"
+            )

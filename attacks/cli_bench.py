@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from attacks.cli_options import Catalogs, Json, app, load, output, print_json
+from attacks.cli_options import Catalogs, Json, TrustedCode, app, load, output, print_json
 from taxonomy.catalog import installed_sources
 from taxonomy.evidence import FOLDER
 
@@ -22,16 +22,21 @@ def bench(
     ] = None,
     seeds: Annotated[int, typer.Option("--seeds", metavar="N", help="Measure with seeds 0 to N - 1.", min=1)] = 3,
     workers: Annotated[int, typer.Option("--workers", help="Processes that train.", min=1)] = 1,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder for the files; default: evidence/ of the catalog.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder for the files; default: evidence/ of the last --catalog."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be measured and how long it takes.")] = False,
     as_json: Json = False,
     catalog: Catalogs = None,
+    trust_code: TrustedCode = None,
 ) -> None:
     """Measure running attacks on the targets that their entries name, and write one evidence file an attack.
 
     A group is the file in which functions of attacks stand: one mechanism. The group `orderings` measures which orderings of
     attacks that papers report hold. Finished work is kept: an interrupted command goes on where it was, and the same command
-    twice writes the same bytes. An attack that fails on one of its targets gets no new file.
+    twice writes the same bytes. An attack that fails on one of its targets gets no new file. Evidence over more seeds is never
+    replaced by evidence over fewer.
     """
     from attacks import bench_plan
     from attacks.code import Code
@@ -40,9 +45,11 @@ def bench(
     loaded = load(catalog)
     chosen = bench_plan.groups(loaded, only or (), attack or ())
     numbers = list(range(seeds))
-    folder = out or installed_sources()[0].folder / FOLDER
+    folder = out or (catalog[-1] if catalog else installed_sources()[0].folder) / FOLDER
+    code = Code(trust_code or ())
+    bench_plan.check_code(code, chosen)
     console = output(stderr=as_json)
-    expected = bench_plan.estimates(loaded, Code(), Store(), chosen, numbers, workers)
+    expected = bench_plan.estimates(loaded, code, Store(), chosen, numbers, workers)
     if not (as_json and dry_run):
         _show_plan(console, expected, seeds)
     if dry_run:
@@ -51,6 +58,7 @@ def bench(
         else:
             console.print("Dry run: nothing was measured.")
         return
+    bench_plan.keep_fuller(folder, chosen, seeds)
     from attacks import bench as benches
     from attacks import report
     from attacks.engine import Engine, executor
@@ -59,7 +67,7 @@ def bench(
 
     report.prepare(folder)
     with Bars(output(stderr=True)) as progress, executor(workers) as pool:
-        engine = Engine(loaded, executor=pool, progress=progress)
+        engine = Engine(loaded, code=code, executor=pool, progress=progress)
         engine.progress = Silent()  # a run here is one attack; the bench shows how many there are
         measured = benches.Bench(loaded, engine, folder, progress).run(chosen, numbers)
     if as_json:

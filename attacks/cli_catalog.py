@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +14,7 @@ from attacks.cli_options import (
     Catalogs,
     Json,
     ModelOption,
+    TrustedCode,
     app,
     export_app,
     load,
@@ -83,8 +85,13 @@ def entries(
 
 
 @app.command(epilog="Example: mia show shokri-2017")
-def show(name: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = False, catalog: Catalogs = None) -> None:
-    """Show one entry: an attack, step, target, threat model or term."""
+def show(
+    name: Annotated[str, typer.Argument(metavar="ID")],
+    as_json: Json = False,
+    catalog: Catalogs = None,
+    trust_code: TrustedCode = None,
+) -> None:
+    """Show one entry: an attack, step, target, threat model or term. Code is read, to tell stale evidence, and never run."""
     from taxonomy.evidence import orderings_of
     from taxonomy.references import citation, works
 
@@ -93,7 +100,7 @@ def show(name: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = Fal
     data = entry.model_dump(mode="json", by_alias=True, exclude_none=True)
     cited = works(loaded)
     citations = {key: citation(cited[key]) for key in entry.cites if key in cited}
-    measured, stale = _measured(loaded, name)
+    measured, stale = _measured(loaded, name, trust_code or ())
     compared = orderings_of(loaded, name)
     if as_json:
         found: dict[str, Any] = (
@@ -127,18 +134,20 @@ def show(name: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = Fal
         out.print(escape(line))
 
 
-def _measured(catalog: Catalog, name: str) -> tuple[Evidence | None, list[str]]:
+def _measured(catalog: Catalog, name: str, code: Sequence[Path]) -> tuple[Evidence | None, list[str]]:
     """Return what was measured of an attack, if anything, and the targets on which that is stale."""
     if name not in catalog.attacks:
         return None, []
     from taxonomy import evidence
     from taxonomy.catalog import installed_sources
     from taxonomy.check import package
+    from taxonomy.source import packages_in
 
     found = evidence.find(catalog, name)
     if found is None:
         return None, []
-    homes = [package(source.package) for source in installed_sources() if source.package]
+    homes = [one for folder in code for one in packages_in(folder).values()]
+    homes += [package(source.package) for source in installed_sources() if source.package]
     fingerprints = evidence.Fingerprints(catalog, evidence.code_digests([*homes, package("taxonomy")]))
     return found, evidence.stale(fingerprints, found)
 
@@ -227,12 +236,13 @@ def check(
     form: Annotated[CheckFormat, typer.Option("--format")] = CheckFormat.text,
     as_json: Json = False,
     catalog: Catalogs = None,
+    trust_code: TrustedCode = None,
 ) -> None:
-    """Validate the catalog, and folders with more entries, without importing or running any attack."""
+    """Validate the catalog, and folders with more entries, without importing or running any attack, trusted or not."""
     from taxonomy.check import check as validate
     from taxonomy.sarif import sarif
 
-    loaded, findings = validate([*(folder or ()), *(catalog or ())])
+    loaded, findings = validate([*(folder or ()), *(catalog or ())], trust_code or ())
     errors = sum(finding.severity == "error" for finding in findings)
     running = sum(attack.run is not None for attack in loaded.attacks.values())
     if as_json or form is CheckFormat.json:

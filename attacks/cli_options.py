@@ -59,6 +59,7 @@ export_app = typer.Typer(no_args_is_help=True, help="The catalog in formats of o
 app.add_typer(store_app, name="store")
 app.add_typer(export_app, name="export")
 
+TrustedCode = Annotated[list[Path] | None, typer.Option("--trust-code", help="Run code of this folder too (repeatable).")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 Catalogs = Annotated[list[Path] | None, typer.Option("--catalog", help="A folder with more entries (repeatable).")]
 ThreatModelOption = Annotated[str | None, typer.Option("--threat-model", help="A file, or the id of a ready threat model.")]

@@ -20,6 +20,7 @@ from attacks.cli_options import (
     ObservationOption,
     QueriesOption,
     ThreatModelOption,
+    TrustedCode,
     app,
     load,
     output,
@@ -51,9 +52,7 @@ def run(
     models: ModelsOption = None,
     as_json: Json = False,
     catalog: Catalogs = None,
-    trust_code: Annotated[
-        list[Path] | None, typer.Option("--trust-code", help="Run code of this folder too (repeatable).")
-    ] = None,
+    trust_code: TrustedCode = None,
 ) -> None:
     """Run attacks against a target: those named, or every feasible one.
 

@@ -21,12 +21,11 @@ class Code:
     """The packages whose functions may be run: those of installed catalogs, and those in folders that the user trusts."""
 
     def __init__(self, trusted: Sequence[Path] = ()):
-        self.trusted = [folder.resolve() for folder in trusted]
-        for folder in self.trusted:
-            if not folder.is_dir():
-                raise InputError(f"--trust-code {folder}: no such folder")
-            if str(folder) not in sys.path:
-                sys.path.append(str(folder))
+        self._trusted: dict[str, source.Package] = {}
+        for folder in trusted:
+            self._trusted = {**source.packages_in(folder), **self._trusted}
+            if str(folder.resolve()) not in sys.path:
+                sys.path.append(str(folder.resolve()))
         self._installed = {s.package: package(s.package) for s in installed_sources() if s.package}
         self._digests: dict[str, str] = {}
 
@@ -43,9 +42,10 @@ class Code:
     def digest(self, run: str) -> str:
         """Return a hash of a function's code and of all first-party code that it reaches."""
         if run not in self._digests:
-            first = self._package(run.partition(":")[0].split(".")[0], run)
+            self._package(run.partition(":")[0].split(".")[0], run)
+            known = [*self._trusted.values(), *self._installed.values(), _taxonomy()]
             try:
-                self._digests[run] = source.digest([first, *self._installed.values(), _taxonomy()], run)
+                self._digests[run] = source.digest(known, run)
             except LookupError as error:
                 raise InputError(str(error)) from error
         return self._digests[run]
@@ -58,10 +58,8 @@ class Code:
     def _package(self, name: str, run: str) -> source.Package:
         if name in self._installed:
             return self._installed[name]
-        for folder in self.trusted:
-            for place in (folder / name, folder / f"{name}.py"):
-                if place.exists():
-                    return source.Package(name, place)
+        if name in self._trusted:
+            return self._trusted[name]
         raise InputError(f"{run} lies in no installed catalog's package; --trust-code DIR runs code of a folder that you trust")
 
 

@@ -24,13 +24,17 @@ CANDIDATES = "records"
 SEED = "seed"
 
 
-def check(extra: Sequence[Path] = ()) -> tuple[Catalog, list[Finding]]:
-    """Return the catalog of the installed packages and the folders `extra`, and everything that is wrong with it."""
+def check(extra: Sequence[Path] = (), code: Sequence[Path] = ()) -> tuple[Catalog, list[Finding]]:
+    """Return the catalog of the installed packages and the folders `extra`, and everything that is wrong with it.
+
+    Code is looked for in the installed packages and in the folders `code`. It is read as text and never run.
+    """
     sources = installed_sources()
     catalog, findings = read([*(source.folder for source in sources), *extra])
     if not any(finding.severity == "error" for finding in findings):
         resolver = Resolver(Graph.of(catalog))
-        packages = {s.package: package(s.package) for s in sources if s.package}
+        packages = {name: one for folder in code for name, one in source.packages_in(folder).items()}
+        packages |= {s.package: package(s.package) for s in sources if s.package}
         for check_one in (_rules, _references, _settings, _survey, _unreachable):
             findings.extend(check_one(catalog, resolver))
         findings.extend(_code(catalog, packages))

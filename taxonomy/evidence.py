@@ -233,6 +233,11 @@ def _read(model: type[File], path: Path) -> File:
         raise InputError(f"{place or 'the file'}: {first['msg'][0].lower()}{first['msg'][1:]}") from error
 
 
+def read(path: Path) -> Evidence | Orderings:
+    """Return the evidence in a file, or how orderings did if it is named so; raise InputError if it holds none."""
+    return _read(Orderings, path) if path.stem == ORDERINGS else _read(Evidence, path)
+
+
 def find(catalog: Catalog, attack: str) -> Evidence | None:
     """Return what was measured of an attack, or None; raise InputError if its file is damaged."""
     for path in files(catalog):
@@ -277,7 +282,7 @@ def check(catalog: Catalog, packages: Iterable[source.Package]) -> Iterator[Find
     for path in files(catalog):
         place = relative(path)
         try:
-            found = _read(Orderings, path) if path.stem == ORDERINGS else _read(Evidence, path)
+            found = read(path)
         except InputError as error:
             yield Finding("MIA029", str(error), place)
             continue

@@ -8,6 +8,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from taxonomy.findings import InputError
+
 
 @dataclass(frozen=True)
 class Signature:
@@ -37,6 +39,14 @@ class Package:
             if path.is_file():
                 return path
         return None
+
+
+def packages_in(folder: Path) -> dict[str, Package]:
+    """Return the packages and modules that lie in a folder, by name; raise InputError if there is no such folder."""
+    if not folder.is_dir():
+        raise InputError(f"--trust-code {folder}: no such folder")
+    places = [place for place in sorted(folder.resolve().iterdir()) if place.suffix == ".py" or any(place.glob("*.py"))]
+    return {place.stem: Package(place.stem, place) for place in places}
 
 
 @functools.cache

@@ -301,3 +301,36 @@ def test_an_audits_bounds_stand_seed_by_seed_beside_its_auc():
     measured = bench.on_target("audit", "coins", "power", "print", runs)
     assert measured.auc is not None and measured.metric is None, "the mean of lower bounds is no bound"
     assert [s.metric.value for s in measured.seeds] == [0.0, 1.5]
+
+
+def test_fuller_evidence_is_never_replaced(own, tmp_path, mia, mia_json):
+    arguments = ["bench", "tiny-loss", "--catalog", TINY, "--catalog", own, "--out", tmp_path / "out"]
+    mia_json(*arguments, "--seeds", "2")
+    before = (tmp_path / "out" / "tiny-loss.json").read_bytes()
+    fewer = mia(*arguments, "--seeds", "1")
+    assert fewer.returncode == 2 and "holds 2 seeds" in fewer.stderr and "--out" in fewer.stderr
+    assert (tmp_path / "out" / "tiny-loss.json").read_bytes() == before
+
+
+def test_an_attack_of_ones_own_is_measured_with_its_own_code(tmp_path, mia, mia_json):
+    """The evidence lands in the catalog that was added, and nothing of its code runs unless it is trusted."""
+    folder, code = tmp_path / "mine", tmp_path / "code"
+    (folder / "attacks").mkdir(parents=True)
+    code.mkdir()
+    entry = ENTRY.format(id="my-loss", needs="Q.scores, record.label", more="run: my_attacks:by_loss\n")
+    (folder / "attacks" / "my-loss.yaml").write_text(entry)
+    (code / "my_attacks.py").write_text(
+        "from attacks import signals\n\n\n"
+        "def by_loss(records, scores):\n    return -signals.loss(scores(records.x), records.label)\n"
+    )
+    arguments = ["bench", "my-loss", "--catalog", TINY, "--catalog", folder, "--seeds", "1"]
+    refused = mia(*arguments)
+    assert refused.returncode == 2 and "--trust-code" in refused.stderr and not (folder / "evidence").exists()
+    done = mia_json(*arguments, "--trust-code", code)
+    assert done["failures"] == [] and done["written"] == [str(folder / "evidence" / "my-loss.json")]
+    assert 0.5 < done["evidence"][0]["targets"][0]["auc"]["mean"] <= 1
+    checked = ["check", "--catalog", TINY, "--catalog", folder]
+    assert "MIA015" in mia(*checked).stdout and mia(*checked, "--trust-code", code).stdout.endswith("0 errors, 0 warnings.\n")
+    assert "stale" not in mia("show", "my-loss", *checked[1:], "--trust-code", code).stdout
+    (code / "my_attacks.py").write_text("def by_loss(records, scores):\n    return scores(records.x)[:, 0]\n")
+    assert "MIA028" in mia(*checked, "--trust-code", code).stdout
