@@ -196,7 +196,7 @@ def _hash(value: Any) -> str:
 
 
 def code_digests(packages: Iterable[source.Package]) -> Digest:
-    """Return a function that gives the hash of the code behind a path, or a placeholder for a path that names nothing."""
+    """Return a function that gives the hash of the code behind a path, or "missing" for a path that names nothing."""
     known, found = list(packages), dict[str, str]()
 
     def digest(run: str) -> str:
