@@ -8,11 +8,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from attacks.generators import Generator, GeneratorRecipe
 from attacks.handles import (
     AttackData,
     HostedModel,
+    OwnDiscriminator,
+    OwnGan,
     PopulationStatistics,
+    ReferenceGenerator,
     ReferenceModels,
+    SamplePool,
     ShadowAggregates,
     ShadowData,
     ShadowModels,
@@ -24,7 +29,18 @@ from attacks.training import Model, Recipe
 from attacks.workshop import StoreWorkshop
 
 Artifact = (
-    AttackData | ShadowData | ShadowModels | ReferenceModels | PopulationStatistics | ShadowAggregates | ShadowUpdates | Surrogate
+    AttackData
+    | ShadowData
+    | ShadowModels
+    | ReferenceModels
+    | PopulationStatistics
+    | ShadowAggregates
+    | ShadowUpdates
+    | Surrogate
+    | SamplePool
+    | ReferenceGenerator
+    | OwnGan
+    | OwnDiscriminator
 )
 
 
@@ -35,8 +51,12 @@ def pack(artifact: Artifact) -> tuple[dict[str, Any], Arrays]:
         return {"type": "AttackData"}, {name: part.numpy() for name, part in parts.items()}
     if isinstance(artifact, ShadowData):
         return {"type": "ShadowData"}, _data_arrays(artifact)
-    if isinstance(artifact, Surrogate):
-        return {"type": "Surrogate", "models": [artifact.fingerprint]}, {}
+    if isinstance(artifact, Surrogate | OwnDiscriminator | OwnGan):
+        return {"type": type(artifact).__name__, "models": [artifact.fingerprint]}, {}
+    if isinstance(artifact, ReferenceGenerator):
+        return {"type": "ReferenceGenerator", "models": [artifact.fingerprint], "differentiable": artifact.differentiable}, {}
+    if isinstance(artifact, SamplePool):
+        return {"type": "SamplePool"}, {"x": artifact.x.numpy()}
     if isinstance(artifact, PopulationStatistics):
         return {"type": "PopulationStatistics"}, {**_data_arrays(artifact.records), "log_probs": artifact.log_probs.numpy()}
     if isinstance(artifact, ShadowAggregates):
@@ -66,6 +86,14 @@ def unpack(meta: dict[str, Any], arrays: Arrays, workshop: StoreWorkshop) -> Art
         return ShadowAggregates(others, waiting, x, int(arrays["size"]))
     if meta["type"] == "Surrogate":
         return Surrogate(_model(meta["models"][0], workshop))
+    if meta["type"] == "OwnDiscriminator":
+        return OwnDiscriminator(_model(meta["models"][0], workshop))
+    if meta["type"] == "OwnGan":
+        return OwnGan(_generator(meta["models"][0], workshop))
+    if meta["type"] == "ReferenceGenerator":
+        return ReferenceGenerator(_generator(meta["models"][0], workshop), differentiable=meta["differentiable"])
+    if meta["type"] == "SamplePool":
+        return SamplePool(torch.from_numpy(arrays["x"]))
     if meta["type"] == "ShadowUpdates":
         return ShadowUpdates(*(torch.from_numpy(arrays[name]) for name in ("change", "label", "probes")))
     if meta["type"] == "AttackData":
@@ -104,6 +132,10 @@ def found(meta: Mapping[str, Any], arrays: Arrays, workshop: StoreWorkshop) -> T
 
 def _model(fingerprint: str, workshop: StoreWorkshop) -> Model:
     return workshop.model(Recipe.from_json(workshop.store.read(fingerprint)[0]["recipe"]), fingerprint)
+
+
+def _generator(fingerprint: str, workshop: StoreWorkshop) -> Generator:
+    return workshop.generator(GeneratorRecipe.from_json(workshop.store.read(fingerprint)[0]["recipe"]), fingerprint)
 
 
 def _data_arrays(data: ShadowData) -> Arrays:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from attacks import inside
+from attacks.generators import training as generators
 from attacks.handles import (
     AttackData,
+    GeneratorAccess,
+    GeneratorTrainer,
     HeldRecords,
     LabelOracle,
+    LatentOracle,
     Marginals,
     ModelType,
     Parameters,
     Population,
+    ReferenceGenerator,
     ReferenceModels,
+    SampleOracle,
     ScoreOracle,
     ShadowData,
     ShadowModels,
@@ -21,6 +28,7 @@ from attacks.handles import (
     TopScoreOracle,
     Trainer,
 )
+from attacks.seeds import derive_seed
 from attacks.training import Model
 
 
@@ -73,3 +81,29 @@ def training_set_as_superset(training_set: HeldRecords) -> Superset:
 def models_without_the_record(shadow_models: ShadowModels) -> ReferenceModels:
     """Return what an offline adversary may see of matched shadow models."""
     return ReferenceModels(shadow_models)
+
+
+def rebuilt_generator(parameters: Parameters, trainer: GeneratorTrainer) -> GeneratorAccess:
+    """Return the generator rebuilt at home from weights and structure."""
+    module = generators.rebuilt(trainer.recipe, parameters.weights).module
+    return GeneratorAccess("generator", module.latent, module.decode, parameters.ledger)
+
+
+def latent_of_generator(generator: GeneratorAccess) -> LatentOracle:
+    """Return the generator at home as something that can be asked for the sample of any code: its queries cost nothing."""
+    return LatentOracle("latent", generator.size, generator, generator.ledger, counted=False)
+
+
+def samples_of_latent(latent: LatentOracle) -> SampleOracle:
+    """Return samples of random codes: the oracle of codes counts them, where its queries cost anything."""
+    codes = torch.Generator().manual_seed(derive_seed(0, "codes"))
+
+    def draw(count: int) -> Tensor:
+        return latent(torch.randn(count, latent.size, generator=codes))
+
+    return SampleOracle("samples", draw, latent.ledger, counted=False)
+
+
+def hosted_reference(reference_generator: ReferenceGenerator) -> ReferenceGenerator:
+    """Return a reference generator without its gradient."""
+    return reference_generator.hosted()

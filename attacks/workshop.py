@@ -15,11 +15,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from attacks.code import Code
+from attacks.generators import Generator, GeneratorRecipe
+from attacks.generators import training as generators
 from attacks.seeds import digest, digest_arrays
 from attacks.store import Store
 from attacks.training import Model, Recipe, TrainingSet, fit
 
 FIT = "attacks.training:fit"
+FIT_GENERATOR = "attacks.generators.training:fit"
 ANSWER = "attacks.training:Model"
 
 
@@ -77,6 +80,14 @@ class StoreWorkshop:
 
     def fit_many(self, recipe: Recipe, sets: Sequence[TrainingSet], what: str) -> list[Model]:
         """Return one model for each training set, in order. An interrupt loses only the models in progress."""
+        return [self.model(recipe, name) for name in self._made(recipe, sets, what)]
+
+    def fit_generators(self, recipe: GeneratorRecipe, sets: Sequence[TrainingSet], what: str) -> list[Generator]:
+        """Return one generative model for each training set, in order."""
+        return [self.generator(recipe, name) for name in self._made(recipe, sets, what)]
+
+    def _made(self, recipe: Recipe | GeneratorRecipe, sets: Sequence[TrainingSet], what: str) -> list[str]:
+        """Train what the store does not hold yet; return the name of each model."""
         names = [self.fingerprint(recipe, data) for data in sets]
         missing = {name: data for name, data in zip(names, sets, strict=True) if name not in self.store}
         self.reused += len(names) - len(missing)
@@ -92,18 +103,22 @@ class StoreWorkshop:
                     futures.append(future)
             for future in as_completed(futures):
                 self._count(future)
-        return [self.model(recipe, name) for name in names]
+        return names
 
     def _count(self, future: Future[Any]) -> None:
         future.result()
         self.trained += 1
         self.progress.advance()
 
-    def fingerprint(self, recipe: Recipe, data: TrainingSet) -> str:
+    def fingerprint(self, recipe: Recipe | GeneratorRecipe, data: TrainingSet) -> str:
         """Return the name of a model: a hash of all that its weights follow from."""
+        if isinstance(recipe, Recipe):
+            code = self.code.digest(FIT)
+        else:
+            code = digest([self.code.digest(FIT_GENERATOR), self.code.digest(recipe.path)])
         return digest(
             {
-                "code": self.code.digest(FIT),
+                "code": code,
                 "recipe": recipe.as_json(),
                 "data": digest_arrays(data.x.numpy(), data.y.numpy()),
                 "seed": data.seed,
@@ -113,10 +128,17 @@ class StoreWorkshop:
 
     def model(self, recipe: Recipe, fingerprint: str) -> Model:
         """Return a finished model."""
+        return _KeptModel(recipe, self._module(recipe, fingerprint), fingerprint, self)
+
+    def generator(self, recipe: GeneratorRecipe, fingerprint: str) -> Generator:
+        """Return a finished generative model."""
+        return Generator(recipe, self._module(recipe, fingerprint), fingerprint)
+
+    def _module(self, recipe: Recipe | GeneratorRecipe, fingerprint: str) -> nn.Module:
         _, _, weights = self.store.read(fingerprint)
         module = recipe.build()
         module.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
-        return _KeptModel(recipe, module, fingerprint, self)
+        return module
 
     def answers(self, model: Model, x: Tensor) -> Tensor:
         """Return a model's log-probabilities on x, worked out once and kept in the store, where they stay on disk."""
@@ -145,7 +167,9 @@ def train_into(
     """Train one model and write it into the store: what a worker process runs."""
     data = TrainingSet(torch.from_numpy(x), torch.from_numpy(y), seed)
     start = time.perf_counter()
-    module = fit(Recipe.from_json(recipe), data)
+    module = (
+        generators.fit(GeneratorRecipe.from_json(recipe), data) if "family" in recipe else fit(Recipe.from_json(recipe), data)
+    )
     seconds = time.perf_counter() - start
     weights = {name: value.numpy() for name, value in module.state_dict().items()}
     meta = {"recipe": recipe, "records": len(x), "seconds": seconds}

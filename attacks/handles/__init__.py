@@ -2,6 +2,19 @@
 
 from attacks.handles.facts import Aggregates, ErrorSpread, Marginals, ModelType, Number, Overheard, Parameters
 from attacks.handles.findings import Guessed, Scored
+from attacks.handles.generative import (
+    DiscriminatorAccess,
+    EncoderAccess,
+    GeneratorAccess,
+    GeneratorPlatform,
+    GeneratorTrainer,
+    LatentOracle,
+    OwnDiscriminator,
+    OwnGan,
+    ReferenceGenerator,
+    SampleOracle,
+    SamplePool,
+)
 from attacks.handles.handle import AttackError, Handle, Ledger, NotGrantedError, QueryLimitError
 from attacks.handles.measurements import AttackData, PopulationStatistics, ShadowAggregates, ShadowUpdates
 from attacks.handles.models import Change, ReferenceModels, ShadowModels, Surrogate
@@ -24,13 +37,19 @@ __all__ = [
     "AttackData",
     "AttackError",
     "Change",
+    "DiscriminatorAccess",
+    "EncoderAccess",
     "ErrorSpread",
+    "GeneratorAccess",
+    "GeneratorPlatform",
+    "GeneratorTrainer",
     "Guessed",
     "Handle",
     "HeldRecords",
     "HostedModel",
     "KnownMembers",
     "LabelOracle",
+    "LatentOracle",
     "Ledger",
     "Marginals",
     "MaskOracle",
@@ -38,6 +57,8 @@ __all__ = [
     "NotGrantedError",
     "Number",
     "Overheard",
+    "OwnDiscriminator",
+    "OwnGan",
     "OwnTrainingSet",
     "Parameters",
     "Platform",
@@ -45,7 +66,10 @@ __all__ = [
     "PopulationStatistics",
     "QueryLimitError",
     "Records",
+    "ReferenceGenerator",
     "ReferenceModels",
+    "SampleOracle",
+    "SamplePool",
     "ScoreOracle",
     "Scored",
     "ShadowAggregates",

@@ -150,6 +150,10 @@ def handles(names: list[str], *, label_granted: bool = True, of_pictures: bool =
         import dense_fixture
 
         return dense_fixture.handles(names, label_granted=label_granted)
+    import generative_fixture
+
+    if generative_fixture.OWN & {*names}:
+        return generative_fixture.handles(names)
     ledger = Ledger()
     x = pictures() if of_pictures else torch.arange(RECORDS, dtype=torch.float32)[:, None]
     target = Answers(answers(member(), 100))

@@ -1,0 +1,1 @@
+"""Attacks on generative models, one file for each mechanism."""

@@ -1,0 +1,220 @@
+"""Handles of generative models: samples, samples for chosen codes, and the networks themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from attacks.generators import Generator, GeneratorRecipe
+from attacks.generators import training as generators
+from attacks.handles.handle import AttackError, Handle, Ledger
+from attacks.training import Model, TrainingSet
+
+# Samples are drawn and codes decoded in chunks, so that memory does not grow with their number.
+CHUNK = 4096
+
+
+class SampleOracle(Handle):
+    """Answers with samples of the model; which ones, the adversary has no say in. Each sample is one query."""
+
+    def __init__(self, name: str, draw: Callable[[int], Tensor], ledger: Ledger, *, counted: bool = True):
+        super().__init__(name, ledger)
+        self._draw = draw
+        self._counted = counted
+
+    def __call__(self, count: int) -> Tensor:
+        """Return new samples, float32 (count, ...)."""
+        self._touch()
+        if self._counted:
+            self.ledger.charge(count)
+        return torch.cat([self._draw(min(CHUNK, count - done)) for done in range(0, count, CHUNK)])
+
+
+class LatentOracle(Handle):
+    """Answers with the sample of a latent code of one's choice, and shows no gradient. Each code is one query."""
+
+    def __init__(self, name: str, size: int, decode: Callable[[Tensor], Tensor], ledger: Ledger, *, counted: bool = True):
+        super().__init__(name, ledger)
+        self.size = size
+        self._decode = decode
+        self._counted = counted
+
+    def __call__(self, z: Tensor) -> Tensor:
+        """Return the samples of codes z float32 (n, size), float32 (n, ...)."""
+        self._touch()
+        if self._counted:
+            self.ledger.charge(len(z))
+        with torch.no_grad():
+            return torch.cat([self._decode(chunk) for chunk in z.detach().clone().float().split(CHUNK)])
+
+
+class GeneratorAccess(Handle):
+    """The generator itself: it can be called and differentiated at home, without a limit."""
+
+    def __init__(self, name: str, size: int, decode: Callable[[Tensor], Tensor], ledger: Ledger):
+        super().__init__(name, ledger)
+        self.size = size
+        self._decode = decode
+
+    def __call__(self, z: Tensor) -> Tensor:
+        """Return the samples of codes z float32 (n, size), float32 (n, ...), with their gradient."""
+        self._touch()
+        return self._decode(z)
+
+
+class DiscriminatorAccess(Handle):
+    """The discriminator that was trained against the generator."""
+
+    def __init__(self, name: str, judge: Callable[[Tensor], Tensor], ledger: Ledger):
+        super().__init__(name, ledger)
+        self._judge = judge
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return for records x (n, ...) how sure it is that each is real, float64 (n,): a logit, or minus an energy."""
+        self._touch()
+        return _in_chunks(self._judge, x)
+
+
+class EncoderAccess(Handle):
+    """The encoder of an autoencoder: it maps a record to a normal distribution over latent codes."""
+
+    def __init__(self, name: str, encode: Callable[[Tensor], tuple[Tensor, Tensor]], ledger: Ledger):
+        super().__init__(name, ledger)
+        self._encode = encode
+
+    def __call__(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and logarithm of the variance of each record's code, both float32 (n, size)."""
+        self._touch()
+        with torch.no_grad():
+            return self._encode(x.detach().clone().float())
+
+
+class GeneratorTrainer(Handle):
+    """Trains generative models by the target's own recipe, and hands them over with their weights."""
+
+    def __init__(self, name: str, recipe: GeneratorRecipe, training_size: int, ledger: Ledger):
+        super().__init__(name, ledger)
+        self._recipe = recipe
+        self._training_size = training_size
+
+    @property
+    def recipe(self) -> GeneratorRecipe:
+        """Family, structure and training procedure."""
+        self._touch()
+        return self._recipe
+
+    @property
+    def training_size(self) -> int:
+        """Number of records in the target's training set."""
+        self._touch()
+        return self._training_size
+
+    def fit_many(self, sets: Sequence[TrainingSet]) -> list[Generator]:
+        """Return one trained model for each training set; raise AttackError if it does not fit the recipe."""
+        self._touch()
+        return _fitting(self._recipe, sets)
+
+
+class GeneratorPlatform(Handle):
+    """Trains generative models by the target's hidden recipe; they answer queries, but their weights stay on the platform."""
+
+    def __init__(self, name: str, recipe: GeneratorRecipe, training_size: int, ledger: Ledger):
+        super().__init__(name, ledger)
+        self.__recipe = recipe
+        self._training_size = training_size
+
+    @property
+    def training_size(self) -> int:
+        """Number of records that the platform was given for the target."""
+        self._touch()
+        return self._training_size
+
+    def fit_many(self, sets: Sequence[TrainingSet]) -> list[ReferenceGenerator]:
+        """Return one trained model that answers queries for each training set; raise AttackError if it does not fit."""
+        self._touch()
+        return [ReferenceGenerator(made, differentiable=False) for made in _fitting(self.__recipe, sets)]
+
+
+def _fitting(recipe: GeneratorRecipe, sets: Sequence[TrainingSet]) -> list[Generator]:
+    for data in sets:
+        if tuple(data.x.shape[1:]) != recipe.shape:
+            raise AttackError(f"the target's recipe is for records of shape {recipe.shape}; these are {tuple(data.x.shape[1:])}")
+    return generators.fit_many(recipe, sets, "reference generators")
+
+
+class SamplePool:
+    """Samples that were once drawn from the target and are kept, float32 (n, ...)."""
+
+    def __init__(self, x: Tensor):
+        self._x = x
+
+    def __len__(self) -> int:
+        return len(self._x)
+
+    @property
+    def x(self) -> Tensor:
+        """Copies of the samples, float32 (n, ...)."""
+        return self._x.clone()
+
+    def first(self, count: int) -> SamplePool:
+        """Return a view of the first `count` samples."""
+        return SamplePool(self._x[:count])
+
+
+class ReferenceGenerator:
+    """A generator that was trained without the candidates. One on a platform answers, but has no gradient."""
+
+    def __init__(self, generator: Generator, *, differentiable: bool):
+        self.__generator = generator
+        self.differentiable = differentiable
+        self.fingerprint = generator.fingerprint
+        self.size: int = generator.module.latent
+
+    def __call__(self, z: Tensor) -> Tensor:
+        """Return the samples of codes z float32 (n, size), float32 (n, ...), with their gradient if there is one."""
+        with torch.set_grad_enabled(self.differentiable and torch.is_grad_enabled()):
+            made: Tensor = self.__generator.module.decode(z)
+        return made
+
+    def hosted(self) -> ReferenceGenerator:
+        """Return the same generator without its gradient."""
+        return ReferenceGenerator(self.__generator, differentiable=False)
+
+    def samples(self, count: int, seed: int) -> Tensor:
+        """Return samples of random codes, float32 (count, ...)."""
+        generator = torch.Generator().manual_seed(seed % 2**63)
+        with torch.no_grad():
+            sizes = [min(CHUNK, count - done) for done in range(0, count, CHUNK)]
+            return torch.cat([self(torch.randn(size, self.size, generator=generator)) for size in sizes])
+
+
+class OwnGan:
+    """A generative adversarial network of the adversary's own, of which attacks use the discriminator."""
+
+    def __init__(self, generator: Generator):
+        self._generator = generator
+        self.fingerprint = generator.fingerprint
+
+    def discriminator(self, x: Tensor) -> Tensor:
+        """Return for records x (n, ...) how sure its discriminator is that each is real, float64 (n,)."""
+        return _in_chunks(self._generator.module.real, x)
+
+
+class OwnDiscriminator:
+    """A network of the adversary's own with two classes, trained to tell records of one kind (class 1) from others."""
+
+    def __init__(self, model: Model):
+        self._model = model
+        self.fingerprint = model.fingerprint
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return for records x (n, ...) the log-odds of class 1, float64 (n,)."""
+        answers = self._model.log_probs(x)
+        return answers[:, 1] - answers[:, 0]
+
+
+def _in_chunks(judge: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    with torch.no_grad():
+        return torch.cat([judge(chunk).double() for chunk in x.detach().clone().float().split(CHUNK)])
