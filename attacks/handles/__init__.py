@@ -1,6 +1,17 @@
 """What an adversary may touch: one small type a handle. Every handle gives copies, and notes that it was used."""
 
 from attacks.handles.facts import Aggregates, ErrorSpread, Marginals, ModelType, Number, Overheard, Parameters
+from attacks.handles.federation import (
+    PARTICIPANT,
+    SERVER,
+    FederatedTrainer,
+    OthersUpdates,
+    OwnUpdates,
+    Rounds,
+    Seat,
+    Seen,
+    Updates,
+)
 from attacks.handles.findings import Guessed, Scored
 from attacks.handles.handle import AttackError, Handle, Ledger, NotGrantedError, QueryLimitError
 from attacks.handles.measurements import AttackData, PopulationStatistics, ShadowAggregates, ShadowUpdates
@@ -20,11 +31,14 @@ from attacks.handles.trainers import HostedModel, Platform, Trainer
 
 __all__ = [
     "CANDIDATES",
+    "PARTICIPANT",
+    "SERVER",
     "Aggregates",
     "AttackData",
     "AttackError",
     "Change",
     "ErrorSpread",
+    "FederatedTrainer",
     "Guessed",
     "Handle",
     "HeldRecords",
@@ -37,8 +51,10 @@ __all__ = [
     "ModelType",
     "NotGrantedError",
     "Number",
+    "OthersUpdates",
     "Overheard",
     "OwnTrainingSet",
+    "OwnUpdates",
     "Parameters",
     "Platform",
     "Population",
@@ -46,8 +62,11 @@ __all__ = [
     "QueryLimitError",
     "Records",
     "ReferenceModels",
+    "Rounds",
     "ScoreOracle",
     "Scored",
+    "Seat",
+    "Seen",
     "ShadowAggregates",
     "ShadowData",
     "ShadowModels",
@@ -57,5 +76,6 @@ __all__ = [
     "TopScoreOracle",
     "Trainer",
     "UpdatedScores",
+    "Updates",
     "ValueOracle",
 ]
