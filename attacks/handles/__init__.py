@@ -1,7 +1,29 @@
 """What an adversary may touch: one small type a handle. Every handle gives copies, and notes that it was used."""
 
-from attacks.handles.facts import Aggregates, ErrorSpread, Marginals, ModelType, Number, Overheard, Parameters
-from attacks.handles.findings import Guessed, Scored
+from attacks.handles.facts import (
+    Aggregates,
+    ErrorSpread,
+    Marginals,
+    ModelType,
+    Number,
+    Overheard,
+    Parameters,
+)
+from attacks.handles.federation import (
+    PARTICIPANT,
+    SERVER,
+    FederatedTrainer,
+    OthersUpdates,
+    OwnUpdates,
+    Rounds,
+    Seat,
+    Seen,
+    Updates,
+)
+from attacks.handles.findings import (
+    Guessed,
+    Scored,
+)
 from attacks.handles.generative import (
     DiscriminatorAccess,
     EncoderAccess,
@@ -15,10 +37,33 @@ from attacks.handles.generative import (
     SampleOracle,
     SamplePool,
 )
-from attacks.handles.handle import AttackError, Handle, Ledger, NotGrantedError, QueryLimitError
-from attacks.handles.measurements import AttackData, PopulationStatistics, ShadowAggregates, ShadowUpdates
-from attacks.handles.models import Change, ReferenceModels, ShadowModels, Surrogate
-from attacks.handles.oracles import LabelOracle, MaskOracle, ScoreOracle, TopScoreOracle, UpdatedScores, ValueOracle
+from attacks.handles.handle import (
+    AttackError,
+    Handle,
+    Ledger,
+    NotGrantedError,
+    QueryLimitError,
+)
+from attacks.handles.measurements import (
+    AttackData,
+    PopulationStatistics,
+    ShadowAggregates,
+    ShadowUpdates,
+)
+from attacks.handles.models import (
+    Change,
+    ReferenceModels,
+    ShadowModels,
+    Surrogate,
+)
+from attacks.handles.oracles import (
+    LabelOracle,
+    MaskOracle,
+    ScoreOracle,
+    TopScoreOracle,
+    UpdatedScores,
+    ValueOracle,
+)
 from attacks.handles.records import (
     CANDIDATES,
     HeldRecords,
@@ -29,10 +74,16 @@ from attacks.handles.records import (
     ShadowData,
     Superset,
 )
-from attacks.handles.trainers import HostedModel, Platform, Trainer
+from attacks.handles.trainers import (
+    HostedModel,
+    Platform,
+    Trainer,
+)
 
 __all__ = [
     "CANDIDATES",
+    "PARTICIPANT",
+    "SERVER",
     "Aggregates",
     "AttackData",
     "AttackError",
@@ -40,6 +91,7 @@ __all__ = [
     "DiscriminatorAccess",
     "EncoderAccess",
     "ErrorSpread",
+    "FederatedTrainer",
     "GeneratorAccess",
     "GeneratorPlatform",
     "GeneratorTrainer",
@@ -56,10 +108,12 @@ __all__ = [
     "ModelType",
     "NotGrantedError",
     "Number",
+    "OthersUpdates",
     "Overheard",
     "OwnDiscriminator",
     "OwnGan",
     "OwnTrainingSet",
+    "OwnUpdates",
     "Parameters",
     "Platform",
     "Population",
@@ -68,10 +122,13 @@ __all__ = [
     "Records",
     "ReferenceGenerator",
     "ReferenceModels",
+    "Rounds",
     "SampleOracle",
     "SamplePool",
     "ScoreOracle",
     "Scored",
+    "Seat",
+    "Seen",
     "ShadowAggregates",
     "ShadowData",
     "ShadowModels",
@@ -81,5 +138,6 @@ __all__ = [
     "TopScoreOracle",
     "Trainer",
     "UpdatedScores",
+    "Updates",
     "ValueOracle",
 ]
