@@ -37,6 +37,7 @@ LABEL = "record.label"
 PARTIAL = "record.partial"
 COINS = "D2.coins"
 AUDIT = "audit"
+ROLE = "role"
 
 
 @dataclass
@@ -137,7 +138,8 @@ class Engine:
         with self._at_work():
             target: Target = self.code.function(entry.run)(**entry.params, seed=seed)
         target.id = name
-        made = {*target.makers, LABEL, PARTIAL, *([COINS] if AUDIT in target.judges else [])}
+        roles = {term.id for term in self.catalog.terms.values() if term.aspect == ROLE}  # what they see has handles
+        made = {*target.makers, LABEL, PARTIAL, *([COINS] if AUDIT in target.judges else []), *roles}
         if missing := sorted(set(entry.offers) - made):
             raise InputError(f"the target {name} offers {', '.join(missing)}, for which its code makes no handle")
         self._built = (name, seed, target)

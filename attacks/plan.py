@@ -10,7 +10,7 @@ from taxonomy.answers import Atlas, Feasible, Inapplicable, Infeasible
 from taxonomy.catalog import Catalog
 from taxonomy.entries import Attack, Params, Step, Target
 from taxonomy.findings import InputError, nearest, unknown
-from taxonomy.graph import Price, Rule, goal, price, wanted
+from taxonomy.graph import Graph, Price, Rule, goal, price, wanted
 from taxonomy.resolver import Resolver
 from taxonomy.threat import ThreatModel, owner
 
@@ -70,7 +70,7 @@ def make(
             f"{target.id} is a {target.model} model in the {target.frame} frame, but the threat model is about "
             f"a {threat.model} model in the {threat.frame} frame"
         )
-    granted = sorted(threat.knows & set(target.offers))
+    granted = sorted(_seen(catalog, threat) & set(target.offers))
     offered = ThreatModel(threat.observation, threat.model, threat.frame, frozenset(granted), threat.limits)
     params, set_by_user = _parameters(catalog, overrides or {})
     chosen, skipped = _choose(catalog, threat, offered, target, [catalog.attack(name) for name in names])
@@ -89,6 +89,16 @@ def make(
         raise InputError(f"no attack can be run against {target.id}" + (f":\n{reasons}" if reasons else ""))
     attacks, rules, largest = planner.plan(kept)
     return Plan(target, threat, tuple(granted), attacks, rules, largest, tuple(skipped), planner.entries)
+
+
+def _seen(catalog: Catalog, threat: ThreatModel) -> set[str]:
+    """Return the terms that a threat model states, and what follows from them without code: what a role sees.
+
+    No view makes a handle of that, so the target must show it itself.
+    """
+    shown = [r for r in catalog.implications if r.view is None]
+    rules = (Rule(r.id, "implication", tuple(r.needs), r.yields) for r in shown)
+    return Resolver(Graph(rules, catalog.terms)).closure(threat.grants)
 
 
 class _Planner:

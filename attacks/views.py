@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import torch
 
-from attacks import inside
+from attacks import inside, split_layers
 from attacks.handles import (
     AttackData,
     HeldRecords,
+    HiddenValues,
     LabelOracle,
     Marginals,
     ModelType,
@@ -38,6 +39,13 @@ def local_scores(parameters: Parameters, trainer: Trainer) -> ScoreOracle:
     """Return the model rebuilt at home from weights and architecture: its queries cost nothing."""
     model = Model(trainer.recipe, inside.rebuilt(trainer.recipe, parameters.weights), "rebuilt")
     return ScoreOracle("scores", model.log_probs, parameters.ledger, counted=False)
+
+
+def local_hidden_values(parameters: Parameters, trainer: Trainer) -> HiddenValues:
+    """Return the first layers rebuilt at home: the known structure also says where the model is split."""
+    network = inside.rebuilt(trainer.recipe, parameters.weights)
+    first, _ = split_layers.parts(network, split_layers.split_of(trainer))
+    return HiddenValues("hidden_values", first, parameters.ledger, counted=False)
 
 
 def type_of_recipe(trainer: Trainer) -> ModelType:

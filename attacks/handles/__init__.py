@@ -16,10 +16,12 @@ from attacks.handles.records import (
     ShadowData,
     Superset,
 )
+from attacks.handles.split_model import Activations, HiddenValues, InverseNetwork, LaterLayers, SplitTrainer, StandInLayers
 from attacks.handles.trainers import HostedModel, Platform, Trainer
 
 __all__ = [
     "CANDIDATES",
+    "Activations",
     "Aggregates",
     "AttackData",
     "AttackError",
@@ -28,9 +30,12 @@ __all__ = [
     "Guessed",
     "Handle",
     "HeldRecords",
+    "HiddenValues",
     "HostedModel",
+    "InverseNetwork",
     "KnownMembers",
     "LabelOracle",
+    "LaterLayers",
     "Ledger",
     "Marginals",
     "MaskOracle",
@@ -52,6 +57,8 @@ __all__ = [
     "ShadowData",
     "ShadowModels",
     "ShadowUpdates",
+    "SplitTrainer",
+    "StandInLayers",
     "Superset",
     "Surrogate",
     "TopScoreOracle",
