@@ -16,6 +16,7 @@ from attacks.handles.generative import (
     SamplePool,
 )
 from attacks.handles.handle import AttackError, Handle, Ledger, NotGrantedError, QueryLimitError
+from attacks.handles.language import LikelihoodOracle, NextSymbolOracle, RecordFormat, ReferenceLanguageModel
 from attacks.handles.measurements import AttackData, PopulationStatistics, ShadowAggregates, ShadowUpdates
 from attacks.handles.models import Change, ReferenceModels, ShadowModels, Surrogate
 from attacks.handles.oracles import LabelOracle, MaskOracle, ScoreOracle, TopScoreOracle, UpdatedScores, ValueOracle
@@ -51,9 +52,11 @@ __all__ = [
     "LabelOracle",
     "LatentOracle",
     "Ledger",
+    "LikelihoodOracle",
     "Marginals",
     "MaskOracle",
     "ModelType",
+    "NextSymbolOracle",
     "NotGrantedError",
     "Number",
     "Overheard",
@@ -65,8 +68,10 @@ __all__ = [
     "Population",
     "PopulationStatistics",
     "QueryLimitError",
+    "RecordFormat",
     "Records",
     "ReferenceGenerator",
+    "ReferenceLanguageModel",
     "ReferenceModels",
     "SampleOracle",
     "SamplePool",
