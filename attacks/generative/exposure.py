@@ -76,9 +76,8 @@ def skew_normal(values: NDArray[np.float64]) -> tuple[float, float, float]:
     def loss(at: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         shape, place, log_scale = at
         t = (z - place) / math.exp(log_scale)
-        log_side = special.log_ndtr(shape * t)
-        pull = np.exp(-((shape * t) ** 2) / 2 - math.log(2 * math.pi) / 2 - log_side)
-        value = (log_scale + t**2 / 2 - log_side).mean()
+        pull = _pull(shape * t)
+        value = (log_scale + t**2 / 2 - special.log_ndtr(shape * t)).mean()
         slope = [-(t * pull).mean(), -(t - shape * pull).mean() / math.exp(log_scale), (1 - t**2 + shape * t * pull).mean()]
         return float(value), np.array(slope)
 
@@ -89,14 +88,20 @@ def skew_normal(values: NDArray[np.float64]) -> tuple[float, float, float]:
 def log_share(z: NDArray[np.float64], shape: float) -> NDArray[np.float64]:
     """Return the logarithm of the standard skew-normal distribution function at z (n,), also far down where it is tiny."""
     share = special.ndtr(z) - 2 * special.owens_t(z, shape)
-    found = np.log(np.maximum(share, TAIL))
+    found: NDArray[np.float64] = np.log(np.maximum(share, TAIL))
     low = z[share < TAIL]
     # There the density falls faster than exponentially from z downwards, so that Gauss-Laguerre quadrature is exact enough.
     nodes, weights = np.polynomial.laguerre.laggauss(64)
-    slope = -low + shape * np.exp(-((shape * low) ** 2) / 2 - math.log(2 * math.pi) / 2 - special.log_ndtr(shape * low))
+    slope = -low + shape * _pull(shape * low)
     falls = _log_density(low[:, None] - nodes / slope[:, None], shape) - _log_density(low, shape)[:, None] + nodes
     found[share < TAIL] = _log_density(low, shape) - np.log(slope) + np.log(np.exp(falls) @ weights)
     return found
+
+
+def _pull(u: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the slope of the logarithm of the normal distribution function at u."""
+    slope: NDArray[np.float64] = np.exp(-(u**2) / 2 - math.log(2 * math.pi) / 2 - special.log_ndtr(u))
+    return slope
 
 
 def _log_density(z: NDArray[np.float64], shape: float) -> NDArray[np.float64]:

@@ -69,7 +69,13 @@ def build(
     x = torch.from_numpy(passages[parts.candidates])
     training = torch.from_numpy(passages[parts.training])
     return _target(
-        corpus, recipe, training, x, torch.from_numpy(parts.is_member), torch.from_numpy(passages[parts.pool[: pool or None]]), seed
+        corpus,
+        recipe,
+        training,
+        x,
+        torch.from_numpy(parts.is_member),
+        torch.from_numpy(passages[parts.pool[: pool or None]]),
+        seed,
     )
 
 
@@ -113,9 +119,7 @@ def build_with_canaries(
     return target
 
 
-def _recipe(
-    family: str, length: int, hidden: Sequence[int], epochs: int, batch: int, learning_rate: float
-) -> GeneratorRecipe:
+def _recipe(family: str, length: int, hidden: Sequence[int], epochs: int, batch: int, learning_rate: float) -> GeneratorRecipe:
     return GeneratorRecipe(
         family,
         (length,),
