@@ -17,6 +17,7 @@ from attacks.handles import (
     OwnGan,
     PopulationStatistics,
     ReferenceGenerator,
+    ReferenceLanguageModel,
     ReferenceModels,
     SamplePool,
     ShadowAggregates,
@@ -39,6 +40,7 @@ Artifact = (
     | OwnGan
     | PopulationStatistics
     | ReferenceGenerator
+    | ReferenceLanguageModel
     | ReferenceModels
     | SamplePool
     | ShadowAggregates
@@ -57,7 +59,7 @@ def pack(artifact: Artifact) -> tuple[dict[str, Any], Arrays]:
         return {"type": "AttackData"}, {name: part.numpy() for name, part in parts.items()}
     if isinstance(artifact, ShadowData):
         return {"type": "ShadowData"}, _data_arrays(artifact)
-    if isinstance(artifact, Surrogate | OwnDiscriminator | OwnGan):
+    if isinstance(artifact, Surrogate | OwnDiscriminator | OwnGan | ReferenceLanguageModel):
         return {"type": type(artifact).__name__, "models": [artifact.fingerprint]}, {}
     if isinstance(artifact, ReferenceGenerator):
         return {"type": "ReferenceGenerator", "models": [artifact.fingerprint], "differentiable": artifact.differentiable}, {}
@@ -102,6 +104,8 @@ def unpack(meta: dict[str, Any], arrays: Arrays, workshop: StoreWorkshop) -> Art
         return OwnDiscriminator(_model(meta["models"][0], workshop))
     if meta["type"] == "OwnGan":
         return OwnGan(_generator(meta["models"][0], workshop))
+    if meta["type"] == "ReferenceLanguageModel":
+        return ReferenceLanguageModel(_generator(meta["models"][0], workshop))
     if meta["type"] == "ReferenceGenerator":
         return ReferenceGenerator(_generator(meta["models"][0], workshop), differentiable=meta["differentiable"])
     if meta["type"] == "SamplePool":

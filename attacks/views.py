@@ -15,8 +15,10 @@ from attacks.handles import (
     HiddenValues,
     LabelOracle,
     LatentOracle,
+    LikelihoodOracle,
     Marginals,
     ModelType,
+    NextSymbolOracle,
     Parameters,
     Population,
     ReferenceGenerator,
@@ -29,6 +31,7 @@ from attacks.handles import (
     TopScoreOracle,
     Trainer,
 )
+from attacks.handles.language import CHUNK, of_symbols
 from attacks.seeds import derive_seed
 from attacks.training import Model
 
@@ -115,3 +118,12 @@ def samples_of_latent(latent: LatentOracle) -> SampleOracle:
 def hosted_reference(reference_generator: ReferenceGenerator) -> ReferenceGenerator:
     """Return a reference generator without its gradient."""
     return reference_generator.hosted()
+
+
+def likelihood_of_next_symbol(next_symbol: NextSymbolOracle) -> LikelihoodOracle:
+    """Return what an oracle of every symbol says of the symbols that stand there; queries count once."""
+
+    def likelihood(x: Tensor) -> Tensor:
+        return torch.cat([of_symbols(next_symbol(chunk), chunk) for chunk in x.split(CHUNK)])
+
+    return LikelihoodOracle("likelihood", likelihood, next_symbol.ledger, counted=False)

@@ -44,6 +44,12 @@ from attacks.handles.handle import (
     NotGrantedError,
     QueryLimitError,
 )
+from attacks.handles.language import (
+    LikelihoodOracle,
+    NextSymbolOracle,
+    RecordFormat,
+    ReferenceLanguageModel,
+)
 from attacks.handles.measurements import (
     AttackData,
     PopulationStatistics,
@@ -115,9 +121,11 @@ __all__ = [
     "LatentOracle",
     "LaterLayers",
     "Ledger",
+    "LikelihoodOracle",
     "Marginals",
     "MaskOracle",
     "ModelType",
+    "NextSymbolOracle",
     "NotGrantedError",
     "Number",
     "OthersUpdates",
@@ -131,8 +139,10 @@ __all__ = [
     "Population",
     "PopulationStatistics",
     "QueryLimitError",
+    "RecordFormat",
     "Records",
     "ReferenceGenerator",
+    "ReferenceLanguageModel",
     "ReferenceModels",
     "Rounds",
     "SampleOracle",

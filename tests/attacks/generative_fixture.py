@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import fixture
+import language_fixture
 import numpy as np
 import torch
 from torch import Tensor
@@ -97,11 +98,12 @@ def makers() -> dict[str, Callable[[], Any]]:
 
 # Names of handles that only generative models have.
 OWN = {"samples", "sample_pool", "latent", "generator", "discriminator", "encoder", "reference_generator"}
+OWN |= language_fixture.OWN
 
 
 def handles(names: list[str]) -> dict[str, Any]:
     """Return the handles of these names."""
-    made = makers()
+    made = language_fixture.makers() if language_fixture.OWN & {*names} else makers()
     missing = [name for name in names if name not in made]
     assert not missing, f"tests/attacks/generative_fixture.py makes no handle {missing}; add one"
     return {name: made[name]() for name in names}
