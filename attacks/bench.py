@@ -15,7 +15,7 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,7 @@ from taxonomy.evidence import (
     OnTarget,
     Ordered,
     Orderings,
+    Role,
     SeedDifference,
     SeedFigures,
     Verdict,
@@ -187,9 +188,7 @@ def average(values: Sequence[float], errors: Sequence[float], low: float = 0.0, 
     return Average(mean=_short(mean), ci=(_short(max(low, mean - half)), _short(min(high, mean + half))))
 
 
-def on_target(
-    attack: str, target: str, role: Literal["power", "null"], fingerprint: str, outcomes: Sequence[Outcome]
-) -> OnTarget:
+def on_target(attack: str, target: str, role: Role, fingerprint: str, outcomes: Sequence[Outcome]) -> OnTarget:
     """Return what an attack found out about one target, from one outcome a seed."""
     results = [outcome.results[0] for outcome in outcomes]
     seeds = [_figures(attack, target, outcome) for outcome in outcomes]

@@ -34,6 +34,7 @@ MEASURED_BY = ("attacks.training:fit", "attacks.training:Model", "attacks.metric
 Interval = tuple[float, float]
 Digest = Callable[[str], str]
 Verdict = Literal["holds", "does not hold", "undecided"]
+Role = Literal["power", "other", "null"]
 
 
 class Average(Strict):
@@ -86,7 +87,7 @@ class OnTarget(Strict):
     """
 
     target: EntryId
-    role: Literal["power", "null"]
+    role: Role
     fingerprint: str
     auc: Average | None = None
     tpr_at_fpr: dict[str, Average | None] = Field(default_factory=dict)
