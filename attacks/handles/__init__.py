@@ -1,6 +1,17 @@
 """What an adversary may touch: one small type a handle. Every handle gives copies, and notes that it was used."""
 
 from attacks.handles.facts import Aggregates, ErrorSpread, Marginals, ModelType, Number, Overheard, Parameters
+from attacks.handles.federation import (
+    PARTICIPANT,
+    SERVER,
+    FederatedTrainer,
+    OthersUpdates,
+    OwnUpdates,
+    Rounds,
+    Seat,
+    Seen,
+    Updates,
+)
 from attacks.handles.findings import Guessed, Scored
 from attacks.handles.generative import (
     DiscriminatorAccess,
@@ -33,6 +44,8 @@ from attacks.handles.trainers import HostedModel, Platform, Trainer
 
 __all__ = [
     "CANDIDATES",
+    "PARTICIPANT",
+    "SERVER",
     "Aggregates",
     "AttackData",
     "AttackError",
@@ -40,6 +53,7 @@ __all__ = [
     "DiscriminatorAccess",
     "EncoderAccess",
     "ErrorSpread",
+    "FederatedTrainer",
     "GeneratorAccess",
     "GeneratorPlatform",
     "GeneratorTrainer",
@@ -56,10 +70,12 @@ __all__ = [
     "ModelType",
     "NotGrantedError",
     "Number",
+    "OthersUpdates",
     "Overheard",
     "OwnDiscriminator",
     "OwnGan",
     "OwnTrainingSet",
+    "OwnUpdates",
     "Parameters",
     "Platform",
     "Population",
@@ -68,10 +84,13 @@ __all__ = [
     "Records",
     "ReferenceGenerator",
     "ReferenceModels",
+    "Rounds",
     "SampleOracle",
     "SamplePool",
     "ScoreOracle",
     "Scored",
+    "Seat",
+    "Seen",
     "ShadowAggregates",
     "ShadowData",
     "ShadowModels",
@@ -81,5 +100,6 @@ __all__ = [
     "TopScoreOracle",
     "Trainer",
     "UpdatedScores",
+    "Updates",
     "ValueOracle",
 ]
