@@ -94,7 +94,9 @@ def close(one, other):
 def mean(recording, number):
     """The mean of a round's uploads, weighted by what participants hold, computed without the code under test."""
     return {
-        name: sum(n * w[name].double() for n, w in zip(recording.records[number].tolist(), recording.uploads[number], strict=True))
+        name: sum(
+            n * w[name].double() for n, w in zip(recording.records[number].tolist(), recording.uploads[number], strict=True)
+        )
         .div(sum(SIZES))
         .float()
         for name in recording.models[0]
@@ -109,7 +111,9 @@ def check(place: Path, run: str) -> None:
     assert sorted(recording.records[0].tolist()) == SIZES
     for number in range(ROUNDS):
         sent = recording.models[number]
-        for size, received, upload in zip(recording.records[number], recording.received[number], recording.uploads[number], strict=True):
+        for size, received, upload in zip(
+            recording.records[number], recording.received[number], recording.uploads[number], strict=True
+        ):
             participant = SIZES.index(int(size))
             close(received, sent)
             honest, _ = task.train(sent, participant)

@@ -23,9 +23,7 @@ def record(folder, rounds=2, final=True):
     for number in range(1, rounds + 1):
         recorder.model(number, weights(number))
         cheated = weights(90 + number)
-        recorder.uploads(
-            number, {"7": Upload(weights(10 + number), 30), "3": Upload(weights(20 + number), 10, received=cheated)}
-        )
+        recorder.uploads(number, {"7": Upload(weights(10 + number), 30), "3": Upload(weights(20 + number), 10, received=cheated)})
     if final:
         recorder.model(rounds + 1, weights(rounds + 1))
     return folder
@@ -47,7 +45,9 @@ def test_a_server_sees_all_and_a_participant_only_itself(tmp_path):
     assert len(server.rounds) == 2 and server.own_updates is None
     assert server.updates.victim == 1 and server.updates.shares.tolist() == [0.25, 0.75]
     assert same(server.rounds.last, weights(3))
-    assert torch.equal(server.updates.change(0, 0)["a.bias"], torch.full((2,), 70.0)), "from what was sent, not from the global model"
+    assert torch.equal(server.updates.change(0, 0)["a.bias"], torch.full((2,), 70.0)), (
+        "from what was sent, not from the global model"
+    )
     one = recording.as_participant(0.25, "3")
     assert one.updates is None and len(one.own_updates) == 2 and one.own_updates.share == 0.25
     assert same(one.own_updates.upload(1), weights(22)) and same(one.own_updates.received(1), weights(92))
