@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from attacks.generators import Generator, GeneratorRecipe
 from attacks.handles import (
     AttackData,
     HostedModel,
+    InverseNetwork,
     OwnDiscriminator,
     OwnGan,
     PopulationStatistics,
@@ -22,25 +23,30 @@ from attacks.handles import (
     ShadowData,
     ShadowModels,
     ShadowUpdates,
+    StandInLayers,
     Surrogate,
 )
+from attacks.inverse_layers import inverse_layers
+from attacks.split_layers import parts
 from attacks.store import Arrays
 from attacks.training import Model, Recipe
 from attacks.workshop import StoreWorkshop
 
 Artifact = (
     AttackData
+    | InverseNetwork
+    | OwnDiscriminator
+    | OwnGan
+    | PopulationStatistics
+    | ReferenceGenerator
+    | ReferenceModels
+    | SamplePool
+    | ShadowAggregates
     | ShadowData
     | ShadowModels
-    | ReferenceModels
-    | PopulationStatistics
-    | ShadowAggregates
     | ShadowUpdates
+    | StandInLayers
     | Surrogate
-    | SamplePool
-    | ReferenceGenerator
-    | OwnGan
-    | OwnDiscriminator
 )
 
 
@@ -64,6 +70,12 @@ def pack(artifact: Artifact) -> tuple[dict[str, Any], Arrays]:
     if isinstance(artifact, ShadowUpdates):
         parts = {"change": artifact.change, "label": artifact.label, "probes": artifact.probes}
         return {"type": "ShadowUpdates"}, {name: part.numpy() for name, part in parts.items()}
+    if isinstance(artifact, InverseNetwork):
+        shapes = {"hidden": list(artifact.hidden), "shape": list(artifact.shape)}
+        return {"type": "InverseNetwork", **shapes}, _weights(artifact.network)
+    if isinstance(artifact, StandInLayers):
+        structure = {"recipe": artifact.recipe.as_json(), "split_after": artifact.split_after}
+        return {"type": "StandInLayers", **structure}, _weights(artifact.layers)
     if isinstance(artifact, ReferenceModels):
         meta, arrays = pack(artifact.packed())
         _, own = pack(artifact.own)
@@ -98,6 +110,13 @@ def unpack(meta: dict[str, Any], arrays: Arrays, workshop: StoreWorkshop) -> Art
         return ShadowUpdates(*(torch.from_numpy(arrays[name]) for name in ("change", "label", "probes")))
     if meta["type"] == "AttackData":
         return AttackData(*(torch.from_numpy(arrays[name]) for name in ("log_probs", "label", "member")))
+    if meta["type"] == "InverseNetwork":
+        hidden, shape = tuple(meta["hidden"]), tuple(meta["shape"])
+        return InverseNetwork(_with_weights(inverse_layers(hidden, shape), arrays), hidden, shape)
+    if meta["type"] == "StandInLayers":
+        recipe = Recipe.from_json(meta["recipe"])
+        first, _ = parts(recipe.build(), meta["split_after"])
+        return StandInLayers(_with_weights(first, arrays), recipe, meta["split_after"])
     data = ShadowData(torch.from_numpy(arrays["x"]), torch.from_numpy(arrays["label"]), arrays["ids"])
     if meta["type"] == "ShadowData":
         return data
@@ -136,6 +155,15 @@ def _model(fingerprint: str, workshop: StoreWorkshop) -> Model:
 
 def _generator(fingerprint: str, workshop: StoreWorkshop) -> Generator:
     return workshop.generator(GeneratorRecipe.from_json(workshop.store.read(fingerprint)[0]["recipe"]), fingerprint)
+
+
+def _weights(network: nn.Module) -> Arrays:
+    return {name: value.detach().numpy() for name, value in network.state_dict().items()}
+
+
+def _with_weights(network: nn.Module, arrays: Arrays) -> nn.Module:
+    network.load_state_dict({name: torch.from_numpy(value) for name, value in arrays.items()})
+    return network
 
 
 def _data_arrays(data: ShadowData) -> Arrays:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from attacks import inside
+from attacks import inside, split_layers
 from attacks.generators import training as generators
 from attacks.handles import (
     AttackData,
     GeneratorAccess,
     GeneratorTrainer,
     HeldRecords,
+    HiddenValues,
     LabelOracle,
     LatentOracle,
     Marginals,
@@ -46,6 +47,13 @@ def local_scores(parameters: Parameters, trainer: Trainer) -> ScoreOracle:
     """Return the model rebuilt at home from weights and architecture: its queries cost nothing."""
     model = Model(trainer.recipe, inside.rebuilt(trainer.recipe, parameters.weights), "rebuilt")
     return ScoreOracle("scores", model.log_probs, parameters.ledger, counted=False)
+
+
+def local_hidden_values(parameters: Parameters, trainer: Trainer) -> HiddenValues:
+    """Return the first layers rebuilt at home: the known structure also says where the model is split."""
+    network = inside.rebuilt(trainer.recipe, parameters.weights)
+    first, _ = split_layers.parts(network, split_layers.split_of(trainer))
+    return HiddenValues("hidden_values", first, parameters.ledger, counted=False)
 
 
 def type_of_recipe(trainer: Trainer) -> ModelType:

@@ -1,6 +1,14 @@
 """What an adversary may touch: one small type a handle. Every handle gives copies, and notes that it was used."""
 
-from attacks.handles.facts import Aggregates, ErrorSpread, Marginals, ModelType, Number, Overheard, Parameters
+from attacks.handles.facts import (
+    Aggregates,
+    ErrorSpread,
+    Marginals,
+    ModelType,
+    Number,
+    Overheard,
+    Parameters,
+)
 from attacks.handles.federation import (
     PARTICIPANT,
     SERVER,
@@ -12,7 +20,10 @@ from attacks.handles.federation import (
     Seen,
     Updates,
 )
-from attacks.handles.findings import Guessed, Scored
+from attacks.handles.findings import (
+    Guessed,
+    Scored,
+)
 from attacks.handles.generative import (
     DiscriminatorAccess,
     EncoderAccess,
@@ -26,10 +37,33 @@ from attacks.handles.generative import (
     SampleOracle,
     SamplePool,
 )
-from attacks.handles.handle import AttackError, Handle, Ledger, NotGrantedError, QueryLimitError
-from attacks.handles.measurements import AttackData, PopulationStatistics, ShadowAggregates, ShadowUpdates
-from attacks.handles.models import Change, ReferenceModels, ShadowModels, Surrogate
-from attacks.handles.oracles import LabelOracle, MaskOracle, ScoreOracle, TopScoreOracle, UpdatedScores, ValueOracle
+from attacks.handles.handle import (
+    AttackError,
+    Handle,
+    Ledger,
+    NotGrantedError,
+    QueryLimitError,
+)
+from attacks.handles.measurements import (
+    AttackData,
+    PopulationStatistics,
+    ShadowAggregates,
+    ShadowUpdates,
+)
+from attacks.handles.models import (
+    Change,
+    ReferenceModels,
+    ShadowModels,
+    Surrogate,
+)
+from attacks.handles.oracles import (
+    LabelOracle,
+    MaskOracle,
+    ScoreOracle,
+    TopScoreOracle,
+    UpdatedScores,
+    ValueOracle,
+)
 from attacks.handles.records import (
     CANDIDATES,
     HeldRecords,
@@ -40,12 +74,25 @@ from attacks.handles.records import (
     ShadowData,
     Superset,
 )
-from attacks.handles.trainers import HostedModel, Platform, Trainer
+from attacks.handles.split_model import (
+    Activations,
+    HiddenValues,
+    InverseNetwork,
+    LaterLayers,
+    SplitTrainer,
+    StandInLayers,
+)
+from attacks.handles.trainers import (
+    HostedModel,
+    Platform,
+    Trainer,
+)
 
 __all__ = [
     "CANDIDATES",
     "PARTICIPANT",
     "SERVER",
+    "Activations",
     "Aggregates",
     "AttackData",
     "AttackError",
@@ -60,10 +107,13 @@ __all__ = [
     "Guessed",
     "Handle",
     "HeldRecords",
+    "HiddenValues",
     "HostedModel",
+    "InverseNetwork",
     "KnownMembers",
     "LabelOracle",
     "LatentOracle",
+    "LaterLayers",
     "Ledger",
     "Marginals",
     "MaskOracle",
@@ -95,6 +145,8 @@ __all__ = [
     "ShadowData",
     "ShadowModels",
     "ShadowUpdates",
+    "SplitTrainer",
+    "StandInLayers",
     "Superset",
     "Surrogate",
     "TopScoreOracle",
