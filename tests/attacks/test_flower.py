@@ -6,6 +6,7 @@ The app is the one that the page on Flower shows.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -145,12 +146,27 @@ def check(place: Path, run: str) -> None:
     assert found["victim's last upload"] > found["final global model"], found
 
 
-def test_what_is_recorded_equals_what_is_computed_anew(place):
+def test_what_is_recorded_equals_what_is_computed_anew(place, mia):
     grid = OneProcess(client_app.app, enumerate([{"partition-id": k} for k in range(3)]))
     server_app.app(grid, Context(RUN, 0, {}, RecordDict(), {"num-server-rounds": ROUNDS}))
     check(place, str(RUN))
     with pytest.raises(ValueError, match="holds a recording already"):
         RecordingStrategy(FedAvg(), place / str(RUN))
+    attacked_by_command(place.parent, "101", mia)
+
+
+def attacked_by_command(folder, victim, mia):
+    """Follow the page to `mia run`."""
+    subprocess.run([sys.executable, EXAMPLE / "candidates.py"], cwd=folder, check=True)
+    entry = (EXAMPLE / "catalog" / "targets" / "our-federation.yaml").read_text()
+    place = folder / "catalog" / "targets" / "our-federation.yaml"
+    place.parent.mkdir(parents=True)
+    place.write_text(entry.replace("RUN", str(RUN)).replace("NODE", victim))
+    done = mia("run", "yeom-2018-bounded-loss", "--target", "our-federation", "--catalog", "catalog", "--json")
+    assert done.returncode == 0, done.stderr
+    (result,) = json.loads(done.stdout)["results"]
+    shown = audit.audit(str(folder / "recordings" / str(RUN)), victim)
+    assert result["auc"] == pytest.approx(shown["final global model"]), "the same attack on the same model"
 
 
 class Client(NumPyClient):
@@ -327,7 +343,7 @@ def test_a_real_federation_on_loopback(place):
             time.sleep(0.5)
         run = start("flwr", "run", str(EXAMPLE), "here", "--stream", "--run-config", f"adversary={ADVERSARY}")
         try:
-            run.wait(240)
+            run.wait(420)
         except subprocess.TimeoutExpired:
             logs = "\n".join(f"== {path.name}\n{path.read_text()[-3000:]}" for path in sorted(folder.glob("*.log")))
             pytest.fail(f"the run did not end\n{logs}")

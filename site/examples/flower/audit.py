@@ -1,8 +1,8 @@
-"""Attacks what was recorded. Usage: python audit.py recordings/RUN NODE, where NODE is the participant that is asked about."""
+"""Attacks what the server recorded. Usage: python audit.py recordings/RUN NODE, with the node whose records are asked about."""
 
 import sys
 
-import torch
+from candidates import candidates
 from digits_federation import task
 
 from attacks import metrics
@@ -16,25 +16,25 @@ from attacks.training import Model, Recipe
 
 def audit(folder: str, victim: str) -> dict[str, float]:
     """Return the area under the ROC curve of the loss: on the final global model, and on the victim's last upload."""
-    seen = load(folder).as_server(victim)
     ledger = Ledger()
+    seen = load(folder).as_server(victim, ledger)
+    x, label, member = candidates()
+    records = Records(x, label, record_ids(x.numpy()), ledger)
 
     def scores(weights: Weights) -> ScoreOracle:
         net = task.model()
         net.load_state_dict(weights)
-        return ScoreOracle("scores", Model(Recipe("digits", (64,), 10), net, "recorded").log_probs, ledger, counted=False)
+        return ScoreOracle("scores", Model(Recipe("own", (64,), 10), net, "own").log_probs, ledger, counted=False)
 
-    # The candidates: the records of participant 1, and as many that belong to nobody.
-    first, last, end = task.PARTS[1], task.PARTS[2], task.PARTS[-1]
-    members, others = task.records(first, last), task.records(end, end + last - first)
-    x, label = (torch.cat(pair) for pair in zip(members, others, strict=True))
-    member = torch.arange(len(x)) < last - first
-    records = Records(x, label, record_ids(x.numpy()), ledger)
+    assert seen.updates is not None
     found = {
-        "final global model": bounded_loss(records, scores(seen.rounds.last)),
-        "victim's last upload": bounded_loss(records, scores(seen.updates.upload(len(seen.updates) - 1, seen.updates.victim))),
+        "final global model": seen.rounds.last,
+        "victim's last upload": seen.updates.upload(len(seen.updates) - 1, seen.updates.victim),
     }
-    return {name: metrics.summarize(score.numpy(), member.numpy(), None)["auc"] for name, score in found.items()}
+    return {
+        name: metrics.summarize(bounded_loss(records, scores(weights)).numpy(), member.numpy(), None)["auc"]
+        for name, weights in found.items()
+    }
 
 
 if __name__ == "__main__":
