@@ -137,7 +137,9 @@ class Engine:
         with self._at_work():
             target: Target = self.code.function(entry.run)(**entry.params, seed=seed)
         target.id = name
-        made = {*target.makers, LABEL, PARTIAL, *([COINS] if AUDIT in target.judges else [])}
+        # A role without a handle is nothing to touch: what it is shown, the target offers beside it.
+        roles = [term.id for term in self.catalog.terms.values() if term.aspect == "role" and term.handle is None]
+        made = {*target.makers, *roles, LABEL, PARTIAL, *([COINS] if AUDIT in target.judges else [])}
         if missing := sorted(set(entry.offers) - made):
             raise InputError(f"the target {name} offers {', '.join(missing)}, for which its code makes no handle")
         self._built = (name, seed, target)

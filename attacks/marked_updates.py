@@ -17,7 +17,7 @@ SHARES = (1.0, 0.8, 0.6, 0.4)
 
 
 def features(update: Mapping[str, Tensor]) -> Tensor:
-    """Return what a classifier sees of an update, float64 (d,): absolute values, large parts pooled by their maximum, of length 1.
+    """Return what a classifier sees of an update, float64 (d,): absolute values, pooled where they are many, of length 1.
 
     Biases are left out. The kernels of a convolution are pooled, and large convolutions are left out; of a large matrix
     (units, inputs) the maximum over the units is taken. The authors' code of Melis et al. 2019.
@@ -48,7 +48,8 @@ def simulated(
     x, label, marked = property_data.x, property_data.label, property_data.marked
     having, lacking = marked.nonzero().flatten(), (~marked).nonzero().flatten()
     if min(len(having), len(lacking)) < federation.batch or others < 1 or batches < 1:
-        raise AttackError(f"{len(having)} records with the property and {len(lacking)} without fill no batch, or none is asked for")
+        counts = f"{len(having)} records with the property and {len(lacking)} without"
+        raise AttackError(f"{counts} fill no batch of {federation.batch}, or none is asked for")
     module, generator = federation.model.build().train(), torch.Generator().manual_seed(seed % 2**63)
 
     def gradient(share: float) -> list[Tensor]:

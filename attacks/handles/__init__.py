@@ -1,6 +1,17 @@
 """What an adversary may touch: one small type a handle. Every handle gives copies, and notes that it was used."""
 
 from attacks.handles.facts import Aggregates, ErrorSpread, Marginals, ModelType, Number, Overheard, Parameters
+from attacks.handles.federation import (
+    PARTICIPANT,
+    SERVER,
+    FederatedTrainer,
+    OthersUpdates,
+    OwnUpdates,
+    Rounds,
+    Seat,
+    Seen,
+    Updates,
+)
 from attacks.handles.findings import Guessed, Scored
 from attacks.handles.generative import (
     DiscriminatorAccess,
@@ -19,6 +30,7 @@ from attacks.handles.handle import AttackError, Handle, Ledger, NotGrantedError,
 from attacks.handles.measurements import AttackData, PopulationStatistics, ShadowAggregates, ShadowUpdates
 from attacks.handles.models import Change, ReferenceModels, ShadowModels, Surrogate
 from attacks.handles.oracles import LabelOracle, MaskOracle, ScoreOracle, TopScoreOracle, UpdatedScores, ValueOracle
+from attacks.handles.property import MarkedRecords, PropertyUpdates
 from attacks.handles.records import (
     CANDIDATES,
     HeldRecords,
@@ -33,6 +45,8 @@ from attacks.handles.trainers import HostedModel, Platform, Trainer
 
 __all__ = [
     "CANDIDATES",
+    "PARTICIPANT",
+    "SERVER",
     "Aggregates",
     "AttackData",
     "AttackError",
@@ -40,6 +54,7 @@ __all__ = [
     "DiscriminatorAccess",
     "EncoderAccess",
     "ErrorSpread",
+    "FederatedTrainer",
     "GeneratorAccess",
     "GeneratorPlatform",
     "GeneratorTrainer",
@@ -52,26 +67,33 @@ __all__ = [
     "LatentOracle",
     "Ledger",
     "Marginals",
+    "MarkedRecords",
     "MaskOracle",
     "ModelType",
     "NotGrantedError",
     "Number",
+    "OthersUpdates",
     "Overheard",
     "OwnDiscriminator",
     "OwnGan",
     "OwnTrainingSet",
+    "OwnUpdates",
     "Parameters",
     "Platform",
     "Population",
     "PopulationStatistics",
+    "PropertyUpdates",
     "QueryLimitError",
     "Records",
     "ReferenceGenerator",
     "ReferenceModels",
+    "Rounds",
     "SampleOracle",
     "SamplePool",
     "ScoreOracle",
     "Scored",
+    "Seat",
+    "Seen",
     "ShadowAggregates",
     "ShadowData",
     "ShadowModels",
@@ -81,5 +103,6 @@ __all__ = [
     "TopScoreOracle",
     "Trainer",
     "UpdatedScores",
+    "Updates",
     "ValueOracle",
 ]

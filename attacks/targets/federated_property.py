@@ -110,7 +110,8 @@ class _Stock:
 
     def __init__(self, held: Data, has: NDArray[np.bool_], seed: int):
         order = np.random.default_rng(seed).permutation(len(held.y))
-        self._left = {(label, mark): order[(held.y[order] == label) & (has[order] == mark)] for label in (0, 1) for mark in (0, 1)}
+        y, marked = held.y[order], has[order]
+        self._left = {(label, mark): order[(y == label) & (marked == mark)] for label in (0, 1) for mark in (0, 1)}
 
     def take(self, count: int, marked: bool) -> NDArray[np.int64]:
         """Return `count` rows with or without the property, int64; raise InputError if not enough are left."""
