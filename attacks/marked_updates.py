@@ -29,8 +29,7 @@ def features(update: Mapping[str, Tensor]) -> Tensor:
             found.append(size.flatten(2).amax(-1).flatten())
         elif size.dim() == 2:
             found.append((size.amax(0) if size.numel() > LARGE else size).flatten())
-    joined = torch.cat(found)
-    return joined / joined.norm().clamp(min=1e-30)
+    return nn.functional.normalize(torch.cat(found), dim=0, eps=1e-30)
 
 
 def simulated(

@@ -68,7 +68,8 @@ class _Generator(nn.Module):
         )
 
     def forward(self, z: Tensor) -> Tensor:
-        return (self.low + (self.high - self.low) * self.layers(z)).reshape(-1, *self.shape)
+        x: Tensor = self.layers(z)
+        return (self.low + (self.high - self.low) * x).reshape(-1, *self.shape)
 
 
 class _Fakes(Policy):
@@ -85,7 +86,8 @@ class _Fakes(Policy):
     def sample(self, count: int) -> Tensor:
         """Return records of random codes, float32 (count, ...)."""
         with torch.no_grad():
-            return self._generator(self._codes(count))
+            x: Tensor = self._generator(self._codes(count))
+            return x
 
     def _codes(self, count: int) -> Tensor:
         return torch.randn(count, self._generator.latent, generator=self._draws)

@@ -54,7 +54,7 @@ def build(
         if len(left[k]) < count:
             raise InputError(f"class {k} of {data} has too few records: {len(left[k])} are left, {count} are asked for")
         taken, left[k] = left[k][:count], left[k][count:]
-        return taken.tolist()
+        return [int(row) for row in taken]
 
     first, rest = range(half), range(half, every.classes)
     members = np.array([row for k in first for row in take(k, per_class)])

@@ -59,7 +59,7 @@ def build(
 
 
 def words(least: int) -> Data:
-    """Return which of the 1,000 frequent words glosses have, float32 0 or 1: those with at least `least`, no set of words twice."""
+    """Return which frequent words each gloss has, float32 0 or 1: of glosses with at least `least`, and no set of words twice."""
     counts = datasets.load("glosses")
     marks = (counts.x > 0).astype(np.float32)
     long = marks.sum(axis=1) >= least
