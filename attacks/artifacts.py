@@ -15,6 +15,7 @@ from attacks.handles import (
     OwnDiscriminator,
     OwnGan,
     PopulationStatistics,
+    PropertyUpdates,
     ReferenceGenerator,
     ReferenceModels,
     SamplePool,
@@ -41,6 +42,7 @@ Artifact = (
     | ReferenceGenerator
     | OwnGan
     | OwnDiscriminator
+    | PropertyUpdates
 )
 
 
@@ -64,6 +66,8 @@ def pack(artifact: Artifact) -> tuple[dict[str, Any], Arrays]:
     if isinstance(artifact, ShadowUpdates):
         parts = {"change": artifact.change, "label": artifact.label, "probes": artifact.probes}
         return {"type": "ShadowUpdates"}, {name: part.numpy() for name, part in parts.items()}
+    if isinstance(artifact, PropertyUpdates):
+        return {"type": "PropertyUpdates"}, {"x": artifact.x.numpy(), "marked": artifact.marked.numpy()}
     if isinstance(artifact, ReferenceModels):
         meta, arrays = pack(artifact.packed())
         _, own = pack(artifact.own)
@@ -94,6 +98,8 @@ def unpack(meta: dict[str, Any], arrays: Arrays, workshop: StoreWorkshop) -> Art
         return ReferenceGenerator(_generator(meta["models"][0], workshop), differentiable=meta["differentiable"])
     if meta["type"] == "SamplePool":
         return SamplePool(torch.from_numpy(arrays["x"]))
+    if meta["type"] == "PropertyUpdates":
+        return PropertyUpdates(*(torch.from_numpy(arrays[name]) for name in ("x", "marked")))
     if meta["type"] == "ShadowUpdates":
         return ShadowUpdates(*(torch.from_numpy(arrays[name]) for name in ("change", "label", "probes")))
     if meta["type"] == "AttackData":

@@ -14,7 +14,7 @@ from attacks.federation import Federation
 from attacks.handles import PARTICIPANT, FederatedTrainer, Ledger, MarkedRecords
 from attacks.seeds import derive_seed, digest, digest_arrays, record_ids
 from attacks.targets import data as datasets
-from attacks.targets import federated
+from attacks.targets import federated, judges
 from attacks.targets.data import Data
 from attacks.targets.federated import VICTIM, Rows
 from attacks.targets.federated_judges import property_of_rounds
@@ -46,12 +46,12 @@ def build(
     """Let a federation learn whether clothes are for warm or cold weather, where the victim's batches hold shoes or none.
 
     Each round every participant sends the gradient of one batch, once through all its records. In half of the rounds, drawn by
-    the seed, a share `share` of the victim's batch are shoes; in the others none are. The bystanders have no shoes, the
-    adversary, participant number 0, has as many as the victim. Every batch and every part has either label equally often,
-    with the property and without, so that the property tells nothing about the label. The adversary holds `marked` records with
-    the property and as many without, which nobody trains on, and a pool. Candidates are the victim's records and as many others,
-    with as many shoes. With `property_trained` false the victim's batches never hold shoes, whatever the judge says of a round:
-    a control.
+    the seed, a share `share` of the victim's batch are shoes; in the others none are. The bystanders have no shoes; the
+    adversary, participant number 0, has as many as the victim, and so has its pool in proportion. Every batch and every part has
+    either label equally often, with the property and without, so that the property tells nothing about the label. The adversary
+    also holds `marked` records with the property and as many without, which nobody trains on. Candidates are the victim's
+    records and as many others, with as many shoes. With `property_trained` false the victim's batches never hold shoes,
+    whatever the judge says of a round: a control.
     """
     held, has = clothes()
     shoes = 2 * round(share * batch / 2) if property_trained else 0
@@ -77,7 +77,9 @@ def build(
     shuffle = np.random.default_rng(derive_seed(seed, "candidates", NAME)).permutation(2 * size)
     candidates, is_member = np.concatenate([victim, outside])[shuffle], (np.arange(2 * size) < size)[shuffle]
     own = others.pop(0)
-    rows = Rows(candidates, is_member, (own, victim, *others), np.empty(0, np.int64), stock.take(pool, False))
+    pool_shoes = pool * all_shoes // size
+    spare = np.concatenate([stock.take(pool_shoes, True), stock.take(pool - pool_shoes, False)])
+    rows = Rows(candidates, is_member, (own, victim, *others), np.empty(0, np.int64), spare)
     target, history = federated.trained(NAME, held, rows, recipe, seat=PARTICIPANT, seed=seed)
 
     if property_trained:
@@ -92,6 +94,7 @@ def build(
     everybody = size * participants
     target.makers["D1.property"] = property_data
     target.makers["M2"] = lambda ledger: FederatedTrainer("trainer", plain, everybody, recipe, ledger)
+    target.judges |= judges.of_classifier(plain, target.x, target.label, target.member, None, seed)
     target.judges["property"] = property_of_rounds(torch.from_numpy(truth))
     target.fingerprint = digest([target.fingerprint, digest_arrays(x.numpy(), truth)])
     return target

@@ -10,7 +10,7 @@ from attacks.dropout import with_dropout
 from attacks.federation import Federation
 from attacks.handles import PARTICIPANT, FederatedTrainer
 from attacks.targets import data as datasets
-from attacks.targets import federated
+from attacks.targets import federated, judges
 from attacks.targets.data import Data, deduplicated
 from attacks.targets.target import Target
 from attacks.training import Recipe
@@ -55,6 +55,7 @@ def build(
     target, _ = federated.trained(NAME, held, rows, recipe, seat=PARTICIPANT, seed=seed)
     size = sum(len(part) for part in rows.participants)
     target.makers["M2"] = lambda ledger: FederatedTrainer("trainer", plain, size, recipe, ledger)
+    target.judges |= judges.of_classifier(plain, target.x, target.label, target.member, None, seed)
     return target
 
 
