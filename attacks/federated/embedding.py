@@ -22,7 +22,8 @@ def words_of_updates(
     recipe knows that they must be the same words, and then this is asked for.
 
     Steps below `smallest` do not count: rounding leaves some 1e-9 in the vectors of words that only the adversary's own batch
-    touched. Raises AttackError if the first layer is no dense layer on the record.
+    touched. A member is missed only where none of the units behind its words is active, so that nothing moves. Raises
+    AttackError if the first layer is no dense layer on the record.
     """
     weight, _ = first_layer.names(trainer.recipe)
     recipe = trainer.federation

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from attacks import marked_updates
 from attacks.federated_views import others_from_rounds
-from attacks.federation import Federation, Policy, Weights, copied
+from attacks.federation import Federation, Policy, Weights
 from attacks.handles import AttackError, FederatedTrainer, MarkedRecords, OthersUpdates, PropertyUpdates, Records, Seat
 
 
@@ -38,9 +38,10 @@ def active(
 
     The adversary puts a second output for the property on the last hidden layer of its copy, and uploads a gradient step on
     (1 - w) times the loss of the task plus w times that of the property, w being `property_weight`: what the paper calls alpha
-    in Figure 7 (its formula has the two the other way round). It trains on its marked records. Then it infers as the passive
-    attack does, with updates that it computes at the global models of this run. Raises AttackError unless it is a participant
-    of a federation that sends the gradient of one batch.
+    in Figure 7, where 0 is the passive attack (its formula has the two the other way round). The first is the loss of its
+    honest batch, the second that of a batch of its marked records. Then it infers as the passive attack does, with updates that
+    it computes at the global models of this run. Raises AttackError unless it is a participant of a federation that sends the
+    gradient of one batch.
     """
     recipe = trainer.federation
     if recipe.algorithm != "fedsgd":
@@ -58,7 +59,7 @@ class _TwoTasks(Policy):
 
     def __init__(self, recipe: Federation, property_data: MarkedRecords, weight: float, seed: int):
         self._recipe, self._weight = recipe, weight
-        self._x, self._label, self._marked = property_data.x, property_data.label, property_data.marked.long()
+        self._x, self._marked = property_data.x, property_data.marked.long()
         self._module = recipe.model.build().train()
         last = [module for module in self._module.modules() if isinstance(module, nn.Linear)][-1]
         last.register_forward_pre_hook(self._keep)
@@ -72,17 +73,23 @@ class _TwoTasks(Policy):
         (self._hidden,) = inputs
 
     def upload(self, round: int, received: Weights, honest: Weights) -> Weights:
-        """Return the received weights after a gradient step on both losses."""
+        """Return the received weights after a gradient step on both losses: the honest one, and one for the property."""
+        start = {name: value + (1 - self._weight) * (honest[name] - value) for name, value in received.items()}
         self._module.load_state_dict(received)
         rows = torch.randperm(len(self._x), generator=self._generator)[: self._recipe.batch]
-        task = nn.functional.cross_entropy(self._module(self._x[rows]), self._label[rows])
-        property_loss = nn.functional.cross_entropy(self._head(self._hidden), self._marked[rows])
-        loss = (1 - self._weight) * task + self._weight * property_loss
-        optimizer = torch.optim.SGD([*self._module.parameters(), *self._head.parameters()], lr=self._recipe.learning_rate)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        return copied(self._module.state_dict())
+        self._module(self._x[rows])
+        loss = self._weight * nn.functional.cross_entropy(self._head(self._hidden), self._marked[rows])
+        shared, own = list(self._module.parameters()), list(self._head.parameters())
+        slopes = torch.autograd.grad(loss, [*shared, *own], allow_unused=True)
+        names = [name for name, _ in self._module.named_parameters()]
+        steps = [None if slope is None else self._recipe.learning_rate * slope for slope in slopes]
+        for name, step in zip(names, steps, strict=False):
+            if step is not None:  # the output of the task has no part in the property
+                start[name] -= step
+        for value, step in zip(own, steps[len(shared) :], strict=True):
+            if step is not None:
+                value.data.sub_(step)
+        return start
 
 
 def _asked(others_updates: OthersUpdates, learned: PropertyUpdates, trees: int, seed: int) -> Tensor:

@@ -12,7 +12,7 @@ from attacks.handles import PARTICIPANT
 from attacks.seeds import derive_seed, digest
 from attacks.targets import data as datasets
 from attacks.targets import federated
-from attacks.targets.data import Data
+from attacks.targets.data import Data, deduplicated
 from attacks.targets.federated import Rows
 from attacks.targets.federated_judges import records_of_class
 from attacks.targets.target import Target
@@ -38,12 +38,13 @@ def build(
 ) -> Target:
     """Let two participants train a classifier: the victim has the first half of the classes, the adversary the others.
 
-    Classes are renamed by the seed; class 0 is the one that is asked for, which only the victim has. The model has one class
-    more than the data, the last, of which nobody has records. Each participant holds `per_class` records of each of its classes.
-    Candidates are the victim's records and as many others of its classes. With `wanted_held` false the victim holds other
-    records of its other classes in place of those of class 0: a control whose model never saw a record of the class.
+    Pictures are brought to [-1, 1], as in the paper. Classes are renamed by the seed; class 0 is the one that is asked for, which
+    only the victim has. The model has one class more than the data, the last, of which nobody has records. Each participant
+    holds `per_class` records of each of its classes. Candidates are the victim's records and as many others of its classes. With
+    `wanted_held` false the victim holds other records of its other classes in place of those of class 0: a control whose model
+    never saw a record of the class.
     """
-    every = datasets.load(data)
+    every = pictures(data)
     half = every.classes // 2
     rename = np.random.default_rng(derive_seed(seed, "classes", data)).permutation(every.classes)
     held = Data(data, every.x, rename[every.y])
@@ -77,3 +78,18 @@ def build(
     target.judges["reconstruction"] = records_of_class(x, y, every.classes, WANTED, derive_seed(seed, "judge"))
     target.fingerprint = digest([target.fingerprint, "classes"])
     return target
+
+
+def pictures(name: str) -> Data:
+    """Return a data set of pictures with values from -1 to 1, all pixels on one scale."""
+    every = digits_of_sklearn() if name == "digits" else datasets.load(name)
+    low, high = every.x.min(), every.x.max()
+    return Data(name, (2 * (every.x - low) / (high - low) - 1).astype(np.float32), every.y)
+
+
+def digits_of_sklearn() -> Data:
+    """Return the digits of scikit-learn as they come: the data set of that name has every pixel standardised by itself."""
+    from sklearn.datasets import load_digits
+
+    loaded = load_digits()
+    return deduplicated("digits", loaded.data, loaded.target)
