@@ -16,6 +16,7 @@ from attacks.handles import (
     OwnDiscriminator,
     OwnGan,
     PopulationStatistics,
+    PropertyUpdates,
     ReferenceGenerator,
     ReferenceLanguageModel,
     ReferenceModels,
@@ -39,6 +40,7 @@ Artifact = (
     | OwnDiscriminator
     | OwnGan
     | PopulationStatistics
+    | PropertyUpdates
     | ReferenceGenerator
     | ReferenceLanguageModel
     | ReferenceModels
@@ -78,6 +80,8 @@ def pack(artifact: Artifact) -> tuple[dict[str, Any], Arrays]:
     if isinstance(artifact, StandInLayers):
         structure = {"recipe": artifact.recipe.as_json(), "split_after": artifact.split_after}
         return {"type": "StandInLayers", **structure}, _weights(artifact.layers)
+    if isinstance(artifact, PropertyUpdates):
+        return {"type": "PropertyUpdates"}, {"x": artifact.x.numpy(), "marked": artifact.marked.numpy()}
     if isinstance(artifact, ReferenceModels):
         meta, arrays = pack(artifact.packed())
         _, own = pack(artifact.own)
@@ -110,6 +114,8 @@ def unpack(meta: dict[str, Any], arrays: Arrays, workshop: StoreWorkshop) -> Art
         return ReferenceGenerator(_generator(meta["models"][0], workshop), differentiable=meta["differentiable"])
     if meta["type"] == "SamplePool":
         return SamplePool(torch.from_numpy(arrays["x"]))
+    if meta["type"] == "PropertyUpdates":
+        return PropertyUpdates(*(torch.from_numpy(arrays[name]) for name in ("x", "marked")))
     if meta["type"] == "ShadowUpdates":
         return ShadowUpdates(*(torch.from_numpy(arrays[name]) for name in ("change", "label", "probes")))
     if meta["type"] == "AttackData":

@@ -70,6 +70,10 @@ from attacks.handles.oracles import (
     UpdatedScores,
     ValueOracle,
 )
+from attacks.handles.property import (
+    MarkedRecords,
+    PropertyUpdates,
+)
 from attacks.handles.records import (
     CANDIDATES,
     HeldRecords,
@@ -123,6 +127,7 @@ __all__ = [
     "Ledger",
     "LikelihoodOracle",
     "Marginals",
+    "MarkedRecords",
     "MaskOracle",
     "ModelType",
     "NextSymbolOracle",
@@ -138,6 +143,7 @@ __all__ = [
     "Platform",
     "Population",
     "PopulationStatistics",
+    "PropertyUpdates",
     "QueryLimitError",
     "RecordFormat",
     "Records",

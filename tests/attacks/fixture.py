@@ -150,6 +150,10 @@ def handles(names: list[str], *, label_granted: bool = True, of_pictures: bool =
         import dense_fixture
 
         return dense_fixture.handles(names, label_granted=label_granted)
+    if "others_updates" in names:
+        import words_fixture
+
+        return words_fixture.handles(names)
     import generative_fixture
 
     if generative_fixture.OWN & {*names}:
