@@ -16,11 +16,13 @@ from sklearn.decomposition import PCA
 sys.path.insert(0, str(Path(__file__).parent))
 import generative_fixture as fixture
 
-from attacks import metrics
+from attacks import metrics, plan
+from attacks.engine import Engine
 from attacks.generative import density_ratio, latent_search, monte_carlo, nearest_sample, powell
 from attacks.generative.autoencoder import reconstruction
 from attacks.handles import AttackError, Ledger, NotGrantedError, SamplePool
 from attacks.steps import reference_generator
+from attacks.store import Store
 from attacks.targets import generator
 from attacks.training import TrainingSet
 from taxonomy.graph import Graph, goal
@@ -364,3 +366,18 @@ def test_an_untrained_generator_tells_nothing(untrained):
 def test_an_overfitted_generator_leaks(trained):
     for name, score in all_scores(trained).items():
         assert metrics.auc(score.numpy(), trained.target.member.numpy()) > 0.55, name
+
+
+@pytest.mark.slow
+def test_more_pictures_and_dropout_leak_less(kept_store):
+    """Hilprecht et al. 2019, Tables 3 and 4: leakage falls with the size of the training set, and with dropout."""
+    catalog, names = load(), ["gan-leaks-1-calibrated", "gan-leaks-3", "hilprecht-2019-reconstruction"]
+    engine = Engine(catalog, Store(kept_store))
+
+    def found(target):
+        results = engine.run(plan.make(catalog, catalog.target(target), None, names), 0).results
+        return np.array([result["auc"] for result in results])
+
+    leaks = found("fashion-vae")
+    assert (found("fashion-vae-large") + 0.05 < leaks).all()
+    assert (found("fashion-vae-dropout") + 0.05 < leaks).all()
