@@ -2,43 +2,33 @@
 
 from __future__ import annotations
 
-import math
-
+import numpy as np
 import torch
+from scipy import stats
 from torch import Tensor
 
-from attacks.generative.distance import CHUNK, between
+from attacks.generative.components import principal_axes
 from attacks.handles import AttackError, Population, Records, SamplePool
 
 
-def density_ratio(records: Records, sample_pool: SamplePool, population: Population, *, components: int = 10) -> Tensor:
+def density_ratio(records: Records, sample_pool: SamplePool, population: Population, *, components: int = 20) -> Tensor:
     """Log-density of each record among samples, less that among the population, float64 (n,).
 
-    DOMIAS, van Breugel et al. 2023, Section 4 (from memory), with kernel density estimates. Records, samples and population are
-    compared by the first principal components of the population, scaled to a spread of one. Both densities are sums of normal
-    kernels whose width follows from the number of points (Scott 1992). The paper has an estimate by a neural network (BNAF) as
-    well, which this code has not.
+    DOMIAS, van Breugel et al. 2023; as in the authors' code both densities are kernel estimates by SciPy, whose normal kernels
+    have the shape of the points' own spread and a width by Scott's rule. So that records of many features, or features that
+    follow from others, have a density at all, they are compared by the first principal components of the population. The paper
+    has an estimate by a neural network as well, which this code has not. Raises AttackError where points lie in fewer
+    dimensions than that.
     """
-    held = population.x.flatten(1).double()
-    if len(held) < 2:
-        raise AttackError("there are not enough records in the population to estimate a density")
-    mean = held.mean(dim=0)
-    variance, axes = torch.linalg.eigh((held - mean).T @ (held - mean) / len(held))
-    # Directions in which the population does not vary, as of columns that add up to one, cannot be scaled.
-    usable = min(components, int((variance > 1e-9 * variance[-1]).sum()))
-    scaled = axes.flip(1)[:, :usable] / variance.flip(0)[:usable].sqrt()
+    held = population.x.flatten(1)
+    mean, axes = principal_axes(held, components)
 
-    def place(x: Tensor) -> Tensor:
-        placed: Tensor = (x.flatten(1).double() - mean) @ scaled
-        return placed
+    def log_density(points: Tensor) -> Tensor:
+        try:
+            estimate = stats.gaussian_kde(((points.flatten(1).double() - mean) @ axes).T.numpy())
+        except (np.linalg.LinAlgError, ValueError) as error:
+            raise AttackError(f"{len(points)} points have no density in {axes.shape[1]} dimensions; ask for fewer") from error
+        return torch.from_numpy(estimate.logpdf(here.T.numpy()))
 
-    here = place(records.x)
-    return _log_density(here, place(sample_pool.x)) - _log_density(here, place(held))
-
-
-def _log_density(x: Tensor, points: Tensor) -> Tensor:
-    """Return the logarithm of the kernel density estimate at each x (n, d) from points (m, d), float64 (n,)."""
-    count, size = points.shape
-    width = count ** (-1 / (size + 4))
-    parts = [(-(between(x, chunk) / width).square() / 2).logsumexp(dim=1) for chunk in points.split(CHUNK)]
-    return torch.stack(parts).logsumexp(dim=0) - math.log(count) - size * math.log(width * math.sqrt(2 * math.pi))
+    here = (records.x.flatten(1).double() - mean) @ axes
+    return log_density(sample_pool.x) - log_density(held)

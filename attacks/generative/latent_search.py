@@ -27,7 +27,9 @@ def by_queries(
 
     Chen et al. 2020, partial black-box generator: Powell's method, which uses no gradient, from the nearest of 20,000 samples,
     as in the authors' code. They stop after ten rounds of SciPy's; here all records are searched in step, `queries` codes each.
-    The distance is l2 alone; the paper adds one by a network (LPIPS), whose weights are not to be had.
+    The distance is l2 alone; the paper adds one by a network (LPIPS), whose weights are not to be had. `regulariser` is the
+    weight of the paper's penalty of unlikely codes; where codes are short it is what mostly holds the search back. Raises
+    AttackError for fewer than 2 queries.
     """
     return -_searched_by_queries(records.x, latent, latent.size, samples, queries, regulariser, seed)
 
@@ -94,6 +96,8 @@ def by_gradient_calibrated(
 def _searched_by_queries(
     x: Tensor, decode: Decode, size: int, samples: int, queries: int, regulariser: float, seed: int
 ) -> Tensor:
+    if queries < 2:
+        raise AttackError(f"a search takes at least 2 queries a record (found {queries})")
     (start,) = _nearest_codes(x, decode, size, samples, 1, seed)
 
     def objective(z: Tensor) -> Tensor:

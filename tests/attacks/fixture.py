@@ -157,7 +157,7 @@ def handles(names: list[str], *, label_granted: bool = True, of_pictures: bool =
     import generative_fixture
 
     if generative_fixture.OWN & {*names}:
-        return generative_fixture.handles(names)
+        return generative_fixture.handles(names, of_pictures=of_pictures)
     ledger = Ledger()
     x = pictures() if of_pictures else torch.arange(RECORDS, dtype=torch.float32)[:, None]
     target = Answers(answers(member(), 100))
