@@ -7,8 +7,10 @@ from torch import Tensor
 
 from attacks import inside
 from attacks.generators import training as generators
+from attacks.generators.diffusion import sample
 from attacks.handles import (
     AttackData,
+    DenoiserAccess,
     GeneratorAccess,
     GeneratorTrainer,
     HeldRecords,
@@ -16,6 +18,7 @@ from attacks.handles import (
     LatentOracle,
     Marginals,
     ModelType,
+    NoisePredictor,
     Parameters,
     Population,
     ReferenceGenerator,
@@ -107,3 +110,17 @@ def samples_of_latent(latent: LatentOracle) -> SampleOracle:
 def hosted_reference(reference_generator: ReferenceGenerator) -> ReferenceGenerator:
     """Return a reference generator without its gradient."""
     return reference_generator.hosted()
+
+
+def noise_of_denoiser(denoiser: DenoiserAccess) -> NoisePredictor:
+    """Return the denoiser at home as something that can be asked for the noise in a record: its queries cost nothing."""
+    return NoisePredictor("predicted_noise", denoiser.kept, denoiser, denoiser.ledger, counted=False)
+
+
+def generator_of_denoiser(denoiser: DenoiserAccess) -> GeneratorAccess:
+    """Return the generator that a denoiser is when it is applied again and again; a code is the noise that it starts from."""
+
+    def decode(z: Tensor) -> Tensor:
+        return sample(denoiser, denoiser.kept, z.reshape(len(z), *denoiser.shape))
+
+    return GeneratorAccess("generator", denoiser.size, decode, denoiser.ledger)

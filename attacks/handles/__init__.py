@@ -1,5 +1,6 @@
 """What an adversary may touch: one small type a handle. Every handle gives copies, and notes that it was used."""
 
+from attacks.handles.diffusion import DenoiserAccess, NoisePredictor
 from attacks.handles.facts import Aggregates, ErrorSpread, Marginals, ModelType, Number, Overheard, Parameters
 from attacks.handles.findings import Guessed, Scored
 from attacks.handles.generative import (
@@ -37,6 +38,7 @@ __all__ = [
     "AttackData",
     "AttackError",
     "Change",
+    "DenoiserAccess",
     "DiscriminatorAccess",
     "EncoderAccess",
     "ErrorSpread",
@@ -54,6 +56,7 @@ __all__ = [
     "Marginals",
     "MaskOracle",
     "ModelType",
+    "NoisePredictor",
     "NotGrantedError",
     "Number",
     "Overheard",
