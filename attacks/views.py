@@ -7,8 +7,10 @@ from torch import Tensor
 
 from attacks import inside, split_layers
 from attacks.generators import training as generators
+from attacks.generators.diffusion import sample
 from attacks.handles import (
     AttackData,
+    DenoiserAccess,
     GeneratorAccess,
     GeneratorTrainer,
     HeldRecords,
@@ -19,6 +21,7 @@ from attacks.handles import (
     Marginals,
     ModelType,
     NextSymbolOracle,
+    NoisePredictor,
     Parameters,
     Population,
     ReferenceGenerator,
@@ -127,3 +130,17 @@ def likelihood_of_next_symbol(next_symbol: NextSymbolOracle) -> LikelihoodOracle
         return torch.cat([of_symbols(next_symbol(chunk), chunk) for chunk in x.split(CHUNK)])
 
     return LikelihoodOracle("likelihood", likelihood, next_symbol.ledger, counted=False)
+
+
+def noise_of_denoiser(denoiser: DenoiserAccess) -> NoisePredictor:
+    """Return the denoiser at home as something that can be asked for the noise in a record: its queries cost nothing."""
+    return NoisePredictor("predicted_noise", denoiser.kept, denoiser, denoiser.ledger, counted=False)
+
+
+def generator_of_denoiser(denoiser: DenoiserAccess) -> GeneratorAccess:
+    """Return the generator that a denoiser is when it is applied again and again; a code is the noise that it starts from."""
+
+    def decode(z: Tensor) -> Tensor:
+        return sample(denoiser, denoiser.kept, z.reshape(len(z), *denoiser.shape))
+
+    return GeneratorAccess("generator", denoiser.size, decode, denoiser.ledger)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 # so that a change to one family does not make the work of the others stale.
 FAMILIES = {
     "gru": "attacks.generators.language:Gru",
+    "diffusion": "attacks.generators.diffusion:Diffusion",
     "vae": "attacks.generators.vae:Vae",
 }
 

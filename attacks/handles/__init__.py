@@ -1,5 +1,9 @@
 """What an adversary may touch: one small type a handle. Every handle gives copies, and notes that it was used."""
 
+from attacks.handles.diffusion import (
+    DenoiserAccess,
+    NoisePredictor,
+)
 from attacks.handles.facts import (
     Aggregates,
     ErrorSpread,
@@ -107,6 +111,7 @@ __all__ = [
     "AttackData",
     "AttackError",
     "Change",
+    "DenoiserAccess",
     "DiscriminatorAccess",
     "EncoderAccess",
     "ErrorSpread",
@@ -131,6 +136,7 @@ __all__ = [
     "MaskOracle",
     "ModelType",
     "NextSymbolOracle",
+    "NoisePredictor",
     "NotGrantedError",
     "Number",
     "OthersUpdates",
