@@ -13,6 +13,7 @@ from attacks.handles import (
     AttackData,
     HostedModel,
     InverseNetwork,
+    KnownFeatures,
     OwnDiscriminator,
     OwnGan,
     PopulationStatistics,
@@ -37,6 +38,7 @@ from attacks.workshop import StoreWorkshop
 Artifact = (
     AttackData
     | InverseNetwork
+    | KnownFeatures
     | OwnDiscriminator
     | OwnGan
     | PopulationStatistics
@@ -59,6 +61,10 @@ def pack(artifact: Artifact) -> tuple[dict[str, Any], Arrays]:
     if isinstance(artifact, AttackData):
         parts = {"log_probs": artifact.log_probs, "label": artifact.label, "member": artifact.member}
         return {"type": "AttackData"}, {name: part.numpy() for name, part in parts.items()}
+    if isinstance(artifact, KnownFeatures):
+        meta = {"rounds": list(artifact.rounds), "features": artifact.features, "layers": artifact.layers}
+        seen = {f"component_{k}": part.numpy() for k, part in enumerate(artifact.components)}
+        return {"type": "KnownFeatures", **meta}, {**seen, "member": artifact.member.numpy()}
     if isinstance(artifact, ShadowData):
         return {"type": "ShadowData"}, _data_arrays(artifact)
     if isinstance(artifact, Surrogate | OwnDiscriminator | OwnGan | ReferenceLanguageModel):
@@ -102,6 +108,9 @@ def unpack(meta: dict[str, Any], arrays: Arrays, workshop: StoreWorkshop) -> Art
     if meta["type"] == "ShadowAggregates":
         others, waiting, x = (torch.from_numpy(arrays[name]) for name in ("others", "waiting", "x"))
         return ShadowAggregates(others, waiting, x, int(arrays["size"]))
+    if meta["type"] == "KnownFeatures":
+        seen = tuple(torch.from_numpy(arrays[f"component_{k}"]) for k in range(len(arrays) - 1))
+        return KnownFeatures(seen, torch.from_numpy(arrays["member"]), tuple(meta["rounds"]), meta["features"], meta["layers"])
     if meta["type"] == "Surrogate":
         return Surrogate(_model(meta["models"][0], workshop))
     if meta["type"] == "OwnDiscriminator":

@@ -200,6 +200,21 @@ class Seat(Handle):
         return self.__play(policy, self.ledger)
 
 
+@dataclass(frozen=True)
+class KnownFeatures:
+    """How models of some rounds treat records of which it is known whether they are members: what an attack network learns from.
+
+    `components`: what it looks at, float64 (n, width) or (n, width of a layer, next layer) each; `member` bool (n,); `rounds`:
+    the numbers of the models; `features` and `layers` say what of them was looked at (attacks/membership_network.py).
+    """
+
+    components: tuple[Tensor, ...]
+    member: Tensor
+    rounds: tuple[int, ...]
+    features: str
+    layers: int
+
+
 def seen(history: History, seat: int | None, victim: int, ledger: Ledger) -> Seen:
     """Return what participant number `seat` sees of a federation, or the server if `seat` is None."""
     if seat is None:
