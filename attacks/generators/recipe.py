@@ -12,6 +12,9 @@ from torch import Tensor, nn
 # so that a change to one family does not make the work of the others stale.
 FAMILIES = {
     "vae": "attacks.generators.vae:Vae",
+    "gan": "attacks.generators.gan:Gan",
+    "dcgan": "attacks.generators.gan:Dcgan",
+    "dcgan-vae": "attacks.generators.gan_vae:DcganVae",
 }
 
 

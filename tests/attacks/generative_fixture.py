@@ -22,6 +22,8 @@ from attacks.handles import (
     KnownMembers,
     LatentOracle,
     Ledger,
+    OwnDiscriminator,
+    OwnGan,
     Population,
     Records,
     ReferenceGenerator,
@@ -64,6 +66,16 @@ def line(shift: float) -> Generator:
     return Generator(GeneratorRecipe("fixed", (2,), latent=1), Line(shift), f"line-{shift}")
 
 
+class Judge:
+    """A model of two classes that judges as a line does."""
+
+    fingerprint = "judge"
+
+    def log_probs(self, x: Tensor) -> Tensor:
+        odds = Line(0.2).real(x.double())
+        return torch.log_softmax(torch.stack([torch.zeros_like(odds), odds], dim=1), dim=1)
+
+
 def samples(count: int) -> Tensor:
     """Samples of random codes, float32 (count, 2), a little off the line."""
     generator = np.random.default_rng(501)
@@ -88,6 +100,9 @@ def makers() -> dict[str, Callable[[], Any]]:
         "latent": lambda: LatentOracle("latent", 1, decode, ledger),
         "generator": lambda: GeneratorAccess("generator", 1, decode, ledger),
         "discriminator": lambda: DiscriminatorAccess("discriminator", Line(0.0).real, ledger),
+        "surrogate_gan": lambda: OwnGan(line(0.4)),
+        "informed_gan": lambda: OwnGan(line(0.3)),
+        "informed_discriminator": lambda: OwnDiscriminator(Judge()),
         "encoder": lambda: EncoderAccess("encoder", encode, ledger),
         "reference_generator": lambda: ReferenceGenerator(line(1.0), differentiable=True),
         "population": lambda: Population("population", others, torch.arange(200) % fixture.CLASSES, np.arange(200) + 99, ledger),
@@ -96,7 +111,18 @@ def makers() -> dict[str, Callable[[], Any]]:
 
 
 # Names of handles that only generative models have.
-OWN = {"samples", "sample_pool", "latent", "generator", "discriminator", "encoder", "reference_generator"}
+OWN = {
+    "samples",
+    "sample_pool",
+    "latent",
+    "generator",
+    "discriminator",
+    "encoder",
+    "reference_generator",
+    "surrogate_gan",
+    "informed_gan",
+    "informed_discriminator",
+}
 
 
 def handles(names: list[str]) -> dict[str, Any]:
