@@ -14,6 +14,9 @@ FAMILIES = {
     "gru": "attacks.generators.language:Gru",
     "diffusion": "attacks.generators.diffusion:Diffusion",
     "vae": "attacks.generators.vae:Vae",
+    "gan": "attacks.generators.gan:Gan",
+    "dcgan": "attacks.generators.gan:Dcgan",
+    "dcgan-vae": "attacks.generators.gan_vae:DcganVae",
 }
 
 

@@ -13,8 +13,11 @@ from torch import Tensor
 
 from attacks import generators
 from attacks.generators import GeneratorRecipe
+from attacks.generators.gan import Gan
+from attacks.generators.gan_vae import DcganVae
 from attacks.generators.vae import Vae
 from attacks.handles import (
+    DiscriminatorAccess,
     EncoderAccess,
     GeneratorAccess,
     GeneratorPlatform,
@@ -155,7 +158,9 @@ def makers_of_generator(
         "D1.samples": lambda ledger: Population("population", population.x, population.label, population.ids, ledger),
         "D1.size": lambda ledger: Number("training_size", training_size, ledger),
     }
-    if isinstance(module, Vae):
+    if isinstance(module, Gan):
+        makers["M1.discriminator"] = lambda ledger: DiscriminatorAccess("discriminator", module.real, ledger)
+    if isinstance(module, Vae | DcganVae):
         makers["M1.encoder"] = lambda ledger: EncoderAccess("encoder", module.encode, ledger)
     if len(known):
         makers["D2.members"] = lambda ledger: KnownMembers("known_members", known.x, known.label, known.ids, ledger, others)
@@ -170,6 +175,6 @@ def beside_training(made: generators.Generator, training: Tensor, seed: int) -> 
         drawn = module.decode(codes)
         nearest = training[torch.cdist(drawn.flatten(1), training.flatten(1)).argmin(dim=1)]
         shown = {"samples": drawn, "training pictures nearest to them": nearest}
-        if isinstance(module, Vae):
+        if isinstance(module, Vae | DcganVae):
             shown["these, encoded and decoded again"] = module.decode(module.encode(nearest)[0])
     return shown

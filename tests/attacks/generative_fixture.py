@@ -25,6 +25,8 @@ from attacks.handles import (
     LatentOracle,
     Ledger,
     NoisePredictor,
+    OwnDiscriminator,
+    OwnGan,
     Population,
     Records,
     ReferenceGenerator,
@@ -65,6 +67,16 @@ class Line(torch.nn.Module):
 
 def line(shift: float) -> Generator:
     return Generator(GeneratorRecipe("fixed", (2,), latent=1), Line(shift), f"line-{shift}")
+
+
+class Judge:
+    """A model of two classes that judges as a line does."""
+
+    fingerprint = "judge"
+
+    def log_probs(self, x: Tensor) -> Tensor:
+        odds = Line(0.2).real(x.double())
+        return torch.log_softmax(torch.stack([torch.zeros_like(odds), odds], dim=1), dim=1)
 
 
 def samples(count: int) -> Tensor:
@@ -114,6 +126,9 @@ def makers() -> dict[str, Callable[[], Any]]:
         "latent": lambda: LatentOracle("latent", 1, decode, ledger),
         "generator": lambda: GeneratorAccess("generator", 1, decode, ledger),
         "discriminator": lambda: DiscriminatorAccess("discriminator", Line(0.0).real, ledger),
+        "surrogate_gan": lambda: OwnGan(line(0.4)),
+        "informed_gan": lambda: OwnGan(line(0.3)),
+        "informed_discriminator": lambda: OwnDiscriminator(Judge()),
         "encoder": lambda: EncoderAccess("encoder", encode, ledger),
         "predicted_noise": lambda: NoisePredictor("predicted_noise", KEPT, noise, ledger),
         "reference_generator": lambda: ReferenceGenerator(line(3.0), differentiable=True),
@@ -124,6 +139,7 @@ def makers() -> dict[str, Callable[[], Any]]:
 
 # Names of handles that only generative models have.
 OWN = {"samples", "sample_pool", "latent", "generator", "discriminator", "encoder", "reference_generator", "predicted_noise"}
+OWN |= {"surrogate_gan", "informed_gan", "informed_discriminator"}
 OWN |= language_fixture.OWN
 
 

@@ -1,0 +1,24 @@
+"""Discriminators that are trained without a generator, on known records."""
+
+from __future__ import annotations
+
+import torch
+
+from attacks import guesses
+from attacks.handles import KnownMembers, OwnDiscriminator, Population, Records, SamplePool
+from attacks.seeds import derive_seed
+
+
+def from_known_members(
+    records: Records, sample_pool: SamplePool, known_members: KnownMembers, *, steps: int = 3000, seed: int = 0
+) -> OwnDiscriminator:
+    """Train a network to tell samples and known members from known non-members. Hayes et al. 2019 (from memory)."""
+    inside = torch.cat([sample_pool.x, known_members.x])
+    return guesses.discriminator(inside, known_members.non_members.x, steps=steps, seed=derive_seed(seed, "model"))
+
+
+def from_non_members(
+    records: Records, sample_pool: SamplePool, population: Population, *, steps: int = 3000, seed: int = 0
+) -> OwnDiscriminator:
+    """Train a network to tell samples from records that were not used. Hayes et al. 2019 (from memory)."""
+    return guesses.discriminator(sample_pool.x, population.x, steps=steps, seed=derive_seed(seed, "model"))
