@@ -10,6 +10,7 @@ from torch import Tensor
 
 from attacks import generators
 from attacks.generators import Generator, GeneratorRecipe
+from attacks.generators.diffusion import Diffusion
 from attacks.handles import DenoiserAccess, NoisePredictor, ShadowData
 from attacks.seeds import derive_seed, digest, digest_arrays, record_ids
 from attacks.targets import data as datasets
@@ -55,7 +56,7 @@ def build(
     sizes = {"members": members, "non_members": non_members, "known_members": others}
     parts = split(len(x), records.name, **sizes, members_trained=members_trained, seed=seed)
     recipe = GeneratorRecipe(
-        "diffusion",
+        Diffusion.family,
         tuple(x.shape[1:]),
         tuple(hidden),
         unit=False,

@@ -12,7 +12,7 @@ from torch import Tensor
 from attacks.alphabet import ALPHABET
 from attacks.generators import GeneratorRecipe
 from attacks.generators import training as generators
-from attacks.generators.language import PADDING
+from attacks.generators.language import PADDING, Gru
 from attacks.handles import (
     GeneratorTrainer,
     Ledger,
@@ -38,7 +38,6 @@ def build(
     *,
     corpus: str,
     length: int,
-    family: str,
     members: int,
     non_members: int,
     more: int,
@@ -65,7 +64,7 @@ def build(
         members_trained=members_trained,
         seed=seed,
     )
-    recipe = _recipe(family, length, hidden, epochs, batch, learning_rate)
+    recipe = _recipe(length, hidden, epochs, batch, learning_rate)
     x = torch.from_numpy(passages[parts.candidates])
     training = torch.from_numpy(passages[parts.training])
     return _target(
@@ -83,7 +82,6 @@ def build_with_canaries(
     *,
     corpus: str,
     length: int,
-    family: str,
     passages: int,
     canaries: int,
     digits: int,
@@ -112,16 +110,16 @@ def build_with_canaries(
     member = torch.from_numpy(generator.permutation(canaries) < canaries // 2)
     filled = torch.nn.functional.pad(x[member], (0, length - x.shape[1]), value=PADDING)
     training = torch.cat([torch.from_numpy(text[np.sort(order[:passages])]), filled.repeat(insertions, 1)])
-    recipe = _recipe(family, length, hidden, epochs, batch, learning_rate)
+    recipe = _recipe(length, hidden, epochs, batch, learning_rate)
     own = torch.from_numpy(text[order[passages:][: pool or None]])
     target = _target(corpus, recipe, training, x, member, own, seed)
     target.makers["record.format"] = lambda ledger: RecordFormat("record_format", secret.size, secret.records, ledger)
     return target
 
 
-def _recipe(family: str, length: int, hidden: Sequence[int], epochs: int, batch: int, learning_rate: float) -> GeneratorRecipe:
+def _recipe(length: int, hidden: Sequence[int], epochs: int, batch: int, learning_rate: float) -> GeneratorRecipe:
     return GeneratorRecipe(
-        family,
+        Gru.family,
         (length,),
         tuple(hidden),
         classes=len(ALPHABET),
