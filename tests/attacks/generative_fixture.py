@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import fixture
+import language_fixture
 import numpy as np
 import torch
 from torch import Tensor
@@ -23,6 +24,7 @@ from attacks.handles import (
     KnownMembers,
     LatentOracle,
     Ledger,
+    NoisePredictor,
     Population,
     Records,
     ReferenceGenerator,
@@ -90,6 +92,16 @@ def encode(x: Tensor) -> tuple[Tensor, Tensor]:
     return (x[:, :1] - 12) / 8, torch.full((len(x), 1), -8.0)
 
 
+# The share of a record that is left at each of 1,000 steps: it falls along a line.
+KEPT = [1 - (step + 1) / 1001 for step in range(1000)]
+
+
+def noise(x: Tensor, step: int) -> Tensor:
+    """The noise that a model finds in records (n, 2), in float64: the farther off the line a record is, the more it errs."""
+    height = x[:, 1].double()
+    return torch.stack([torch.zeros_like(height), height * height.abs() / 2], dim=1) * (1 + step / 1000)
+
+
 def makers() -> dict[str, Callable[[], Any]]:
     """Makers of every handle, by name."""
     ledger = Ledger()
@@ -103,6 +115,7 @@ def makers() -> dict[str, Callable[[], Any]]:
         "generator": lambda: GeneratorAccess("generator", 1, decode, ledger),
         "discriminator": lambda: DiscriminatorAccess("discriminator", Line(0.0).real, ledger),
         "encoder": lambda: EncoderAccess("encoder", encode, ledger),
+        "predicted_noise": lambda: NoisePredictor("predicted_noise", KEPT, noise, ledger),
         "reference_generator": lambda: ReferenceGenerator(line(3.0), differentiable=True),
         "population": lambda: Population("population", others, torch.arange(200) % fixture.CLASSES, np.arange(200) + 99, ledger),
         "known_members": lambda: KnownMembers("known_members", x[member], label[member], fixture.IDS[member], ledger),
@@ -110,12 +123,13 @@ def makers() -> dict[str, Callable[[], Any]]:
 
 
 # Names of handles that only generative models have.
-OWN = {"samples", "sample_pool", "latent", "generator", "discriminator", "encoder", "reference_generator"}
+OWN = {"samples", "sample_pool", "latent", "generator", "discriminator", "encoder", "reference_generator", "predicted_noise"}
+OWN |= language_fixture.OWN
 
 
 def handles(names: list[str], *, of_pictures: bool = False) -> dict[str, Any]:
     """Return the handles of these names, over points or over pictures."""
-    made = makers()
+    made = language_fixture.makers() if language_fixture.OWN & {*names} else makers()
     if of_pictures:
         ledger, x = Ledger(), pictures(503, np.where(fixture.member(), 0.5, 1.5))
         made["records"] = lambda: Records(x, fixture.label(), fixture.IDS, ledger)
