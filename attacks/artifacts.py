@@ -6,41 +6,53 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from attacks.generators import Generator, GeneratorRecipe
 from attacks.handles import (
     AttackData,
     HostedModel,
+    InverseNetwork,
+    KnownFeatures,
     OwnDiscriminator,
     OwnGan,
     PopulationStatistics,
+    PropertyUpdates,
     ReferenceGenerator,
+    ReferenceLanguageModel,
     ReferenceModels,
     SamplePool,
     ShadowAggregates,
     ShadowData,
     ShadowModels,
     ShadowUpdates,
+    StandInLayers,
     Surrogate,
 )
+from attacks.inverse_layers import inverse_layers
+from attacks.split_layers import parts
 from attacks.store import Arrays
 from attacks.training import Model, Recipe
 from attacks.workshop import StoreWorkshop
 
 Artifact = (
     AttackData
+    | InverseNetwork
+    | KnownFeatures
+    | OwnDiscriminator
+    | OwnGan
+    | PopulationStatistics
+    | PropertyUpdates
+    | ReferenceGenerator
+    | ReferenceLanguageModel
+    | ReferenceModels
+    | SamplePool
+    | ShadowAggregates
     | ShadowData
     | ShadowModels
-    | ReferenceModels
-    | PopulationStatistics
-    | ShadowAggregates
     | ShadowUpdates
+    | StandInLayers
     | Surrogate
-    | SamplePool
-    | ReferenceGenerator
-    | OwnGan
-    | OwnDiscriminator
 )
 
 
@@ -49,9 +61,13 @@ def pack(artifact: Artifact) -> tuple[dict[str, Any], Arrays]:
     if isinstance(artifact, AttackData):
         parts = {"log_probs": artifact.log_probs, "label": artifact.label, "member": artifact.member}
         return {"type": "AttackData"}, {name: part.numpy() for name, part in parts.items()}
+    if isinstance(artifact, KnownFeatures):
+        meta = {"rounds": list(artifact.rounds), "features": artifact.features, "layers": artifact.layers}
+        seen = {f"component_{k}": part.numpy() for k, part in enumerate(artifact.components)}
+        return {"type": "KnownFeatures", **meta}, {**seen, "member": artifact.member.numpy()}
     if isinstance(artifact, ShadowData):
         return {"type": "ShadowData"}, _data_arrays(artifact)
-    if isinstance(artifact, Surrogate | OwnDiscriminator | OwnGan):
+    if isinstance(artifact, Surrogate | OwnDiscriminator | OwnGan | ReferenceLanguageModel):
         return {"type": type(artifact).__name__, "models": [artifact.fingerprint]}, {}
     if isinstance(artifact, ReferenceGenerator):
         return {"type": "ReferenceGenerator", "models": [artifact.fingerprint], "differentiable": artifact.differentiable}, {}
@@ -64,6 +80,14 @@ def pack(artifact: Artifact) -> tuple[dict[str, Any], Arrays]:
     if isinstance(artifact, ShadowUpdates):
         parts = {"change": artifact.change, "label": artifact.label, "probes": artifact.probes}
         return {"type": "ShadowUpdates"}, {name: part.numpy() for name, part in parts.items()}
+    if isinstance(artifact, InverseNetwork):
+        shapes = {"hidden": list(artifact.hidden), "shape": list(artifact.shape)}
+        return {"type": "InverseNetwork", **shapes}, _weights(artifact.network)
+    if isinstance(artifact, StandInLayers):
+        structure = {"recipe": artifact.recipe.as_json(), "split_after": artifact.split_after}
+        return {"type": "StandInLayers", **structure}, _weights(artifact.layers)
+    if isinstance(artifact, PropertyUpdates):
+        return {"type": "PropertyUpdates"}, {"x": artifact.x.numpy(), "marked": artifact.marked.numpy()}
     if isinstance(artifact, ReferenceModels):
         meta, arrays = pack(artifact.packed())
         _, own = pack(artifact.own)
@@ -84,20 +108,34 @@ def unpack(meta: dict[str, Any], arrays: Arrays, workshop: StoreWorkshop) -> Art
     if meta["type"] == "ShadowAggregates":
         others, waiting, x = (torch.from_numpy(arrays[name]) for name in ("others", "waiting", "x"))
         return ShadowAggregates(others, waiting, x, int(arrays["size"]))
+    if meta["type"] == "KnownFeatures":
+        seen = tuple(torch.from_numpy(arrays[f"component_{k}"]) for k in range(len(arrays) - 1))
+        return KnownFeatures(seen, torch.from_numpy(arrays["member"]), tuple(meta["rounds"]), meta["features"], meta["layers"])
     if meta["type"] == "Surrogate":
         return Surrogate(_model(meta["models"][0], workshop))
     if meta["type"] == "OwnDiscriminator":
         return OwnDiscriminator(_model(meta["models"][0], workshop))
     if meta["type"] == "OwnGan":
         return OwnGan(_generator(meta["models"][0], workshop))
+    if meta["type"] == "ReferenceLanguageModel":
+        return ReferenceLanguageModel(_generator(meta["models"][0], workshop))
     if meta["type"] == "ReferenceGenerator":
         return ReferenceGenerator(_generator(meta["models"][0], workshop), differentiable=meta["differentiable"])
     if meta["type"] == "SamplePool":
         return SamplePool(torch.from_numpy(arrays["x"]))
+    if meta["type"] == "PropertyUpdates":
+        return PropertyUpdates(*(torch.from_numpy(arrays[name]) for name in ("x", "marked")))
     if meta["type"] == "ShadowUpdates":
         return ShadowUpdates(*(torch.from_numpy(arrays[name]) for name in ("change", "label", "probes")))
     if meta["type"] == "AttackData":
         return AttackData(*(torch.from_numpy(arrays[name]) for name in ("log_probs", "label", "member")))
+    if meta["type"] == "InverseNetwork":
+        hidden, shape = tuple(meta["hidden"]), tuple(meta["shape"])
+        return InverseNetwork(_with_weights(inverse_layers(hidden, shape), arrays), hidden, shape)
+    if meta["type"] == "StandInLayers":
+        recipe = Recipe.from_json(meta["recipe"])
+        first, _ = parts(recipe.build(), meta["split_after"])
+        return StandInLayers(_with_weights(first, arrays), recipe, meta["split_after"])
     data = ShadowData(torch.from_numpy(arrays["x"]), torch.from_numpy(arrays["label"]), arrays["ids"])
     if meta["type"] == "ShadowData":
         return data
@@ -136,6 +174,15 @@ def _model(fingerprint: str, workshop: StoreWorkshop) -> Model:
 
 def _generator(fingerprint: str, workshop: StoreWorkshop) -> Generator:
     return workshop.generator(GeneratorRecipe.from_json(workshop.store.read(fingerprint)[0]["recipe"]), fingerprint)
+
+
+def _weights(network: nn.Module) -> Arrays:
+    return {name: value.detach().numpy() for name, value in network.state_dict().items()}
+
+
+def _with_weights(network: nn.Module, arrays: Arrays) -> nn.Module:
+    network.load_state_dict({name: torch.from_numpy(value) for name, value in arrays.items()})
+    return network
 
 
 def _data_arrays(data: ShadowData) -> Arrays:

@@ -15,7 +15,7 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,11 +36,14 @@ from taxonomy.evidence import (
     Fingerprints,
     Interval,
     MetricFigures,
+    OnSets,
     OnTarget,
     Ordered,
     Orderings,
+    Role,
     SeedDifference,
     SeedFigures,
+    SetFigures,
     Verdict,
 )
 from taxonomy.findings import InputError
@@ -187,9 +190,7 @@ def average(values: Sequence[float], errors: Sequence[float], low: float = 0.0, 
     return Average(mean=_short(mean), ci=(_short(max(low, mean - half)), _short(min(high, mean + half))))
 
 
-def on_target(
-    attack: str, target: str, role: Literal["power", "null"], fingerprint: str, outcomes: Sequence[Outcome]
-) -> OnTarget:
+def on_target(attack: str, target: str, role: Role, fingerprint: str, outcomes: Sequence[Outcome]) -> OnTarget:
     """Return what an attack found out about one target, from one outcome a seed."""
     results = [outcome.results[0] for outcome in outcomes]
     seeds = [_figures(attack, target, outcome) for outcome in outcomes]
@@ -207,7 +208,21 @@ def on_target(
         errors = [math.sqrt(f * (1 - f) / r["members"]) if f is not None else 0.0 for f, r in zip(found, results, strict=True)]
         rates[rate] = None if None in found else average(found, errors)
     curves = [(outcome.scores[attack], outcome.member) for outcome in outcomes]
-    return OnTarget(**parts, auc=area, tpr_at_fpr=rates, roc=mean_roc(curves))
+    return OnTarget(**parts, auc=area, tpr_at_fpr=rates, set_membership=_on_sets(results), roc=mean_roc(curves))
+
+
+def _on_sets(results: Sequence[Mapping[str, Any]]) -> OnSets | None:
+    """Return how an attack does on sets, over seeds; None where a target has too few records."""
+    found = [figures for result in results if (figures := result.get("set_membership"))]
+    if len(found) < len(results):
+        return None
+
+    def mean(name: str) -> Average:
+        # As with what judges give: a quarter of an interval's width is near enough to a standard error.
+        low, high = (np.array([f[f"{name}_ci"][end] for f in found]) for end in (0, 1))
+        return average([f[name] for f in found], (high - low) / 4)
+
+    return OnSets(size=found[0]["size"], set_accuracy=mean("set_accuracy"), single_accuracy=mean("single_accuracy"))
 
 
 def _figures(attack: str, target: str, outcome: Outcome) -> SeedFigures:
@@ -220,6 +235,7 @@ def _figures(attack: str, target: str, outcome: Outcome) -> SeedFigures:
         target=_rounded(outcome.target_facts),
         **parts,
         metric=MetricFigures(**_rounded(found["metric"])) if "metric" in found else None,
+        set_membership=SetFigures(**_rounded(found["set_membership"])) if found.get("set_membership") else None,
         queries=found["queries"],
         models=found["models_trained"],
         warnings=found["warnings"],

@@ -7,13 +7,12 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from attacks.code import Code
 from attacks.store import Store
 from taxonomy.catalog import Catalog
 from taxonomy.entries import Attack
-from taxonomy.evidence import ORDERINGS, Evidence, Fingerprints, read
+from taxonomy.evidence import ORDERINGS, Evidence, Fingerprints, Role, read
 from taxonomy.findings import InputError, unknown
 from taxonomy.orderings import Ordering
 
@@ -24,7 +23,7 @@ class Job:
 
     attack: Attack
     target: str
-    role: Literal["power", "null"]
+    role: Role
     seed: int
 
 
@@ -52,9 +51,10 @@ class Group:
         return sorted(found, key=lambda job: (job.target, job.seed, job.attack.id))
 
 
-def targets_of(attack: Attack) -> dict[str, Literal["power", "null"]]:
-    """Return the targets that an entry names: those where the attack must work, and the control where it must not."""
-    found: dict[str, Literal["power", "null"]] = dict.fromkeys(attack.targets.power, "power")
+def targets_of(attack: Attack) -> dict[str, Role]:
+    """Return the targets that an entry names: those where the attack must work, others, and the control."""
+    found: dict[str, Role] = dict.fromkeys(attack.targets.power, "power")
+    found |= dict.fromkeys(attack.targets.others, "other")
     if attack.targets.null:
         found[attack.targets.null] = "null"
     return found

@@ -75,7 +75,7 @@ def entries(
         raise unknown("kind of entry", kind, kinds)
     found = sorted(kinds[kind].values(), key=lambda e: e.id) if kind else []
     if as_json:
-        listed = {"entries": [e.model_dump(mode="json", by_alias=True, exclude_none=True) for e in found]}
+        listed: dict[str, object] = {"entries": [e.model_dump(mode="json", by_alias=True, exclude_none=True) for e in found]}
         print_json(listed if kind else {"kinds": {name: len(kinds[name]) for name in kinds}})
         return
     from attacks import show

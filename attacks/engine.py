@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from attacks import artifacts, metrics, training
+from attacks import artifacts, metrics, set_membership, training
 from attacks.code import Code
 from attacks.handles import AttackError, Guessed, Ledger, Scored
 from attacks.plan import Plan, Planned, check_queries
@@ -41,7 +42,10 @@ AUDIT = "audit"
 
 @dataclass
 class Outcome:
-    """What a run found: a result or an error for each attack, and the per-record scores."""
+    """What a run found: a result or an error for each attack, and the per-record scores.
+
+    `exhibits` makes pictures of what the target generates, by title, for targets that have some to show.
+    """
 
     plan: Plan
     seed: int
@@ -52,6 +56,7 @@ class Outcome:
     scores: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     trained: int = 0
     reused: int = 0
+    exhibits: Callable[[], dict[str, Tensor]] | None = None
 
     def as_json(self, out: str | None = None) -> dict[str, Any]:
         """Return the run as plain data."""
@@ -137,7 +142,9 @@ class Engine:
         with self._at_work():
             target: Target = self.code.function(entry.run)(**entry.params, seed=seed)
         target.id = name
-        made = {*target.makers, LABEL, PARTIAL, *([COINS] if AUDIT in target.judges else [])}
+        # A role without a handle is nothing to touch: what it is shown, the target offers beside it.
+        roles = [term.id for term in self.catalog.terms.values() if term.aspect == "role" and term.handle is None]
+        made = {*target.makers, *roles, LABEL, PARTIAL, *([COINS] if AUDIT in target.judges else [])}
         if missing := sorted(set(entry.offers) - made):
             raise InputError(f"the target {name} offers {', '.join(missing)}, for which its code makes no handle")
         self._built = (name, seed, target)
@@ -147,7 +154,7 @@ class Engine:
         """Run every attack of the plan; a failure of one leaves the others' results. Raises InputError on a bad plan."""
         target = self.target(plan.target.id, seed)
         check_queries(plan, len(target.x))
-        outcome = Outcome(plan, seed, target.facts, target.member.numpy())
+        outcome = Outcome(plan, seed, target.facts, target.member.numpy(), exhibits=getattr(target, "exhibits", None))
         run = _Run(self, plan, target, seed)
         self.progress.start("Running attacks", len(plan.attacks))
         for planned in plan.attacks:
@@ -284,7 +291,10 @@ class _Run:
     def figures(self, attack: Attack, meta: Mapping[str, Any], arrays: Arrays) -> dict[str, Any]:
         """Return what a finished attack's result is worth: by the truth on membership, or by the target's judge of its goal."""
         if attack.goal == "membership":
-            figures = metrics.summarize(arrays["score"], self.target.member.numpy(), meta["cut"])
+            truth = self.target.member.numpy()
+            figures = metrics.summarize(arrays["score"], truth, meta["cut"])
+            on_sets = set_membership.summarize(arrays["score"], truth)
+            figures |= {**on_sets, "unresolved": {**figures["unresolved"], **on_sets["unresolved"]}}
             return {**figures, "metric": self.judge(attack, AUDIT)(arrays["guess"]).as_json()} if "guess" in arrays else figures
         judge = self.judge(attack, attack.goal)
         with self.engine._at_work():  # a judge may train a model of its own

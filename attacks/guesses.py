@@ -9,6 +9,7 @@ from torch import Tensor
 
 from attacks import generators, training
 from attacks.generators import GeneratorRecipe
+from attacks.generators.gan import Dcgan, Gan
 from attacks.handles import AttackError, OwnDiscriminator, OwnGan
 from attacks.training import Recipe, TrainingSet
 
@@ -28,7 +29,7 @@ def gan(real: Tensor, fakes: Tensor, *, steps: int, seed: int) -> OwnGan:
     shape = tuple(real.shape[1:])
     pictures = _are_pictures(shape) and all(side % 2 ** len(CONVOLUTIONS) == 0 for side in shape[-2:])
     recipe = GeneratorRecipe(
-        "dcgan" if pictures else "gan",
+        Dcgan.family if pictures else Gan.family,
         shape,
         CONVOLUTIONS if pictures else HIDDEN,
         latent=LATENT,

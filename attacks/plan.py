@@ -12,7 +12,7 @@ from taxonomy.entries import Attack, Params, Step, Target
 from taxonomy.findings import InputError, nearest, unknown
 from taxonomy.graph import Price, Rule, goal, price, wanted
 from taxonomy.resolver import Resolver
-from taxonomy.threat import ThreatModel, owner
+from taxonomy.threat import ThreatModel, owner, with_what_roles_see
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def make(
             f"{target.id} is a {target.model} model in the {target.frame} frame, but the threat model is about "
             f"a {threat.model} model in the {threat.frame} frame"
         )
-    granted = sorted(threat.knows & set(target.offers))
+    granted = sorted(with_what_roles_see(catalog, threat.knows) & set(target.offers))
     offered = ThreatModel(threat.observation, threat.model, threat.frame, frozenset(granted), threat.limits)
     params, set_by_user = _parameters(catalog, overrides or {})
     chosen, skipped = _choose(catalog, threat, offered, target, [catalog.attack(name) for name in names])

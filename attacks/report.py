@@ -1,15 +1,19 @@
-"""The report of a run: results.json, scores.npz, a log-log ROC, and one self-contained HTML page."""
+"""The report of a run: results.json, scores.npz, a log-log ROC, pictures of what a target makes, and one HTML page."""
 
 from __future__ import annotations
 
 import base64
 import io
 import json
+import re
 import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from attacks import metrics
 from taxonomy.findings import InputError
@@ -35,10 +39,13 @@ def write(outcome: Outcome, folder: Path, command: str) -> dict[str, Any]:
     """Write everything about a run into a folder, each file whole or not at all; return what stands in results.json."""
     data = {**outcome.as_json(str(folder)), "command": command}
     picture = roc_picture(outcome)
+    exhibits = outcome.exhibits() if outcome.exhibits else {}
+    shown = [Exhibit(title, len(pictures), grid(pictures.double().numpy())) for title, pictures in exhibits.items()]
     files = {
         "results.json": (json.dumps(data, indent=2, sort_keys=True) + "\n").encode(),
         "roc.png": picture,
-        "report.html": html(data, picture).encode(),
+        **{exhibit.file: exhibit.png for exhibit in shown},
+        "report.html": html(data, picture, shown).encode(),
     }
     for name, content in files.items():
         replace(folder / name, content)
@@ -87,7 +94,43 @@ def roc_picture(outcome: Outcome) -> bytes:
     return buffer.getvalue()
 
 
-def html(data: dict[str, Any], picture: bytes) -> str:
+@dataclass(frozen=True)
+class Exhibit:
+    """Pictures of a generative model under one title: how many, and all of them in one PNG."""
+
+    title: str
+    count: int
+    png: bytes
+
+    @property
+    def file(self) -> str:
+        """Name of the file beside the report."""
+        return re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-") + ".png"
+
+    @property
+    def encoded(self) -> str:
+        """The PNG as text."""
+        return base64.b64encode(self.png).decode()
+
+
+def grid(pictures: NDArray[np.float64]) -> bytes:
+    """Return grey pictures (n, height, width), 0 black and 1 white, in rows of eight as one PNG; small ones are enlarged."""
+    from matplotlib.image import imsave
+
+    count, height, width = pictures.shape
+    scale, columns = max(1, 64 // height), min(8, count)
+    rows = -(-count // columns)
+    enlarged = pictures.repeat(scale, axis=1).repeat(scale, axis=2)
+    framed = np.ones((rows * columns, height * scale + 4, width * scale + 4))
+    framed[:count, 2:-2, 2:-2] = enlarged
+    tall, wide = framed.shape[1:]
+    whole = framed.reshape(rows, columns, tall, wide).swapaxes(1, 2).reshape(rows * tall, columns * wide)
+    buffer = io.BytesIO()
+    imsave(buffer, whole, cmap="gray", vmin=0, vmax=1, format="png", metadata={"Software": ""})
+    return buffer.getvalue()
+
+
+def html(data: dict[str, Any], picture: bytes, exhibits: Sequence[Exhibit] = ()) -> str:
     """Return one page without outside resources; everything that comes from entries is escaped."""
     from jinja2 import Environment
 
@@ -98,6 +141,13 @@ def html(data: dict[str, Any], picture: bytes) -> str:
     reasons = sorted({reason for result in data["results"] for reason in result.get("unresolved", {}).values()})
     membership = sorted((r for r in data["results"] if "auc" in r), key=lambda r: -r["auc"])
     others = [r for r in data["results"] if "metric" in r]
+    sets = next((r["set_membership"]["size"] for r in membership if r.get("set_membership")), None)
     return template.render(
-        run=data, membership=membership, others=others, reasons=reasons, picture=base64.b64encode(picture).decode()
+        run=data,
+        membership=membership,
+        others=others,
+        reasons=reasons,
+        sets=sets,
+        exhibits=exhibits,
+        picture=base64.b64encode(picture).decode(),
     )

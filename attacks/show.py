@@ -332,7 +332,7 @@ def evidence(measured: Evidence, stale: Sequence[str] = ()) -> Table:
         rows.append(
             (
                 found.target + (" (stale)" if found.target in stale else ""),
-                "control" if found.role == "null" else "",
+                {"null": "control", "other": "no claim"}.get(found.role, ""),
                 len(found.seeds),
                 mean,
                 _mean(found.tpr_at_fpr.get("0.01")),

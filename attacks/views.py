@@ -5,17 +5,23 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from attacks import inside
+from attacks import inside, split_layers
 from attacks.generators import training as generators
+from attacks.generators.diffusion import sample
 from attacks.handles import (
     AttackData,
+    DenoiserAccess,
     GeneratorAccess,
     GeneratorTrainer,
     HeldRecords,
+    HiddenValues,
     LabelOracle,
     LatentOracle,
+    LikelihoodOracle,
     Marginals,
     ModelType,
+    NextSymbolOracle,
+    NoisePredictor,
     Parameters,
     Population,
     ReferenceGenerator,
@@ -28,6 +34,7 @@ from attacks.handles import (
     TopScoreOracle,
     Trainer,
 )
+from attacks.handles.language import CHUNK, of_symbols
 from attacks.seeds import derive_seed
 from attacks.training import Model
 
@@ -46,6 +53,13 @@ def local_scores(parameters: Parameters, trainer: Trainer) -> ScoreOracle:
     """Return the model rebuilt at home from weights and architecture: its queries cost nothing."""
     model = Model(trainer.recipe, inside.rebuilt(trainer.recipe, parameters.weights), "rebuilt")
     return ScoreOracle("scores", model.log_probs, parameters.ledger, counted=False)
+
+
+def local_hidden_values(parameters: Parameters, trainer: Trainer) -> HiddenValues:
+    """Return the first layers rebuilt at home: the known structure also says where the model is split."""
+    network = inside.rebuilt(trainer.recipe, parameters.weights)
+    first, _ = split_layers.parts(network, split_layers.split_of(trainer))
+    return HiddenValues("hidden_values", first, parameters.ledger, counted=False)
 
 
 def type_of_recipe(trainer: Trainer) -> ModelType:
@@ -107,3 +121,26 @@ def samples_of_latent(latent: LatentOracle) -> SampleOracle:
 def hosted_reference(reference_generator: ReferenceGenerator) -> ReferenceGenerator:
     """Return a reference generator without its gradient."""
     return reference_generator.hosted()
+
+
+def likelihood_of_next_symbol(next_symbol: NextSymbolOracle) -> LikelihoodOracle:
+    """Return what an oracle of every symbol says of the symbols that stand there; queries count once."""
+
+    def likelihood(x: Tensor) -> Tensor:
+        return torch.cat([of_symbols(next_symbol(chunk), chunk) for chunk in x.split(CHUNK)])
+
+    return LikelihoodOracle("likelihood", likelihood, next_symbol.ledger, counted=False)
+
+
+def noise_of_denoiser(denoiser: DenoiserAccess) -> NoisePredictor:
+    """Return the denoiser at home as something that can be asked for the noise in a record: its queries cost nothing."""
+    return NoisePredictor("predicted_noise", denoiser.kept, denoiser, denoiser.ledger, counted=False)
+
+
+def generator_of_denoiser(denoiser: DenoiserAccess) -> GeneratorAccess:
+    """Return the generator that a denoiser is when it is applied again and again; a code is the noise that it starts from."""
+
+    def decode(z: Tensor) -> Tensor:
+        return sample(denoiser, denoiser.kept, z.reshape(len(z), *denoiser.shape))
+
+    return GeneratorAccess("generator", denoiser.size, decode, denoiser.ledger)

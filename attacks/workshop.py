@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future, as_completed
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,7 +18,7 @@ from attacks.code import Code
 from attacks.generators import Generator, GeneratorRecipe
 from attacks.generators import training as generators
 from attacks.seeds import digest, digest_arrays
-from attacks.store import Store
+from attacks.store import Arrays, Store
 from attacks.training import Model, Recipe, TrainingSet, fit
 
 FIT = "attacks.training:fit"
@@ -139,6 +139,23 @@ class StoreWorkshop:
         module = recipe.build()
         module.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
         return module
+
+    def keep(self, run: str, what: str, recipe: Mapping[str, Any], make: Callable[[], Arrays]) -> Arrays:
+        """Return named arrays of finished work, made if the store does not hold them yet.
+
+        `run` names the code behind them, and `recipe` is all else that they follow from, as plain data. It counts as one model.
+        """
+        name = digest({"code": self.code.digest(run), "recipe": recipe, "environment": environment()})
+        if name in self.store:
+            self.reused += 1
+        else:
+            self.progress.start(f"Training {what}", 1)
+            start = time.perf_counter()
+            arrays = make()
+            self.store.write(name, what, what, meta={"seconds": time.perf_counter() - start}, arrays=arrays)
+            self.trained += 1
+            self.progress.advance()
+        return self.store.read(name)[1]
 
     def answers(self, model: Model, x: Tensor) -> Tensor:
         """Return a model's log-probabilities on x, worked out once and kept in the store, where they stay on disk."""

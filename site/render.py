@@ -274,6 +274,13 @@ class Site:
             if e.attack
         ]
         self.page("defenses-and-attacks.md", "defenses_and_attacks.md.j2", effects=effects)
+        example = HERE / "examples" / "flower"
+        files = {
+            str(path.relative_to(example)): Markup(path.read_text(encoding="utf-8").rstrip())
+            for path in sorted(example.rglob("*"))
+            if path.suffix in (".py", ".toml", ".yaml")
+        }
+        self.page("flower.md", "flower.md.j2", files=files)
         self.page("add-an-attack.md", "add_an_attack.md.j2", text=Markup((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")))
 
     def explorer(self) -> None:

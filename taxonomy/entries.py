@@ -62,10 +62,14 @@ class SurveyRow(Strict):
 
 
 class AttackTargets(Strict):
-    """Targets on which the attack is tested: where it works, and where it must be at chance."""
+    """Targets on which the attack is tested: where it works, and where it must be at chance.
+
+    On `others` it is measured too, without a claim that it works there: they show what makes it weaker.
+    """
 
     power: list[EntryId] = Field(default_factory=list)
     null: EntryId | None = None
+    others: list[EntryId] = Field(default_factory=list)
 
 
 class Claim(Strict):

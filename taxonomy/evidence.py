@@ -34,6 +34,7 @@ MEASURED_BY = ("attacks.training:fit", "attacks.training:Model", "attacks.metric
 Interval = tuple[float, float]
 Digest = Callable[[str], str]
 Verdict = Literal["holds", "does not hold", "undecided"]
+Role = Literal["power", "other", "null"]
 
 
 class Average(Strict):
@@ -56,6 +57,24 @@ class MetricFigures(Strict):
     details: dict[str, float] = Field(default_factory=dict)
 
 
+class SetFigures(Strict):
+    """How an attack does on sets of `size` members and as many non-members (`attacks.set_membership` says how)."""
+
+    size: int
+    set_accuracy: float
+    set_accuracy_ci: Interval
+    single_accuracy: float
+    single_accuracy_ci: Interval
+
+
+class OnSets(Strict):
+    """The same, over seeds."""
+
+    size: int
+    set_accuracy: Average
+    single_accuracy: Average
+
+
 class SeedFigures(Strict):
     """What one run found: target, shadow models and attack are those of this seed. None is what cannot be resolved."""
 
@@ -71,6 +90,7 @@ class SeedFigures(Strict):
     balanced_accuracy: float | None = None
     balanced_accuracy_ci: Interval | None = None
     metric: MetricFigures | None = None
+    set_membership: SetFigures | None = None
     queries: int
     models: int
     warnings: list[str] = Field(default_factory=list)
@@ -86,11 +106,12 @@ class OnTarget(Strict):
     """
 
     target: EntryId
-    role: Literal["power", "null"]
+    role: Role
     fingerprint: str
     auc: Average | None = None
     tpr_at_fpr: dict[str, Average | None] = Field(default_factory=dict)
     metric: Average | None = None
+    set_membership: OnSets | None = None
     roc: list[tuple[float, float]] = Field(default_factory=list, max_length=60)
     seeds: list[SeedFigures] = Field(min_length=1)
 

@@ -133,6 +133,8 @@ def _entries_in(entry: Entry) -> Iterable[tuple[str, Place, str]]:
     if isinstance(entry, Attack):
         for i, name in enumerate(entry.targets.power):
             yield "targets", ("targets", "power", i), name
+        for i, name in enumerate(entry.targets.others):
+            yield "targets", ("targets", "others", i), name
         if entry.targets.null:
             yield "targets", ("targets", "null"), entry.targets.null
     if isinstance(entry, Defense):

@@ -59,6 +59,13 @@ def owner(target: Target) -> ThreatModel:
     return ThreatModel("white-box" if inside else "black-box", target.model, target.frame, frozenset(target.offers))
 
 
+def with_what_roles_see(catalog: Catalog, terms: Iterable[str]) -> frozenset[str]:
+    """Return the terms, and what follows from the roles among them alone: only the target can show it to who has the role."""
+    stated = frozenset(terms)
+    roles = {term for term in stated if catalog.terms[term].aspect == "role"}
+    return stated | {rule.yields for rule in catalog.implications if roles.issuperset(rule.needs)}
+
+
 def from_user(
     catalog: Catalog,
     *,

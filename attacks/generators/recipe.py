@@ -11,6 +11,8 @@ from torch import Tensor, nn
 # Where the families are. Their modules are loaded only where one is built, and code that uses a family names its class itself,
 # so that a change to one family does not make the work of the others stale.
 FAMILIES = {
+    "gru": "attacks.generators.language:Gru",
+    "diffusion": "attacks.generators.diffusion:Diffusion",
     "vae": "attacks.generators.vae:Vae",
     "gan": "attacks.generators.gan:Gan",
     "dcgan": "attacks.generators.gan:Dcgan",

@@ -1,7 +1,34 @@
 """What an adversary may touch: one small type a handle. Every handle gives copies, and notes that it was used."""
 
-from attacks.handles.facts import Aggregates, ErrorSpread, Marginals, ModelType, Number, Overheard, Parameters
-from attacks.handles.findings import Guessed, Scored
+from attacks.handles.diffusion import (
+    DenoiserAccess,
+    NoisePredictor,
+)
+from attacks.handles.facts import (
+    Aggregates,
+    ErrorSpread,
+    Marginals,
+    ModelType,
+    Number,
+    Overheard,
+    Parameters,
+)
+from attacks.handles.federation import (
+    PARTICIPANT,
+    SERVER,
+    FederatedTrainer,
+    KnownFeatures,
+    OthersUpdates,
+    OwnUpdates,
+    Rounds,
+    Seat,
+    Seen,
+    Updates,
+)
+from attacks.handles.findings import (
+    Guessed,
+    Scored,
+)
 from attacks.handles.generative import (
     DiscriminatorAccess,
     EncoderAccess,
@@ -15,10 +42,43 @@ from attacks.handles.generative import (
     SampleOracle,
     SamplePool,
 )
-from attacks.handles.handle import AttackError, Handle, Ledger, NotGrantedError, QueryLimitError
-from attacks.handles.measurements import AttackData, PopulationStatistics, ShadowAggregates, ShadowUpdates
-from attacks.handles.models import Change, ReferenceModels, ShadowModels, Surrogate
-from attacks.handles.oracles import LabelOracle, MaskOracle, ScoreOracle, TopScoreOracle, UpdatedScores, ValueOracle
+from attacks.handles.handle import (
+    AttackError,
+    Handle,
+    Ledger,
+    NotGrantedError,
+    QueryLimitError,
+)
+from attacks.handles.language import (
+    LikelihoodOracle,
+    NextSymbolOracle,
+    RecordFormat,
+    ReferenceLanguageModel,
+)
+from attacks.handles.measurements import (
+    AttackData,
+    PopulationStatistics,
+    ShadowAggregates,
+    ShadowUpdates,
+)
+from attacks.handles.models import (
+    Change,
+    ReferenceModels,
+    ShadowModels,
+    Surrogate,
+)
+from attacks.handles.oracles import (
+    LabelOracle,
+    MaskOracle,
+    ScoreOracle,
+    TopScoreOracle,
+    UpdatedScores,
+    ValueOracle,
+)
+from attacks.handles.property import (
+    MarkedRecords,
+    PropertyUpdates,
+)
 from attacks.handles.records import (
     CANDIDATES,
     HeldRecords,
@@ -29,57 +89,93 @@ from attacks.handles.records import (
     ShadowData,
     Superset,
 )
-from attacks.handles.trainers import HostedModel, Platform, Trainer
+from attacks.handles.split_model import (
+    Activations,
+    HiddenValues,
+    InverseNetwork,
+    LaterLayers,
+    SplitTrainer,
+    StandInLayers,
+)
+from attacks.handles.trainers import (
+    HostedModel,
+    Platform,
+    Trainer,
+)
 
 __all__ = [
     "CANDIDATES",
+    "PARTICIPANT",
+    "SERVER",
+    "Activations",
     "Aggregates",
     "AttackData",
     "AttackError",
     "Change",
+    "DenoiserAccess",
     "DiscriminatorAccess",
     "EncoderAccess",
     "ErrorSpread",
+    "FederatedTrainer",
     "GeneratorAccess",
     "GeneratorPlatform",
     "GeneratorTrainer",
     "Guessed",
     "Handle",
     "HeldRecords",
+    "HiddenValues",
     "HostedModel",
+    "InverseNetwork",
+    "KnownFeatures",
     "KnownMembers",
     "LabelOracle",
     "LatentOracle",
+    "LaterLayers",
     "Ledger",
+    "LikelihoodOracle",
     "Marginals",
+    "MarkedRecords",
     "MaskOracle",
     "ModelType",
+    "NextSymbolOracle",
+    "NoisePredictor",
     "NotGrantedError",
     "Number",
+    "OthersUpdates",
     "Overheard",
     "OwnDiscriminator",
     "OwnGan",
     "OwnTrainingSet",
+    "OwnUpdates",
     "Parameters",
     "Platform",
     "Population",
     "PopulationStatistics",
+    "PropertyUpdates",
     "QueryLimitError",
+    "RecordFormat",
     "Records",
     "ReferenceGenerator",
+    "ReferenceLanguageModel",
     "ReferenceModels",
+    "Rounds",
     "SampleOracle",
     "SamplePool",
     "ScoreOracle",
     "Scored",
+    "Seat",
+    "Seen",
     "ShadowAggregates",
     "ShadowData",
     "ShadowModels",
     "ShadowUpdates",
+    "SplitTrainer",
+    "StandInLayers",
     "Superset",
     "Surrogate",
     "TopScoreOracle",
     "Trainer",
     "UpdatedScores",
+    "Updates",
     "ValueOracle",
 ]

@@ -111,7 +111,7 @@ def build(
         label=candidates.label,
         ids=candidates.ids,
         member=torch.from_numpy(parts.is_member),
-        makers=_makers(
+        makers=makers_of_generator(
             made,
             training_size=len(parts.training),
             population=held(own),
@@ -123,7 +123,7 @@ def build(
             [made.fingerprint, digest_arrays(candidates.x.numpy(), candidates.label.numpy(), x[own], x[parts.known])]
         ),
         facts={"training_size": len(parts.training), "pool_size": len(own)},
-        exhibits=(lambda: _exhibits(made, training_set.x, seed)) if pictures else None,
+        exhibits=(lambda: beside_training(made, training_set.x, seed)) if pictures else None,
     )
 
 
@@ -133,7 +133,7 @@ def _to_unit(x: NDArray[np.float32]) -> NDArray[np.float32]:
     return unit
 
 
-def _makers(
+def makers_of_generator(
     made: generators.Generator, *, training_size: int, population: ShadowData, known: ShadowData, others: ShadowData, seed: int
 ) -> dict[str, HandleMaker]:
     """Return what makes a fresh handle for each term that a model of this family offers."""
@@ -167,7 +167,7 @@ def _makers(
     return makers
 
 
-def _exhibits(made: generators.Generator, training: Tensor, seed: int) -> dict[str, Tensor]:
+def beside_training(made: generators.Generator, training: Tensor, seed: int) -> dict[str, Tensor]:
     """Return samples, the training pictures next to them, and what an autoencoder makes of these."""
     module: Any = made.module
     codes = torch.randn(16, module.latent, generator=torch.Generator().manual_seed(derive_seed(seed, "exhibits") % 2**63))

@@ -10,9 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from attacks.federation import Policy, Weights
 from attacks.handles import (
     AttackData,
     ErrorSpread,
+    KnownFeatures,
     KnownMembers,
     LabelOracle,
     Ledger,
@@ -22,7 +24,10 @@ from attacks.handles import (
     PopulationStatistics,
     Records,
     ReferenceModels,
+    Rounds,
     ScoreOracle,
+    Seat,
+    Seen,
     ShadowData,
     ShadowModels,
     ShadowUpdates,
@@ -30,13 +35,16 @@ from attacks.handles import (
     TopScoreOracle,
     Trainer,
     UpdatedScores,
+    Updates,
     ValueOracle,
 )
+from attacks.steps import known_features
 from attacks.steps.shadow_models import halves
 from attacks.training import Model, Recipe
 from attacks.updates import change
 
 RECORDS, CLASSES, MODELS, UPDATES = 24, 3, 8, 12
+ROUNDS, PARTICIPANTS, VICTIM = 6, 3, 1
 IDS = np.arange(1, RECORDS + 1, dtype=np.uint64)
 
 
@@ -101,6 +109,60 @@ class Answers(Model):
     kept_log_probs = log_probs
 
 
+def round_weights() -> list[Weights]:
+    """Global models of a federation, which grow more confident on members from round to round."""
+    return [network(answers(member() * (k / ROUNDS), 500)) for k in range(ROUNDS + 1)]
+
+
+def uploads() -> list[list[Weights]]:
+    """Uploads of every round: the victim is more confident on its records than the global model, the others are less."""
+    confidence = [0.0, 1.5, 0.5]
+    return [[network(answers(member() * by * (k + 1) / ROUNDS, 500)) for by in confidence] for k in range(ROUNDS)]
+
+
+def known_members(x: Tensor, ledger: Ledger) -> KnownMembers:
+    """All records, with the truth about them: members, and the others as known non-members."""
+    rows = torch.from_numpy(member())
+    others = ShadowData(x[~rows], label()[~rows], IDS[~member()])
+    return KnownMembers("known_members", x[rows], label()[rows], IDS[member()], ledger, others)
+
+
+FEDERATED = {"rounds", "updates", "seat", "known_round_features", "known_upload_features"}
+
+
+def federated(x: Tensor, ledger: Ledger) -> dict[str, Callable[[], Any]]:
+    """What makes the handles of a federation; what an active adversary does changes nothing there, but it is asked."""
+    everyone, sent = uploads(), round_weights()
+
+    def updates() -> Updates:
+        received = [[weights] * PARTICIPANTS for weights in sent]
+        return Updates("updates", received, everyone, torch.full((PARTICIPANTS,), 1 / 3).double(), VICTIM, ledger)
+
+    def rounds() -> Rounds:
+        return Rounds("rounds", sent, ledger)
+
+    def play(policy: Policy, ledger: Ledger) -> Seen:
+        for number in range(ROUNDS):
+            policy.send(number, VICTIM, sent[number], everyone[number][VICTIM])
+            policy.upload(number, sent[number], everyone[number][0])
+        return Seen(rounds(), updates(), None)
+
+    trainer = FixedTrainer("trainer", RECIPE, RECORDS // 2, ledger)
+    records = Records(x, label(), IDS, ledger)
+
+    def known(of: Any, models: Any) -> KnownFeatures:
+        found: KnownFeatures = of(records, models, trainer, known_members(x, ledger), snapshots=3)
+        return found
+
+    return {
+        "rounds": rounds,
+        "updates": updates,
+        "seat": lambda: Seat("seat", "server", ROUNDS, VICTIM, play, ledger),
+        "known_round_features": lambda: known(known_features.from_rounds, rounds()),
+        "known_upload_features": lambda: known(known_features.from_uploads, updates()),
+    }
+
+
 class FixedTrainer(Trainer):
     """Trains nothing: hands over networks of the fixture, so that golden values do not hang on float32 sums."""
 
@@ -150,10 +212,14 @@ def handles(names: list[str], *, label_granted: bool = True, of_pictures: bool =
         import dense_fixture
 
         return dense_fixture.handles(names, label_granted=label_granted)
+    if "others_updates" in names:
+        import words_fixture
+
+        return words_fixture.handles(names)
     import generative_fixture
 
     if generative_fixture.OWN & {*names}:
-        return generative_fixture.handles(names)
+        return generative_fixture.handles(names, of_pictures=of_pictures)
     ledger = Ledger()
     x = pictures() if of_pictures else torch.arange(RECORDS, dtype=torch.float32)[:, None]
     target = Answers(answers(member(), 100))
@@ -169,7 +235,7 @@ def handles(names: list[str], *, label_granted: bool = True, of_pictures: bool =
         "labels": lambda: LabelOracle("labels", lambda q: target.log_probs(q).argmax(-1), ledger),
         "parameters": lambda: Parameters("parameters", network(answers(member(), 100)), ledger),
         "trainer": lambda: FixedTrainer("trainer", RECIPE, RECORDS // 2, ledger),
-        "known_members": lambda: KnownMembers("known_members", x[member()], label()[member()], IDS[member()], ledger),
+        "known_members": lambda: known_members(x, ledger),
         "value": lambda: ValueOracle("value", predicted_value, ledger),
         "error_spread": lambda: ErrorSpread("error_spread", 0.3, 1.5, ledger),
         "mean_loss": lambda: Number("mean_loss", 0.1, ledger),
@@ -187,6 +253,8 @@ def handles(names: list[str], *, label_granted: bool = True, of_pictures: bool =
         "population": lambda: Population("population", x, label(), IDS, ledger),
         "population_statistics": lambda: PopulationStatistics(ShadowData(x, label(), IDS), answers(never, 200)),
     }
+    if FEDERATED & set(names):
+        makers.update(federated(x, ledger))
     missing = [name for name in names if name not in makers]
     assert not missing, f"tests/attacks/fixture.py makes no handle {missing}; add one"
     return {name: makers[name]() for name in names}

@@ -6,10 +6,12 @@ values do not hang on sums. Two records tie.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import fixture
+import language_fixture
 import numpy as np
 import torch
 from torch import Tensor
@@ -22,6 +24,7 @@ from attacks.handles import (
     KnownMembers,
     LatentOracle,
     Ledger,
+    NoisePredictor,
     OwnDiscriminator,
     OwnGan,
     Population,
@@ -83,9 +86,32 @@ def samples(count: int) -> Tensor:
     return torch.from_numpy(np.concatenate([12 + 8 * z, off], axis=1)).float()
 
 
+def pictures(seed: int, noise: np.ndarray) -> Tensor:
+    """Slopes of 27 x 27 pixels that run in eight directions, with noise (n,) on them, float32 (n, 27, 27)."""
+    angle = np.pi / 8 * (np.arange(len(noise)) % 8 + 0.4)[:, None, None]
+    down, right = np.mgrid[:27, :27]
+    uneven = np.random.default_rng(seed).normal(size=(len(noise), 27, 27)) * noise[:, None, None]
+    return torch.from_numpy(np.sin(angle) * down + np.cos(angle) * right + uneven).float()
+
+
+@functools.cache
+def sample_pictures(count: int) -> Tensor:
+    return pictures(504, np.full(count, 0.5))
+
+
 def encode(x: Tensor) -> tuple[Tensor, Tensor]:
     """The code of each record, and a small variance."""
     return (x[:, :1] - 12) / 8, torch.full((len(x), 1), -8.0)
+
+
+# The share of a record that is left at each of 1,000 steps: it falls along a line.
+KEPT = [1 - (step + 1) / 1001 for step in range(1000)]
+
+
+def noise(x: Tensor, step: int) -> Tensor:
+    """The noise that a model finds in records (n, 2), in float64: the farther off the line a record is, the more it errs."""
+    height = x[:, 1].double()
+    return torch.stack([torch.zeros_like(height), height * height.abs() / 2], dim=1) * (1 + step / 1000)
 
 
 def makers() -> dict[str, Callable[[], Any]]:
@@ -104,30 +130,26 @@ def makers() -> dict[str, Callable[[], Any]]:
         "informed_gan": lambda: OwnGan(line(0.3)),
         "informed_discriminator": lambda: OwnDiscriminator(Judge()),
         "encoder": lambda: EncoderAccess("encoder", encode, ledger),
-        "reference_generator": lambda: ReferenceGenerator(line(1.0), differentiable=True),
+        "predicted_noise": lambda: NoisePredictor("predicted_noise", KEPT, noise, ledger),
+        "reference_generator": lambda: ReferenceGenerator(line(3.0), differentiable=True),
         "population": lambda: Population("population", others, torch.arange(200) % fixture.CLASSES, np.arange(200) + 99, ledger),
         "known_members": lambda: KnownMembers("known_members", x[member], label[member], fixture.IDS[member], ledger),
     }
 
 
 # Names of handles that only generative models have.
-OWN = {
-    "samples",
-    "sample_pool",
-    "latent",
-    "generator",
-    "discriminator",
-    "encoder",
-    "reference_generator",
-    "surrogate_gan",
-    "informed_gan",
-    "informed_discriminator",
-}
+OWN = {"samples", "sample_pool", "latent", "generator", "discriminator", "encoder", "reference_generator", "predicted_noise"}
+OWN |= {"surrogate_gan", "informed_gan", "informed_discriminator"}
+OWN |= language_fixture.OWN
 
 
-def handles(names: list[str]) -> dict[str, Any]:
-    """Return the handles of these names."""
-    made = makers()
+def handles(names: list[str], *, of_pictures: bool = False) -> dict[str, Any]:
+    """Return the handles of these names, over points or over pictures."""
+    made = language_fixture.makers() if language_fixture.OWN & {*names} else makers()
+    if of_pictures:
+        ledger, x = Ledger(), pictures(503, np.where(fixture.member(), 0.5, 1.5))
+        made["records"] = lambda: Records(x, fixture.label(), fixture.IDS, ledger)
+        made["samples"] = lambda: SampleOracle("samples", sample_pictures, ledger)
     missing = [name for name in names if name not in made]
     assert not missing, f"tests/attacks/generative_fixture.py makes no handle {missing}; add one"
     return {name: made[name]() for name in names}

@@ -24,7 +24,8 @@ from taxonomy.check import handles
 from taxonomy.loading import load
 
 GOLDEN = Path(__file__).with_name("golden.json")
-PICTURES = {"choquettechoo-2021-augmentation", "choquettechoo-2021-combined"}  # attacks on records that are pictures
+# Attacks on records that are pictures.
+PICTURES = {"choquettechoo-2021-augmentation", "choquettechoo-2021-combined", "hilprecht-2019-monte-carlo-features"}
 RUNNING = sorted(a.id for a in load().attacks.values() if a.run and a.goal == "membership")
 UPDATES_LEAK = "salem-2020-updates-leak"  # finds labels in place of scores
 

@@ -12,7 +12,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 import fixture
 
-from attacks import inside, signals
+from attacks import inside, membership_network, signals
 from attacks.discriminative import white_box
 from attacks.handles import AttackError, HostedModel, ReferenceModels, ShadowModels
 from attacks.training import Recipe
@@ -104,7 +104,7 @@ def test_two_clusters_are_the_best_of_all_splits():
     ordered = values.sort().values.numpy()
     within = [ordered[:k].var() * k + ordered[k:].var() * (50 - k) for k in range(1, 50)]
     best = int(np.argmin(within))
-    assert white_box._between_two_clusters(values).item() == pytest.approx((ordered[best] + ordered[best + 1]) / 2)
+    assert membership_network.between_two_clusters(values).item() == pytest.approx((ordered[best] + ordered[best + 1]) / 2)
 
 
 def test_bad_values_are_refused():

@@ -1,0 +1,204 @@
+"""Attacks of Nasr et al. 2019 inside a federation: an attack network looks at the models of several rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from attacks import inside, membership_network
+from attacks.handles import AttackError, KnownFeatures, KnownMembers, Records, Rounds, Scored, Seat, Trainer, Updates
+from attacks.policies import AscendingParticipant, Ascent, CheatingServer
+
+
+def passive(
+    records: Records,
+    rounds: Rounds,
+    trainer: Trainer,
+    known_round_features: KnownFeatures,
+    *,
+    kernels: int = 5,
+    epochs: int = 50,
+    seed: int = 0,
+) -> Scored:
+    """Log-odds of membership from an attack network on the global models of some rounds, float64 (n,); member if above 0.
+
+    Nasr et al. 2019, Section II: the network of the stand-alone attack, which looks at all snapshots at once. It learns from
+    all known members and as many known non-members.
+    """
+    networks = [inside.network(trainer.recipe, rounds.weights(number)) for number in known_round_features.rounds]
+    return _judged(records, networks, known_round_features, kernels, epochs, seed)
+
+
+def passive_server(
+    records: Records,
+    updates: Updates,
+    trainer: Trainer,
+    known_upload_features: KnownFeatures,
+    *,
+    kernels: int = 5,
+    epochs: int = 50,
+    seed: int = 0,
+) -> Scored:
+    """Do as `passive` with the models that the victim uploaded, float64 (n,); member if above 0. Nasr et al. 2019, Section II."""
+    numbers = known_upload_features.rounds
+    networks = [inside.network(trainer.recipe, updates.upload(number, updates.victim)) for number in numbers]
+    return _judged(records, networks, known_upload_features, kernels, epochs, seed)
+
+
+def active(
+    records: Records,
+    seat: Seat,
+    trainer: Trainer,
+    known_members: KnownMembers,
+    *,
+    rate: float = 1.0,
+    snapshots: int = 5,
+    features: str = "gradients",
+    layers: int = 1,
+    kernels: int = 5,
+    epochs: int = 50,
+    seed: int = 0,
+) -> Scored:
+    """Do as `passive` in a federation in which a participant climbs the loss, float64 (n,); member if above 0.
+
+    Nasr et al. 2019, Sections II-C and IV-E. In every round the participant adds `rate` times the gradient of the mean loss on
+    candidates and known records to its upload. The known ones are climbed too, since the network must learn what becomes of
+    members. Whoever holds a record brings its loss down again.
+    """
+    policy = AscendingParticipant(_ascent(records, trainer, known_members, rate))
+    seen = seat.run(policy)
+    numbers = membership_network.chosen(len(seen.rounds), snapshots)
+    networks = [inside.network(trainer.recipe, seen.rounds.weights(number)) for number in numbers]
+    known = membership_network.known_features(networks, known_members, numbers, features, layers)
+    return _judged(records, networks, known, kernels, epochs, seed)
+
+
+def active_server(
+    records: Records,
+    seat: Seat,
+    trainer: Trainer,
+    known_members: KnownMembers,
+    *,
+    rate: float = 1.0,
+    snapshots: int = 5,
+    features: str = "gradients",
+    layers: int = 1,
+    kernels: int = 5,
+    epochs: int = 50,
+    seed: int = 0,
+) -> Scored:
+    """Do as `passive_server` where the server climbs the loss in what it sends the victim, float64 (n,); member if above 0.
+
+    Nasr et al. 2019, Sections II-C and IV-E. What is sent to the victim is the average, moved by `rate` times the gradient of
+    the mean loss on candidates and known records.
+    """
+    policy = CheatingServer(seat.victim, isolate=False, ascent=_ascent(records, trainer, known_members, rate))
+    return _by_uploads(records, seat, trainer, known_members, policy, snapshots, features, layers, kernels, epochs, seed)
+
+
+def isolating(
+    records: Records,
+    seat: Seat,
+    trainer: Trainer,
+    known_members: KnownMembers,
+    *,
+    snapshots: int = 5,
+    features: str = "gradients",
+    layers: int = 1,
+    kernels: int = 5,
+    epochs: int = 50,
+    seed: int = 0,
+) -> Scored:
+    """Do as `passive_server` where the victim is only ever sent its own model, float64 (n,); member if above 0.
+
+    Nasr et al. 2019, Sections II-C and IV-E.
+    """
+    policy = CheatingServer(seat.victim, isolate=True, ascent=None)
+    return _by_uploads(records, seat, trainer, known_members, policy, snapshots, features, layers, kernels, epochs, seed)
+
+
+def isolating_ascent(
+    records: Records,
+    seat: Seat,
+    trainer: Trainer,
+    known_members: KnownMembers,
+    *,
+    rate: float = 1.0,
+    snapshots: int = 5,
+    features: str = "gradients",
+    layers: int = 1,
+    kernels: int = 5,
+    epochs: int = 50,
+    seed: int = 0,
+) -> Scored:
+    """Do as `isolating` where the victim's own model is moved as in `active_server`, float64 (n,); member if above 0.
+
+    Nasr et al. 2019, Sections II-C and IV-E.
+    """
+    policy = CheatingServer(seat.victim, isolate=True, ascent=_ascent(records, trainer, known_members, rate))
+    return _by_uploads(records, seat, trainer, known_members, policy, snapshots, features, layers, kernels, epochs, seed)
+
+
+def unsupervised(
+    records: Records,
+    rounds: Rounds,
+    trainer: Trainer,
+    *,
+    snapshots: int = 5,
+    layers: int = 1,
+    kernels: int = 5,
+    epochs: int = 20,
+    seed: int = 0,
+) -> Scored:
+    """Place of each record on a line that an autoencoder found, float64 (n,); member if in the cluster of small gradients.
+
+    Nasr et al. 2019, Section II-D, on the global models of some rounds; otherwise as the stand-alone attack is here.
+    """
+    numbers = membership_network.chosen(len(rounds), snapshots)
+    networks = [inside.network(trainer.recipe, rounds.weights(number)) for number in numbers]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed % 2**63)
+        return Scored(*membership_network.embedded(networks, records.x, records.label, kernels, epochs, layers))
+
+
+def _judged(
+    records: Records, networks: Sequence[nn.Module], known: KnownFeatures, kernels: int, epochs: int, seed: int
+) -> Scored:
+    """Train the attack network on what is known, and let it judge the candidates in the same networks."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed % 2**63)
+        log_odds = membership_network.learnt_from(known, kernels, epochs)
+    seen = membership_network.components(networks, records.x, records.label, known.features, known.layers)
+    return Scored(log_odds(seen), cut=0.0)
+
+
+def _by_uploads(
+    records: Records,
+    seat: Seat,
+    trainer: Trainer,
+    known_members: KnownMembers,
+    policy: CheatingServer,
+    snapshots: int,
+    features: str,
+    layers: int,
+    kernels: int,
+    epochs: int,
+    seed: int,
+) -> Scored:
+    """Run the federation with a cheating server, and look at what the victim uploads."""
+    updates = seat.run(policy).updates
+    if updates is None:
+        raise AttackError("only a server sees the victim's uploads")
+    numbers = membership_network.chosen(len(updates) - 1, snapshots)
+    networks = [inside.network(trainer.recipe, updates.upload(number, updates.victim)) for number in numbers]
+    known = membership_network.known_features(networks, known_members, numbers, features, layers)
+    return _judged(records, networks, known, kernels, epochs, seed)
+
+
+def _ascent(records: Records, trainer: Trainer, known_members: KnownMembers, rate: float) -> Ascent:
+    others = known_members.non_members
+    x = torch.cat([records.x, known_members.x, others.x])
+    label = torch.cat([records.label, known_members.label, others.label])
+    return Ascent(trainer.recipe, x, label, rate)

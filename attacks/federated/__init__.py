@@ -1,0 +1,1 @@
+"""Attacks on federated learning, one file for each mechanism."""

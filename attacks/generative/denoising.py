@@ -1,0 +1,56 @@
+"""How well a diffusion model finds the noise in a candidate: better if it was trained to do so."""
+
+from __future__ import annotations
+
+import itertools
+
+import torch
+from torch import Tensor
+
+from attacks.handles import AttackError, NoisePredictor, Records
+
+
+def loss(records: Records, predicted_noise: NoisePredictor, *, step: int = 350, draws: int = 1, seed: int = 0) -> Tensor:
+    """Minus the squared error of the noise that the model finds, at one step, float64 (n,).
+
+    The training loss of a diffusion model, as Matsumoto et al. 2023 attack with it. The authors' code sums the squares over the
+    pixels, takes step 350 of 1,000 and draws the noise once for each record; with more `draws` the loss is a mean over these.
+    """
+    x = records.x.double()
+    generator = torch.Generator().manual_seed(seed % 2**63)
+    error = torch.zeros(len(x), dtype=torch.float64)
+    for _ in range(draws):
+        noise = torch.randn(x.shape, generator=generator, dtype=torch.float64)
+        found = predicted_noise(predicted_noise.noised(x, noise, step), step)
+        error += (found - noise).square().flatten(1).sum(dim=1)
+    return -error / draws
+
+
+def step_error(records: Records, predicted_noise: NoisePredictor, *, step: int = 100, stride: int = 10) -> Tensor:
+    """Minus the squared distance between a record on its way into the noise and what one step on and back makes of it, (n,).
+
+    Float64. SecMI of Duan et al. 2023, its variant with a statistic, as in the authors' code: a candidate moves deterministically
+    from step 0 in strides of 10 to the last one before step 100, then one stride on and back again. It takes 11 queries.
+    """
+    if stride < 1 or step <= stride:
+        raise AttackError(f"step ({step}) must be beyond the first stride ({stride}), and a stride at least 1")
+    x = records.x.double()
+    places = list(range(0, step, stride))
+    for here, there in itertools.pairwise(places):
+        x = predicted_noise.moved(x, predicted_noise(x, here), here, there)
+    here, there = places[-1], places[-1] + stride
+    beyond = predicted_noise.moved(x, predicted_noise(x, here), here, there)
+    back = predicted_noise.moved(beyond, predicted_noise(beyond, there), there, here)
+    return -(x - back).square().flatten(1).sum(dim=1)
+
+
+def proximal_initialization(records: Records, predicted_noise: NoisePredictor, *, step: int = 200, power: int = 4) -> Tensor:
+    """Minus the distance between the noise found in a record as it is and in the record with that noise in it, float64 (n,).
+
+    PIA of Kong et al. 2024: the noise of step 0 stands in for random noise, so two queries are enough. The authors' code sums the
+    fourth powers of the differences, and reports the best of many steps up to 300; which one the paper settles on is from memory.
+    """
+    x = records.x.double()
+    first = predicted_noise(x, 0)
+    second = predicted_noise(predicted_noise.noised(x, first, step), step)
+    return -(first - second).abs().pow(power).flatten(1).sum(dim=1)

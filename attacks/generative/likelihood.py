@@ -1,0 +1,77 @@
+"""Attacks on language models by the likelihood of a record's symbols: members are more likely than other text."""
+
+from __future__ import annotations
+
+import zlib
+
+import torch
+from torch import Tensor
+
+from attacks import alphabet
+from attacks.handles import AttackError, LikelihoodOracle, NextSymbolOracle, Records, ReferenceLanguageModel
+from attacks.handles.language import CHUNK, of_symbols
+
+
+def perplexity(records: Records, likelihood: LikelihoodOracle) -> Tensor:
+    """Mean log-likelihood of each record's symbols, which is minus the logarithm of its perplexity, float64 (n,).
+
+    Carlini et al. 2021 (log-perplexity; authors' code); the loss of Yeom et al. 2018 on a model of text.
+    """
+    return likelihood(records.x).mean(dim=1)
+
+
+def over_zlib(records: Records, likelihood: LikelihoodOracle) -> Tensor:
+    """Minus the log-perplexity of each record over the bytes to which zlib compresses its text, float64 (n,).
+
+    Carlini et al. 2021 rank by the bytes over the log-perplexity (authors' code), which ranks alike: text that is likely only
+    because it repeats itself is short when compressed.
+    """
+    x = records.x
+    size = [len(zlib.compress(alphabet.text(record).encode())) for record in x]
+    return likelihood(x).mean(dim=1) / torch.tensor(size, dtype=torch.float64)
+
+
+def over_reference(records: Records, likelihood: LikelihoodOracle, reference_language_model: ReferenceLanguageModel) -> Tensor:
+    """Logarithm of how many times as likely each record is for the target as for a reference model, a symbol, float64 (n,).
+
+    Mireshghallah et al. 2022 (abstract and Figure 1), of masked language models: the likelihood ratio of the target and a model
+    trained on a disjoint data set. Here both are models of the next symbol, and the logarithm is the mean over symbols.
+    """
+    x = records.x
+    return (likelihood(x) - reference_language_model.likelihood(x)).mean(dim=1)
+
+
+def least_likely(records: Records, likelihood: LikelihoodOracle, *, share: float = 0.2) -> Tensor:
+    """Mean log-likelihood of the least likely `share` of each record's symbols, float64 (n,).
+
+    Min-K % of Shi et al. 2024 (authors' code): other text has some symbols that surprise the model much, members have fewer.
+    """
+    return _lowest(likelihood(records.x), share)
+
+
+def least_likely_standardised(records: Records, next_symbol: NextSymbolOracle, *, share: float = 0.2) -> Tensor:
+    """Mean of the lowest `share` of each record's standardised log-likelihoods, float64 (n,).
+
+    Min-K %++ of Zhang et al. 2025 (authors' code): at each place, the mean of the log-likelihood under the model's own
+    distribution is subtracted and its standard deviation divides, so that a symbol counts as unlikely only where the model
+    expected another.
+    """
+    return _lowest(torch.cat([_standardised(next_symbol(chunk), chunk) for chunk in records.x.split(CHUNK)]), share)
+
+
+def _standardised(scores: Tensor, x: Tensor) -> Tensor:
+    share = scores.exp()
+    # A symbol of probability 0 adds nothing to a mean, though its logarithm is infinite.
+    finite = torch.where(share > 0, scores, 0.0)
+    mean = (share * finite).sum(dim=-1)
+    spread = (share * (finite - mean[..., None]).square()).sum(dim=-1).sqrt()
+    # Where all possible symbols are equally likely, none is a surprise.
+    return torch.where(spread > 0, (of_symbols(scores, x) - mean) / spread, 0.0)
+
+
+def _lowest(values: Tensor, share: float) -> Tensor:
+    """Return the mean of the lowest share of values (n, length), rounded down to a number of them but at least one, (n,)."""
+    if not 0 < share <= 1:
+        raise AttackError(f"share is above 0 and at most 1 (found {share:g})")
+    count = max(1, int(values.shape[1] * share))
+    return values.sort(dim=1).values[:, :count].mean(dim=1)

@@ -1,0 +1,92 @@
+"""Handles of language models: how likely they find texts, and how texts of one format are made up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from attacks.generators import Generator
+from attacks.handles.handle import Handle, Ledger
+
+# Records are asked about in chunks where every symbol is answered, so that memory does not grow with their number.
+CHUNK = 500
+
+
+class NextSymbolOracle(Handle):
+    """Answers with the probability of every symbol at each place of a record. Each record is one query."""
+
+    def __init__(self, name: str, scores: Callable[[Tensor], Tensor], ledger: Ledger):
+        super().__init__(name, ledger)
+        self._scores = scores
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return for records x (n, length) the log-probability of each symbol at each place, float64 (n, length, symbols).
+
+        Those at one place depend on the symbols before it and on no others.
+        """
+        self._touch()
+        self.ledger.charge(len(x))
+        return self._scores(x.detach().clone())
+
+
+class LikelihoodOracle(Handle):
+    """Answers with the probability of each symbol of a record after those before it. Each record is one query."""
+
+    def __init__(self, name: str, likelihood: Callable[[Tensor], Tensor], ledger: Ledger, *, counted: bool = True):
+        super().__init__(name, ledger)
+        self._likelihood = likelihood
+        self._counted = counted
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return for records x (n, length) the log-probability of each symbol, float64 (n, length); their sum is the record's."""
+        self._touch()
+        if self._counted:
+            self.ledger.charge(len(x))
+        return self._likelihood(x.detach().clone())
+
+
+class RecordFormat(Handle):
+    """The format of the candidates: it makes up records with other secrets, of which there are `size`."""
+
+    def __init__(self, name: str, size: int, make: Callable[[NDArray[np.int64]], Tensor], ledger: Ledger):
+        super().__init__(name, ledger)
+        self._size = size
+        self._make = make
+
+    @property
+    def size(self) -> int:
+        """How many secrets the format has room for."""
+        self._touch()
+        return self._size
+
+    def random(self, count: int, seed: int) -> Tensor:
+        """Return records with random secrets, each drawn anew from all, float32 (count, ...)."""
+        self._touch()
+        return self._make(np.random.default_rng(seed).integers(self._size, size=count))
+
+    def every(self) -> Tensor:
+        """Return the records with every secret there is, float32 (size, ...)."""
+        self._touch()
+        return self._make(np.arange(self._size))
+
+
+class ReferenceLanguageModel:
+    """A language model of the adversary's own, trained without the candidates; it answers at home, without a limit."""
+
+    def __init__(self, generator: Generator):
+        self._generator = generator
+        self.fingerprint = generator.fingerprint
+
+    def likelihood(self, x: Tensor) -> Tensor:
+        """Return for records x (n, length) the log-probability of each symbol after those before it, float64 (n, length)."""
+        found: Tensor = self._generator.module.likelihood(x.detach().clone())
+        return found
+
+
+def of_symbols(scores: Tensor, x: Tensor) -> Tensor:
+    """Return of the answers on records x (n, length), (n, length, symbols), those for the records' own symbols, (n, length)."""
+    return torch.gather(scores, -1, x.long()[..., None])[..., 0]

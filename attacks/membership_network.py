@@ -1,0 +1,198 @@
+"""The attack networks of Nasr et al. 2019: what they look at in one or several models, and how they are trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from attacks import inside, signals
+from attacks.handles import AttackError, KnownFeatures, KnownMembers
+
+# What the attack network may look at: the three columns of Table VIII, each with all before it.
+VIEWS = ("scores", "outputs", "gradients")
+
+
+def components(
+    networks: Sequence[nn.Module], x: Tensor, label: Tensor, features: str = "gradients", layers: int = 1
+) -> list[Tensor]:
+    """Return what the attack network looks at: vectors (n, width), and gradients (n, width of the layer, next layer), float64.
+
+    From each network in turn: probabilities, loss, label (once, since all have the same), with `outputs` the hidden layers too,
+    and with `gradients` the gradients of the last `layers` weight matrices too, the last first.
+    """
+    if features not in VIEWS:
+        raise AttackError(f"features is one of {', '.join(VIEWS)} (found {features!r})")
+    found: list[Tensor] = []
+    for network in networks:
+        values = inside.layers(network, x)
+        log_probs = torch.log_softmax(values[-1], dim=-1)
+        one_hot = nn.functional.one_hot(label, log_probs.shape[-1]).double()
+        found += [log_probs.exp(), signals.loss(log_probs, label).unsqueeze(1), *([] if found else [one_hot])]
+        if features != "scores":
+            found += values[:-1]
+        if features == "gradients":
+            found += _last_gradients(network, x, label, layers)
+    return found
+
+
+def _last_gradients(network: nn.Module, x: Tensor, label: Tensor, layers: int) -> list[Tensor]:
+    matrices = [name for name, value in network.named_parameters() if value.ndim == 2][::-1]
+    if not 1 <= layers <= len(matrices):
+        raise AttackError(f"layers is a number from 1 to {len(matrices)} here (found {layers})")
+
+    def of(name: str) -> Tensor:
+        return inside.gradients(network, x, label, lambda gradient: gradient[name].transpose(1, 2))
+
+    return [of(name) for name in matrices[:layers]]
+
+
+def chosen(last: int, snapshots: int) -> tuple[int, ...]:
+    """Return the numbers of the models that are looked at, of those from 0 to `last`: equal steps from a third on to the last.
+
+    The best of the choices in Table XII, rounds 100, 150, ... 300 of 300. One snapshot is the last model.
+    """
+    if not 1 <= snapshots <= last + 1:
+        raise AttackError(f"snapshots is a number from 1 to {last + 1} here (found {snapshots})")
+    first = min(round(last / 3), last + 1 - snapshots)
+    steps = max(snapshots - 1, 1)
+    return tuple(last - round((last - first) * k / steps) for k in reversed(range(snapshots)))
+
+
+def known_features(
+    networks: Sequence[nn.Module], known_members: KnownMembers, rounds: Sequence[int], features: str, layers: int
+) -> KnownFeatures:
+    """Return what the attack network looks at in some rounds' models, for known members and then for known non-members."""
+    members, others = known_members, known_members.non_members
+    x, label = torch.cat([members.x, others.x]), torch.cat([members.label, others.label])
+    seen = components(networks, x, label, features, layers)
+    return KnownFeatures(tuple(seen), torch.arange(len(x)) < len(members), tuple(rounds), features, layers)
+
+
+def learnt_from(known: KnownFeatures, kernels: int, epochs: int) -> Callable[[Sequence[Tensor]], Tensor]:
+    """Do as `learnt` with all known members and as many known non-members, drawn at random."""
+    members, others = known.member.nonzero().flatten(), (~known.member).nonzero().flatten()
+    if not len(members) or not len(others):
+        raise AttackError("the attack network learns from known members and known non-members; one kind is missing")
+    rows = torch.cat([members, others[torch.randperm(len(others))[: len(members)]]])
+    return learnt([component[rows] for component in known.components], known.member[rows], kernels, epochs)
+
+
+def learnt(seen: Sequence[Tensor], member: Tensor, kernels: int, epochs: int) -> Callable[[Sequence[Tensor]], Tensor]:
+    """Train the supervised network on components of known records, member bool (n,); return what gives others' log-odds (n,).
+
+    Mean square loss (equation 3), with members and others of equal weight. Each component is scaled to mean square 1 on the
+    known records. The random numbers are those of torch's generator as it stands.
+    """
+    scale = [component.square().mean().sqrt().clamp(min=1e-30) for component in seen]
+    scaled = [component / by for component, by in zip(seen, scale, strict=True)]
+    encoder = Encoder(scaled, kernels)
+
+    def loss(rows: Tensor) -> Tensor:
+        guess = encoder([component[rows] for component in scaled]).sigmoid()
+        weight = torch.where(member[rows], 0.5 / member.double().mean(), 0.5 / (~member).double().mean())
+        error: Tensor = weight * (guess - member[rows].double()).square()
+        return error.mean()
+
+    train(encoder, loss, len(member), epochs)
+
+    def log_odds(others: Sequence[Tensor]) -> Tensor:
+        found: Tensor = encoder([component / by for component, by in zip(others, scale, strict=True)])
+        return found
+
+    return log_odds
+
+
+def embedded(
+    networks: Sequence[nn.Module], x: Tensor, label: Tensor, kernels: int, epochs: int, layers: int = 1
+) -> tuple[Tensor, float]:
+    """Return the place (n,) of each record on a line that an autoencoder found, members above, and where two clusters part.
+
+    An encoder squeezes the components into one number, from which a decoder with a hidden layer of 64 rebuilds, for every
+    network, loss, correctness, confidence in the label, entropy and gradient norm (each standardised here). The cluster with
+    the larger mean gradient norm, over all networks, holds the non-members.
+    """
+    seen = components(networks, x, label, "gradients", layers)
+    seen = [component / component.square().mean().sqrt().clamp(min=1e-30) for component in seen]
+    columns, norms = list[Tensor](), list[Tensor]()
+    for network in networks:
+        log_probs = torch.log_softmax(inside.layers(network, x)[-1], dim=-1)
+        norms.append(inside.gradients(network, x, label, inside.norm))
+        columns += [
+            signals.loss(log_probs, label),
+            (signals.predicted(log_probs) == label).double(),
+            signals.log_confidence(log_probs, label).exp(),
+            -(log_probs.exp() * log_probs).sum(dim=-1),
+            norms[-1],
+        ]
+    wanted = torch.stack(columns, dim=1)
+    wanted = (wanted - wanted.mean(dim=0)) / wanted.std(dim=0).clamp(min=1e-30)
+    encoder = Encoder(seen, kernels)
+    decoder = nn.Sequential(nn.Linear(1, 64), nn.ReLU(), nn.Linear(64, wanted.shape[1])).double()
+
+    def loss(rows: Tensor) -> Tensor:
+        code = encoder([component[rows] for component in seen])
+        error: Tensor = decoder(code.unsqueeze(1)) - wanted[rows]
+        return error.square().mean()
+
+    train(nn.ModuleList([encoder, decoder]), loss, len(x), epochs)
+    code: Tensor = encoder(seen)
+    norm = torch.stack(norms).mean(dim=0)
+    upper = code > between_two_clusters(code)
+    if norm[upper].mean() > norm[~upper].mean():
+        code = -code
+    return code, float(between_two_clusters(code))
+
+
+class Encoder(nn.Module):
+    """One component network for each thing looked at, joined into one number, in float64 (Nasr et al. 2019, Table XIV)."""
+
+    def __init__(self, like: Sequence[Tensor], kernels: int):
+        super().__init__()
+        self.parts = nn.ModuleList([_gradient_part(part, kernels) if part.ndim == 3 else _part(part.shape[1]) for part in like])
+        self.joint = nn.Sequential(*_dense(64 * len(like), 256), *_dense(256, 128), *_dense(128, 64), nn.Linear(64, 1))
+        self.double()
+
+    def forward(self, components: Sequence[Tensor]) -> Tensor:
+        """Return one number a record (n,)."""
+        joined = torch.cat([part(component) for part, component in zip(self.parts, components, strict=True)], dim=1)
+        number: Tensor = self.joint(joined).squeeze(1)
+        return number
+
+
+def _dense(width: int, size: int) -> list[nn.Module]:
+    return [nn.Linear(width, size), nn.ReLU(), nn.Dropout(0.2)]
+
+
+def _part(width: int) -> nn.Module:
+    return nn.Sequential(*_dense(width, 128), *_dense(128, 64))
+
+
+def _gradient_part(like: Tensor, kernels: int) -> nn.Module:
+    """Kernels of the size 1 x next layer over the rows of the gradient, then as the other components."""
+    rows, columns = like.shape[1:]
+    return nn.Sequential(nn.Linear(columns, kernels), nn.ReLU(), nn.Flatten(), nn.Dropout(0.2), _part(rows * kernels))
+
+
+def train(module: nn.Module, loss: Callable[[Tensor], Tensor], records: int, epochs: int) -> None:
+    """Train on batches of record numbers, then switch dropout off."""
+    optimizer = torch.optim.Adam(module.parameters(), lr=0.001, fused=True)
+    for _ in range(epochs):
+        for rows in torch.randperm(records).split(64):
+            optimizer.zero_grad(set_to_none=True)
+            loss(rows).backward()
+            optimizer.step()
+    module.eval().requires_grad_(False)
+
+
+def between_two_clusters(values: Tensor) -> Tensor:
+    """Return the point between the two clusters of values (n,) that have the least sum of squares."""
+    ordered = values.sort().values
+    count = torch.arange(1, len(ordered), dtype=torch.float64)
+    below = ordered.cumsum(0)[:-1]
+    above = ordered.sum() - below
+    # The sum of squares within is that of all values less this.
+    between = below**2 / count + above**2 / (len(ordered) - count)
+    at = between.argmax()
+    return (ordered[at] + ordered[at + 1]) / 2

@@ -1,0 +1,383 @@
+"""Attacks on generative models: formulas written again, and what an adversary must not be able to do."""
+
+from __future__ import annotations
+
+import functools
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy import optimize
+from sklearn.decomposition import PCA
+
+sys.path.insert(0, str(Path(__file__).parent))
+import generative_fixture as fixture
+
+from attacks import metrics, plan
+from attacks.engine import Engine
+from attacks.generative import density_ratio, latent_search, monte_carlo, nearest_sample, powell
+from attacks.generative.autoencoder import reconstruction
+from attacks.handles import AttackError, Ledger, NotGrantedError, SamplePool
+from attacks.steps import reference_generator
+from attacks.store import Store
+from attacks.targets import generator
+from attacks.training import TrainingSet
+from taxonomy.graph import Graph, goal
+from taxonomy.loading import load
+from taxonomy.resolver import Resolver
+
+TINY = {"data": "digits", "family": "vae", "members": 100, "non_members": 100, "hidden": [64], "latent": 4, "batch": 20}
+
+
+def given(*names, of_pictures=False):
+    return fixture.handles(["records", *names], of_pictures=of_pictures).values()
+
+
+class Granted:
+    """Fresh handles of a target that share a ledger, and a reference generator by its recipe."""
+
+    def __init__(self, target):
+        self.target, self.ledger = target, Ledger()
+        self.records = target.records(self.ledger, with_label=False)
+        self.pool = SamplePool(self["Q.samples"](2000))
+
+    def __getitem__(self, term):
+        return self.target.makers[term](self.ledger)
+
+    @functools.cached_property
+    def reference(self):
+        return reference_generator.known_recipe(self.records, self["D1.samples"], self["M2"], seed=3)
+
+
+@pytest.fixture(scope="module")
+def trained() -> Granted:
+    return Granted(generator.build(**TINY, epochs=200, learning_rate=0.003, pool=500))
+
+
+@pytest.fixture(scope="module")
+def untrained() -> Granted:
+    return Granted(generator.build(**TINY, epochs=0, learning_rate=0.003, pool=500))
+
+
+# -- the nearest sample ------------------------------------------------------------------------------------------------
+
+
+def test_the_nearest_sample_is_the_nearest():
+    records, pool, reference = given("sample_pool", "reference_generator")
+
+    def distance(samples):
+        away = records.x.double().numpy()[:, None] - samples.double().numpy()
+        return np.sqrt((away**2).sum(-1)).min(1)
+
+    score = nearest_sample.nearest_sample(records, pool)
+    assert score.tolist() == pytest.approx((-distance(pool.x)).tolist())
+    score = nearest_sample.calibrated(records, pool, reference, seed=7)
+    expected = distance(reference.samples(len(pool), 7)) - distance(pool.x)
+    assert score.tolist() == pytest.approx(expected.tolist())
+
+
+def test_samples_are_compared_in_chunks():
+    x, samples = torch.randn(5, 3, generator=torch.Generator().manual_seed(0)), torch.randn(9000, 3)
+    distance, index = nearest_sample.to_nearest(x, samples, 4)
+    whole = torch.cdist(x.double(), samples.double())
+    assert index.tolist() == whole.topk(4, largest=False).indices.tolist()
+    assert torch.allclose(distance, whole.gather(1, index))
+    assert nearest_sample.to_nearest(x, samples[:2], 4)[1].shape == (5, 2), "there are no more"
+
+
+# -- searches ----------------------------------------------------------------------------------------------------------
+
+
+def test_powell_finds_what_scipy_finds_with_fewer_questions():
+    generator = np.random.default_rng(0)
+    turns = np.linalg.qr(generator.normal(size=(6, 5, 5)))[0]
+    scales, centres = 10.0 ** generator.uniform(-1, 1, size=(6, 5)), generator.normal(size=(6, 5))
+    asked = []
+
+    def valleys(z):
+        asked.append(len(z))
+        turned = np.einsum("nij,nj->ni", turns, z.numpy() - centres)
+        return torch.from_numpy((scales * turned**2 + np.abs(turned) ** 3).sum(1))
+
+    found = powell.minimise(valleys, torch.zeros(6, 5, dtype=torch.float64), 600)
+    assert len(asked) <= 600
+    assert found.numpy() == pytest.approx(centres, abs=1e-3)
+
+    def first(z):
+        turned = turns[0] @ (z - centres[0])
+        return (scales[0] * turned**2 + np.abs(turned) ** 3).sum()
+
+    by_scipy = optimize.minimize(first, np.zeros(5), method="Powell")
+    assert first(found[0].numpy()) <= by_scipy.fun + 1e-6
+
+
+def test_powell_keeps_to_its_budget_and_searches_each_row_by_itself():
+    asked = []
+
+    def bowl(z):
+        asked.append(1)
+        return (z - 1).square().sum(dim=1) + z.prod(dim=1).square()
+
+    starts = torch.randn(8, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    for budget in (1, 3, 10, 57):
+        asked.clear()
+        found = powell.minimise(bowl, starts, budget)
+        assert len(asked) <= budget
+        assert (bowl(found) <= bowl(starts)).all(), "a search never ends above its start"
+    alone = torch.cat([powell.minimise(bowl, row, 57) for row in starts.split(1)])
+    assert torch.equal(alone, found)
+
+
+@pytest.mark.parametrize("regulariser", [0.0, 0.001])
+def test_searches_find_the_nearest_point_of_the_line(regulariser):
+    records, latent, line = given("latent", "generator")
+    x = records.x.double().numpy()
+
+    def best(row):
+        def objective(z):
+            return ((12 + 8 * z - row[0]) ** 2 + row[1] ** 2) / 2 + regulariser * (z**2 - 1) ** 2
+
+        z = optimize.minimize_scalar(objective, bounds=(-3, 3), method="bounded", options={"xatol": 1e-9}).x
+        return ((12 + 8 * z - row[0]) ** 2 + row[1] ** 2) / 2
+
+    expected = [-best(row) for row in x]
+    assert latent_search.by_queries(records, latent, regulariser=regulariser).tolist() == pytest.approx(expected, abs=1e-4)
+    assert latent_search.by_gradient(records, line, regulariser=regulariser).tolist() == pytest.approx(expected, abs=1e-4)
+
+
+def test_calibration_subtracts_the_distance_to_the_reference():
+    records, latent, line, reference = given("latent", "generator", "reference_generator")
+    height = records.x[:, 1].double()
+    expected = ((height - 3).square() - height.square()) / 2  # the reference's line is at height 3
+    options = {"regulariser": 0.0, "samples": 100}
+    found = latent_search.by_queries_calibrated(records, latent, reference.hosted(), **options)
+    assert found.tolist() == pytest.approx(expected.tolist(), abs=1e-4)
+    found = latent_search.by_gradient_calibrated(records, line, reference, **options)
+    assert found.tolist() == pytest.approx(expected.tolist(), abs=1e-4)
+
+
+def test_searches_come_nearer_than_the_nearest_sample(trained):
+    x = trained.records.x
+    decode = trained["Q.latent"]
+    start = latent_search._nearest_codes(x, decode, decode.size, 2000, 1, 5)[0]
+    nearest = latent_search.mean_squared(decode(start.float()), x)
+    by_queries = -latent_search.by_queries(trained.records, decode, samples=2000, queries=300, regulariser=0.0, seed=5)
+    by_gradient = -latent_search.by_gradient(trained.records, trained["M1.generator"], samples=2000, regulariser=0.0, seed=5)
+    for found in (by_queries, by_gradient):
+        assert (found <= nearest).all() and found.mean() < 0.8 * nearest.mean()
+    assert float(by_gradient.mean()) == pytest.approx(float(by_queries.mean()), rel=0.1), "both end in the same valleys"
+    more = -latent_search.by_gradient(trained.records, trained["M1.generator"], samples=2000, starts=3, regulariser=0.0, seed=5)
+    assert (more <= by_gradient + 1e-12).all(), "further starts can only help"
+
+
+def test_queries_are_counted(trained):
+    before = trained.ledger.queries
+    latent_search.by_queries(trained.records, trained["Q.latent"], samples=500, queries=20)
+    assert 500 + 200 * 17 < trained.ledger.queries - before <= 500 + 200 * 20
+    before = trained.ledger.queries
+    latent_search.by_queries_calibrated(trained.records, trained["Q.latent"], trained.reference, samples=500, queries=20)
+    assert trained.ledger.queries - before <= 500 + 200 * 20, "questions to one's own generator cost nothing"
+    with pytest.raises(AttackError, match="at least 2"):
+        latent_search.by_queries(trained.records, trained["Q.latent"], queries=1)
+
+
+# -- Monte Carlo -------------------------------------------------------------------------------------------------------
+
+
+def in_balls(here, there, variant):
+    distance = np.sqrt(((here[:, None] - there) ** 2).sum(-1))
+    radius = np.median(distance.min(1))
+    terms = {"epsilon": lambda d: np.ones_like(d), "log": lambda d: -np.log(d / radius), "fraction": lambda d: radius / d}
+    return [terms[variant](row[row < radius]).sum() / len(there) for row in distance]
+
+
+@pytest.mark.parametrize("variant", ["epsilon", "log", "fraction"])
+def test_monte_carlo_is_the_papers_sum(variant):
+    records, samples, population = given("samples", "population")
+    by_sklearn = PCA(1).fit(population.x.double().numpy())
+    expected = in_balls(*(by_sklearn.transform(x.double().numpy()) for x in (records.x, fixture.samples(800))), variant)
+    found = monte_carlo.principal_components(records, samples, population, count=800, components=1, variant=variant)
+    assert found.tolist() == pytest.approx(expected, rel=1e-3)
+    records, samples = given("samples", of_pictures=True)
+    expected = in_balls(*(gradients(x) for x in (records.x, fixture.sample_pictures(80))), variant)
+    found = monte_carlo.edge_directions(records, samples, count=80, variant=variant)
+    assert found.tolist() == pytest.approx(expected, rel=1e-3)
+
+
+def gradients(pictures):
+    """Histograms of oriented gradients by a loop over pixels."""
+    made = []
+    for picture in pictures.double().numpy():
+        (height, width), found = picture.shape, []
+        cells = np.zeros((height // 9, width // 9, 9))
+        for i in range(height // 9 * 9):
+            for j in range(width // 9 * 9):
+                down = picture[i + 1, j] - picture[i - 1, j] if 0 < i < height - 1 else 0.0
+                right = picture[i, j + 1] - picture[i, j - 1] if 0 < j < width - 1 else 0.0
+                degrees = math.degrees(math.atan2(down, right)) % 180
+                cells[i // 9, j // 9, min(int(degrees // 20), 8)] += math.hypot(down, right) / 81
+        for i in range(height // 9 - 2):
+            for j in range(width // 9 - 2):
+                block = cells[i : i + 3, j : j + 3].transpose(2, 0, 1).ravel()
+                for cut in (0.2, np.inf):
+                    block = np.minimum(block / np.sqrt((block**2).sum() + 1e-10), cut)
+                found.append(block)
+        made.append(np.concatenate(found))
+    return np.array(made)
+
+
+def test_gradients_of_larger_pictures():
+    pictures = torch.rand(3, 40, 28, generator=torch.Generator().manual_seed(0))
+    found = monte_carlo.oriented_gradients(pictures)
+    assert found.shape == (3, 2 * 1 * 81)
+    assert found.numpy() == pytest.approx(gradients(pictures), abs=1e-5)
+    assert monte_carlo.oriented_gradients(torch.ones(1, 27, 27)).abs().max() == 0, "a flat picture has no edges"
+    for other in (torch.rand(2, 3, 32, 32), torch.rand(2, 26, 40)):
+        with pytest.raises(AttackError, match="pictures of one channel and 27 x 27 pixels"):
+            monte_carlo.oriented_gradients(other)
+
+
+def test_monte_carlo_says_what_it_cannot_do():
+    records, samples, population = given("samples", "population")
+    with pytest.raises(AttackError, match="variant is one of epsilon, log, fraction"):
+        monte_carlo.principal_components(records, samples, population, count=10, variant="half")
+    with pytest.raises(AttackError, match="pictures of one channel"):
+        monte_carlo.edge_directions(records, samples, count=10)
+
+
+def test_half_of_the_records_have_no_sample_in_their_ball():
+    """The median heuristic leaves half of the records without one; ties at 0 stay, and count half."""
+    records, samples, population = given("samples", "population")
+    score = monte_carlo.principal_components(records, samples, population, count=500)
+    assert (score == 0).double().mean() >= 0.5
+
+
+# -- densities ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("components", [1, 2])
+def test_density_ratio_is_a_difference_of_kernel_estimates(components):
+    records, pool, population = given("sample_pool", "population")
+    projection = PCA(components).fit(population.x.double().numpy())
+    here, made, held = (projection.transform(one.x.double().numpy()) for one in (records, pool, population))
+
+    def density(points):
+        count, size = points.shape
+        spread = np.atleast_2d(np.cov(points.T)) * count ** (-2 / (size + 4))
+        away = here[:, None] - points
+        power = np.exp(-np.einsum("nmi,ij,nmj->nm", away, np.linalg.inv(spread), away) / 2)
+        return power.mean(1) / np.sqrt(np.linalg.det(2 * np.pi * spread))
+
+    found = density_ratio.density_ratio(records, pool, population, components=components)
+    assert found.tolist() == pytest.approx(np.log(density(made) / density(held)).tolist(), rel=1e-5, abs=1e-7)
+
+
+def test_densities_need_points_that_spread():
+    x = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
+    x = torch.cat([x, -x.sum(dim=1, keepdim=True), torch.ones(50, 1)], dim=1)
+    held = type("Held", (), {"x": x})()
+    found = density_ratio.density_ratio(held, SamplePool(x), held, components=4)
+    assert found.abs().max() < 1e-9, "columns that follow from others are left out; the same points have the same density"
+    with pytest.raises(AttackError, match="50 points have no density in 2 dimensions"):
+        density_ratio.density_ratio(held, SamplePool(torch.ones(50, 4)), held, components=4)
+
+
+# -- who may do what ---------------------------------------------------------------------------------------------------
+
+
+def test_a_chosen_code_is_no_gradient(trained):
+    z = torch.zeros(3, 4, requires_grad=True)
+    assert not trained["Q.latent"](z).requires_grad
+    assert trained["M1.generator"](z).requires_grad
+    with pytest.raises(RuntimeError, match="does not require grad"):
+        trained["Q.latent"](z).sum().backward()
+
+
+def test_who_gets_samples_cannot_choose_codes(trained):
+    samples = trained["Q.samples"]
+    assert not hasattr(samples, "size")
+    with pytest.raises((TypeError, RuntimeError)):
+        samples(torch.zeros(3, 4))
+    with pytest.raises(NotGrantedError):
+        trained.target.grant(["Q.samples"]).handle("Q.latent", Ledger())
+    closure = Resolver(Graph.of(load())).closure(["generative", "stand-alone", "Q.samples", "D1.samples"])
+    assert goal("gan-leaks-1") in closure and goal("hilprecht-2019-monte-carlo") in closure
+    assert not {goal(f"gan-leaks-{kind}") for kind in ("2", "3", "2-calibrated", "3-calibrated")} & closure
+
+
+def test_a_reference_generator_of_the_platform_has_no_gradient(trained):
+    hosted = reference_generator.same_platform(trained.records, trained["D1.samples"], trained["M3"], seed=3)
+    own = trained.reference
+    z = torch.zeros(2, 4, requires_grad=True)
+    assert own(z).requires_grad and not hosted(z).requires_grad and not own.hosted()(z).requires_grad
+    assert torch.equal(own(z), hosted(z)), "the same recipe on the same records"
+    with pytest.raises(AttackError, match="no gradient to follow"):
+        latent_search.by_gradient_calibrated(trained.records, trained["M1.generator"], hosted, samples=10, steps=1)
+
+
+def test_reference_generators_have_not_seen_a_candidate(trained):
+    seen: list[TrainingSet] = []
+
+    class Watched:
+        training_size = 100
+
+        def fit_many(self, sets):
+            seen.extend(sets)
+            return [fixture.line(0.0)]
+
+    reference_generator.known_recipe(trained.records, trained["D1.samples"], Watched(), seed=3)
+    ((data,), population) = seen, trained["D1.samples"]
+    assert len(data.x) == 100 and {*map(bytes, data.x.numpy())} <= {*map(bytes, population.x.numpy())}
+    assert not {*map(bytes, data.x.numpy())} & {*map(bytes, trained.records.x.numpy())}
+    Watched.training_size = 9999
+    reference_generator.known_recipe(trained.records, trained["D1.samples"], Watched(), seed=3)
+    assert len(seen[1].x) == 500, "all that there are"
+
+
+# -- chance, and what leaks --------------------------------------------------------------------------------------------
+
+
+def all_scores(granted):
+    records, pool, reference = granted.records, granted.pool, granted.reference
+    short = {"samples": 500, "regulariser": 0.0}
+    return {
+        "reconstruction": reconstruction(records, granted["M1.encoder"], granted["Q.latent"], draws=30),
+        "gan-leaks-1": nearest_sample.nearest_sample(records, pool),
+        "gan-leaks-1-calibrated": nearest_sample.calibrated(records, pool, reference),
+        "gan-leaks-2": latent_search.by_queries(records, granted["Q.latent"], queries=200, **short),
+        "gan-leaks-3": latent_search.by_gradient(records, granted["M1.generator"], steps=100, **short),
+        "gan-leaks-3-calibrated": latent_search.by_gradient_calibrated(
+            records, granted["M1.generator"], reference, steps=100, **short
+        ),
+        "monte-carlo": monte_carlo.principal_components(records, granted["Q.samples"], granted["D1.samples"], count=20000),
+        "domias": density_ratio.density_ratio(records, pool, granted["D1.samples"]),
+    }
+
+
+def test_an_untrained_generator_tells_nothing(untrained):
+    for name, score in all_scores(untrained).items():
+        low, high = metrics.auc_interval(score.numpy(), untrained.target.member.numpy(), 0.999)
+        assert low <= 0.5 <= high, f"{name} finds members in random weights"
+
+
+def test_an_overfitted_generator_leaks(trained):
+    for name, score in all_scores(trained).items():
+        assert metrics.auc(score.numpy(), trained.target.member.numpy()) > 0.55, name
+
+
+@pytest.mark.slow
+def test_more_pictures_and_dropout_leak_less(kept_store):
+    """Hilprecht et al. 2019, Tables 3 and 4: leakage falls with the size of the training set, and with dropout."""
+    catalog, names = load(), ["gan-leaks-1-calibrated", "hilprecht-2019-reconstruction"]
+    engine = Engine(catalog, Store(kept_store))
+
+    def found(target):
+        results = engine.run(plan.make(catalog, catalog.target(target), None, names), 0).results
+        return np.array([result["auc"] for result in results])
+
+    leaks = found("fashion-vae")
+    assert (found("fashion-vae-large") + 0.02 < leaks).all()
+    assert (found("fashion-vae-dropout") + 0.02 < leaks).all()

@@ -1,0 +1,207 @@
+"""Attacks of Nasr et al. 2019 in a federation: equal to the stand-alone attack where they must be; what active ones do."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parent))
+import fixture
+
+from attacks import artifacts, federated_views, federation, inside, membership_network
+from attacks.discriminative import federated_white_box, white_box
+from attacks.federation import Federation
+from attacks.handles import AttackError, KnownMembers, Ledger, Population, Records, Seat, ShadowData, Trainer
+from attacks.handles.federation import seen
+from attacks.policies import AscendingParticipant, Ascent, CheatingServer
+from attacks.seeds import record_ids
+from attacks.steps import known_features
+from attacks.training import Recipe, TrainingSet
+
+MODEL = Recipe("mlp", (6,), 3, hidden=(8,), epochs=5, batch=8, learning_rate=0.01)
+RECIPE = Federation("fedavg", MODEL, rounds=6, batch=8, learning_rate=0.2, local_epochs=4)
+SMALL = {"kernels": 3, "epochs": 8, "seed": 5}
+
+
+def drawn(count, seed):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(count, 6, generator=generator), torch.randint(3, (count,), generator=generator)
+
+
+def held(x, y):
+    return ShadowData(x, y, record_ids(x.numpy()))
+
+
+class World:
+    """A federation with as many participants, a victim (the last but one of one or two), and who knows what."""
+
+    def __init__(self, participants):
+        self.data = [drawn(30, k) for k in range(participants)]
+        self.parts = [TrainingSet(x, y, 0) for x, y in self.data]
+        self.victim = min(1, participants - 1)
+        x, y = self.data[self.victim]
+        other_x, other_y = drawn(50, 100)
+        ledger = Ledger()
+        candidates = torch.cat([x[:15], other_x[:15]]), torch.cat([y[:15], other_y[:15]])
+        self.records = Records(*candidates, record_ids(candidates[0].numpy()), ledger)
+        self.member = np.arange(30) < 15
+        self.non_members = held(other_x[15:], other_y[15:])
+        known = held(x[15:], y[15:])
+        self.known = KnownMembers("known_members", known.x, known.label, known.ids, ledger, self.non_members)
+        self.trainer = Trainer("trainer", MODEL, 30, ledger)
+
+    def run(self, policy=None, seat=None):
+        return federation.run(RECIPE, self.parts, 7, policy, seat)
+
+    def seen(self, seat=None):
+        return seen(self.run(), seat, self.victim, Ledger())
+
+    def seat(self, place):
+        def play(policy, ledger):
+            return seen(self.run(policy, place), place, self.victim, ledger)
+
+        role, victim = ("server", self.victim) if place is None else ("participant", None)
+        return Seat("seat", role, RECIPE.rounds, victim, play, Ledger())
+
+
+@pytest.mark.parametrize("features", membership_network.VIEWS)
+def test_one_participant_and_one_snapshot_is_the_stand_alone_attack(features):
+    """The same weights, the same known records and the same seed give the same bits."""
+    world = World(1)
+    everything = world.seen()
+    parameters = federated_views.last_round(everything.rounds)
+    others = world.non_members
+    population = Population("population", others.x, others.label, others.ids, Ledger())
+    alone = white_box.supervised(world.records, parameters, world.trainer, world.known, population, features=features, **SMALL)
+    known = known_features.from_rounds(
+        world.records, everything.rounds, world.trainer, world.known, snapshots=1, features=features
+    )
+    federated = federated_white_box.passive(world.records, everything.rounds, world.trainer, known, **SMALL)
+    assert torch.equal(federated.score, alone.score) and federated.cut == alone.cut == 0
+    known = known_features.from_uploads(
+        world.records, everything.updates, world.trainer, world.known, snapshots=1, features=features
+    )
+    server = federated_white_box.passive_server(world.records, everything.updates, world.trainer, known, **SMALL)
+    assert torch.equal(server.score, alone.score), "the only upload is the global model"
+    alone = white_box.unsupervised(world.records, parameters, world.trainer, **SMALL)
+    found = federated_white_box.unsupervised(world.records, everything.rounds, world.trainer, snapshots=1, **SMALL)
+    assert torch.equal(found.score, alone.score) and found.cut == alone.cut
+
+
+def test_honest_seats_see_what_is_seen_passively():
+    """With a step of length 0 nothing is altered, and the active attacks are the passive ones, to the bit."""
+    world = World(3)
+    own, everything = world.seen(0), world.seen()
+    known = known_features.from_rounds(world.records, own.rounds, world.trainer, world.known)
+    passive = federated_white_box.passive(world.records, own.rounds, world.trainer, known, **SMALL)
+    active = federated_white_box.active(world.records, world.seat(0), world.trainer, world.known, rate=0.0, **SMALL)
+    assert torch.equal(active.score, passive.score)
+    known = known_features.from_uploads(world.records, everything.updates, world.trainer, world.known)
+    passive = federated_white_box.passive_server(world.records, everything.updates, world.trainer, known, **SMALL)
+    active = federated_white_box.active_server(world.records, world.seat(None), world.trainer, world.known, rate=0.0, **SMALL)
+    assert torch.equal(active.score, passive.score)
+    alone = federated_white_box.isolating(world.records, world.seat(None), world.trainer, world.known, **SMALL)
+    both = federated_white_box.isolating_ascent(world.records, world.seat(None), world.trainer, world.known, rate=0.0, **SMALL)
+    assert torch.equal(alone.score, both.score) and not torch.equal(alone.score, passive.score)
+
+
+def test_a_participant_cannot_attack_from_the_servers_seat():
+    world = World(3)
+    for attack in (federated_white_box.active_server, federated_white_box.isolating):
+        with pytest.raises(AttackError, match="does not know who"):
+            attack(world.records, world.seat(0), world.trainer, world.known)
+
+
+def losses(weights, x, y):
+    network = inside.network(MODEL, weights)
+    return torch.nn.functional.cross_entropy(network(x.double()), y, reduction="none").detach()
+
+
+def ascent(world, rate=0.5):
+    return Ascent(MODEL, world.records.x, world.records.label, rate)
+
+
+def test_ascent_follows_the_gradient_and_raises_the_loss():
+    world = World(3)
+    x, y = world.records.x, world.records.label
+    before = world.run().globals[3]
+    after = ascent(world, 0.01)(before)
+    slope = inside.gradients(inside.network(MODEL, before), x, y, lambda g: g["1.weight"]).mean(0)
+    assert (after["1.weight"] - before["1.weight"]).numpy() == pytest.approx(0.01 * slope.numpy(), abs=1e-6)
+    assert losses(after, x, y).mean() > losses(before, x, y).mean()
+    own = world.run(AscendingParticipant(ascent(world)), 0)
+    # The adversary's own upload of the first round, at least, has a higher loss on the candidates than the honest one.
+    assert losses(own.uploads[0][0], x, y).mean() > losses(world.run().uploads[0][0], x, y).mean() + 0.01
+    assert torch.equal(own.uploads[0][1]["1.weight"], world.run().uploads[0][1]["1.weight"])
+
+
+def test_a_climbing_server_changes_what_the_victim_is_sent():
+    world = World(3)
+    x, y = world.records.x, world.records.label
+    history = world.run(CheatingServer(1, isolate=False, ascent=ascent(world)))
+    for number in range(RECIPE.rounds):
+        sent, average = history.received[number], history.globals[number]
+        assert losses(sent[1], x, y).mean() > losses(average, x, y).mean()
+        for k in (0, 2):
+            assert all(torch.equal(sent[k][name], average[name]) for name in average)
+    # The victim's training brings down the loss of its own candidates by more than that of the others.
+    fall = losses(history.received[-1][1], x, y) - losses(history.uploads[-1][1], x, y)
+    assert fall[:15].mean() > fall[15:].mean() + 0.1
+
+
+def test_an_isolated_victim_is_sent_nothing_but_its_own_model():
+    world = World(3)
+    history = world.run(CheatingServer(1, isolate=True, ascent=None))
+    for number in range(1, RECIPE.rounds):
+        sent, last = history.received[number][1], history.uploads[number - 1][1]
+        assert all(torch.equal(sent[name], last[name]) for name in sent)
+        assert all(torch.equal(history.received[number][0][name], history.globals[number][name]) for name in sent)
+    # Nothing of the others reaches it: with other data elsewhere its uploads stay the same, to the bit.
+    changed = World(3)
+    changed.parts[0] = TrainingSet(*drawn(30, 55), 0)
+    again = changed.run(CheatingServer(1, isolate=True, ascent=None))
+    assert all(torch.equal(again.uploads[-1][1][name], value) for name, value in history.uploads[-1][1].items())
+    assert not torch.equal(again.uploads[-1][2]["1.weight"], history.uploads[-1][2]["1.weight"])
+
+
+def test_snapshots_are_those_of_the_papers_best_choice():
+    assert membership_network.chosen(300, 5) == (100, 150, 200, 250, 300), "Table XII"
+    assert membership_network.chosen(30, 1) == (30,) and membership_network.chosen(3, 4) == (0, 1, 2, 3)
+    for last in range(1, 40):
+        for count in range(1, last + 2):
+            numbers = membership_network.chosen(last, count)
+            assert len(set(numbers)) == count and numbers[-1] == last and sorted(numbers) == list(numbers) and numbers[0] >= 0
+    for bad in (0, 8):
+        with pytest.raises(AttackError, match="snapshots is a number from 1 to 7"):
+            membership_network.chosen(6, bad)
+
+
+def test_components_of_several_snapshots_stand_side_by_side():
+    world = World(2)
+    rounds = world.seen().rounds
+    networks = [inside.network(MODEL, rounds.weights(number)) for number in (3, 6)]
+    x, y = world.records.x, world.records.label
+    both = membership_network.components(networks, x, y, layers=2)
+    first, second = (membership_network.components([network], x, y, layers=2) for network in networks)
+    assert [tuple(part.shape[1:]) for part in first] == [(3,), (1,), (3,), (8,), (8, 3), (6, 8)]
+    expected = [*first, *second[:2], *second[3:]]
+    assert len(both) == len(expected) and all(torch.equal(a, b) for a, b in zip(both, expected, strict=True))
+    with pytest.raises(AttackError, match="from 1 to 2"):
+        membership_network.components(networks, x, y, layers=3)
+
+
+def test_the_network_learns_from_as_many_members_as_others():
+    given = fixture.handles(["known_round_features"])["known_round_features"]
+    kept = artifacts.unpack(*artifacts.pack(given), workshop=None)
+    assert all(torch.equal(a, b) for a, b in zip(kept.components, given.components, strict=True))
+    assert (kept.rounds, kept.features, kept.layers) == (given.rounds, given.features, given.layers)
+    assert torch.equal(kept.member, given.member) and int(kept.member.sum()) == 12
+    world = World(2)
+    empty = KnownMembers("known_members", *drawn(0, 0), np.zeros(0, np.uint64), Ledger(), world.non_members)
+    nobody = known_features.from_rounds(world.records, world.seen().rounds, world.trainer, empty)
+    with pytest.raises(AttackError, match="one kind is missing"):
+        federated_white_box.passive(world.records, world.seen().rounds, world.trainer, nobody)

@@ -1,0 +1,143 @@
+"""A recorded federation as a target: it shows what the federation itself shows, and `mia run` attacks it."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from attacks.federation import Federation
+from attacks.handles import Ledger
+from attacks.recordings import Recorder, Upload
+from attacks.targets import data as datasets
+from attacks.targets import federated, recorded_federation
+from attacks.training import Recipe
+from taxonomy.findings import InputError
+
+SIZES = {"participants": 3, "records": 60, "non_members": 50, "known_members": 10}
+TRAINING = {"batch": 16, "learning_rate": 0.1, "local_epochs": 5}
+ENTRY = """\
+schema: 1
+id: ours
+title: Our federation
+summary: What we recorded.
+model: discriminative
+frame: federated
+data: Digits.
+offers: [server, M1.rounds, M1.updates, M2, D1.samples, D2.members, Q.scores, record.label]
+run: attacks.targets.recorded_federation:build
+params: {params}
+"""
+
+
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory):
+    """A federation of three, recorded by its server and by participant 0, and the targets that it is without a recording."""
+    folder = tmp_path_factory.mktemp("ours")
+    held = datasets.load("digits")
+    rows = federated.dealt(len(held.x), "digits", **SIZES)
+    recipe = Federation("fedavg", Recipe("mlp", (64,), 10, (16,), 60, 64, 0.001), rounds=3, **TRAINING)
+    targets = {seat: federated.trained("digits", held, rows, recipe, seat=seat) for seat in ("server", "participant")}
+    history = targets["server"][1]
+    server, own = Recorder(folder / "server"), Recorder(folder / "participant")
+    for number, weights in enumerate(history.globals, 1):
+        # Flower's names are other ones.
+        for recorder in (server, own):
+            recorder.model(number, {f"net.{name}": value for name, value in weights.items()})
+    for number, uploads in enumerate(history.uploads, 1):
+        named = {f"node-{k}": Upload(weights, 60) for k, weights in enumerate(uploads)}
+        server.uploads(number, named)
+        own.uploads(number, {"node-0": named["node-0"]})
+    pool = rows.pool[:100]
+    np.savez(
+        folder / "records.npz",
+        x=held.x[rows.candidates],
+        y=held.y[rows.candidates],
+        member=rows.is_member,
+        known_x=held.x[rows.known],
+        known_y=held.y[rows.known],
+        pool_x=held.x[pool],
+        pool_y=held.y[pool],
+    )
+    return folder, {seat: target for seat, (target, _) in targets.items()}
+
+
+def params(folder, seat):
+    node = f"node-{federated.VICTIM if seat == 'server' else federated.ADVERSARY}"
+    files = {"recording": str(folder / seat), "records": str(folder / "records.npz")}
+    return {**files, "seat": seat, "node": node, "classes": 10, "hidden": [16], "training_size": 180, **TRAINING}
+
+
+@pytest.mark.parametrize("seat", ["server", "participant"])
+def test_it_shows_what_the_federation_shows(ours, seat):
+    folder, targets = ours
+    recorded, live = recorded_federation.build(**params(folder, seat)), targets[seat]
+    assert torch.equal(recorded.x, live.x) and torch.equal(recorded.member, live.member)
+    assert set(recorded.makers) <= set(live.makers)
+    assert {"M1.rounds", "M2", "Q.scores", "D1.samples", "D2.members"} <= set(recorded.makers)
+    assert not {"active", "D1.mean-loss", "D2.superset"} & set(recorded.makers), "what no recording can know"
+    one, other = ({name: t.makers[name](Ledger()) for name in recorded.makers} for t in (recorded, live))
+    assert torch.equal(one["Q.scores"](recorded.x), other["Q.scores"](live.x))
+    assert one["M2"].federation == other["M2"].federation and one["M2"].recipe == other["M2"].recipe
+    for number in range(4):
+        for name, value in other["M1.rounds"].weights(number).items():
+            assert torch.equal(one["M1.rounds"].weights(number)[name], value)
+    kind = "M1.updates" if seat == "server" else "M1.own-updates"
+    place = (1, federated.VICTIM) if seat == "server" else (1,)
+    assert one[kind].upload(*place).keys() == other[kind].upload(*place).keys()
+    assert all(torch.equal(one[kind].upload(*place)[name], value) for name, value in other[kind].upload(*place).items())
+    if seat == "server":
+        assert one[kind].victim == other[kind].victim and torch.equal(one[kind].shares, other[kind].shares)
+    else:
+        assert one[kind].share == pytest.approx(other[kind].share)
+
+
+def test_what_does_not_fit_is_refused(ours, tmp_path):
+    folder, _ = ours
+    good = params(folder, "server")
+    for wrong, message in [
+        ({"seat": "client"}, "the seat is"),
+        ({"node": "node-9"}, "no node"),
+        ({"hidden": [8]}, "not those of mlp"),
+        ({"hidden": [16, 16]}, "6 names"),
+        ({"records": str(tmp_path / "none.npz")}, "cannot be read"),
+        ({"recording": str(tmp_path)}, "no recording"),
+    ]:
+        with pytest.raises(InputError, match=message):
+            recorded_federation.build(**{**good, **wrong})
+    with pytest.raises(InputError, match="number of all participants' records"):
+        recorded_federation.build(**{**params(folder, "participant"), "training_size": 60})
+    with np.load(folder / "records.npz") as file:
+        held = dict(file)
+    np.savez(tmp_path / "short.npz", **{**held, "y": held["y"][:-1]})
+    np.savez(tmp_path / "blind.npz", x=held["x"], y=held["y"])
+    for name, message in [("short", "do not fit together"), ("blind", "lacks member")]:
+        with pytest.raises(InputError, match=message):
+            recorded_federation.build(**{**good, "records": str(tmp_path / f"{name}.npz")})
+
+
+def test_other_files_are_another_target(ours, tmp_path):
+    folder, _ = ours
+    good = params(folder, "server")
+    with np.load(folder / "records.npz") as file:
+        held = dict(file)
+    np.savez(tmp_path / "bare.npz", x=held["x"], y=held["y"], member=held["member"])
+    one, bare = recorded_federation.build(**good), recorded_federation.build(**{**good, "records": str(tmp_path / "bare.npz")})
+    assert one.fingerprint == recorded_federation.build(**good).fingerprint != bare.fingerprint
+    assert not {"D1.samples", "D1.marginals", "D2.members"} & set(bare.makers)
+
+
+def test_mia_run_attacks_it(ours, mia, tmp_path):
+    folder, _ = ours
+    place = tmp_path / "catalog" / "targets" / "ours.yaml"
+    place.parent.mkdir(parents=True)
+    place.write_text(ENTRY.replace("{params}", json.dumps(params(folder, "server"))))
+    catalog = ("--catalog", str(tmp_path / "catalog"))
+    checked = mia("check", str(tmp_path / "catalog"))
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    done = mia("run", "yeom-2018-bounded-loss", "--target", "ours", *catalog, "--json")
+    assert done.returncode == 0, done.stderr
+    (result,) = json.loads(done.stdout)["results"]
+    assert result["attack"] == "yeom-2018-bounded-loss" and result["auc"] > 0.5
