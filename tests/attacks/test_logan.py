@@ -221,9 +221,9 @@ def of_discriminator(built):
 
 def test_leakage_grows_with_epochs_and_is_that_of_members():
     """A discriminator that is trained long knows its records; the control, trained as long on others, knows none of these."""
-    brief, long = of_discriminator(of_digits(epochs=20)), of_discriminator(of_digits(epochs=1500))
-    control = of_discriminator(of_digits(epochs=1500, members_trained=False))
-    assert long > 0.68 and long > brief + 0.05
+    brief, long = of_discriminator(of_digits(epochs=20)), of_discriminator(of_digits(epochs=1000))
+    control = of_discriminator(of_digits(epochs=1000, members_trained=False))
+    assert long > 0.65 and long > brief + 0.05
     assert abs(control - 0.5) < 0.16, "four standard errors"
 
 
