@@ -1,4 +1,4 @@
-"""Generative adversarial networks (Goodfellow et al. 2014), of dense layers and deep convolutional ones (Radford et al. 2016)."""
+"""Generative adversarial networks (Goodfellow et al. 2014), of dense layers and deep convolutional (Radford et al. 2016)."""
 
 from __future__ import annotations
 

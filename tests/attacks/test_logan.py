@@ -14,11 +14,16 @@ sys.path.insert(0, str(Path(__file__).parent))
 import generative_fixture
 
 from attacks import generators, guesses, metrics
+from attacks import plan as plans
+from attacks.engine import Engine
 from attacks.generative import discriminator as attacks
 from attacks.generators import GeneratorRecipe
 from attacks.handles import AttackError, DiscriminatorAccess, KnownMembers, Ledger, Population, Records, SamplePool
 from attacks.steps import informed_discriminator, informed_gan, surrogate_gan
+from attacks.store import Store
+from attacks.targets import generator as target
 from attacks.training import TrainingSet
+from taxonomy.loading import load
 
 TABLE = GeneratorRecipe("gan", (6,), (16, 8), latent=4, unit=False, epochs=3, batch=8, learning_rate=0.001)
 PICTURES = GeneratorRecipe("dcgan", (8, 8), (4, 8), latent=5, epochs=3, batch=8, learning_rate=0.001)
@@ -190,3 +195,60 @@ def test_guesses_follow_the_records():
         recipe = guesses.gan(x, x[:0], steps=1, seed=0)._generator.recipe
         assert recipe.family == family and recipe.unit
     assert not guesses.gan(torch.randn(9, 6, generator=generator), torch.empty(0, 6), steps=1, seed=0)._generator.recipe.unit
+
+
+def of_digits(family="gan", **settings):
+    return target.build(
+        **{
+            "data": "digits",
+            "family": family,
+            "members": 64,
+            "non_members": 200,
+            "hidden": [256],
+            "latent": 4,
+            "epochs": 1,
+            "batch": 64,
+            "learning_rate": 0.001,
+            **settings,
+        }
+    )
+
+
+def of_discriminator(built):
+    score = attacks.of_target(records(built.x), built.makers["M1.discriminator"](Ledger()))
+    return metrics.auc(score.numpy(), built.member.numpy())
+
+
+def test_leakage_grows_with_epochs_and_is_that_of_members():
+    """A discriminator that is trained long knows its records; the control, trained as long on others, knows none of these."""
+    brief, long = of_discriminator(of_digits(epochs=20)), of_discriminator(of_digits(epochs=1000))
+    control = of_discriminator(of_digits(epochs=1000, members_trained=False))
+    assert long > 0.65 and long > brief + 0.05
+    assert abs(control - 0.5) < 0.16, "four standard errors"
+
+
+def test_targets_offer_what_their_family_has():
+    offered = {family: {*of_digits(family).makers} for family in ("gan", "vae")}
+    assert offered["gan"] - offered["vae"] == {"M1.discriminator"} and offered["vae"] - offered["gan"] == {"M1.encoder"}
+
+
+@pytest.fixture
+def measured_by_logan(kept_store):
+    """The AUC of the white-box attack on a target of the catalog, seed 0."""
+    catalog = load()
+
+    def measure(name):
+        plan = plans.make(catalog, catalog.target(name), None, ["logan-1"])
+        (result,) = Engine(catalog, Store(kept_store)).run(plan, 0).results
+        return result["auc"]
+
+    return measure
+
+
+@pytest.mark.slow
+def test_leakage_of_convolutional_networks(measured_by_logan):
+    """As Hayes et al. 2019 found: the discriminator leaks more the longer it is trained, and less of more records."""
+    found = {name: measured_by_logan(name) for name in ("fashion-dcgan", "fashion-dcgan-brief", "fashion-dcgan-large")}
+    assert found["fashion-dcgan"] > 0.75
+    assert found["fashion-dcgan-brief"] < found["fashion-dcgan"] - 0.1
+    assert found["fashion-dcgan-large"] < found["fashion-dcgan"] - 0.1
