@@ -40,8 +40,8 @@ def test_code_says_where_it_comes_from(entry_id):
 def test_every_running_attack_is_tested(attack_id):
     targets, goal = CATALOG.attacks[attack_id].targets, CATALOG.attacks[attack_id].goal
     assert targets.power or targets.others, (
-        f"name a target in `targets.power` of {attack_id}.yaml on which the attack works; if none can be found, which is a result "
-        "too, name one in `targets.others`"
+        f"name a target in `targets.power` of {attack_id}.yaml on which the attack works; if none can be found, which is "
+        "a result too, name one in `targets.others`"
     )
     if goal not in ("membership", "reconstruction", "property"):
         return  # nothing is told apart from others, so there is no chance to fall back to
