@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from interrupts import heed_interrupts
 
 from attacks import bench, bench_plan, metrics
 from attacks import plan as plans
@@ -277,7 +278,8 @@ def test_an_interrupt_leaves_whole_files_or_none(own, tmp_path):
     command = [sys.executable, "-m", "attacks.cli", "bench", "tiny-loss", "tiny-base", "--seeds", "1"]
     command += ["--catalog", str(TINY), "--catalog", str(own), "--out", str(tmp_path / "out")]
     environment = {**os.environ, "MIA_STORE": str(tmp_path / "store")}
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.DEVNULL}
+    process = subprocess.Popen(command, env=environment, text=True, preexec_fn=heed_interrupts, **pipes)
     models = tmp_path / "store" / "nodes"
     deadline = time.monotonic() + 120
     while len(list(models.glob("*/*/node.json"))) < 3 and time.monotonic() < deadline:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from interrupts import heed_interrupts
 
 from attacks import plan as plans
 from attacks.engine import Engine, executor
@@ -335,7 +336,8 @@ def test_odd_counts_are_refused(tmp_path):
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     settings = {**os.environ, "MIA_STORE": str(folder / "store")}
     command = [sys.executable, "-m", "attacks.cli", "run", "--catalog", str(TINY), "--target", "tiny", *arguments]
-    return subprocess.Popen(command, cwd=folder, env=settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, cwd=folder, env=settings, text=True, preexec_fn=heed_interrupts, **pipes)
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
