@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -48,26 +49,41 @@ def _last_gradients(network: nn.Module, x: Tensor, label: Tensor, layers: int) -
     return [of(name) for name in matrices[:layers]]
 
 
-def chosen(last: int, snapshots: int) -> tuple[int, ...]:
-    """Return the numbers of the models that are looked at, of those from 0 to `last`: equal steps from a third on to the last.
+@dataclass(frozen=True)
+class Look:
+    """What an attack network looks at of a model that changes from round to round.
 
-    The best of the choices in Table XII, rounds 100, 150, ... 300 of 300. One snapshot is the last model.
+    `snapshots` of its states, in equal steps from the share `begin` of all rounds to the share `end`: by default from a third on
+    to the last, as the best of the choices in Table XII does (rounds 100, 150, ... 300 of 300). One snapshot is the state at
+    `end`. In each of them the network looks at `features`, with the gradients of the last `layers` weight matrices.
     """
-    if not 1 <= snapshots <= last + 1:
-        raise AttackError(f"snapshots is a number from 1 to {last + 1} here (found {snapshots})")
-    first = min(round(last / 3), last + 1 - snapshots)
-    steps = max(snapshots - 1, 1)
-    return tuple(last - round((last - first) * k / steps) for k in reversed(range(snapshots)))
+
+    snapshots: int = 5
+    begin: float = 1 / 3
+    end: float = 1.0
+    features: str = "gradients"
+    layers: int = 1
+
+    def rounds(self, last: int) -> tuple[int, ...]:
+        """Return the numbers of the states that are looked at, of those from 0 to `last`. Raises AttackError for too few."""
+        if not 0 <= self.begin <= self.end <= 1:
+            raise AttackError(f"begin and end are shares from 0 to 1, in this order (found {self.begin} and {self.end})")
+        final = round(last * self.end)
+        if not 1 <= self.snapshots <= final + 1:
+            raise AttackError(f"snapshots is a number from 1 to {final + 1} here (found {self.snapshots})")
+        first = min(round(last * self.begin), final + 1 - self.snapshots)
+        steps = max(self.snapshots - 1, 1)
+        return tuple(final - round((final - first) * k / steps) for k in reversed(range(self.snapshots)))
 
 
 def known_features(
-    networks: Sequence[nn.Module], known_members: KnownMembers, rounds: Sequence[int], features: str, layers: int
+    networks: Sequence[nn.Module], known_members: KnownMembers, rounds: Sequence[int], look: Look
 ) -> KnownFeatures:
     """Return what the attack network looks at in some rounds' models, for known members and then for known non-members."""
     members, others = known_members, known_members.non_members
     x, label = torch.cat([members.x, others.x]), torch.cat([members.label, others.label])
-    seen = components(networks, x, label, features, layers)
-    return KnownFeatures(tuple(seen), torch.arange(len(x)) < len(members), tuple(rounds), features, layers)
+    seen = components(networks, x, label, look.features, look.layers)
+    return KnownFeatures(tuple(seen), torch.arange(len(x)) < len(members), tuple(rounds), look.features, look.layers)
 
 
 def learnt_from(known: KnownFeatures, kernels: int, epochs: int) -> Callable[[Sequence[Tensor]], Tensor]:

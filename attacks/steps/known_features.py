@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attacks import inside, membership_network
 from attacks.handles import KnownFeatures, KnownMembers, Records, Rounds, Trainer, Updates
+from attacks.membership_network import Look
 
 
 def from_rounds(
@@ -13,17 +14,20 @@ def from_rounds(
     known_members: KnownMembers,
     *,
     snapshots: int = 5,
+    begin: float = 0.333,
+    end: float = 1.0,
     features: str = "gradients",
     layers: int = 1,
 ) -> KnownFeatures:
     """Look at known records in the global models of some rounds. Nasr et al. 2019, Section II and Table XII.
 
-    `snapshots` models are looked at, the last of them the final one. `features` are the columns of Table VIII, `layers` how
-    many of the last layers' gradients belong to them.
+    `snapshots` models are looked at, in equal steps from the share `begin` of all rounds to the share `end`. `features` are the
+    columns of Table VIII, `layers` how many of the last layers' gradients belong to them.
     """
-    numbers = membership_network.chosen(len(rounds), snapshots)
+    look = Look(snapshots, begin, end, features, layers)
+    numbers = look.rounds(len(rounds))
     networks = [inside.network(trainer.recipe, rounds.weights(number)) for number in numbers]
-    return membership_network.known_features(networks, known_members, numbers, features, layers)
+    return membership_network.known_features(networks, known_members, numbers, look)
 
 
 def from_uploads(
@@ -33,13 +37,16 @@ def from_uploads(
     known_members: KnownMembers,
     *,
     snapshots: int = 5,
+    begin: float = 0.333,
+    end: float = 1.0,
     features: str = "gradients",
     layers: int = 1,
 ) -> KnownFeatures:
     """Look at known records in the models that the victim uploaded in some rounds. Nasr et al. 2019, Section II and Table XII.
 
-    The parameters are those of `from_rounds`; the last upload is the last model looked at.
+    The parameters are those of `from_rounds`; of all rounds there is one upload, and the last one is that of the final round.
     """
-    numbers = membership_network.chosen(len(updates) - 1, snapshots)
+    look = Look(snapshots, begin, end, features, layers)
+    numbers = look.rounds(len(updates) - 1)
     networks = [inside.network(trainer.recipe, updates.upload(number, updates.victim)) for number in numbers]
-    return membership_network.known_features(networks, known_members, numbers, features, layers)
+    return membership_network.known_features(networks, known_members, numbers, look)

@@ -13,10 +13,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 import fixture
 
 from attacks import artifacts, federated_views, federation, inside, membership_network
-from attacks.discriminative import federated_white_box, white_box
+from attacks.discriminative import white_box
+from attacks.federated import white_box as federated_white_box
 from attacks.federation import Federation
 from attacks.handles import AttackError, KnownMembers, Ledger, Population, Records, Seat, ShadowData, Trainer
 from attacks.handles.federation import seen
+from attacks.membership_network import Look
 from attacks.policies import AscendingParticipant, Ascent, CheatingServer
 from attacks.seeds import record_ids
 from attacks.steps import known_features
@@ -169,15 +171,20 @@ def test_an_isolated_victim_is_sent_nothing_but_its_own_model():
 
 
 def test_snapshots_are_those_of_the_papers_best_choice():
-    assert membership_network.chosen(300, 5) == (100, 150, 200, 250, 300), "Table XII"
-    assert membership_network.chosen(30, 1) == (30,) and membership_network.chosen(3, 4) == (0, 1, 2, 3)
+    assert Look().rounds(300) == (100, 150, 200, 250, 300), "Table XII"
+    assert Look(begin=0.333).rounds(300) == (100, 150, 200, 250, 300), "what the entries say"
+    assert Look(5, 10 / 300, 50 / 300).rounds(300) == (10, 20, 30, 40, 50), "another row of Table XII"
+    assert Look(1).rounds(30) == (30,) and Look(4).rounds(3) == (0, 1, 2, 3) and Look(1, 0, 0.5).rounds(30) == (15,)
     for last in range(1, 40):
         for count in range(1, last + 2):
-            numbers = membership_network.chosen(last, count)
+            numbers = Look(count).rounds(last)
             assert len(set(numbers)) == count and numbers[-1] == last and sorted(numbers) == list(numbers) and numbers[0] >= 0
     for bad in (0, 8):
         with pytest.raises(AttackError, match="snapshots is a number from 1 to 7"):
-            membership_network.chosen(6, bad)
+            Look(bad).rounds(6)
+    for begin, end in ((0.5, 0.4), (-0.1, 1.0), (0.5, 1.1)):
+        with pytest.raises(AttackError, match="begin and end are shares"):
+            Look(1, begin, end).rounds(6)
 
 
 def test_components_of_several_snapshots_stand_side_by_side():

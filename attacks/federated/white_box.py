@@ -9,6 +9,7 @@ from torch import nn
 
 from attacks import inside, membership_network
 from attacks.handles import AttackError, KnownFeatures, KnownMembers, Records, Rounds, Scored, Seat, Trainer, Updates
+from attacks.membership_network import Look
 from attacks.policies import AscendingParticipant, Ascent, CheatingServer
 
 
@@ -55,6 +56,8 @@ def active(
     *,
     rate: float = 1.0,
     snapshots: int = 5,
+    begin: float = 0.333,
+    end: float = 1.0,
     features: str = "gradients",
     layers: int = 1,
     kernels: int = 5,
@@ -69,9 +72,10 @@ def active(
     """
     policy = AscendingParticipant(_ascent(records, trainer, known_members, rate))
     seen = seat.run(policy)
-    numbers = membership_network.chosen(len(seen.rounds), snapshots)
+    look = Look(snapshots, begin, end, features, layers)
+    numbers = look.rounds(len(seen.rounds))
     networks = [inside.network(trainer.recipe, seen.rounds.weights(number)) for number in numbers]
-    known = membership_network.known_features(networks, known_members, numbers, features, layers)
+    known = membership_network.known_features(networks, known_members, numbers, look)
     return _judged(records, networks, known, kernels, epochs, seed)
 
 
@@ -83,6 +87,8 @@ def active_server(
     *,
     rate: float = 1.0,
     snapshots: int = 5,
+    begin: float = 0.333,
+    end: float = 1.0,
     features: str = "gradients",
     layers: int = 1,
     kernels: int = 5,
@@ -95,7 +101,8 @@ def active_server(
     the mean loss on candidates and known records.
     """
     policy = CheatingServer(seat.victim, isolate=False, ascent=_ascent(records, trainer, known_members, rate))
-    return _by_uploads(records, seat, trainer, known_members, policy, snapshots, features, layers, kernels, epochs, seed)
+    look = Look(snapshots, begin, end, features, layers)
+    return _by_uploads(records, seat, trainer, known_members, policy, look, kernels, epochs, seed)
 
 
 def isolating(
@@ -105,6 +112,8 @@ def isolating(
     known_members: KnownMembers,
     *,
     snapshots: int = 5,
+    begin: float = 0.333,
+    end: float = 1.0,
     features: str = "gradients",
     layers: int = 1,
     kernels: int = 5,
@@ -116,7 +125,8 @@ def isolating(
     Nasr et al. 2019, Sections II-C and IV-E.
     """
     policy = CheatingServer(seat.victim, isolate=True, ascent=None)
-    return _by_uploads(records, seat, trainer, known_members, policy, snapshots, features, layers, kernels, epochs, seed)
+    look = Look(snapshots, begin, end, features, layers)
+    return _by_uploads(records, seat, trainer, known_members, policy, look, kernels, epochs, seed)
 
 
 def isolating_ascent(
@@ -127,6 +137,8 @@ def isolating_ascent(
     *,
     rate: float = 1.0,
     snapshots: int = 5,
+    begin: float = 0.333,
+    end: float = 1.0,
     features: str = "gradients",
     layers: int = 1,
     kernels: int = 5,
@@ -138,7 +150,8 @@ def isolating_ascent(
     Nasr et al. 2019, Sections II-C and IV-E.
     """
     policy = CheatingServer(seat.victim, isolate=True, ascent=_ascent(records, trainer, known_members, rate))
-    return _by_uploads(records, seat, trainer, known_members, policy, snapshots, features, layers, kernels, epochs, seed)
+    look = Look(snapshots, begin, end, features, layers)
+    return _by_uploads(records, seat, trainer, known_members, policy, look, kernels, epochs, seed)
 
 
 def unsupervised(
@@ -147,6 +160,8 @@ def unsupervised(
     trainer: Trainer,
     *,
     snapshots: int = 5,
+    begin: float = 0.333,
+    end: float = 1.0,
     layers: int = 1,
     kernels: int = 5,
     epochs: int = 20,
@@ -156,7 +171,7 @@ def unsupervised(
 
     Nasr et al. 2019, Section II-D, on the global models of some rounds; otherwise as the stand-alone attack is here.
     """
-    numbers = membership_network.chosen(len(rounds), snapshots)
+    numbers = Look(snapshots, begin, end).rounds(len(rounds))
     networks = [inside.network(trainer.recipe, rounds.weights(number)) for number in numbers]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed % 2**63)
@@ -180,9 +195,7 @@ def _by_uploads(
     trainer: Trainer,
     known_members: KnownMembers,
     policy: CheatingServer,
-    snapshots: int,
-    features: str,
-    layers: int,
+    look: Look,
     kernels: int,
     epochs: int,
     seed: int,
@@ -191,9 +204,9 @@ def _by_uploads(
     updates = seat.run(policy).updates
     if updates is None:
         raise AttackError("only a server sees the victim's uploads")
-    numbers = membership_network.chosen(len(updates) - 1, snapshots)
+    numbers = look.rounds(len(updates) - 1)
     networks = [inside.network(trainer.recipe, updates.upload(number, updates.victim)) for number in numbers]
-    known = membership_network.known_features(networks, known_members, numbers, features, layers)
+    known = membership_network.known_features(networks, known_members, numbers, look)
     return _judged(records, networks, known, kernels, epochs, seed)
 
 
