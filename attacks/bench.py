@@ -12,7 +12,7 @@ import importlib.metadata
 import json
 import math
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from scipy import stats
 
 from attacks import metrics
 from attacks import plan as plans
-from attacks.bench_plan import Group, targets_of
+from attacks.bench_plan import Group, Key, Settings, targets_of
 from attacks.engine import Engine, Outcome
 from attacks.report import replace
 from attacks.store import StoreError
@@ -47,7 +47,7 @@ from taxonomy.evidence import (
     Verdict,
 )
 from taxonomy.findings import InputError
-from taxonomy.orderings import Ordering
+from taxonomy.orderings import Ordering, Side
 
 POINTS = 60
 DIGITS = 5
@@ -88,14 +88,18 @@ class Bench:
         result.trained = self.engine.workshop.trained
         return result
 
-    def _outcomes(self, group: Group, seeds: Sequence[int], result: Measured) -> dict[tuple[str, str, int], Outcome]:
+    def _outcomes(self, group: Group, seeds: Sequence[int], result: Measured) -> dict[Key, Outcome]:
         """Run every job of a group; note the failures."""
-        jobs, found = group.jobs(seeds), dict[tuple[str, str, int], Outcome]()
-        planned = functools.cache(lambda attack, target: plans.make(self.catalog, self.catalog.target(target), None, [attack]))
+        jobs, found = group.jobs(seeds), dict[Key, Outcome]()
+        planned = functools.cache(
+            lambda attack, target, settings: plans.make(
+                self.catalog, self.catalog.target(target), None, [attack], overrides(settings)
+            )
+        )
         self.progress.start(f"Measuring {group.name}", len(jobs))
         for job in jobs:
             try:
-                outcome = self.engine.run(planned(job.attack.id, job.target), job.seed)
+                outcome = self.engine.run(planned(job.attack.id, job.target, job.settings), job.seed)
             except StoreError:
                 raise
             except InputError as error:
@@ -103,43 +107,36 @@ class Bench:
             else:
                 failed = next((f["error"] for f in outcome.failures), None)
             if failed is None:
-                found[job.attack.id, job.target, job.seed] = outcome
+                found[job.key] = outcome
             else:
                 note = {"attack": job.attack.id, "target": job.target, "seed": str(job.seed), "error": failed}
                 result.failures += [note] if note not in result.failures else []
             self.progress.advance()
         return found
 
-    def _attacks(
-        self, group: Group, seeds: Sequence[int], outcomes: Mapping[tuple[str, str, int], Outcome], result: Measured
-    ) -> None:
+    def _attacks(self, group: Group, seeds: Sequence[int], outcomes: Mapping[Key, Outcome], result: Measured) -> None:
         for attack in group.attacks:
             places = targets_of(attack)
-            if any((attack.id, target, seed) not in outcomes for target in places for seed in seeds):
+            if any((attack.id, target, seed, ()) not in outcomes for target in places for seed in seeds):
                 continue
             measured = []
             for target, role in places.items():
                 fingerprint = self.fingerprints.of(attack, self.catalog.target(target))
                 assert fingerprint is not None, "it ran, so it has a proof"
-                runs = [outcomes[attack.id, target, seed] for seed in seeds]
+                runs = [outcomes[attack.id, target, seed, ()] for seed in seeds]
                 measured.append(on_target(attack.id, target, role, fingerprint, runs))
             evidence = Evidence(schema=1, attack=attack.id, versions=versions(), commit=commit(), targets=measured)
             result.evidence.append(evidence)
             result.written.append(self._write(attack.id, evidence))
 
-    def _orderings(
-        self, group: Group, seeds: Sequence[int], outcomes: Mapping[tuple[str, str, int], Outcome], result: Measured
-    ) -> None:
+    def _orderings(self, group: Group, seeds: Sequence[int], outcomes: Mapping[Key, Outcome], result: Measured) -> None:
         for ordering in group.orderings:
-            for target in ordering.targets:
-                pairs = [
-                    (outcomes[ordering.better, target, seed], outcomes[ordering.worse, target, seed])
-                    for seed in seeds
-                    if (ordering.better, target, seed) in outcomes and (ordering.worse, target, seed) in outcomes
-                ]
-                fingerprint = self.fingerprints.ordering(ordering, self.catalog.target(target))
+            for sides in ordering.sides():
+                keys = [[(side.attack, side.target, seed, side.settings) for side in sides] for seed in seeds]
+                pairs = [(outcomes[one], outcomes[other]) for one, other in keys if one in outcomes and other in outcomes]
+                fingerprint = self.fingerprints.ordering(ordering, sides)
                 if len(pairs) == len(seeds) and fingerprint is not None:
-                    result.ordered.append(compare(ordering, target, fingerprint, pairs))
+                    result.ordered.append(compare(ordering, sides, fingerprint, pairs))
         whole = Orderings(schema=1, versions=versions(), commit=commit(), orderings=result.ordered)
         result.written.append(self._write(ORDERINGS, whole))
 
@@ -148,6 +145,15 @@ class Bench:
         data = evidence.model_dump(mode="json", by_alias=True)
         replace(path, (json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode())
         return path
+
+
+def overrides(settings: Settings) -> dict[str, dict[str, str]]:
+    """Return settings NAME.PARAM as a plan takes them: as they are typed behind `--set`."""
+    found: dict[str, dict[str, str]] = {}
+    for path, value in settings:
+        name, _, parameter = path.rpartition(".")
+        found.setdefault(name, {})[parameter] = str(value).lower() if isinstance(value, bool) else str(value)
+    return found
 
 
 def versions() -> dict[str, str]:
@@ -262,22 +268,24 @@ def mean_roc(curves: Sequence[tuple[NDArray[np.float64], NDArray[np.bool_]]]) ->
 # -- orderings -------------------------------------------------------------------------------------------------------------
 
 
-def compare(ordering: Ordering, target: str, fingerprint: str, pairs: Sequence[tuple[Outcome, Outcome]]) -> Ordered:
-    """Return how an ordering did: the difference of the two attacks on the same records, seed by seed, and a verdict.
+def compare(ordering: Ordering, sides: tuple[Side, Side], fingerprint: str, pairs: Sequence[tuple[Outcome, Outcome]]) -> Ordered:
+    """Return how an ordering did: the difference of its two sides, seed by seed, and a verdict.
 
-    The standard error within a seed is paired (`paired_error`); the interval over seeds is that of `average`. The ordering holds
+    Within a seed the standard error is paired where both sides are attacks on the same records (`paired_error`), and else that of
+    the difference of two independent figures. The interval over seeds is that of `average`. The ordering holds
     if the interval lies on its side of zero, and does not if it lies on the other; one that claims equality holds if the
     interval lies within the margin, and does not if it lies outside.
     """
+    target, against = sides[0].target, sides[1].target
     parts: dict[str, Any] = {"ordering": ordering.id, "target": target, "fingerprint": fingerprint}
+    parts |= {"against": against} if against != target else {}
     seeds = []
     for better, worse in pairs:
         results = [outcome.results[0] for outcome in (better, worse)]
         values = [_figure(result, ordering.metric) for result in results]
         if values[0] is None or values[1] is None:
             return Ordered(**parts, verdict="undecided", unresolved=_why_not(ordering, results))
-        scores = [(o.scores[r["attack"]], r.get("cut")) for o, r in zip((better, worse), results, strict=True)]
-        error = paired_error(ordering.metric, scores[0], scores[1], better.member)
+        error = _error(ordering.metric, (better, worse), paired=target == against)
         difference = values[0] - values[1]
         seeds.append((better.seed, values[0], values[1], difference, error))
     mean = average([s[3] for s in seeds], [s[4] for s in seeds], -1.0)
@@ -298,6 +306,8 @@ def verdict(ci: Interval, within: float | None) -> Verdict:
 
 
 def _figure(result: Mapping[str, Any], metric: str) -> float | None:
+    if metric == "judged":
+        return float(result["metric"]["value"]) if "metric" in result else None
     rate = metric.removeprefix("tpr_at_fpr_")
     value: float | None = result.get("tpr_at_fpr", {}).get(rate) if rate != metric else result.get(metric)
     return value
@@ -309,7 +319,27 @@ def _why_not(ordering: Ordering, results: Sequence[Mapping[str, Any]]) -> str:
     return reasons[0] if reasons and ordering.metric.startswith("tpr") else f"{', '.join(lacking)} has no {ordering.metric}"
 
 
+def _error(metric: str, outcomes: tuple[Outcome, Outcome], *, paired: bool) -> float:
+    """Return the standard error of the difference of a figure of two outcomes."""
+    results = [outcome.results[0] for outcome in outcomes]
+    if metric == "judged":
+        # As where judged figures are averaged: a quarter of an interval's width is near enough to a standard error.
+        return math.hypot(*((r["metric"]["ci"][1] - r["metric"]["ci"][0]) / 4 for r in results))
+    first, second = ((o.scores[r["attack"]], r.get("cut")) for o, r in zip(outcomes, results, strict=True))
+    if paired:
+        return paired_error(metric, first, second, outcomes[0].member)
+    return math.hypot(*(own_error(metric, each, o.member) for each, o in zip((first, second), outcomes, strict=True)))
+
+
 Judged = tuple[NDArray[np.float64], float | None]
+
+
+def own_error(metric: str, judged: Judged, member: NDArray[np.bool_]) -> float:
+    """Return the standard error of a figure of one attack: DeLong's of an area, else that of a bootstrap as in `paired_error`."""
+    if metric == "auc":
+        return math.sqrt(metrics.auc_variance(judged[0], member))
+    figure = _figure_of_draw(metric, *judged, member)
+    return float(np.std([figure(times) for times in _draws(member)], ddof=1))
 
 
 def paired_error(metric: str, first: Judged, second: Judged, member: NDArray[np.bool_]) -> float:
@@ -320,15 +350,19 @@ def paired_error(metric: str, first: Judged, second: Judged, member: NDArray[np.
     """
     if metric == "auc":
         return metrics.auc_difference_error(first[0], second[0], member)
-    inside, outside = np.flatnonzero(member), np.flatnonzero(~member)
     figures = [_figure_of_draw(metric, *judged, member) for judged in (first, second)]
-    generator, found = np.random.default_rng(0), []
+    return float(np.std([figures[0](times) - figures[1](times) for times in _draws(member)], ddof=1))
+
+
+def _draws(member: NDArray[np.bool_]) -> Iterator[NDArray[np.int64]]:
+    """Yield how often each record is drawn in every resample, int64 (n,)."""
+    inside, outside = np.flatnonzero(member), np.flatnonzero(~member)
+    generator = np.random.default_rng(0)
     for _ in range(RESAMPLES):
         times = np.zeros(len(member), dtype=np.int64)
         for rows in (inside, outside):
             times[rows] = np.bincount(generator.integers(len(rows), size=len(rows)), minlength=len(rows))
-        found.append(figures[0](times) - figures[1](times))
-    return float(np.std(found, ddof=1))
+        yield times
 
 
 def _figure_of_draw(

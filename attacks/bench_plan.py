@@ -14,17 +14,26 @@ from taxonomy.catalog import Catalog
 from taxonomy.entries import Attack
 from taxonomy.evidence import ORDERINGS, Evidence, Fingerprints, Role, read
 from taxonomy.findings import InputError, unknown
-from taxonomy.orderings import Ordering
+from taxonomy.orderings import Ordering, Setting
+
+Settings = tuple[tuple[str, Setting], ...]
+Key = tuple[str, str, int, Settings]
 
 
 @dataclass(frozen=True)
 class Job:
-    """One attack on one target with one seed."""
+    """One attack on one target with one seed; `settings` are parameters NAME.PARAM that differ from the catalog's."""
 
     attack: Attack
     target: str
     role: Role
     seed: int
+    settings: Settings = ()
+
+    @property
+    def key(self) -> Key:
+        """What tells it from other jobs."""
+        return self.attack.id, self.target, self.seed, self.settings
 
 
 @dataclass(frozen=True)
@@ -38,9 +47,9 @@ class Group:
     def jobs(self, seeds: Sequence[int]) -> list[Job]:
         """Return what is to be run, a target and seed after the other, so that each target is built once."""
         if self.orderings:
-            pairs = {(name, target) for o in self.orderings for target in o.targets for name in (o.better, o.worse)}
+            every = {side for o in self.orderings for sides in o.sides() for side in sides}
             by_id = {attack.id: attack for attack in self.attacks}
-            found = [Job(by_id[name], target, "power", seed) for name, target in pairs for seed in seeds]
+            found = [Job(by_id[side.attack], side.target, "power", seed, side.settings) for side in every for seed in seeds]
         else:
             found = [
                 Job(attack, target, role, seed)
@@ -48,7 +57,7 @@ class Group:
                 for target, role in targets_of(attack).items()
                 for seed in seeds
             ]
-        return sorted(found, key=lambda job: (job.target, job.seed, job.attack.id))
+        return sorted(found, key=lambda job: (job.target, job.seed, job.attack.id, str(job.settings)))
 
 
 def targets_of(attack: Attack) -> dict[str, Role]:
@@ -104,13 +113,13 @@ def estimates(
 ) -> list[Estimate]:
     """Return what each group will take. Work counts as finished if the store has it by today's code and parameters."""
     timed: dict[str, list[float]] = {}
-    done = set[tuple[str, str, int]]()
+    done = set[Key]()
     for node in store.nodes():
         if node.kind == "attack":
             timed.setdefault(node.name, []).append(float(node.meta["seconds"]))
             attack, target = catalog.attacks.get(node.name), catalog.targets.get(node.meta.get("target", ""))
             if attack and target and attack.run and node.meta["code"] == code.behind(attack, target):
-                done.add((node.name, target.id, node.meta["seed"]))
+                done.add((node.name, target.id, node.meta["seed"], ()))
     fingerprints = Fingerprints(catalog, code.digest)
     models_of = functools.cache(lambda attack, target: fingerprints.models(catalog.attack(attack), catalog.target(target)))
     training = functools.cache(lambda target: store.typical_seconds(catalog.target(target).params))
@@ -119,7 +128,7 @@ def estimates(
     for group in chosen:
         seconds, models, untimed, finished = 0.0, 0, 0, 0
         for job in group.jobs(seeds):
-            place, key = (job.target, job.seed), (job.attack.id, job.target, job.seed)
+            place, key = (job.target, job.seed), job.key
             needed = models_of(job.attack.id, job.target) + 1
             if key in done:
                 finished += 1

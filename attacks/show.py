@@ -351,7 +351,7 @@ def orderings(measured: Sequence[Ordered]) -> Table:
     rows = [
         (
             o.ordering,
-            o.target,
+            f"{o.target} against {o.against}" if o.against else o.target,
             o.verdict,
             _mean(o.difference) if o.difference else f"– {o.unresolved}",
             "; ".join(f"{s.better:.3f} against {s.worse:.3f}" for s in o.seeds),

@@ -21,7 +21,7 @@ from taxonomy.catalog import Catalog
 from taxonomy.entries import Attack, EntryId, Params, Step, Target
 from taxonomy.findings import Finding, InputError, nearest, relative
 from taxonomy.graph import Price, Rule, goal, price, wanted
-from taxonomy.orderings import Ordering
+from taxonomy.orderings import Ordering, Side
 from taxonomy.resolver import Resolver
 from taxonomy.terms import Strict
 from taxonomy.threat import owner
@@ -127,7 +127,7 @@ class Evidence(Strict):
 
 
 class SeedDifference(Strict):
-    """One seed of an ordering: both figures on the same records, their difference and its standard error (paired)."""
+    """One seed of an ordering: both figures, their difference and its standard error (paired if on the same records)."""
 
     seed: int
     better: float
@@ -137,10 +137,14 @@ class SeedDifference(Strict):
 
 
 class Ordered(Strict):
-    """How one ordering did on one target. Without seeds there is a reason why it could not be measured."""
+    """How one ordering did on one target. Without seeds there is a reason why it could not be measured.
+
+    `against` is the target of the worse side, where that is another one.
+    """
 
     ordering: EntryId
     target: EntryId
+    against: EntryId | None = None
     fingerprint: str
     difference: Average | None = None
     verdict: Verdict
@@ -197,10 +201,11 @@ class Fingerprints:
         found = (self.catalog.steps.get(rule.id) for rule in self.proof(attack, target))
         return sum(price(step.cost, wanted(attack, step, step.params)).models for step in found if step)
 
-    def ordering(self, ordering: Ordering, target: Target) -> str | None:
-        """Return the fingerprint of an ordering on a target; None where one of its attacks cannot run."""
-        both = [self.of(self.catalog.attack(name), target) for name in (ordering.better, ordering.worse)]
-        return None if None in both else _hash([both, ordering.metric, ordering.within])
+    def ordering(self, ordering: Ordering, sides: tuple[Side, Side]) -> str | None:
+        """Return the fingerprint of one comparison of an ordering; None where one of its attacks cannot run."""
+        both = [self.of(self.catalog.attack(side.attack), self.catalog.target(side.target)) for side in sides]
+        settings = [side.settings for side in sides if side.settings]
+        return None if None in both else _hash([both, ordering.metric, ordering.within, *settings])
 
     def _rule(self, attack: Attack, rule: Rule) -> list[Any]:
         entry: Attack | Step | None = self.catalog.steps.get(rule.id) or self.catalog.attacks.get(rule.id)
@@ -326,14 +331,9 @@ def check(catalog: Catalog, packages: Iterable[source.Package]) -> Iterator[Find
 
 def stale_orderings(fingerprints: Fingerprints, found: Orderings) -> list[str]:
     """Return the orderings whose attacks or targets have changed since they were measured."""
-    catalog = fingerprints.catalog
-    orderings = catalog.kinds[ORDERINGS]
-    old = [
-        o.ordering
-        for o in found.orderings
-        if fingerprints.ordering(orderings[o.ordering], catalog.target(o.target)) != o.fingerprint
-    ]
-    return list(dict.fromkeys(old))
+    orderings: dict[str, Ordering] = fingerprints.catalog.kinds[ORDERINGS]
+    today = {fingerprints.ordering(entry, sides) for entry in orderings.values() for sides in entry.sides()}
+    return list(dict.fromkeys(o.ordering for o in found.orderings if o.fingerprint not in today))
 
 
 def _unknown(catalog: Catalog, found: Evidence | Orderings, stem: str) -> Iterator[tuple[str, str]]:
@@ -348,7 +348,7 @@ def _unknown(catalog: Catalog, found: Evidence | Orderings, stem: str) -> Iterat
         for o in found.orderings:
             if o.ordering not in catalog.kinds[ORDERINGS]:
                 yield f"unknown ordering {o.ordering!r}", nearest(o.ordering, catalog.kinds[ORDERINGS])
-        targets = [o.target for o in found.orderings]
+        targets = [name for o in found.orderings for name in (o.target, o.against) if name]
     for name in dict.fromkeys(targets):
         if name not in catalog.targets:
             yield f"unknown target {name!r}", nearest(name, catalog.targets)

@@ -13,7 +13,7 @@ from taxonomy import yamlfile
 from taxonomy.catalog import Catalog
 from taxonomy.entries import KINDS, Attack, Defense, Entry, Step, model_of
 from taxonomy.findings import Finding, nearest, relative
-from taxonomy.orderings import Ordering
+from taxonomy.orderings import Ordering, Pair
 from taxonomy.terms import Taxonomy
 from taxonomy.yamlfile import Document, Place
 
@@ -98,6 +98,18 @@ def _unknown_names(catalog: Catalog, entry_id: str) -> Iterable[Finding]:
         if name not in known:
             what = kind.removesuffix("s") if kind else "entry"
             yield document.finding("MIA013", f"unknown {what} {name!r}", place, nearest(name, known))
+    if isinstance(entry, Ordering):
+        for side in ("better", "worse"):
+            for path in getattr(entry.settings, side):
+                name, _, parameter = path.rpartition(".")
+                known: dict[str, Attack | Step] = {**catalog.attacks, **catalog.steps}
+                place = ("settings", side, path)
+                if name not in known:
+                    message = f"unknown attack or step {name!r}; expected NAME.PARAM"
+                    yield document.finding("MIA013", message, place, nearest(name, known), key=True)
+                elif parameter not in known[name].params:
+                    message = f"{name} has no parameter {parameter!r}"
+                    yield document.finding("MIA013", message, place, nearest(parameter, known[name].params), key=True)
     if isinstance(entry, Attack) and entry.surveyed:
         settings = [setting.name for setting in entry.published]
         if entry.surveyed.setting not in settings:
@@ -128,8 +140,12 @@ def _entries_in(entry: Entry) -> Iterable[tuple[str, Place, str]]:
     if isinstance(entry, Ordering):
         yield "attacks", ("better",), entry.better
         yield "attacks", ("worse",), entry.worse
-        for i, name in enumerate(entry.targets):
-            yield "targets", ("targets", i), name
+        for i, target in enumerate(entry.targets):
+            if isinstance(target, Pair):
+                yield "targets", ("targets", i, "better"), target.better
+                yield "targets", ("targets", i, "worse"), target.worse
+            else:
+                yield "targets", ("targets", i), target
     if isinstance(entry, Attack):
         for i, name in enumerate(entry.targets.power):
             yield "targets", ("targets", "power", i), name

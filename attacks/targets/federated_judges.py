@@ -67,17 +67,18 @@ def inputs_of_uploads(truth: Sequence[Tensor], mean: Tensor) -> Judge:
 def records_of_class(x: Tensor, y: Tensor, classes: int, wanted: int, seed: int) -> Judge:
     """Return the judge of made-up records (n, ...) of class `wanted`: the share that an independent classifier assigns to it.
 
-    It is a random forest, which has little in common with the network that the records were made to please, trained on x (m, ...)
-    with labels y (m,), records that no participant has. Chance is one class of `classes`. `likeness` is the correlation of the
+    It asks for the nearest neighbours among x (m, ...) with labels y (m,), records that no participant has: it looks at the whole
+    record, and has nothing in common with the network that the records were made to please, so what fools only networks does not
+    count. Chance is one class of `classes`. `likeness` is the correlation of the
     mean made-up record with the mean record of the class, `likeness_to_others` the largest with that of another class.
     """
 
     def judge(found: Any) -> Metric:
         if not isinstance(found, Tensor) or found.dim() != x.dim() or found.shape[1:] != x.shape[1:] or not len(found):
             raise AttackError(f"a generator of class records makes records of shape {tuple(x.shape[1:])}")
-        recipe = Recipe("random-forest", tuple(x.shape[1:]), classes)
-        (forest,) = training.fit_many(recipe, [TrainingSet(x, y, seed)], "judge")
-        hits = (signals.predicted(forest.log_probs(found)) == wanted).numpy()
+        recipe = Recipe("nearest-neighbours", tuple(x.shape[1:]), classes)
+        (classifier,) = training.fit_many(recipe, [TrainingSet(x, y, seed)], "judge")
+        hits = (signals.predicted(classifier.log_probs(found)) == wanted).numpy()
         mean = found.double().mean(0).flatten()
         means = [x[y == k].double().mean(0).flatten() for k in range(classes)]
         alike = [float(torch.corrcoef(torch.stack([mean, of]))[0, 1].nan_to_num()) for of in means]
