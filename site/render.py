@@ -207,8 +207,7 @@ class Site:
     def ordered(self) -> dict[str, list[evidence.Ordered]]:
         """Return what was measured of each ordering."""
         found: dict[str, list[evidence.Ordered]] = {}
-        measured = evidence.find_orderings(self.catalog)
-        for one in measured.orderings if measured else ():
+        for one in evidence.find_orderings(self.catalog):
             found.setdefault(one.ordering, []).append(one)
         return found
 

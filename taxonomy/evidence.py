@@ -275,23 +275,23 @@ def find(catalog: Catalog, attack: str) -> Evidence | None:
     return None
 
 
-def find_orderings(catalog: Catalog) -> Orderings | None:
-    """Return how the catalog's orderings did, or None; raise InputError if the file is damaged."""
+def find_orderings(catalog: Catalog) -> list[Ordered]:
+    """Return how the orderings did; a later folder goes before an earlier one. Raises InputError if a file is damaged."""
+    found: dict[tuple[str, str, str | None], Ordered] = {}
     for path in files(catalog):
         if path.stem == ORDERINGS:
             try:
-                return _read(Orderings, path)
+                found |= {(one.ordering, one.target, one.against): one for one in _read(Orderings, path).orderings}
             except InputError as error:
                 raise InputError(f"{relative(path)}: {error}") from error
-    return None
+    return list(found.values())
 
 
 def orderings_of(catalog: Catalog, attack: str) -> list[Ordered]:
     """Return what was measured of the orderings that compare this attack with another."""
-    found = find_orderings(catalog)
     entries: dict[str, Ordering] = catalog.kinds[ORDERINGS]
     mine = {name for name, entry in entries.items() if attack in (entry.better, entry.worse)}
-    return [one for one in found.orderings if one.ordering in mine] if found else []
+    return [one for one in find_orderings(catalog) if one.ordering in mine]
 
 
 def stale(fingerprints: Fingerprints, evidence: Evidence) -> list[str]:

@@ -99,22 +99,27 @@ def _unknown_names(catalog: Catalog, entry_id: str) -> Iterable[Finding]:
             what = kind.removesuffix("s") if kind else "entry"
             yield document.finding("MIA013", f"unknown {what} {name!r}", place, nearest(name, known))
     if isinstance(entry, Ordering):
-        for side in ("better", "worse"):
-            for path in getattr(entry.settings, side):
-                name, _, parameter = path.rpartition(".")
-                known: dict[str, Attack | Step] = {**catalog.attacks, **catalog.steps}
-                place = ("settings", side, path)
-                if name not in known:
-                    message = f"unknown attack or step {name!r}; expected NAME.PARAM"
-                    yield document.finding("MIA013", message, place, nearest(name, known), key=True)
-                elif parameter not in known[name].params:
-                    message = f"{name} has no parameter {parameter!r}"
-                    yield document.finding("MIA013", message, place, nearest(parameter, known[name].params), key=True)
+        yield from _unknown_settings(catalog, entry, document)
     if isinstance(entry, Attack) and entry.surveyed:
         settings = [setting.name for setting in entry.published]
         if entry.surveyed.setting not in settings:
             message = f"no published setting is named {entry.surveyed.setting!r}"
             yield document.finding("MIA013", message, ("surveyed", "setting"), nearest(entry.surveyed.setting, settings))
+
+
+def _unknown_settings(catalog: Catalog, ordering: Ordering, document: Document) -> Iterable[Finding]:
+    """Yield a finding for every setting NAME.PARAM of an ordering that names no attack or step, or none of its parameters."""
+    owners: dict[str, Attack | Step] = {**catalog.attacks, **catalog.steps}
+    for side, settings in (("better", ordering.settings.better), ("worse", ordering.settings.worse)):
+        for path in settings:
+            name, _, parameter = path.rpartition(".")
+            place = ("settings", side, path)
+            if name not in owners:
+                message = f"unknown attack or step {name!r}; expected NAME.PARAM"
+                yield document.finding("MIA013", message, place, nearest(name, owners), key=True)
+            elif parameter not in owners[name].params:
+                message = f"{name} has no parameter {parameter!r}"
+                yield document.finding("MIA013", message, place, nearest(parameter, owners[name].params), key=True)
 
 
 def _terms_in(entry: Entry) -> Iterable[tuple[Place, str]]:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -23,8 +24,9 @@ from attacks.store import Store
 from taxonomy import evidence
 from taxonomy.catalog import Catalog
 from taxonomy.check import check
-from taxonomy.findings import InputError
+from taxonomy.findings import CatalogError, InputError
 from taxonomy.loading import load
+from taxonomy.orderings import Side
 
 TINY = Path(__file__).parents[1] / "data" / "tiny"
 ENTRY = """\
@@ -178,6 +180,60 @@ def test_orderings_are_measured_on_the_same_records(own, tmp_path, store):
     (own / "orderings" / "tiny-ordering.yaml").write_text(ORDERING.format(metric="tpr_at_fpr_0.001"))
     (unresolved,) = measure(own, tmp_path / "out", store, names=()).ordered
     assert unresolved.verdict == "undecided" and "120 non-members cannot resolve" in unresolved.unresolved
+
+
+def test_an_attack_is_compared_with_itself(own, tmp_path, store):
+    """With two settings it is as two runs with `--set`; on two targets the figures are those of each."""
+    (own / "targets").mkdir()
+    tiny = (TINY / "targets" / "tiny.yaml").read_text()
+    (own / "targets" / "tinier.yaml").write_text(tiny.replace("id: tiny\n", "id: tinier\n").replace("epochs: 40", "epochs: 2"))
+    changed = (
+        ORDERING.format(metric="auc")
+        .replace("tiny-loss", "tiny-base")
+        .replace(
+            "targets: [tiny]",
+            "settings: {worse: {tiny-base.temperature: 3.0}}\ntargets: [tiny, {better: tiny, worse: tinier}]",
+        )
+    )
+    (own / "orderings" / "tiny-ordering.yaml").write_text(changed)
+    measure(own, own / "evidence", store, names=())
+    one, two = (o for o in evidence.find_orderings(load([TINY, own])) if o.ordering == "tiny-ordering")
+    assert (one.target, one.against, two.target, two.against) == ("tiny", None, "tiny", "tinier")
+    catalog = load([TINY, own])
+    for found, place in ((one, "tiny"), (two, "tinier")):
+        better = plans.make(catalog, catalog.target("tiny"), None, ["tiny-base"])
+        worse = plans.make(catalog, catalog.target(place), None, ["tiny-base"], {"tiny-base": {"temperature": "3.0"}})
+        outcomes = [Engine(catalog, store).run(plan, 1) for plan in (better, worse)]
+        figures = [outcome.results[0]["auc"] for outcome in outcomes]
+        assert [found.seeds[1].better, found.seeds[1].worse] == pytest.approx(figures, abs=1e-5)
+        if found.against:
+            variances = [metrics.auc_variance(o.scores["tiny-base"], o.member) for o in outcomes]
+            assert found.seeds[1].se == pytest.approx(sum(variances) ** 0.5, abs=1e-5), "two independent figures"
+    assert codes(own) == []
+    (own / "orderings" / "tiny-ordering.yaml").write_text(changed.replace("3.0", "4.0"))
+    assert codes(own) == ["MIA028"], "another setting is another comparison"
+    for wrong, hint in (("tiny-base.temprature", "temperature"), ("tiny-bose.temperature", "tiny-base")):
+        (own / "orderings" / "tiny-ordering.yaml").write_text(changed.replace("tiny-base.temperature", wrong))
+        with pytest.raises(CatalogError) as caught:
+            load([TINY, own])
+        (finding,) = caught.value.findings
+        assert (finding.code, finding.line) == ("MIA013", 8) and hint in finding.hint
+
+
+def test_what_judges_find_is_compared_too():
+    """Outcomes that have no scores, but a metric with an interval."""
+
+    def outcome(value):
+        return SimpleNamespace(seed=0, results=[{"attack": "a", "metric": {"value": value, "ci": [value - 0.06, value + 0.06]}}])
+
+    ordering = SimpleNamespace(id="o", metric="judged", within=None)
+    found = bench.compare(ordering, (Side("a", "one"), Side("a", "two")), "f", [(outcome(0.9), outcome(0.5))])
+    (seed,) = found.seeds
+    assert (seed.difference, found.verdict, found.against) == (0.4, "holds", "two")
+    assert seed.se == pytest.approx(0.03 * 2**0.5, abs=1e-5)
+    scores = SimpleNamespace(seed=0, results=[{"attack": "b", "auc": 0.9}])
+    missing = bench.compare(ordering, (Side("a", "one"), Side("b", "one")), "f", [(outcome(0.9), scores)])
+    assert missing.verdict == "undecided" and missing.unresolved == "b has no judged"
 
 
 def test_an_attack_that_fails_gets_no_file_and_costs_no_other(own, tmp_path, store):
