@@ -11,12 +11,12 @@ JOBS ?= 2
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help run test test-all bench site serve check format clean
+.PHONY: help run test test-slow test-all bench site serve check format clean
 
 help:
 	@echo "make run       set up, then attack a small network trained on real handwritten digits (a minute or two)"
 	@echo "make test      set up, then run the tests (under ten minutes on two cores)"
-	@echo "make test-all  the slow tests too: Fashion-MNIST, several seeds"
+	@echo "make test-all  the slow tests too: Fashion-MNIST, several seeds (make test-slow: those alone)"
 	@echo "make bench     benchmarks: ratios against something measured in the same run"
 	@echo "make site      the documentation site in build/site, to be opened from there; make serve shows it"
 	@echo "make check     ruff, mypy and mia check"
@@ -43,9 +43,11 @@ test: $(READY)
 	@echo "== Tests; trained models are kept in build/test-store, so the second time is quick"
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow and not benchmark"
 
-test-all: $(READY)
-	@echo "== All tests, the slow ones too; pictures of Fashion-MNIST come from Debian's package or are downloaded"
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not benchmark"
+test-slow: $(READY)
+	@echo "== The slow tests; pictures of Fashion-MNIST come from Debian's package or are downloaded"
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "slow and not benchmark"
+
+test-all: test test-slow
 
 bench: $(READY)
 	@$(BIN)/python -m pytest -s -m benchmark tests/benchmarks

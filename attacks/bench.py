@@ -281,10 +281,9 @@ def compare(ordering: Ordering, sides: tuple[Side, Side], fingerprint: str, pair
     parts |= {"against": against} if against != target else {}
     seeds = []
     for better, worse in pairs:
-        results = [outcome.results[0] for outcome in (better, worse)]
-        values = [_figure(result, ordering.metric) for result in results]
+        values = [_figure(outcome, ordering.metric) for outcome in (better, worse)]
         if values[0] is None or values[1] is None:
-            return Ordered(**parts, verdict="undecided", unresolved=_why_not(ordering, results))
+            return Ordered(**parts, verdict="undecided", unresolved=_why_not(ordering, (better, worse)))
         error = _error(ordering.metric, (better, worse), paired=target == against)
         difference = values[0] - values[1]
         seeds.append((better.seed, values[0], values[1], difference, error))
@@ -305,17 +304,23 @@ def verdict(ci: Interval, within: float | None) -> Verdict:
     return "does not hold" if low > within or high < -within else "undecided"
 
 
-def _figure(result: Mapping[str, Any], metric: str) -> float | None:
+def _figure(outcome: Outcome, metric: str) -> float | None:
+    result = outcome.results[0]
     if metric == "judged":
         return float(result["metric"]["value"]) if "metric" in result else None
+    if metric == "precision":
+        if result.get("cut") is None:
+            return None
+        called = outcome.scores[result["attack"]] >= result["cut"]
+        return float(outcome.member[called].mean()) if called.any() else None
     rate = metric.removeprefix("tpr_at_fpr_")
     value: float | None = result.get("tpr_at_fpr", {}).get(rate) if rate != metric else result.get(metric)
     return value
 
 
-def _why_not(ordering: Ordering, results: Sequence[Mapping[str, Any]]) -> str:
-    reasons = [reason for result in results for reason in result.get("unresolved", {}).values()]
-    lacking = [r["attack"] for r in results if _figure(r, ordering.metric) is None]
+def _why_not(ordering: Ordering, outcomes: Sequence[Outcome]) -> str:
+    reasons = [reason for outcome in outcomes for reason in outcome.results[0].get("unresolved", {}).values()]
+    lacking = [outcome.results[0]["attack"] for outcome in outcomes if _figure(outcome, ordering.metric) is None]
     return reasons[0] if reasons and ordering.metric.startswith("tpr") else f"{', '.join(lacking)} has no {ordering.metric}"
 
 
@@ -370,9 +375,11 @@ def _figure_of_draw(
 ) -> Callable[[NDArray[np.int64]], float]:
     """Return a function of how often each record was drawn that gives the figure of that draw; scores are sorted only once."""
     members, others = int(member.sum()), int((~member).sum())
-    if metric == "balanced_accuracy":
-        assert cut is not None, "it has a balanced accuracy, so it has a cut"
+    if metric in ("balanced_accuracy", "precision"):
+        assert cut is not None, "it has a balanced accuracy or a precision, so it has a cut"
         found, alarmed = (score >= cut) & member, (score >= cut) & ~member
+        if metric == "precision":
+            return lambda times: float(times[found].sum() / max(1, times[found].sum() + times[alarmed].sum()))
         return lambda times: float(times[found].sum() / members + 1 - times[alarmed].sum() / others) / 2
     order = np.argsort(-score, kind="stable")
     truth, last = member[order], np.append(np.nonzero(np.diff(score[order]))[0], len(score) - 1)

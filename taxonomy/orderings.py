@@ -11,9 +11,9 @@ from pydantic import Field
 from taxonomy.entries import Entry, EntryId, Known
 from taxonomy.terms import Strict, Text
 
-# Figures by which two sides can be compared; a rate is the true positive rate at that false positive rate, and `judged` is what
-# the target's judge finds of an attack with another goal than membership.
-Figure = Literal["auc", "tpr_at_fpr_0.001", "tpr_at_fpr_0.01", "balanced_accuracy", "judged"]
+# Figures by which two sides can be compared; a rate is the true positive rate at that false positive rate, precision the share of
+# members among the candidates that the attack calls so, and `judged` what the target's judge finds where the goal is another one.
+Figure = Literal["auc", "tpr_at_fpr_0.001", "tpr_at_fpr_0.01", "balanced_accuracy", "precision", "judged"]
 
 
 Setting = bool | int | float | str

@@ -220,6 +220,22 @@ def test_an_attack_is_compared_with_itself(own, tmp_path, store):
         assert (finding.code, finding.line) == ("MIA013", 8) and hint in finding.hint
 
 
+def test_precision_is_that_of_the_records_above_the_cut():
+    """Three records are called members and two of them are; the error is that of a bootstrap of either side's own."""
+    member = np.array([True, True, True, False, False, False])
+
+    def outcome(score, cut=0.5):
+        return SimpleNamespace(seed=0, member=member, scores={"a": np.array(score)}, results=[{"attack": "a", "cut": cut}])
+
+    ordering = SimpleNamespace(id="o", metric="precision", within=None)
+    sides = (Side("a", "one"), Side("a", "two"))
+    better, worse = outcome([1.0, 0.5, 0.0, 0.0, 0.0, 0.0]), outcome([1.0, 0.7, 0.0, 0.9, 0.0, 0.0])
+    (seed,) = bench.compare(ordering, sides, "f", [(better, worse)]).seeds
+    assert (seed.better, seed.worse) == (1.0, pytest.approx(2 / 3, abs=1e-5)) and seed.se > 0
+    for nothing in (outcome([0.0] * 6), outcome([1.0] * 6, cut=None)):
+        assert bench.compare(ordering, sides, "f", [(better, nothing)]).unresolved == "a has no precision"
+
+
 def test_what_judges_find_is_compared_too():
     """Outcomes that have no scores, but a metric with an interval."""
 
@@ -231,7 +247,7 @@ def test_what_judges_find_is_compared_too():
     (seed,) = found.seeds
     assert (seed.difference, found.verdict, found.against) == (0.4, "holds", "two")
     assert seed.se == pytest.approx(0.03 * 2**0.5, abs=1e-5)
-    scores = SimpleNamespace(seed=0, results=[{"attack": "b", "auc": 0.9}])
+    scores = SimpleNamespace(seed=0, scores={}, results=[{"attack": "b", "auc": 0.9}])
     missing = bench.compare(ordering, (Side("a", "one"), Side("b", "one")), "f", [(outcome(0.9), scores)])
     assert missing.verdict == "undecided" and missing.unresolved == "b has no judged"
 
