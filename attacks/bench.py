@@ -105,7 +105,7 @@ class Bench:
             except InputError as error:
                 failed: str | None = str(error)
             else:
-                failed = next((f["error"] for f in outcome.failures), None)
+                failed = next(iter([*(f["error"] for f in outcome.failures), *(why for _, why in outcome.unsuited)]), None)
             if failed is None:
                 found[job.key] = outcome
             else:

@@ -100,7 +100,7 @@ def run(
         print_json(data)
     else:
         show.results(console, data)
-    if data["failures"]:
+    if data["failures"] or not data["results"]:
         raise typer.Exit(1)
 
 

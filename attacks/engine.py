@@ -22,7 +22,7 @@ from torch import Tensor
 
 from attacks import artifacts, metrics, set_membership, training
 from attacks.code import Code
-from attacks.handles import AttackError, Guessed, Ledger, Scored
+from attacks.handles import AttackError, Guessed, Ledger, Scored, UnsuitableError
 from attacks.plan import Plan, Planned, check_queries
 from attacks.seeds import derive_seed, digest
 from attacks.store import Arrays, Store, StoreError
@@ -44,7 +44,8 @@ AUDIT = "audit"
 class Outcome:
     """What a run found: a result or an error for each attack, and the per-record scores.
 
-    `exhibits` makes pictures of what the target generates, by title, for targets that have some to show.
+    `unsuited` are attacks that the target's records do not suit, each with what it takes. `exhibits` makes pictures of what the
+    target generates, by title, for targets that have some to show.
     """
 
     plan: Plan
@@ -53,6 +54,7 @@ class Outcome:
     member: NDArray[np.bool_]
     results: list[dict[str, Any]] = field(default_factory=list)
     failures: list[dict[str, str]] = field(default_factory=list)
+    unsuited: list[tuple[str, str]] = field(default_factory=list)
     scores: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     trained: int = 0
     reused: int = 0
@@ -68,7 +70,7 @@ class Outcome:
             "seed": self.seed,
             "results": self.results,
             "failures": self.failures,
-            "skipped": [{"id": name, "because": reason} for name, reason in self.plan.skipped],
+            "skipped": [{"id": name, "because": reason} for name, reason in (*self.plan.skipped, *self.unsuited)],
             "trained": self.trained,
             "reused": self.reused,
             "environment": environment(),
@@ -160,6 +162,8 @@ class Engine:
         for planned in plan.attacks:
             try:
                 score, result = run.attack(planned)
+            except UnsuitableError as error:
+                outcome.unsuited.append((planned.attack.id, str(error)))
             except AttackError as error:
                 outcome.failures.append({"attack": planned.attack.id, "error": str(error)})
             except (InputError, KeyboardInterrupt):

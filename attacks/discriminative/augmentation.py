@@ -11,7 +11,7 @@ from torch.nn import functional
 from attacks.discriminative import hop_skip_jump
 from attacks.discriminative.hop_skip_jump import Predict
 from attacks.discriminative.shadow_labels import attack_model, shadow_records
-from attacks.handles import AttackError, LabelOracle, Records, Scored, ShadowModels
+from attacks.handles import AttackError, LabelOracle, Records, Scored, ShadowModels, UnsuitableError
 
 SHIFTS = ((0, 1), (0, -1), (1, 0), (-1, 0))  # translations (down, right) of one pixel: d = 1 in the paper's terms
 
@@ -32,7 +32,7 @@ def augmentation(
     Choquette-Choo et al. 2021, Section 3 (data augmentation): a classifier, here of all classes together, learns on
     `calibration` records of shadow models from the bits of the record itself, of two copies turned by ± `degrees`, and of four
     that are shifted by a pixel. The paper tries rotations and translations one after the other; here one classifier gets both.
-    Rotation and shift are the defaults of the authors' code. Raises AttackError for records that are no pictures.
+    Rotation and shift are the defaults of the authors' code. Raises UnsuitableError for records that are no pictures.
     """
     generator = torch.Generator().manual_seed(seed % 2**63)
 
@@ -64,7 +64,7 @@ def combined(
 
     Choquette-Choo et al. 2021, combined attack: in the authors' code the L2 distances of the record and of its translated
     copies, 0 where a copy is mislabelled, are the features of a classifier that learns on shadow records. The copies share the
-    `queries` of a record evenly. Raises AttackError for records that are no pictures.
+    `queries` of a record evenly. Raises UnsuitableError for records that are no pictures.
     """
     generator = torch.Generator().manual_seed(seed % 2**63)
     each = queries // (1 + len(SHIFTS))
@@ -122,5 +122,7 @@ def _pictures(x: Tensor) -> Tensor:
         return x.reshape(len(x), -1, *x.shape[-2:]).float()
     side = math.isqrt(x.shape[1])
     if side * side != x.shape[1]:
-        raise AttackError(f"only pictures can be turned and shifted, and a record of {x.shape[1]} features is no square picture")
+        raise UnsuitableError(
+            f"only pictures can be turned and shifted, and a record of {x.shape[1]} features is no square picture"
+        )
     return x.reshape(len(x), 1, side, side).float()

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from attacks.generative.components import principal_axes
 from attacks.generative.distance import CHUNK, between
-from attacks.handles import AttackError, Population, Records, SampleOracle
+from attacks.handles import AttackError, Population, Records, SampleOracle, UnsuitableError
 
 # What a sample at this distance, in parts of the radius, adds to the score of a record. A sample that equals the record would
 # add without bound; it counts as one that is a millionth of the radius away.
@@ -47,7 +47,7 @@ def edge_directions(records: Records, samples: SampleOracle, *, count: int = 100
     """Share of samples in a ball around each record, or its variant, float64 (n,). Hilprecht et al. 2019, Section 3.2.1.
 
     Distances are Euclidean between histograms of oriented gradients, which take no data to be fitted. The paper draws a million
-    samples, and compares histograms of colours where pictures have some; this code does not. Raises AttackError for records
+    samples, and compares histograms of colours where pictures have some; this code does not. Raises UnsuitableError for records
     that are no pictures of one channel, or too small.
     """
     return _share_in_ball(records, samples, oriented_gradients, count, variant)
@@ -89,7 +89,7 @@ def oriented_gradients(x: Tensor) -> Tensor:
     again. A picture of 28 x 28 pixels is one block, and pixels beyond the last whole cell do not count.
     """
     if x.ndim != 3 or min(x.shape[1:]) < CELL * BLOCK:
-        raise AttackError(f"edges are counted in pictures of one channel and {CELL * BLOCK} x {CELL * BLOCK} pixels or more")
+        raise UnsuitableError(f"edges are counted in pictures of one channel and {CELL * BLOCK} x {CELL * BLOCK} pixels or more")
     down, right = torch.zeros_like(x), torch.zeros_like(x)
     down[:, 1:-1] = x[:, 2:] - x[:, :-2]
     right[:, :, 1:-1] = x[:, :, 2:] - x[:, :, :-2]

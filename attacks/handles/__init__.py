@@ -48,6 +48,7 @@ from attacks.handles.handle import (
     Ledger,
     NotGrantedError,
     QueryLimitError,
+    UnsuitableError,
 )
 from attacks.handles.language import (
     LikelihoodOracle,
@@ -175,6 +176,7 @@ __all__ = [
     "Surrogate",
     "TopScoreOracle",
     "Trainer",
+    "UnsuitableError",
     "UpdatedScores",
     "Updates",
     "ValueOracle",

@@ -11,6 +11,10 @@ class NotGrantedError(AttackError):
     """Code reached for something that its entry does not need."""
 
 
+class UnsuitableError(AttackError):
+    """Records of this kind are nothing for the attack; the message says what it takes."""
+
+
 class QueryLimitError(AttackError):
     """The adversary has no queries left."""
 

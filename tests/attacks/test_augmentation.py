@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import fixture
 
 from attacks.discriminative.augmentation import SHIFTS, augmentation, combined, shifted, turned
-from attacks.handles import AttackError
+from attacks.handles import AttackError, UnsuitableError
 
 GIVEN = ["records", "labels", "shadow_models"]
 
@@ -54,7 +54,7 @@ def test_channels_move_together_and_a_square_number_of_features_is_a_picture():
 
 @pytest.mark.parametrize("change", [shifted, lambda x: turned(x, 9.0)])
 def test_what_is_no_picture_is_refused(change):
-    with pytest.raises(AttackError, match="a record of 127 features is no square picture"):
+    with pytest.raises(UnsuitableError, match="a record of 127 features is no square picture"):
         change(pictures(127))
 
 

@@ -239,6 +239,14 @@ def test_without_a_name_what_cannot_run_is_skipped_and_listed(mia_json):
     assert {"shokri-2017", "ml-leaks-3"} <= {r["attack"] for r in data["results"]}
 
 
+def test_attacks_that_records_do_not_suit_are_listed_and_no_failure(mia):
+    table = ("run", "--target", "breast-cancer-mlp", "--set", "shadow-models.count=2")
+    done = mia(*table, "choquettechoo-2021-augmentation", "yeom-2018-gap")
+    assert done.returncode == 0 and "failed" not in done.stdout
+    assert "Not run, since only pictures can be turned" in done.stdout and "choquettechoo-2021-augmentation" in done.stdout
+    assert mia(*table, "choquettechoo-2021-augmentation").returncode == 1, "nothing was found out"
+
+
 def test_store(mia, mia_json, tmp_path):
     assert mia("store", "where").stdout.strip() == str(tmp_path / "store")
     mia(*TINY_RUN, "yeom-2018-gap")
