@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import Any
 
 import numpy as np
 import torch
@@ -48,16 +49,19 @@ def build(
     for `update_epochs` from the weights of the last release on, on all records so far. The adversary knows as many records of
     the pool to be none as it knows members. With `members_trained` false the last update brings other records in the
     candidates' place, which then leave the pool: a control that never saw its "members". Raises InputError for numbers that are
-    too small and for a data set that is.
+    too small, and for a data set that is.
 
     The final model answers queries. Models that the adversary trains by the recipe are trained at once, on as many records as
     the final one was. Nasr et al. 2019, Sections II-B and IV-C, describe such a target; theirs is fine-tuned with the new
     records, and here the old ones stay in the training set.
     """
-    least = {"first_records": first_records, "members": members, "epochs": epochs, "update_epochs": update_epochs}
-    for name, number in {**least, "updates": updates, "batch": batch}.items():
+    counts = {"first_records": first_records, "members": members, "non_members": non_members, "updates": updates}
+    lengths = {"epochs": epochs, "batch": batch, "update_epochs": update_epochs}
+    for name, number in {**counts, **lengths}.items():
         if number < 1:
             raise InputError(f"{name} must be at least 1 (found {number})")
+    if known_members < 0:
+        raise InputError(f"known_members must be at least 0 (found {known_members})")
     records = datasets.load(data)
     parts = split(
         len(records.x),
@@ -69,6 +73,8 @@ def build(
         members_trained=members_trained,
         seed=seed,
     )
+    if len(parts.pool) < known_members:
+        raise InputError(f"the data set {data} has too few records: {len(parts.pool)} are left for {known_members} non-members")
     recipe = Recipe("mlp", records.x.shape[1:], records.classes, tuple(hidden), epochs, batch, learning_rate)
     return trained(data, records, parts, recipe, first_records=first_records, update_epochs=update_epochs, seed=seed)[0]
 
@@ -161,13 +167,12 @@ def training_rows(parts: Split, first_records: int) -> list[NDArray[np.int64]]:
 
     What is set aside is the first records and then those of all updates but the last; the last one's are the training set.
     """
-    first, between = np.split(parts.aside, [first_records])
-    earlier = np.split(between, len(between) // len(parts.training))
-    return [np.sort(rows) for rows in accumulate([first, *earlier, parts.training], lambda a, b: np.concatenate([a, b]))]
+    earlier = np.split(parts.aside, range(first_records, len(parts.aside), len(parts.training)))
+    return [np.sort(rows) for rows in accumulate([*earlier, parts.training], lambda a, b: np.concatenate([a, b]))]
 
 
 def updated(recipe: Recipe, weights: Weights, data: TrainingSet, epochs: int) -> Weights:
-    """Return the weights after some more epochs of training from `weights` on, as `training.fit` trains, to the same bits."""
+    """Return the weights after more epochs from `weights` on, with the loop of `training.fit`; data.seed gives the order."""
     with training.one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(data.seed % 2**63)
         module = recipe.build()
@@ -188,5 +193,5 @@ def _model(recipe: Recipe, weights: Weights, fingerprint: str) -> Model:
     return Model(recipe, module, fingerprint)
 
 
-def _array(values: Tensor) -> NDArray[np.generic]:
+def _array(values: Tensor) -> NDArray[Any]:
     return values.numpy()
