@@ -69,8 +69,9 @@ def records_of_class(x: Tensor, y: Tensor, classes: int, wanted: int, seed: int)
 
     It asks for the nearest neighbours among x (m, ...) with labels y (m,), records that no participant has: it looks at the whole
     record, and has nothing in common with the network that the records were made to please, so what fools only networks does not
-    count. Chance is one class of `classes`. `likeness` is the correlation of the
-    mean made-up record with the mean record of the class, `likeness_to_others` the largest with that of another class.
+    count. Chance is one class of `classes`. `likeness` is the correlation of the mean made-up record with the mean record of the
+    class, `likeness_to_others` the largest with that of another class. The interval is that of more records of the same
+    generator; another run makes another generator.
     """
 
     def judge(found: Any) -> Metric:
