@@ -172,12 +172,12 @@ class Store:
             yield Node(path.parent.name, kind, name, size, created, path.parent, description["meta"])
 
     def typical_seconds(self, params: Mapping[str, Any]) -> float | None:
-        """Return the median training time of finished models whose recipe agrees with `params`, or None."""
+        """Return the median training time of finished models and federations whose recipe agrees with `params`, or None."""
         seconds = []
         for node in self.nodes():
             recipe = node.meta.get("recipe", {})
             shared = [name for name in recipe if name in params]
-            if node.kind == "model" and shared and all(recipe[name] == params[name] for name in shared):
+            if shared and all(recipe[name] == params[name] for name in shared):
                 seconds.append(float(node.meta["seconds"]))
         return statistics.median(seconds) if seconds else None
 

@@ -143,7 +143,8 @@ class StoreWorkshop:
     def keep(self, run: str, what: str, recipe: Mapping[str, Any], make: Callable[[], Arrays]) -> Arrays:
         """Return named arrays of finished work, made if the store does not hold them yet.
 
-        `run` names the code behind them, and `recipe` is all else that they follow from, as plain data. It counts as one model.
+        `run` names the code behind them, and `recipe` is all else that they follow from, as plain data; what stands under its own
+        "recipe" says how long another of its kind may take. It counts as one model.
         """
         name = digest({"code": self.code.digest(run), "recipe": recipe, "environment": environment()})
         if name in self.store:
@@ -152,7 +153,8 @@ class StoreWorkshop:
             self.progress.start(f"Training {what}", 1)
             start = time.perf_counter()
             arrays = make()
-            self.store.write(name, what, what, meta={"seconds": time.perf_counter() - start}, arrays=arrays)
+            meta = {"seconds": time.perf_counter() - start, "recipe": recipe.get("recipe", {})}
+            self.store.write(name, what, what, meta=meta, arrays=arrays)
             self.trained += 1
             self.progress.advance()
         return self.store.read(name)[1]

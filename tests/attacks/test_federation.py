@@ -12,11 +12,14 @@ import torch
 from torch import Tensor
 
 from attacks import federated_views, federation, training
+from attacks.code import Code
 from attacks.federation import Federation, Policy
 from attacks.handles import AttackError, Ledger, Seat, Seen
 from attacks.handles.federation import seen
+from attacks.store import Store
 from attacks.targets import federated
 from attacks.training import Recipe, TrainingSet
+from attacks.workshop import SerialExecutor, Silent, StoreWorkshop
 from taxonomy.findings import InputError
 from taxonomy.loading import load
 from taxonomy.threat import with_what_roles_see
@@ -172,6 +175,19 @@ def test_the_store_keeps_an_honest_run():
     assert torch.equal(found[1].shares, fresh.shares)
     same = zip(chain(*found[1].batches), chain(*fresh.batches), strict=True)
     assert all(torch.equal(a, b) for a, b in same)
+
+
+def test_a_finished_federation_says_how_long_the_next_may_take(tmp_path):
+    store = Store(tmp_path / "store")
+    store.prepare()
+    token = training.workshop.set(StoreWorkshop(store, SerialExecutor(), Code(), Silent()))
+    try:
+        federation.recorded(STEPPING, parts(), 3)
+    finally:
+        training.workshop.reset(token)
+    like = {"data": "any", "rounds": STEPPING.rounds, "batch": STEPPING.batch, "learning_rate": STEPPING.learning_rate}
+    assert store.typical_seconds(like) > 0
+    assert store.typical_seconds({**like, "rounds": STEPPING.rounds + 1}) is None
 
 
 # -- what is seen ----------------------------------------------------------------------------------------------------------
