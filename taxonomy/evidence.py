@@ -319,14 +319,16 @@ def check(catalog: Catalog, packages: Iterable[source.Package]) -> Iterator[Find
         fingerprints = fingerprints or Fingerprints(catalog, code_digests(known))
         again = f"measure again with `mia bench {path.stem}`"
         if isinstance(found, Evidence):
-            old = stale(fingerprints, found)
+            old, lacking = stale(fingerprints, found), unmeasured(catalog, found)
             message = f"the attack or {', '.join(old)} has changed since it was measured"
         else:
             again = "measure again with `mia bench --only orderings`"
-            old = stale_orderings(fingerprints, found)
+            old, lacking = stale_orderings(fingerprints, found), unmeasured_orderings(catalog, found, path)
             message = f"what was compared has changed since in {', '.join(old)}"
         if old:
             yield Finding("MIA028", message, place, hint=again)
+        if lacking:
+            yield Finding("MIA028", f"not measured yet: {', '.join(lacking)}", place, hint=again)
 
 
 def stale_orderings(fingerprints: Fingerprints, found: Orderings) -> list[str]:
@@ -334,6 +336,28 @@ def stale_orderings(fingerprints: Fingerprints, found: Orderings) -> list[str]:
     orderings: dict[str, Ordering] = fingerprints.catalog.kinds[ORDERINGS]
     today = {fingerprints.ordering(entry, sides) for entry in orderings.values() for sides in entry.sides()}
     return list(dict.fromkeys(o.ordering for o in found.orderings if o.fingerprint not in today))
+
+
+def unmeasured(catalog: Catalog, found: Evidence) -> list[str]:
+    """Return the targets that the attack's entry names and its evidence lacks."""
+    targets = catalog.attack(found.attack).targets
+    named = [*targets.power, *targets.others, *([targets.null] if targets.null else [])]
+    measured = {m.target for m in found.targets}
+    return [name for name in named if name not in measured]
+
+
+def unmeasured_orderings(catalog: Catalog, found: Orderings, path: Path) -> list[str]:
+    """Return the orderings beside a file of evidence (in the same catalog's folder) of which it lacks a target."""
+    measured = {(o.ordering, o.target, o.against or o.target) for o in found.orderings}
+    entries: dict[str, Ordering] = catalog.kinds[ORDERINGS]
+    lacking = [
+        name
+        for name, entry in entries.items()
+        if catalog.documents[name].path.parents[1] == path.parents[1]
+        for better, worse in entry.sides()
+        if (name, better.target, worse.target) not in measured
+    ]
+    return list(dict.fromkeys(lacking))
 
 
 def _unknown(catalog: Catalog, found: Evidence | Orderings, stem: str) -> Iterator[tuple[str, str]]:

@@ -38,7 +38,10 @@ CODES: dict[str, tuple[Severity, str]] = {
     "MIA025": ("error", "the attack needs a term of one model type without stating that model type"),
     "MIA026": ("error", "a cost names no parameter of the entry"),
     "MIA027": ("error", "`differs` stands where nothing differs"),
-    "MIA028": ("warning", "evidence is stale: its code, entry or target has changed since it was measured"),
+    "MIA028": (
+        "warning",
+        "evidence is stale: its code, entry or target has changed since it was measured, or a target was added",
+    ),
     "MIA029": ("error", "evidence is malformed, or of an attack, target or ordering that is unknown"),
 }
 

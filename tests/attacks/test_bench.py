@@ -121,6 +121,21 @@ def test_a_second_run_measures_nothing_and_writes_the_same_bytes(own, tmp_path, 
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
+def test_what_was_named_later_is_reported_as_unmeasured(own, tmp_path, store):
+    """A target that an entry names since, and one that an ordering does; an ordering elsewhere is none of this folder's."""
+    measure(own, own / "evidence", store, seeds=1)
+    measure(own, own / "evidence", store, names=(), seeds=1)
+    (own / "targets").mkdir()
+    (own / "targets" / "tinier.yaml").write_text(
+        (TINY / "targets" / "tiny.yaml").read_text().replace("id: tiny\n", "id: tinier\n")
+    )
+    loss, ordering = own / "attacks" / "tiny-loss.yaml", own / "orderings" / "tiny-ordering.yaml"
+    loss.write_text(LOSS.replace("[tiny]", "[tiny], others: [tinier]"))
+    ordering.write_text(ORDERING.format(metric="auc").replace("[tiny]", "[tiny, {better: tiny, worse: tinier}]"))
+    found = {Path(f.file).name: f.message for f in check([TINY, own])[1] if "own" in f.file}
+    assert found == {"tiny-loss.json": "not measured yet: tinier", "orderings.json": "not measured yet: tiny-ordering"}
+
+
 def test_the_fingerprint_follows_the_proof_that_runs(catalog):
     """`mia check` names the same proof as a run of that attack alone, for every attack and target of the catalog."""
     fingerprints = evidence.Fingerprints(catalog, Code().digest)
