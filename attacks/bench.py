@@ -207,14 +207,22 @@ def on_target(attack: str, target: str, role: Role, fingerprint: str, outcomes: 
         judged = [r["metric"] for r in results]
         errors = [(m["ci"][1] - m["ci"][0]) / 4 for m in judged]
         return OnTarget(**parts, metric=average([m["value"] for m in judged], errors, -1.0, 1.0))
-    area = average([r["auc"] for r in results], [r["auc_se"] for r in results])
+    area = average([r["auc"] for r in results], [_error_of(r["auc_se"], r["auc_ci"]) for r in results])
     rates = dict[str, Average | None]()
     for rate in results[0]["tpr_at_fpr"]:
         found = [r["tpr_at_fpr"][rate] for r in results]
-        errors = [math.sqrt(f * (1 - f) / r["members"]) if f is not None else 0.0 for f, r in zip(found, results, strict=True)]
-        rates[rate] = None if None in found else average(found, errors)
+        intervals = [r["tpr_at_fpr_ci"][rate] for r in results]
+        rates[rate] = None
+        if None not in found:
+            errors = [math.sqrt(f * (1 - f) / r["members"]) for f, r in zip(found, results, strict=True)]
+            rates[rate] = average(found, [_error_of(e, ci) for e, ci in zip(errors, intervals, strict=True)])
     curves = [(outcome.scores[attack], outcome.member) for outcome in outcomes]
     return OnTarget(**parts, auc=area, tpr_at_fpr=rates, set_membership=_on_sets(results), roc=mean_roc(curves))
+
+
+def _error_of(error: float, interval: Sequence[float]) -> float:
+    """Return a standard error, or a quarter of the interval's width where it is 0: at a figure of 0 or 1 nothing is certain."""
+    return error or (interval[1] - interval[0]) / 4
 
 
 def _on_sets(results: Sequence[Mapping[str, Any]]) -> OnSets | None:
@@ -271,8 +279,9 @@ def mean_roc(curves: Sequence[tuple[NDArray[np.float64], NDArray[np.bool_]]]) ->
 def compare(ordering: Ordering, sides: tuple[Side, Side], fingerprint: str, pairs: Sequence[tuple[Outcome, Outcome]]) -> Ordered:
     """Return how an ordering did: the difference of its two sides, seed by seed, and a verdict.
 
-    Within a seed the standard error is paired where both sides are attacks on the same records (`paired_error`), and else that of
-    the difference of two independent figures. The interval over seeds is that of `average`. The ordering holds
+    Within a seed the standard error is paired where both sides are attacks on membership of the same records (`paired_error`),
+    and else that of the difference of two independent figures, which is too wide where they are not. The interval over seeds is
+    that of `average`. The ordering holds
     if the interval lies on its side of zero, and does not if it lies on the other; one that claims equality holds if the
     interval lies within the margin, and does not if it lies outside.
     """
@@ -340,11 +349,15 @@ Judged = tuple[NDArray[np.float64], float | None]
 
 
 def own_error(metric: str, judged: Judged, member: NDArray[np.bool_]) -> float:
-    """Return the standard error of a figure of one attack: DeLong's of an area, else that of a bootstrap as in `paired_error`."""
+    """Return the standard error of a figure of one attack: DeLong's of an area, else that of a bootstrap as in `paired_error`.
+
+    Where no draw differs, it is that of a share of all members.
+    """
     if metric == "auc":
-        return math.sqrt(metrics.auc_variance(judged[0], member))
-    figure = _figure_of_draw(metric, *judged, member)
-    return float(np.std([figure(times) for times in _draws(member)], ddof=1))
+        return _error_of(math.sqrt(metrics.auc_variance(judged[0], member)), metrics.auc_interval(judged[0], member))
+    figure, members = _figure_of_draw(metric, *judged, member), int(member.sum())
+    error = float(np.std([figure(times) for times in _draws(member)], ddof=1))
+    return _error_of(error, metrics.binomial_interval(members, members))
 
 
 def paired_error(metric: str, first: Judged, second: Judged, member: NDArray[np.bool_]) -> float:

@@ -148,7 +148,8 @@ def load(folder: Path | str, names: Sequence[str] | None = None) -> Recording:
 
 
 def _files(folder: Path, kind: str) -> dict[int, Path]:
-    return {int(path.stem.removeprefix(f"{kind}-")): path for path in folder.glob(f"{kind}-[0-9]*{ENDING}")}
+    found = ((path.stem.removeprefix(f"{kind}-"), path) for path in folder.glob(f"{kind}-[0-9]*{ENDING}"))
+    return {int(number): path for number, path in found if number.isdecimal()}
 
 
 def _read(path: Path, names: Sequence[str] | None) -> tuple[dict[str, Weights], dict[str, Any]]:

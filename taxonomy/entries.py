@@ -135,7 +135,7 @@ class Target(Entry):
     offers: list[TermId]
     run: RunPath | None = None
     params: Params = Field(default_factory=dict)
-    control: bool = Field(default=False, description="attacks must be at chance here")
+    control: bool = Field(default=False, description="attacks with the goal that it is a control for must be at chance here")
 
 
 class Limits(Strict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from attacks import first_layer
 from attacks.handles import FederatedTrainer, OthersUpdates, Records, Scored
@@ -17,20 +18,30 @@ def words_of_updates(
     of the vector of a word that is in no record of the batch is zero, so words whose vectors moved are the words of the batch.
     A record whose words all moved in some round is called a member, as in the paper: the cut is one round.
 
-    The paper asks whether the record's words are among those of the update. Where the update comes of a single record (gradient
-    steps on batches of one record, by somebody who holds no more than the adversary, so that there is one other), who knows the
-    recipe knows that they must be the same words, and then this is asked for.
+    The paper asks whether the record's words are among those of the update. Where a candidate alone explains the whole update, as
+    the product of the record and one vector that the gradient of a dense layer on one record is, it was the batch, and no other
+    candidate is called a member for this round.
 
     Steps below `smallest` do not count: rounding leaves some 1e-9 in the vectors of words that only the adversary's own batch
     touched. A member is missed only where none of the units behind its words is active, so that nothing moves. Raises
     AttackError if the first layer is no dense layer on the record.
     """
     weight, _ = first_layer.names(trainer.recipe)
-    recipe = trainer.federation
-    alone = recipe.algorithm == "fedsgd" and recipe.batch == 1 and others_updates.share <= 0.5
-    words = records.x.flatten(1) != 0
-    rounds = torch.zeros(len(words), dtype=torch.float64)
+    x = records.x.flatten(1).double()
+    rounds = torch.zeros(len(x), dtype=torch.float64)
     for number in range(len(others_updates)):
-        moved = others_updates.mean(number)[weight].abs().amax(dim=0) > smallest
-        rounds += (words == moved).all(1) if alone else ~(words & ~moved).any(1)
+        step = others_updates.mean(number)[weight].double()
+        moved = step.abs().amax(dim=0) > smallest
+        batch = _explains(x, step * moved, smallest)
+        rounds += batch if batch.any() else ~((x != 0) & ~moved).any(1)
     return Scored(rounds / len(others_updates), 1 / len(others_updates))
+
+
+def _explains(x: Tensor, step: Tensor, smallest: float) -> Tensor:
+    """Return of which records x (n, words) some multiple makes up the step (units, words) of every unit, bool (n,).
+
+    What is left over may be as large as errors of `smallest` in the vectors of the words that moved.
+    """
+    left = step.square().sum() - (step @ x.T).square().sum(dim=0) / x.square().sum(dim=1)
+    moved = int((step != 0).any(dim=0).sum())
+    return (left <= smallest**2 * len(step) * moved) & (moved > 0)

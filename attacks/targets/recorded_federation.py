@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,7 @@ def build(
     """
     if seat not in (PARTICIPANT, SERVER):
         raise InputError(f"the seat is {PARTICIPANT} or {SERVER} (found {seat!r})")
-    held = _read(Path(records))
+    held = _read(Path(records), classes)
     x, label, member = held["x"], held["y"], held["member"]
     structure = Recipe(architecture, tuple(x.shape[1:]), classes, tuple(hidden), epochs, adam_batch, adam_learning_rate)
     found = load(recording, list(structure.build().state_dict()))
@@ -76,8 +77,8 @@ def build(
 
     final, rounds = seen(Ledger()).rounds.last, len(seen(Ledger()).rounds)
     recipe = Federation(algorithm, structure, rounds, batch, learning_rate, local_epochs)
-    weights = [*found.models, *(upload for row in found.uploads for upload in row)]
-    arrays = [value.numpy() for part in (*weights, held) for value in part.values()]
+    weights = [*found.models, *(each for row in (*found.received, *found.uploads) for each in row)]
+    arrays = [*(value.numpy() for part in (*weights, held) for value in part.values()), found.records.numpy()]
     fingerprint = digest([recipe.as_json(), seat, node, training_size, digest_arrays(*arrays)])
     try:
         model = model_of(recipe, final, fingerprint)
@@ -126,22 +127,35 @@ def build(
     )
 
 
-def _read(path: Path) -> dict[str, Tensor]:
+def _read(path: Path, classes: int) -> dict[str, Tensor]:
     """Return the arrays of the user's file; raise InputError where one is missing or does not fit."""
     try:
         with np.load(path, allow_pickle=False) as file:
             held = dict(file)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} cannot be read as arrays of numpy ({error})") from error
     if missing := {"x", "y", "member"} - held.keys():
         raise InputError(f"{path} lacks {', '.join(sorted(missing))}")
+    if not held["x"].ndim:
+        raise InputError(f"{path}: `x` is no array of records")
     for part in ("known", "pool"):
         held.setdefault(f"{part}_x", held["x"][:0])
         held.setdefault(f"{part}_y", held["y"][:0])
     for x, *others in (("x", "y", "member"), ("known_x", "known_y"), ("pool_x", "pool_y")):
         if held[x].shape[1:] != held["x"].shape[1:] or any(held[name].shape != held[x].shape[:1] for name in others):
             raise InputError(f"{path}: {', '.join((x, *others))} do not fit together")
-    return {name: torch.from_numpy(held[name].astype(kind)) for name, kind in KINDS.items()}
+    try:
+        arrays = {name: held[name].astype(kind) for name, kind in KINDS.items()}
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path} holds something that is no number ({error})") from error
+    if not all(np.isfinite(arrays[name]).all() for name in ("x", "known_x", "pool_x")):
+        raise InputError(f"{path}: not all features are finite numbers")
+    labels = np.concatenate([arrays[name] for name in ("y", "known_y", "pool_y")])
+    if not ((labels >= 0) & (labels < classes)).all():
+        raise InputError(f"{path}: labels are from 0 to {classes - 1} (found {labels.min()} to {labels.max()})")
+    if not 0 < arrays["member"].sum() < len(arrays["member"]):
+        raise InputError(f"{path}: `member` needs candidates that are members and others that are none")
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
 def _shadow(held: dict[str, Tensor], part: str) -> ShadowData:

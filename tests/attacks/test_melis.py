@@ -105,24 +105,25 @@ def test_precision_falls_with_the_batch():
 
 
 def test_part_of_a_record_is_no_record_only_where_updates_come_from_one():
-    """A gloss whose words all stand in a longer one: told apart from batches of one record, called a member otherwise."""
-    made = words_fixture.makers()
+    """A gloss whose words all stand in a longer one: told apart where one record explains the update, a member otherwise."""
     long, short = np.zeros((2, words_fixture.WORDS), dtype=np.float32)
     long[:5], short[:3] = 1, 1
-    step = {"1.weight": torch.outer(torch.tensor([0.1, -0.2, 0.3]), torch.from_numpy(long)), "1.bias": torch.ones(3)}
     x = torch.from_numpy(np.stack([long, short]))
 
-    def score(batch, share, algorithm="fedsgd"):
+    def score(step, share=0.5):
         records = Records(x, None, record_ids(x.numpy()), Ledger())
-        recipe = Federation(algorithm, words_fixture.RECIPE, 1, batch, 0.1)
+        recipe = Federation("fedsgd", words_fixture.RECIPE, 1, 1, 0.1)
         trainer = FederatedTrainer("trainer", words_fixture.RECIPE, 2, recipe, Ledger())
-        return embedding.words_of_updates(
-            records, OthersUpdates("others_updates", [step], share, Ledger()), trainer
-        ).score.tolist()
+        updates = OthersUpdates("others_updates", [{"1.weight": step, "1.bias": torch.ones(3)}], share, Ledger())
+        return embedding.words_of_updates(records, updates, trainer).score.tolist()
 
-    assert score(1, 0.5) == [1, 0]
-    assert score(2, 0.5) == score(1, 2 / 3) == score(1, 0.5, "fedavg") == [1, 1]
-    assert made["records"]().x.shape == (fixture.RECORDS, words_fixture.WORDS)
+    one, other = torch.tensor([0.1, -0.2, 0.3]), torch.tensor([0.2, 0.1, -0.1])
+    assert score(torch.outer(one, x[0])) == [1, 0] and score(torch.outer(one, x[1])) == [0, 1]
+    # Two records, be they of one participant or of two; also where the gradients of both have one direction, as with two classes.
+    for share in (0.5, 2 / 3):
+        assert score(torch.outer(one, x[0]) + torch.outer(other, x[1]), share) == [1, 1]
+        assert score(torch.outer(one, x[0]) - 0.5 * torch.outer(one, x[1]), share) == [1, 1]
+    assert score(torch.zeros(3, words_fixture.WORDS)) == [0, 0], "nothing moved"
 
 
 def test_golden_scores_are_shares_of_rounds():
