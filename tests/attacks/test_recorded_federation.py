@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 
 from attacks.federation import Federation
 from attacks.handles import Ledger
-from attacks.recordings import Recorder, Upload
+from attacks.recordings import Recorder, Upload, load
 from attacks.targets import data as datasets
 from attacks.targets import federated, recorded_federation
 from attacks.training import Recipe
@@ -113,12 +114,30 @@ def test_what_does_not_fit_is_refused(ours, tmp_path):
         held = dict(file)
     np.savez(tmp_path / "short.npz", **{**held, "y": held["y"][:-1]})
     np.savez(tmp_path / "blind.npz", x=held["x"], y=held["y"])
-    for name, message in [("short", "do not fit together"), ("blind", "lacks member")]:
+    np.savez(tmp_path / "words.npz", **{**held, "y": held["y"].astype(str) + "th"})
+    np.savez(tmp_path / "eleven.npz", **{**held, "y": held["y"] + 1})
+    np.savez(tmp_path / "unknown.npz", **{**held, "x": held["x"] * np.nan})
+    np.savez(tmp_path / "members.npz", **{**held, "member": np.ones_like(held["member"])})
+    np.savez(tmp_path / "point.npz", **{**held, "x": np.float32(1)})
+    np.save(tmp_path / "alone.npy", held["x"])
+    (tmp_path / "alone.npy").rename(tmp_path / "alone.npz")
+    (tmp_path / "half.npz").write_bytes((folder / "records.npz").read_bytes()[:5000])
+    for name, message in [
+        ("short", "do not fit together"),
+        ("blind", "lacks member"),
+        ("words", "no number"),
+        ("eleven", "labels are from 0 to 9"),
+        ("unknown", "finite"),
+        ("members", "others that are none"),
+        ("point", "no array of records"),
+        ("alone", "cannot be read"),
+        ("half", "cannot be read"),
+    ]:
         with pytest.raises(InputError, match=message):
             recorded_federation.build(**{**good, "records": str(tmp_path / f"{name}.npz")})
 
 
-def test_other_files_are_another_target(ours, tmp_path):
+def test_other_files_are_another_target(ours, tmp_path, monkeypatch):
     folder, _ = ours
     good = params(folder, "server")
     with np.load(folder / "records.npz") as file:
@@ -126,6 +145,15 @@ def test_other_files_are_another_target(ours, tmp_path):
     np.savez(tmp_path / "bare.npz", x=held["x"], y=held["y"], member=held["member"])
     one, bare = recorded_federation.build(**good), recorded_federation.build(**{**good, "records": str(tmp_path / "bare.npz")})
     assert one.fingerprint == recorded_federation.build(**good).fingerprint != bare.fingerprint
+    # What participants were sent, and how many records they have, is shown by handles as well.
+    as_it_was = load(folder / "server", ["1.weight", "1.bias", "3.weight", "3.bias"])
+    sent = {"received": [[{name: value + 1 for name, value in w.items()} for w in row] for row in as_it_was.received]}
+    monkeypatch.setattr(recorded_federation, "load", lambda *_: as_it_was)
+    prints = {recorded_federation.build(**good).fingerprint}
+    for changed in (sent, {"records": as_it_was.records * 2}):
+        monkeypatch.setattr(recorded_federation, "load", lambda *_, changed=changed: dataclasses.replace(as_it_was, **changed))
+        prints.add(recorded_federation.build(**good).fingerprint)
+    assert len(prints) == 3
     assert not {"D1.samples", "D1.marginals", "D2.members"} & set(bare.makers)
 
 
