@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from taxonomy.entries import Attack, Defense, Step
 from taxonomy.findings import Finding, nearest
 from taxonomy.graph import Graph, goal
 from taxonomy.knowledge import DataSet
+from taxonomy.orderings import Ordering
 from taxonomy.reader import read
 from taxonomy.references import keys
 from taxonomy.resolver import Resolver
@@ -38,6 +40,7 @@ def check(extra: Sequence[Path] = (), code: Sequence[Path] = ()) -> tuple[Catalo
         for check_one in (_rules, _references, _settings, _survey, _unreachable):
             findings.extend(check_one(catalog, resolver))
         findings.extend(_code(catalog, packages))
+        findings.extend(_orderings(catalog))
         findings.extend(evidence.check(catalog, [*packages.values(), package("taxonomy")]))
     return catalog, sorted(findings, key=lambda f: (f.file, f.line, f.column, f.code))
 
@@ -79,6 +82,35 @@ def _rules(catalog: Catalog, resolver: Resolver) -> Iterator[Finding]:
             if entry.goal != "membership" and entry.answers is None:
                 message = f"an attack whose goal is {entry.goal} says in `answers` what it answers, and how it is judged"
                 yield document.finding("MIA007", message)
+
+
+def _orderings(catalog: Catalog) -> Iterator[Finding]:
+    """Both sides of an ordering run, differ, have the figure that is compared, and use what a setting sets."""
+    orderings: dict[str, Ordering] = catalog.kinds["orderings"]
+    fingerprints = evidence.Fingerprints(catalog, lambda run: "")
+    proof = functools.cache(lambda attack, target: fingerprints.proof(catalog.attack(attack), catalog.target(target)))
+    for name, entry in orderings.items():
+        document = catalog.documents[name]
+        for key, attack in (("better", entry.better), ("worse", entry.worse)):
+            of_membership = catalog.attack(attack).goal == "membership"
+            if of_membership == (entry.metric == "judged"):
+                message = f"{attack} is {'not ' if of_membership else ''}judged by its target, so it has no {entry.metric}"
+                yield document.finding("MIA030", message, ("metric",))
+                break
+        for i, sides in enumerate(entry.sides()):
+            place = ("targets", i)
+            if sides[0] == sides[1]:
+                yield document.finding("MIA030", "both sides are the same attack, target and settings", place)
+            for key, side in zip(("better", "worse"), sides, strict=True):
+                rules = {rule.id for rule in proof(side.attack, side.target)}
+                if not rules:
+                    yield document.finding("MIA030", f"{side.attack} cannot run on {side.target}", place)
+                for path, _ in side.settings if rules else ():
+                    owner = path.rpartition(".")[0]
+                    if owner not in rules:
+                        message = f"{side.attack} does not use {owner} on {side.target}"
+                        hint = nearest(owner, rules)
+                        yield document.finding("MIA030", message, ("settings", key, path), hint, key=True)
 
 
 def _references(catalog: Catalog, resolver: Resolver) -> Iterator[Finding]:

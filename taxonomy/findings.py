@@ -43,6 +43,7 @@ CODES: dict[str, tuple[Severity, str]] = {
         "evidence is stale: its code, entry or target has changed since it was measured, or a target was added",
     ),
     "MIA029": ("error", "evidence is malformed, or of an attack, target or ordering that is unknown"),
+    "MIA030": ("error", "an ordering compares what is the same, or what cannot be measured"),
 }
 
 

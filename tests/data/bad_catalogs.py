@@ -45,6 +45,19 @@ EVIDENCE = """\
 {"schema": 1, "attack": "bad-attack", "versions": {}, "targets": [{"target": "digits-mlp", "role": "power", "fingerprint": "old",
  "seeds": [{"seed": 0, "target": {}, "queries": 1, "models": 0, "command": "mia run bad-attack"}]}]}
 """
+ORDERING = """\
+schema: 1
+id: bad-ordering
+title: A bad ordering
+summary: Something is wrong here.
+better: yeom-2018-loss
+worse: yeom-2018-loss
+metric: auc
+targets: [digits-mlp]
+where: Nowhere
+source: memory
+safe: false
+"""
 _evidence = "evidence/bad-attack.json"
 _attack, _step = "attacks/bad-attack.yaml", "steps/bad-step.yaml"
 
@@ -110,4 +123,5 @@ BAD: dict[str, tuple[dict[str, bytes | str], str, int, str]] = {
         1,
         "did you mean digits-mlp?",
     ),
+    "MIA030": ({"orderings/bad-ordering.yaml": ORDERING}, "orderings/bad-ordering.yaml", 8, "both sides are the same"),
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
-from bad_catalogs import ATTACK, BAD, EVIDENCE
+from bad_catalogs import ATTACK, BAD, EVIDENCE, ORDERING
 
 from taxonomy.check import check
 from taxonomy.findings import CODES, CatalogError
@@ -125,3 +125,24 @@ def test_a_work_that_stands_twice_is_a_finding(tmp_path):
     bad = {**BAD["MIA014"][0], "references.bib": "@misc{x, title={A}}\n@misc{x, title={B}}\n"}
     with pytest.raises(CatalogError, match=r"MIA014.*repeated"):
         check([write(tmp_path, bad)])
+
+
+@pytest.mark.parametrize(
+    ("changes", "place", "message"),
+    [
+        ({"metric: auc": "metric: judged"}, 7, "yeom-2018-loss is not judged by its target"),
+        ({"better: yeom-2018-loss": "better: melis-2019-property"}, 7, "melis-2019-property is judged"),
+        ({"better: yeom-2018-loss": "better: nasr-2019-passive-server"}, 8, "cannot run on digits-mlp"),
+        (
+            {"targets:": "settings: {worse: {shadow-models-known-recipe.count: 4}}\ntargets:"},
+            8,
+            "yeom-2018-loss does not use shadow-models-known-recipe on digits-mlp",
+        ),
+    ],
+)
+def test_orderings_that_cannot_be_measured(tmp_path, changes, place, message):
+    text = ORDERING
+    for old, new in changes.items():
+        text = text.replace(old, new)
+    found = [f for f in check([write(tmp_path, {"orderings/bad-ordering.yaml": text})])[1] if f.code == "MIA030"]
+    assert any(message in f.message and f.line == place for f in found), found
