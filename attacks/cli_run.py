@@ -82,6 +82,8 @@ def run(
     from attacks import show
 
     console = output(stderr=as_json)
+    for name in plan.unused:
+        output(stderr=True).print(f"[yellow]--set {name} changes nothing: no attack of this run uses it[/]")
     if dry_run:
         if as_json:
             print_json(_plan_json(plan, seed))

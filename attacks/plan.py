@@ -27,7 +27,10 @@ class Planned:
 
 @dataclass(frozen=True)
 class Plan:
-    """A run: the joint proof of its attacks, in which every shared step stands once."""
+    """A run: the joint proof of its attacks, in which every shared step stands once.
+
+    `unused` are the names whose parameters were set, but which no attack of the run needs.
+    """
 
     target: Target
     threat: ThreatModel
@@ -37,6 +40,7 @@ class Plan:
     params: Mapping[str, Params]
     skipped: tuple[tuple[str, str], ...]
     entries: Mapping[str, Attack | Step]
+    unused: tuple[str, ...] = ()
 
     @property
     def models(self) -> int:
@@ -88,7 +92,9 @@ def make(
         reasons = "\n".join(f"  {name}: {reason}" for name, reason in skipped)
         raise InputError(f"no attack can be run against {target.id}" + (f":\n{reasons}" if reasons else ""))
     attacks, rules, largest = planner.plan(kept)
-    return Plan(target, threat, tuple(granted), attacks, rules, largest, tuple(skipped), planner.entries)
+    used = {rule.id for rule in rules}
+    unused = tuple(name for name in overrides or {} if not used & set(_owners(catalog, name)))
+    return Plan(target, threat, tuple(granted), attacks, rules, largest, tuple(skipped), planner.entries, unused)
 
 
 class _Planner:
@@ -211,8 +217,7 @@ def _parameters(catalog: Catalog, overrides: Mapping[str, Mapping[str, str]]) ->
     result: dict[str, Params] = {name: dict(entry.params) for name, entry in entries.items()}
     set_by_user = set[tuple[str, str]]()
     for name, values in overrides.items():
-        steps = [s.id for s in catalog.steps.values() if s.yields == name or s.yields.startswith(name + ".")]
-        owners = [name] if name in entries else steps
+        owners = _owners(catalog, name)
         if not owners:
             raise unknown("attack, step or artifact", name, [*entries, *(s.yields for s in catalog.steps.values())])
         for parameter, text in values.items():
@@ -224,6 +229,13 @@ def _parameters(catalog: Catalog, overrides: Mapping[str, Mapping[str, str]]) ->
                 result[entry][parameter] = _value(f"{name}.{parameter}", text, entries[entry].params[parameter])
                 set_by_user.add((entry, parameter))
     return result, set_by_user
+
+
+def _owners(catalog: Catalog, name: str) -> list[str]:
+    """Return the attack or step of this name, or all steps that yield the artifact of this name."""
+    if name in catalog.attacks or name in catalog.steps:
+        return [name]
+    return [s.id for s in catalog.steps.values() if s.yields == name or s.yields.startswith(name + ".")]
 
 
 def _value(name: str, text: str, like: object) -> bool | int | float | str:

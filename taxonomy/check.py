@@ -91,7 +91,7 @@ def _orderings(catalog: Catalog) -> Iterator[Finding]:
     proof = functools.cache(lambda attack, target: fingerprints.proof(catalog.attack(attack), catalog.target(target)))
     for name, entry in orderings.items():
         document = catalog.documents[name]
-        for key, attack in (("better", entry.better), ("worse", entry.worse)):
+        for attack in (entry.better, entry.worse):
             of_membership = catalog.attack(attack).goal == "membership"
             if of_membership == (entry.metric == "judged"):
                 message = f"{attack} is {'not ' if of_membership else ''}judged by its target, so it has no {entry.metric}"

@@ -247,6 +247,12 @@ def test_attacks_that_records_do_not_suit_are_listed_and_no_failure(mia):
     assert mia(*table, "choquettechoo-2021-augmentation").returncode == 1, "nothing was found out"
 
 
+def test_a_setting_that_nothing_uses_is_said(mia):
+    run = ("run", "--catalog", TINY, "--target", "tiny", "--dry-run", "--set", "shadow-models.count=4")
+    assert "--set shadow-models changes nothing" in mia(*run, "yeom-2018-gap").stderr
+    assert "changes nothing" not in mia(*run, "yeom-2018-gap", "carlini-2022-lira").stderr
+
+
 def test_store(mia, mia_json, tmp_path):
     assert mia("store", "where").stdout.strip() == str(tmp_path / "store")
     mia(*TINY_RUN, "yeom-2018-gap")
