@@ -142,7 +142,13 @@ class Engine:
         if entry.run is None:
             raise InputError(f"the target {name} has no code, so nothing can be run against it")
         with self._at_work():
-            target: Target = self.code.function(entry.run)(**entry.params, seed=seed)
+            try:
+                target: Target = self.code.function(entry.run)(**entry.params, seed=seed)
+            except (InputError, AttackError):
+                raise
+            except Exception as error:
+                problem = f"{type(error).__name__}: {error} ({_where(error)})"
+                raise InputError(f"the target {name} cannot be made with the parameters of its entry; {problem}") from error
         target.id = name
         # A role without a handle is nothing to touch: what it is shown, the target offers beside it.
         roles = [term.id for term in self.catalog.terms.values() if term.aspect == "role" and term.handle is None]
@@ -296,6 +302,8 @@ class _Run:
         """Return what a finished attack's result is worth: by the truth on membership, or by the target's judge of its goal."""
         if attack.goal == "membership":
             truth = self.target.member.numpy()
+            if not 0 < truth.sum() < len(truth):
+                raise AttackError(f"{self.plan.target.id} has no candidates that are {'none' if truth.any() else 'members'}")
             figures = metrics.summarize(arrays["score"], truth, meta["cut"])
             on_sets = set_membership.summarize(arrays["score"], truth)
             figures |= {**on_sets, "unresolved": {**figures["unresolved"], **on_sets["unresolved"]}}

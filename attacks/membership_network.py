@@ -21,7 +21,8 @@ def components(
     """Return what the attack network looks at: vectors (n, width), and gradients (n, width of the layer, next layer), float64.
 
     From each network in turn: probabilities, loss, label (once, since all have the same), with `outputs` the hidden layers too,
-    and with `gradients` the gradients of the last `layers` weight matrices too, the last first.
+    and with `gradients` the gradients of the last `layers` weight matrices too, the last first. Gradients of convolutions and
+    biases are not among them, where the paper takes any layer's; it finds those of the last layers to tell most (Table IV).
     """
     if features not in VIEWS:
         raise AttackError(f"features is one of {', '.join(VIEWS)} (found {features!r})")

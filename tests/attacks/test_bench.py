@@ -235,6 +235,19 @@ def test_an_attack_is_compared_with_itself(own, tmp_path, store):
         assert (finding.code, finding.line) == ("MIA013", 8) and hint in finding.hint
 
 
+def test_a_figure_of_one_is_not_certain():
+    """All members above all others: DeLong's error is 0 and a bootstrap's too, but other records may do worse."""
+    member = np.arange(60) < 30
+    perfect = member.astype(float)
+    assert metrics.auc_variance(perfect, member) == 0
+    for metric in ("auc", "precision", "balanced_accuracy", "tpr_at_fpr_0.1"):
+        assert 0 < bench.own_error(metric, (perfect, 0.5), member) < 0.05
+    result = metrics.summarize(perfect, member, 0.5) | {"attack": "a", "queries": 0, "models_trained": 0, "warnings": []}
+    outcome = SimpleNamespace(seed=0, results=[result], scores={"a": perfect}, member=member, target_facts={})
+    measured = bench.on_target("a", "one", "power", "f", [outcome] * 3)
+    assert measured.auc.mean == 1 and 0.9 < measured.auc.ci[0] < 1
+
+
 def test_precision_is_that_of_the_records_above_the_cut():
     """Three records are called members and two of them are; the error is that of a bootstrap of either side's own."""
     member = np.array([True, True, True, False, False, False])

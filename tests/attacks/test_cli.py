@@ -253,6 +253,22 @@ def test_a_setting_that_nothing_uses_is_said(mia):
     assert "changes nothing" not in mia(*run, "yeom-2018-gap", "carlini-2022-lira").stderr
 
 
+def test_a_target_that_cannot_be_made_is_one_sentence(mia, tmp_path):
+    """Whatever a target's code makes of wrong parameters: no traceback, exit code 2, and the place."""
+    text = (Path(__file__).parents[2] / "catalog" / "targets" / "digits-federated.yaml").read_text()
+    place = tmp_path / "own" / "targets" / "wrong.yaml"
+    place.parent.mkdir(parents=True)
+    for old, new, message in [
+        ("rounds: 40", "rounds: 0", "cannot be made"),
+        ("batch: 16", "batch: 0", "cannot be made"),
+        ("learning_rate: 0.1", "learning_rate: 0.1, algorithm: gossip", "the algorithm is one of fedavg, fedsgd"),
+    ]:
+        assert old in text
+        place.write_text(text.replace("id: digits-federated\n", "id: wrong\n").replace(old, new))
+        done = mia("run", "yeom-2018-gap", "--target", "wrong", "--catalog", tmp_path / "own")
+        assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr, done.stderr
+
+
 def test_store(mia, mia_json, tmp_path):
     assert mia("store", "where").stdout.strip() == str(tmp_path / "store")
     mia(*TINY_RUN, "yeom-2018-gap")
