@@ -38,7 +38,7 @@ Role = Literal["power", "other", "null"]
 
 
 class Average(Strict):
-    """Mean over seeds, and its 95 % interval (`attacks.bench.average` says how)."""
+    """Mean over seeds, and its 95 % interval (`attacks.averages.average` says how)."""
 
     mean: float
     ci: Interval
