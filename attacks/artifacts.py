@@ -89,9 +89,8 @@ def pack(artifact: Artifact) -> tuple[dict[str, Any], Arrays]:
     if isinstance(artifact, PropertyUpdates):
         return {"type": "PropertyUpdates"}, {"x": artifact.x.numpy(), "marked": artifact.marked.numpy()}
     if isinstance(artifact, ReferenceModels):
-        meta, arrays = pack(artifact.packed())
-        _, own = pack(artifact.own)
-        return {**meta, "type": "ReferenceModels"}, {**arrays, **{f"own_{name}": array for name, array in own.items()}}
+        meta, arrays = pack(artifact.own)
+        return {**meta, "type": "ReferenceModels"}, arrays
     if isinstance(artifact, ShadowModels):
         models = artifact.models
         meta = {
@@ -148,8 +147,7 @@ def unpack(meta: dict[str, Any], arrays: Arrays, workshop: StoreWorkshop) -> Art
     shadow_models = ShadowModels(models, data, torch.from_numpy(arrays["trained_on"]))
     if meta["type"] == "ShadowModels":
         return shadow_models
-    held = ShadowData(torch.from_numpy(arrays["own_x"]), torch.from_numpy(arrays["own_label"]), arrays["own_ids"])
-    return ReferenceModels(shadow_models, ShadowModels(models, held, torch.from_numpy(arrays["own_trained_on"])))
+    return ReferenceModels(shadow_models)
 
 
 def pack_found(result: Tensor | Model) -> tuple[dict[str, Any], Arrays]:

@@ -23,7 +23,7 @@ from torch import Tensor
 from attacks import artifacts, metrics, set_membership, training
 from attacks.code import Code
 from attacks.handles import AttackError, Guessed, Ledger, Scored, UnsuitableError
-from attacks.plan import Plan, Planned, check_queries
+from attacks.plan import Plan, Planned, amount, check_queries
 from attacks.seeds import derive_seed, digest
 from attacks.store import Arrays, Store, StoreError
 from attacks.targets.target import Judge, Target
@@ -201,102 +201,7 @@ class _Run:
         self.grant = target.grant(plan.granted)
         self.terms = engine.catalog.terms
         self.views = {rule.id: rule.view for rule in engine.catalog.implications}
-        self.yields = {rule.yields: rule for rule in plan.rules}
-        self.made: dict[str, Any] = {}
-
-    # -- fingerprints ------------------------------------------------------------------------------------------------
-
-    def fingerprint(self, rule: Rule, wants: Mapping[str, Params]) -> str:
-        """Return the name of a node: a hash of its recipe. An artifact is named by the amount that is wanted of it."""
-        entry, target = self.plan.entries[rule.id], self.plan.target
-        assert entry.run is not None and target.run is not None
-        return digest(
-            {
-                "code": self.engine.code.digest(entry.run),
-                # The code that makes the target's handles decides what the node is shown, also where the model is the same.
-                "handles": self.engine.code.digest(target.run),
-                "params": wants.get(rule.id, self.plan.params[rule.id]),
-                "seed": derive_seed(self.seed, rule.kind, rule.id),
-                "target": self.target.fingerprint,
-                "inputs": {need: self.input_fingerprint(need, wants) for need in rule.needs},
-                "environment": environment(),
-            }
-        )
-
-    def input_fingerprint(self, term: str, wants: Mapping[str, Params]) -> str:
-        """Return what an input of a node is: granted by the target, a view of other inputs, or a step's result."""
-        rule = self.yields.get(term)
-        if rule is None:
-            return "granted"
-        if rule.kind == "step":
-            return self.fingerprint(rule, wants)
-        view = self.views.get(rule.id)
-        parts = [self.input_fingerprint(need, wants) for need in rule.needs]
-        return digest([self.engine.code.digest(view) if view else rule.id, parts])
-
-    # -- handles -----------------------------------------------------------------------------------------------------
-
-    def arguments(self, rule: Rule, ledger: Ledger, wants: Mapping[str, Params]) -> dict[str, Any]:
-        """Return the positional arguments of a rule's function: candidates, and the handles of its needs."""
-        handles = {CANDIDATES: self.target.records(ledger, with_label=LABEL in rule.needs, partial=PARTIAL in rule.needs)}
-        for need in rule.needs:
-            name = self.terms[need].handle
-            if name:
-                handles[name] = self.handle(need, ledger, wants)
-        return handles
-
-    def handle(self, term: str, ledger: Ledger, wants: Mapping[str, Params]) -> Any:
-        """Return a fresh handle of one term, made along the proof."""
-        rule = self.yields.get(term)
-        if rule is None:
-            return self.grant.handle(term, ledger)
-        if rule.kind == "step":
-            artifact = self.step(rule)
-            count = wants.get(rule.id, {}).get("count")
-            return artifact.first(count) if isinstance(count, int) and hasattr(artifact, "first") else artifact
-        view = self.views[rule.id]
-        if view is None:
-            raise InputError(f"{rule.id} has no view, so no handle of {term} can be made")
-        names = [self.terms[need].handle for need in rule.needs]
-        needed = {n: self.handle(need, ledger, wants) for n, need in zip(names, rule.needs, strict=True) if n}
-        return self.engine.code.function(view)(**needed)
-
-    # -- nodes -------------------------------------------------------------------------------------------------------
-
-    def step(self, rule: Rule) -> Any:
-        """Return a step's artifact in the amount that the whole run wants; made once, and kept in the store."""
-        fingerprint = self.fingerprint(rule, self.plan.params)
-        if fingerprint not in self.made:
-            if fingerprint not in self.engine.store:
-                ledger = Ledger(self.plan.threat.limits.queries)
-                artifact, _ = self.call(rule, ledger, self.plan.params)
-                meta, arrays = artifacts.pack(artifact)
-                meta["queries"] = ledger.queries
-                self.engine.store.write(fingerprint, "step", rule.id, meta=meta, arrays=arrays)
-            meta, arrays, _ = self.engine.store.read(fingerprint)
-            self.made[fingerprint] = (artifacts.unpack(meta, arrays, self.engine.workshop), int(meta["queries"]))
-        return self.made[fingerprint][0]
-
-    def step_queries(self, planned: Planned) -> int:
-        """Return the queries that the steps of an attack's proof spent."""
-        steps = [rule for rule in planned.rules if rule.kind == "step"]
-        for rule in steps:
-            self.step(rule)
-        return sum(self.made[self.fingerprint(rule, self.plan.params)][1] for rule in steps)
-
-    def call(self, rule: Rule, ledger: Ledger, wants: Mapping[str, Params]) -> tuple[Any, float]:
-        """Call a rule's function with the handles of its needs and nothing else; return its result and the seconds."""
-        entry = self.plan.entries[rule.id]
-        assert entry.run is not None
-        function = self.engine.code.function(entry.run)
-        arguments = self.arguments(rule, ledger, wants)
-        params = dict(wants.get(rule.id, self.plan.params[rule.id]))
-        if SEED in inspect.signature(function).parameters:
-            params[SEED] = derive_seed(self.seed, rule.kind, rule.id)
-        with self.engine._at_work(), training.one_thread():
-            start = time.perf_counter()
-            result = function(**arguments, **params)
-            return result, time.perf_counter() - start
+        self.made: dict[str, tuple[Any, int]] = {}
 
     def figures(self, attack: Attack, meta: Mapping[str, Any], arrays: Arrays) -> dict[str, Any]:
         """Return what a finished attack's result is worth: by the truth on membership, or by the target's judge of its goal."""
@@ -320,12 +225,14 @@ class _Run:
 
     def attack(self, planned: Planned) -> tuple[NDArray[np.float64] | None, dict[str, Any]]:
         """Return the scores of one attack, if it has scores, and its figures."""
-        rule = self.yields[goal(planned.attack.id)]
-        fingerprint = self.fingerprint(rule, planned.wants)
-        spent = self.step_queries(planned)
+        proof = _Proof(self, planned)
+        rule = proof.yields[goal(planned.attack.id)]
+        before = self.engine.workshop.trained
+        fingerprint = proof.fingerprint(rule)
+        spent = proof.step_queries()
         if fingerprint not in self.engine.store:
             ledger = Ledger(self.plan.threat.limits.queries, spent)
-            result, seconds = self.call(rule, ledger, planned.wants)
+            result, seconds = proof.call(rule, ledger)
             arrays, found = _packed(result, planned.attack, len(self.target.x))
             handles = {self.terms[need].handle for need in rule.needs} - {None}
             meta: dict[str, Any] = {
@@ -336,10 +243,11 @@ class _Run:
                 "target": self.plan.target.id,
                 "seed": self.seed,
                 "code": self.engine.code.behind(planned.attack, self.plan.target),
-                "untouched": sorted(str(h) for h in handles & _tracked(self, rule) - ledger.touched),
+                "untouched": sorted(str(h) for h in handles & proof.tracked(rule) - ledger.touched),
             }
             self.engine.store.write(fingerprint, "attack", planned.attack.id, meta=meta, arrays=arrays)
         meta, arrays, _ = self.engine.store.read(fingerprint)
+        trained = self.engine.workshop.trained - before
         figures = self.figures(planned.attack, meta, arrays)
         declared = planned.price.total_queries(len(self.target.x))
         warnings = list(figures.pop("warnings"))
@@ -353,16 +261,129 @@ class _Run:
             **figures,
             "queries": meta["queries"],
             "declared_queries": declared,
+            # What the attack would have to train by itself, and what of it this run had to train when its turn came.
+            "models": planned.price.models,
             "models_trained": planned.price.models,
+            "trained": trained,
             "seconds": meta["seconds"],
             "warnings": warnings,
             "fingerprint": fingerprint,
         }
 
 
-def _tracked(run: _Run, rule: Rule) -> set[str]:
-    """Return the handles of a rule whose use the ledger records: those that the target itself makes."""
-    return {handle for need in rule.needs if need not in run.yields and (handle := run.terms[need].handle)}
+class _Proof:
+    """The proof of one attack of a run, carried out: its steps are shared with attacks whose proofs make them alike."""
+
+    def __init__(self, run: _Run, planned: Planned):
+        self.run, self.planned = run, planned
+        self.yields = {rule.yields: rule for rule in planned.rules}
+
+    # -- fingerprints ------------------------------------------------------------------------------------------------
+
+    def fingerprint(self, rule: Rule, params: Params | None = None) -> str:
+        """Return the name of a node: a hash of its recipe, with the parameters as the attack wants them or with others."""
+        run = self.run
+        entry, target, code = run.plan.entries[rule.id], run.plan.target, run.engine.code
+        assert entry.run is not None and target.run is not None
+        return digest(
+            {
+                "code": code.digest(entry.run),
+                # The code that makes the target's handles decides what the node is shown, also where the model is the same.
+                "handles": code.digest(target.run),
+                "params": params or self.params(rule),
+                "seed": derive_seed(run.seed, rule.kind, rule.id),
+                "target": run.target.fingerprint,
+                "inputs": {need: self.input_fingerprint(need) for need in rule.needs},
+                "environment": environment(),
+            }
+        )
+
+    def input_fingerprint(self, term: str) -> str:
+        """Return what an input of a node is: granted by the target, a view of other inputs, or a step's result."""
+        rule = self.yields.get(term)
+        if rule is None:
+            return "granted"
+        if rule.kind == "step":
+            return self.fingerprint(rule)
+        view = self.run.views.get(rule.id)
+        parts = [self.input_fingerprint(need) for need in rule.needs]
+        return digest([self.run.engine.code.digest(view) if view else rule.id, parts])
+
+    def params(self, rule: Rule) -> Params:
+        """Return the parameters of a rule as this attack wants them."""
+        return self.planned.wants.get(rule.id, self.run.plan.params[rule.id])
+
+    # -- handles -----------------------------------------------------------------------------------------------------
+
+    def arguments(self, rule: Rule, ledger: Ledger) -> dict[str, Any]:
+        """Return the positional arguments of a rule's function: candidates, and the handles of its needs."""
+        target = self.run.target
+        handles = {CANDIDATES: target.records(ledger, with_label=LABEL in rule.needs, partial=PARTIAL in rule.needs)}
+        for need in rule.needs:
+            name = self.run.terms[need].handle
+            if name:
+                handles[name] = self.handle(need, ledger)
+        return handles
+
+    def handle(self, term: str, ledger: Ledger) -> Any:
+        """Return a fresh handle of one term, made along the proof."""
+        rule = self.yields.get(term)
+        if rule is None:
+            return self.run.grant.handle(term, ledger)
+        if rule.kind == "step":
+            return self.artifact(rule)
+        view = self.run.views[rule.id]
+        if view is None:
+            raise InputError(f"{rule.id} has no view, so no handle of {term} can be made")
+        names = [self.run.terms[need].handle for need in rule.needs]
+        needed = {n: self.handle(need, ledger) for n, need in zip(names, rule.needs, strict=True) if n}
+        return self.run.engine.code.function(view)(**needed)
+
+    def tracked(self, rule: Rule) -> set[str]:
+        """Return the handles of a rule whose use the ledger records: those that the target itself makes."""
+        return {name for need in rule.needs if need not in self.yields and (name := self.run.terms[need].handle)}
+
+    # -- nodes -------------------------------------------------------------------------------------------------------
+
+    def artifact(self, rule: Rule) -> Any:
+        """Return a step's artifact in the amount that this attack wants: the first models of as many as the whole run wants."""
+        node = self.run.plan.node(self.planned, rule)
+        whole, many = self.step(rule)[0], amount(node.step)
+        return whole.first(self.params(rule)[many]) if many else whole
+
+    def step(self, rule: Rule) -> tuple[Any, int]:
+        """Return a step's artifact in the amount that the whole run wants, and the queries that it spent; kept in the store."""
+        run, params = self.run, self.run.plan.node(self.planned, rule).params
+        fingerprint = self.fingerprint(rule, params)
+        if fingerprint not in run.made:
+            store = run.engine.store
+            if fingerprint not in store:
+                ledger = Ledger(run.plan.threat.limits.queries)
+                artifact, _ = self.call(rule, ledger, params)
+                meta, arrays = artifacts.pack(artifact)
+                meta["queries"] = ledger.queries
+                store.write(fingerprint, "step", rule.id, meta=meta, arrays=arrays)
+            meta, arrays, _ = store.read(fingerprint)
+            run.made[fingerprint] = (artifacts.unpack(meta, arrays, run.engine.workshop), int(meta["queries"]))
+        return run.made[fingerprint]
+
+    def step_queries(self) -> int:
+        """Return the queries that the steps of the proof spent."""
+        return sum(self.step(rule)[1] for rule in self.planned.rules if rule.kind == "step")
+
+    def call(self, rule: Rule, ledger: Ledger, params: Params | None = None) -> tuple[Any, float]:
+        """Call a rule's function with the handles of its needs and nothing else; return its result and the seconds."""
+        entry, engine = self.run.plan.entries[rule.id], self.run.engine
+        assert entry.run is not None
+        function = engine.code.function(entry.run)
+        arguments = self.arguments(rule, ledger)
+        given = dict(params or self.params(rule))
+        if SEED in inspect.signature(function).parameters:
+            given[SEED] = derive_seed(self.run.seed, rule.kind, rule.id)
+        with engine._at_work(), training.one_thread():
+            start = time.perf_counter()
+            result = function(**arguments, **given)
+            return result, time.perf_counter() - start
 
 
 def _packed(result: Any, attack: Attack, count: int) -> tuple[Arrays, dict[str, Any]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from taxonomy.advice import runnable_graph
 from taxonomy.answers import Atlas, Feasible, Inapplicable, Infeasible
@@ -17,7 +19,7 @@ from taxonomy.threat import ThreatModel, owner, with_what_roles_see
 
 @dataclass(frozen=True)
 class Planned:
-    """One attack of a run: the part of the proof that it rests on, its price, and how much of each artifact it wants."""
+    """One attack of a run: its own cheapest proof, as if it ran alone, its price, and its steps' parameters as it wants them."""
 
     attack: Attack
     rules: tuple[Rule, ...]
@@ -26,8 +28,16 @@ class Planned:
 
 
 @dataclass(frozen=True)
+class Node:
+    """A step of a run, which attacks share whose proofs make it alike: its parameters, with the largest amount that one wants."""
+
+    step: Step
+    params: Params
+
+
+@dataclass(frozen=True)
 class Plan:
-    """A run: the joint proof of its attacks, in which every shared step stands once.
+    """A run: attacks that are planned each by itself, and the union of their proofs, in which a shared step stands once.
 
     `unused` are the names whose parameters were set, but which no attack of the run needs.
     """
@@ -36,7 +46,7 @@ class Plan:
     threat: ThreatModel
     granted: tuple[str, ...]
     attacks: tuple[Planned, ...]
-    rules: tuple[Rule, ...]
+    nodes: Mapping[str, Node]
     params: Mapping[str, Params]
     skipped: tuple[tuple[str, str], ...]
     entries: Mapping[str, Attack | Step]
@@ -45,17 +55,16 @@ class Plan:
     @property
     def models(self) -> int:
         """Models to train, the target not counted."""
-        return sum(self.price_of(rule).models for rule in self.rules if rule.kind == "step")
-
-    def price_of(self, rule: Rule) -> Price:
-        """Return the price of a rule at this run's parameters."""
-        entry = self.entries.get(rule.id)
-        return price(entry.cost, self.params[rule.id]) if entry else Price()
+        return sum(price(node.step.cost, node.params).models for node in self.nodes.values())
 
     @property
     def step_queries(self) -> int:
         """Queries that the shared steps spend."""
-        return sum(self.price_of(rule).queries for rule in self.rules if rule.kind == "step")
+        return sum(price(node.step.cost, node.params).queries for node in self.nodes.values())
+
+    def node(self, planned: Planned, rule: Rule) -> Node:
+        """Return the node that an attack's step is in this run."""
+        return self.nodes[_key(planned, rule, self.entries)]
 
 
 def make(
@@ -79,26 +88,26 @@ def make(
     params, set_by_user = _parameters(catalog, overrides or {})
     chosen, skipped = _choose(catalog, threat, offered, target, [catalog.attack(name) for name in names])
     planner = _Planner(catalog, offered, params, set_by_user)
-    kept = []
-    for planned in planner.plan(chosen)[0]:
+    kept = list[Planned]()
+    for planned in (planner.plan(attack) for attack in chosen):
         reason = _over_limit(planned, threat)
         if reason and names:
             raise InputError(f"{planned.attack.id}: {reason}")
         if reason:
             skipped.append((planned.attack.id, reason))
         else:
-            kept.append(planned.attack)
+            kept.append(planned)
     if not kept:
         reasons = "\n".join(f"  {name}: {reason}" for name, reason in skipped)
         raise InputError(f"no attack can be run against {target.id}" + (f":\n{reasons}" if reasons else ""))
-    attacks, rules, largest = planner.plan(kept)
-    used = {rule.id for rule in rules}
+    used = {rule.id for planned in kept for rule in planned.rules}
     unused = tuple(name for name in overrides or {} if not used & set(_owners(catalog, name)))
-    return Plan(target, threat, tuple(granted), attacks, rules, largest, tuple(skipped), planner.entries, unused)
+    nodes = _union(kept, planner.entries)
+    return Plan(target, threat, tuple(granted), tuple(kept), nodes, params, tuple(skipped), planner.entries, unused)
 
 
 class _Planner:
-    """Works out the joint proof of some attacks, and how much of each artifact it must make."""
+    """Works out the proof of each attack by itself, and what it wants of each step."""
 
     def __init__(self, catalog: Catalog, offered: ThreatModel, params: Mapping[str, Params], set_by_user: set[tuple[str, str]]):
         self.entries: dict[str, Attack | Step] = {**catalog.attacks, **catalog.steps}
@@ -112,37 +121,57 @@ class _Planner:
         mine = {name: v for name, v in self.params[step.id].items() if (step.id, name) in self.set_by_user}
         return {**values, **mine}
 
-    def plan(self, attacks: Sequence[Attack]) -> tuple[tuple[Planned, ...], tuple[Rule, ...], dict[str, Params]]:
-        """Return the attacks with their parts of the joint proof, the proof, and the parameters of its rules."""
-        every = {step.id: _largest([self.wants(a, step) for a in attacks]) for step in self.steps.values()}
+    def plan(self, attack: Attack) -> Planned:
+        """Return an attack with its cheapest proof, whatever else is run: company must not change a score."""
+        wants = {step.id: self.wants(attack, step) for step in self.steps.values()}
 
         def pricing(rule: Rule) -> Price:
             entry = self.entries.get(rule.id)
-            return price(entry.cost, every.get(rule.id, self.params[rule.id])) if entry else Price()
+            return price(entry.cost, wants.get(rule.id, self.params[rule.id])) if entry else Price()
 
-        joint = self.resolver.derivation([goal(a.id) for a in attacks], self.offered.grants, pricing)
-        assert joint is not None, "every chosen attack has a derivation"
-        planned = []
-        for attack in attacks:
-            rules = _supporting(joint.rules, goal(attack.id))
-            wants = {r.id: self.wants(attack, self.steps[r.id]) for r in rules if r.id in self.steps}
-            own = {attack.id: self.params[attack.id], **wants}
-            cost = sum((price(self.entries[name].cost, values) for name, values in own.items()), Price())
-            planned.append(Planned(attack, rules, cost, wants))
-        largest = {attack.id: self.params[attack.id] for attack in attacks}
-        for name in {name for one in planned for name in one.wants}:
-            largest[name] = _largest([one.wants[name] for one in planned if name in one.wants])
-        return tuple(planned), joint.rules, largest
+        proof = self.resolver.derivation([goal(attack.id)], self.offered.grants, pricing)
+        assert proof is not None, "every chosen attack has a derivation"
+        rules = tuple(proof.rules)
+        own = {rule.id: wants[rule.id] for rule in rules if rule.id in self.steps}
+        return Planned(attack, rules, sum((pricing(rule) for rule in rules), Price()), own)
 
 
-def _largest(wanted: Sequence[Params]) -> Params:
-    """Return the parameters of a step that serves all: where attacks differ in an amount, the largest."""
-    result = dict(wanted[0]) if wanted else {}
-    for values in wanted[1:]:
-        for name, value in values.items():
-            if isinstance(value, int) and isinstance(before := result[name], int):
-                result[name] = max(before, value)
-    return result
+def amount(step: Step) -> str | None:
+    """Return the parameter that says how many models a step trains, of which an attack that wants fewer gets the first ones."""
+    return step.cost.models if step.cost and isinstance(step.cost.models, str) else None
+
+
+def _union(attacks: Sequence[Planned], entries: Mapping[str, Attack | Step]) -> dict[str, Node]:
+    """Return the steps of all proofs, each once, with the largest amount that an attack wants of it."""
+    nodes: dict[str, Node] = {}
+    for planned in attacks:
+        for rule in planned.rules:
+            step = entries.get(rule.id)
+            if not isinstance(step, Step):
+                continue
+            key, params, many = _key(planned, rule, entries), dict(planned.wants[step.id]), amount(step)
+            if many and key in nodes:
+                params[many] = max(_whole(params[many]), _whole(nodes[key].params[many]))
+            nodes[key] = Node(step, params)
+    return nodes
+
+
+def _whole(value: object) -> int:
+    assert isinstance(value, int), "an amount is a whole number"
+    return value
+
+
+def _key(planned: Planned, rule: Rule, entries: Mapping[str, Attack | Step]) -> str:
+    """Return what tells a step from others: its parameters but for the amount, and all that stands behind it in the proof."""
+    step = entries[rule.id]
+    assert isinstance(step, Step)
+    yielded = {each.yields: each for each in planned.rules}
+
+    def recipe(each: Rule, without: str | None = None) -> list[Any]:
+        params = {name: value for name, value in planned.wants.get(each.id, {}).items() if name != without}
+        return [each.id, params, [recipe(yielded[need]) if need in yielded else need for need in each.needs]]
+
+    return json.dumps(recipe(rule, amount(step)), sort_keys=True)
 
 
 def _over_limit(planned: Planned, threat: ThreatModel) -> str | None:
@@ -196,16 +225,6 @@ def _choose(
         elif not isinstance(answer, Inapplicable):
             skipped.append((attack.id, reason))
     return chosen, skipped
-
-
-def _supporting(rules: Sequence[Rule], wanted: str) -> tuple[Rule, ...]:
-    """Return the rules that a goal rests on, in the order of the proof."""
-    needed, result = {wanted}, list[Rule]()
-    for rule in reversed(rules):
-        if rule.yields in needed:
-            needed.update(rule.needs)
-            result.append(rule)
-    return tuple(reversed(result))
 
 
 def _parameters(catalog: Catalog, overrides: Mapping[str, Mapping[str, str]]) -> tuple[dict[str, Params], set[tuple[str, str]]]:

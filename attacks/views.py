@@ -17,15 +17,17 @@ from attacks.handles import (
     HiddenValues,
     LabelOracle,
     LatentOracle,
+    Ledger,
     LikelihoodOracle,
+    LossThreshold,
     Marginals,
     ModelType,
     NextSymbolOracle,
     NoisePredictor,
+    Number,
     Parameters,
     Population,
     ReferenceGenerator,
-    ReferenceModels,
     SampleOracle,
     ScoreOracle,
     ShadowData,
@@ -44,6 +46,21 @@ def top_scores(scores: ScoreOracle) -> TopScoreOracle:
     return TopScoreOracle("top_k", scores)
 
 
+def threshold_at_mean_loss(mean_loss: Number) -> LossThreshold:
+    """Return the mean training loss as a threshold."""
+    return LossThreshold("loss_threshold", mean_loss.value, mean_loss.ledger)
+
+
+def same_threshold(loss_threshold: LossThreshold) -> LossThreshold:
+    """Return a known threshold as a threshold."""
+    return loss_threshold
+
+
+def no_threshold() -> LossThreshold:
+    """Return that no threshold is known."""
+    return LossThreshold("loss_threshold", None, Ledger())
+
+
 def top_label(top_k: TopScoreOracle) -> LabelOracle:
     """Return the predicted label of an oracle that shows the top scores; queries count once."""
     return LabelOracle("labels", lambda x: top_k(x)[1][:, 0], top_k.ledger)
@@ -60,6 +77,11 @@ def local_hidden_values(parameters: Parameters, trainer: Trainer) -> HiddenValue
     network = inside.rebuilt(trainer.recipe, parameters.weights)
     first, _ = split_layers.parts(network, split_layers.split_of(trainer))
     return HiddenValues("hidden_values", first, parameters.ledger, counted=False)
+
+
+def size_of_recipe(trainer: Trainer | GeneratorTrainer) -> Number:
+    """Return the size of the training set that a known recipe tells."""
+    return Number("training_size", trainer.training_size, trainer.ledger)
 
 
 def type_of_recipe(trainer: Trainer) -> ModelType:
@@ -90,11 +112,6 @@ def same_attack_data(attack_data: AttackData) -> AttackData:
 def training_set_as_superset(training_set: HeldRecords) -> Superset:
     """Return the training set as a pool that contains it."""
     return Superset("superset", training_set.x, training_set.label, training_set.ids, training_set.ledger)
-
-
-def models_without_the_record(shadow_models: ShadowModels) -> ReferenceModels:
-    """Return what an offline adversary may see of matched shadow models."""
-    return ReferenceModels(shadow_models)
 
 
 def rebuilt_generator(parameters: Parameters, trainer: GeneratorTrainer) -> GeneratorAccess:

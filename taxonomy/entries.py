@@ -62,8 +62,8 @@ class SurveyRow(Strict):
 
 
 # What one score, or one artifact, depends on of the candidates.
-On = Literal["record", "candidates"]
-ON = "a score depends on its own record alone, or, where the method works on the set, on the other candidates too"
+DependsOn = Literal["record", "candidates"]
+DEPENDS_ON = "a score depends on its own record alone, or, where the method works on the set, on the other candidates too"
 
 
 class AttackTargets(Strict):
@@ -109,7 +109,7 @@ class Attack(Entry):
     answers: Answer | None = Field(default=None, description="required for goals other than membership")
     needs: list[TermId] = Field(min_length=1)
     uses: dict[TermId, dict[str, int]] = Field(default_factory=dict)
-    on: On = Field(default="record", description=ON)
+    depends_on: DependsOn = Field(default="record", description=DEPENDS_ON)
     published: list[Setting] = Field(default_factory=list)
     surveyed: SurveyRow | None = None
     differs: Text | None = None
@@ -127,7 +127,7 @@ class Step(Entry):
     yields: TermId
     because: Text
     weaker: bool = Field(default=False, description=WEAKER)
-    on: On = Field(default="record", description=ON)
+    depends_on: DependsOn = Field(default="record", description=DEPENDS_ON)
     run: RunPath | None = None
     params: Params = Field(default_factory=dict)
     cost: Cost | None = None

@@ -35,16 +35,14 @@ def lira(
     """
     target = _target_signal(records, scores, signals.margin, augmentations)
     shadow = _shadow_signal(records, shadow_models, signals.margin, augmentations)
-    inside = shadow_models.trained_on.unsqueeze(-1)
+    inside = shadow_models.trained_on
     if augmentations > 1:
-        normal_in, normal_out = (
-            _multivariate_normal(shadow.masked_fill(side, torch.nan), per_record_variance_from) for side in (~inside, inside)
-        )
+        normal_in, normal_out = (_multivariate_normal(shadow, side, per_record_variance_from) for side in (inside, ~inside))
         log_ratio: Tensor = normal_in.log_prob(target) - normal_out.log_prob(target)
         return log_ratio
-    target, shadow, inside = target.squeeze(-1), shadow.squeeze(-1), inside.squeeze(-1)
-    mean_in, sd_in = _normal(shadow.masked_fill(~inside, torch.nan), per_record_variance_from)
-    mean_out, sd_out = _normal(shadow.masked_fill(inside, torch.nan), per_record_variance_from)
+    target, shadow = target.squeeze(-1), shadow.squeeze(-1)
+    mean_in, sd_in = _normal(shadow, inside, per_record_variance_from)
+    mean_out, sd_out = _normal(shadow, ~inside, per_record_variance_from)
     return _log_density(target, mean_in, sd_in) - _log_density(target, mean_out, sd_out)
 
 
@@ -64,8 +62,8 @@ def lira_offline(
     paper names no one-sided test of several margins.
     """
     target = _target_signal(records, scores, signals.margin, augmentations).mean(dim=-1)
-    outside = _shadow_signal(records, reference_models, signals.margin, augmentations).mean(dim=-1)
-    mean_out, sd_out = _normal(outside, per_record_variance_from)
+    outside = _reference_signal(records, reference_models, signals.margin, augmentations).mean(dim=-1)
+    mean_out, sd_out = _normal(outside, torch.ones_like(outside, dtype=torch.bool), per_record_variance_from)
     return (target - mean_out) / sd_out
 
 
@@ -81,9 +79,7 @@ def rmia(
     confidence = _log_confidence_at(temperature)
     target = _target_signal(records, scores, confidence, augmentations)
     shadow = _shadow_signal(records, shadow_models, confidence, augmentations)
-    inside = shadow_models.trained_on.unsqueeze(-1)
-    mean_in = _log_mean(shadow.masked_fill(~inside, torch.nan))
-    mean_out = _log_mean(shadow.masked_fill(inside, torch.nan))
+    mean_in, mean_out = (_log_mean(shadow, side) for side in (shadow_models.trained_on, ~shadow_models.trained_on))
     return _majority(target - (torch.logaddexp(mean_in, mean_out) - math.log(2)))
 
 
@@ -102,7 +98,7 @@ def rmia_offline(
     """
     confidence = _log_confidence_at(temperature)
     target = _target_signal(records, scores, confidence, augmentations)
-    mean_out = _log_mean(_shadow_signal(records, reference_models, confidence, augmentations))
+    mean_out = _log_mean(_reference_signal(records, reference_models, confidence, augmentations))
     estimate = ((1 + slope) * mean_out.exp() + (1 - slope)) / 2
     return _majority(target - estimate.log())
 
@@ -132,7 +128,9 @@ def base_offline(
     up for the missing models with the record, which would have raised the mean.
     """
     confidence = _log_confidence_at(temperature)
-    return confidence(scores(records.x), records.label) - scale * _log_mean(reference_models.signal(confidence))
+    return confidence(scores(records.x), records.label) - scale * _log_mean(
+        reference_models.signal(confidence, records.x, records.label)
+    )
 
 
 def loss_below_midpoint(records: Records, scores: ScoreOracle, shadow_models: ShadowModels) -> Scored:
@@ -142,10 +140,8 @@ def loss_below_midpoint(records: Records, scores: ScoreOracle, shadow_models: Sh
     the shadow models that were trained on the record and of those that were not.
     """
     loss = signals.loss(scores(records.x), records.label)
-    shadow = shadow_models.signal(signals.loss)
-    inside = shadow_models.trained_on
-    mean_in = _mean(shadow.masked_fill(~inside, torch.nan))
-    mean_out = _mean(shadow.masked_fill(inside, torch.nan))
+    shadow, inside = shadow_models.signal(signals.loss), shadow_models.trained_on
+    mean_in, mean_out = _mean(shadow, inside), _mean(shadow, ~inside)
     return Scored((mean_in + mean_out) / 2 - loss, cut=0.0)
 
 
@@ -159,7 +155,7 @@ def loss_rank(records: Records, scores: ScoreOracle, reference_models: Reference
     if not 0 <= alpha <= 1:
         raise AttackError(f"alpha is a false-positive rate, from 0 to 1 (found {alpha:g})")
     loss = signals.loss(scores(records.x), records.label)
-    return Scored(_share_above(reference_models.signal(signals.loss), loss), cut=1 - alpha)
+    return Scored(_share_above(reference_models.signal(signals.loss, records.x, records.label), loss), cut=1 - alpha)
 
 
 def difficulty_calibrated(
@@ -173,7 +169,7 @@ def difficulty_calibrated(
     if signal not in CALIBRATED:
         raise AttackError(f"signal is one of {', '.join(CALIBRATED)} (found {signal})")
     of = CALIBRATED[signal]
-    return of(scores(records.x), records.label) - _mean(reference_models.signal(of))
+    return of(scores(records.x), records.label) - reference_models.signal(of, records.x, records.label).mean(dim=0)
 
 
 def nearest_mean(records: Records, scores: ScoreOracle, shadow_models: ShadowModels) -> Scored:
@@ -185,9 +181,8 @@ def nearest_mean(records: Records, scores: ScoreOracle, shadow_models: ShadowMod
     """
     target = scores(records.x).exp()
     shadow = torch.stack([shadow_models.log_probs(k) for k in range(len(shadow_models))]).exp()
-    inside = shadow_models.trained_on.unsqueeze(-1)
-    mean_in = _mean(shadow.masked_fill(~inside, torch.nan))
-    mean_out = _mean(shadow.masked_fill(inside, torch.nan))
+    inside = shadow_models.trained_on
+    mean_in, mean_out = _mean(shadow, inside), _mean(shadow, ~inside)
     return Scored(((mean_in - mean_out) * (2 * target - mean_in - mean_out)).sum(dim=-1), cut=0.0)
 
 
@@ -197,11 +192,18 @@ def _target_signal(records: Records, scores: ScoreOracle, of: Signal, augmentati
     return asked(lambda x: of(scores(x), label), records.x, augmentations)
 
 
-def _shadow_signal(records: Records, models: ShadowModels | ReferenceModels, of: Signal, augmentations: int) -> Tensor:
+def _shadow_signal(records: Records, models: ShadowModels, of: Signal, augmentations: int) -> Tensor:
     """Return a signal of the models on every augmentation of every record, float64 (models, records, augmentations)."""
     # What is not changed is asked for as it is, so that its kept answers are found.
     every: list[Change | None] = [None, *changes(records.x, augmentations)[1:]]
     return torch.stack([models.signal(of, change) for change in every], dim=-1)
+
+
+def _reference_signal(records: Records, models: ReferenceModels, of: Signal, augmentations: int) -> Tensor:
+    """Return the same of reference models, float64 (models, records, augmentations)."""
+    x, label = records.x, records.label
+    changed = [x, *(change(x) for change in changes(x, augmentations)[1:])]
+    return torch.stack([models.signal(of, each, label) for each in changed], dim=-1)
 
 
 def _majority(log_ratio: Tensor) -> Tensor:
@@ -209,53 +211,54 @@ def _majority(log_ratio: Tensor) -> Tensor:
     return log_ratio.median(dim=-1).values
 
 
-def _multivariate_normal(values: Tensor, per_record_variance_from: int) -> torch.distributions.MultivariateNormal:
-    """Return normal distributions of `values` (models, records, augmentations), without the NaNs, one for each record.
+def _multivariate_normal(values: Tensor, known: Tensor, per_record_variance_from: int) -> torch.distributions.MultivariateNormal:
+    """Return normal distributions of the known among `values` (models, records, augmentations), one for each record.
 
     Covariances follow the rule of `_normal`, and are shared by all records too where a record has too few models for its own.
     """
-    known, mean = ~values[..., 0].isnan(), _mean(values)
-    rest = torch.where(known.unsqueeze(-1), values - mean, 0.0)
+    rest = torch.where(known.unsqueeze(-1), values - _mean(values, known), 0.0)
     counts = known.sum(dim=0)
     if len(values) >= per_record_variance_from and int(counts.min()) > values.shape[-1]:
-        covariance = torch.einsum("kna,knb->nab", rest, rest) / (counts - 1)[:, None, None]
+        covariance = torch.einsum("kna,knb->nab", rest, rest) / (counts.double() - 1)[:, None, None]
     else:
-        covariance = torch.einsum("kna,knb->ab", rest, rest) / (counts - 1).clamp(min=0).sum().clamp(min=1)
+        covariance = torch.einsum("kna,knb->ab", rest, rest) / (counts.double() - 1).clamp(min=0).sum().clamp(min=1)
     # Margins of neighbouring pictures go together so closely that the last digits decide; a trace of noise keeps it solvable.
     trace = covariance.diagonal(dim1=-2, dim2=-1).mean(dim=-1)[..., None, None]
     noise = (1e-6 * trace + 1e-12) * torch.eye(values.shape[-1], dtype=torch.float64)
-    return torch.distributions.MultivariateNormal(mean, covariance + noise)
+    return torch.distributions.MultivariateNormal(_mean(values, known), covariance + noise)
 
 
 def _log_confidence_at(temperature: float) -> Callable[[Tensor, Tensor], Tensor]:
     return lambda log_probs, label: signals.log_confidence(signals.tempered(log_probs, temperature), label)
 
 
-def _mean(values: Tensor) -> Tensor:
-    """Return the mean over models of `values` (models, records, ...), without the NaNs.
+def _mean(values: Tensor, known: Tensor) -> Tensor:
+    """Return the mean over models of the known among `values` (models, records, ...), where `known` is bool (models, records).
 
-    A record that has no value at all takes the mean over all records.
+    A record of which nothing is known takes the mean over the other records.
     """
-    if values.isnan().all():
+    counts = _counts(known)
+    wide = (..., *[None] * (values.ndim - known.ndim))
+    mean = torch.where(known[wide], values, 0.0).sum(dim=0) / counts.clamp(min=1)[wide]
+    return torch.where((counts > 0)[wide], mean, mean[counts > 0].mean(dim=0))
+
+
+def _counts(known: Tensor) -> Tensor:
+    """Return of how many models something is known for each record, float64 (records,)."""
+    if not known.any():
         raise AttackError("no model is on this side of any record; train at least two shadow models")
-    mean = values.nanmean(dim=0)
-    return torch.where(mean.isnan(), mean.nanmean(dim=0), mean)
+    return known.sum(dim=0).double()
 
 
 def _share_above(values: Tensor, value: Tensor) -> Tensor:
-    """Return the share of `values` (models, records) above `value` (records,), equal ones half, without the NaNs.
-
-    A record that has no value at all takes one half: nothing is known of it.
-    """
-    above = torch.where(values == value, 0.5, (values > value).double())
-    return above.masked_fill(values.isnan(), torch.nan).nanmean(dim=0).nan_to_num(nan=0.5)
+    """Return the share of `values` (models, records) above `value` (records,), equal ones half."""
+    return torch.where(values == value, 0.5, (values > value).double()).mean(dim=0)
 
 
-def _normal(values: Tensor, per_record_variance_from: int) -> tuple[Tensor, Tensor]:
-    """Return mean (records,) and standard deviation (records,) or () of `values` (models, records), without the NaNs."""
-    known, mean = ~values.isnan(), _mean(values)
+def _normal(values: Tensor, known: Tensor, per_record_variance_from: int) -> tuple[Tensor, Tensor]:
+    """Return mean (records,) and standard deviation (records,) or () of the known among `values` (models, records)."""
+    mean, counts = _mean(values, known), _counts(known)
     squares = torch.where(known, (values - mean) ** 2, 0.0)
-    counts = known.sum(dim=0)
     if len(values) >= per_record_variance_from:
         variance = squares.sum(dim=0) / (counts - 1).clamp(min=1)
     else:
@@ -269,11 +272,15 @@ def _log_density(value: Tensor, mean: Tensor, sd: Tensor) -> Tensor:
     return -0.5 * ((value - mean) / sd) ** 2 - sd.log()
 
 
-def _log_mean(log_values: Tensor) -> Tensor:
-    """Log of the mean over models of exp(log_values), (models, records) -> (records,), without the NaNs."""
-    known = ~log_values.isnan()
-    total = torch.logsumexp(log_values.masked_fill(~known, float("-inf")), dim=0)
-    mean = total - known.sum(dim=0).log()
-    if not known.any():
-        raise AttackError("no model is on this side of any record; train at least two shadow models")
-    return torch.where(known.any(dim=0), mean, torch.logsumexp(mean[known.any(dim=0)], 0) - known.any(dim=0).sum().log())
+def _log_mean(log_values: Tensor, known: Tensor | None = None) -> Tensor:
+    """Log of the mean over models of exp(log_values), (models, records, ...) -> (records, ...), of the known ones or of all.
+
+    A record of which nothing is known takes the mean over the other records.
+    """
+    if known is None:
+        return torch.logsumexp(log_values, dim=0) - math.log(len(log_values))
+    counts = _counts(known)
+    wide = (..., *[None] * (log_values.ndim - known.ndim))
+    mean = torch.logsumexp(log_values.masked_fill(~known[wide], float("-inf")), dim=0) - counts.clamp(min=1).log()[wide]
+    of_others = torch.logsumexp(mean[counts > 0], dim=0) - (counts > 0).sum().double().log()
+    return torch.where((counts > 0)[wide], mean, of_others)

@@ -13,7 +13,7 @@ from attacks.handles import (
     AttackError,
     ErrorSpread,
     LabelOracle,
-    Number,
+    LossThreshold,
     PopulationStatistics,
     Records,
     Scored,
@@ -24,13 +24,14 @@ from attacks.handles import (
 )
 
 
-def loss_below_mean(records: Records, scores: ScoreOracle, mean_loss: Number) -> Scored:
-    """Minus the loss of each record, float64 (n,); member if the loss is at most the mean training loss.
+def loss_below_threshold(records: Records, scores: ScoreOracle, loss_threshold: LossThreshold) -> Scored | Tensor:
+    """Minus the loss of each record, float64 (n,); member if the loss is at most the threshold, if there is one.
 
-    Yeom et al. 2018, Section III (adversary 2): the known average training loss is the threshold.
+    Yeom et al. 2018, Section III (adversary 2): the known average training loss is the threshold. Whoever does not know it can
+    still rank records.
     """
     loss = signals.loss(scores(records.x), records.label)
-    return Scored(-loss, cut=-mean_loss.value)
+    return -loss if loss_threshold.value is None else Scored(-loss, cut=-loss_threshold.value)
 
 
 def loss_below_soft_minimum(

@@ -36,8 +36,10 @@ def infer(records: Records, scores: ScoreOracle, shadow_models: ShadowModels, *,
     target = signals.margin(scores(records.x), records.label)
     margins = shadow_models.signal(signals.margin)
     inside = shadow_models.trained_on
-    sides = [margins.masked_fill(~inside, torch.nan), margins.masked_fill(inside, torch.nan)]
-    log_in, log_out = (_log_density(target, _posterior(_prior(side, predictive), side), predictive) for side in sides)
+    log_in, log_out = (
+        _log_density(target, _posterior(_prior(margins[side], predictive), margins, side), predictive)
+        for side in (inside, ~inside)
+    )
     return log_in - log_out
 
 
@@ -50,31 +52,31 @@ def infer_offline(
     their own training records, whichever these are.
     """
     target = signals.margin(scores(records.x), records.label)
-    outside = reference_models.signal(signals.margin)
+    outside = reference_models.signal(signals.margin, records.x, records.label)
     prior = _prior(reference_models.member_signal(signals.margin), predictive)
     log_in = _log_density(target, _Normals(*(part.expand(len(target)) for part in prior)), predictive)
-    return log_in - _log_density(target, _posterior(_prior(outside, predictive), outside), predictive)
+    posterior = _posterior(_prior(outside.flatten(), predictive), outside, torch.ones_like(outside, dtype=torch.bool))
+    return log_in - _log_density(target, posterior, predictive)
 
 
 def _prior(margins: Tensor, predictive: str) -> _Normals:
-    """Return the prior that matches mean and variance of all `margins`, without the NaNs, with parts of shape ()."""
+    """Return the prior that matches mean and variance of `margins` (n,), with parts of shape ()."""
     if predictive not in PREDICTIVES:
         raise AttackError(f"predictive is one of {', '.join(PREDICTIVES)} (found {predictive})")
-    known = margins[~margins.isnan()]
-    if len(known) < 2:
+    if len(margins) < 2:
         raise AttackError("no model is on this side of any record; train at least two shadow models")
     # With shape 2 the expected variance, scale / (shape - 1), is that of the margins; with shape 1 there is none yet, and the
     # scale stands for it until a first margin is seen.
     shape = 2.0 if predictive == "student-t" else 1.0
-    mean, variance = known.mean(), known.var(correction=0).clamp(min=1e-12)
+    mean, variance = margins.mean(), margins.var(correction=0).clamp(min=1e-12)
     return _Normals(mean, torch.full_like(mean, WEIGHT), torch.full_like(mean, shape), variance, mean)
 
 
-def _posterior(prior: _Normals, margins: Tensor) -> _Normals:
-    """Return what the prior becomes by `margins` (models, records), without the NaNs, with parts of shape (records,)."""
-    count = (~margins.isnan()).sum(dim=0).double()
-    seen = torch.where(count > 0, margins.nansum(dim=0) / count.clamp(min=1), prior.mean)
-    squares = ((margins - seen) ** 2).nansum(dim=0)
+def _posterior(prior: _Normals, margins: Tensor, known: Tensor) -> _Normals:
+    """Return what the prior becomes by the known among `margins` (models, records), with parts of shape (records,)."""
+    count = known.sum(dim=0).double()
+    seen = torch.where(count > 0, torch.where(known, margins, 0.0).sum(dim=0) / count.clamp(min=1), prior.mean)
+    squares = torch.where(known, (margins - seen) ** 2, 0.0).sum(dim=0)
     weight = prior.weight + count
     mean = (prior.weight * prior.mean + count * seen) / weight
     scale = prior.scale + squares / 2 + prior.weight * count * (seen - prior.mean) ** 2 / (2 * weight)

@@ -43,13 +43,11 @@ def direct(
     answers = scores(records.x)
     near = _neighbours(records, population, reference_models, neighbour_distance)
     expected = near * reference_models.training_size / max(len(population), 1)
-    losses = reference_models.signal(signals.loss)
-    chosen = (expected < expected_neighbours) & ~losses.isnan().all(dim=0)
+    losses = reference_models.signal(signals.loss, records.x, records.label)
     target = signals.loss(answers, records.label)
     score = torch.full((len(records),), ABSTAINED, dtype=torch.float64)
-    for i in chosen.nonzero().flatten().tolist():
-        known = losses[:, i][~losses[:, i].isnan()]
-        score[i] = -_log(smooth_share_below(known[:, None], target[i : i + 1]))
+    chosen = expected < expected_neighbours
+    score[chosen] = -_log(smooth_share_below(losses[:, chosen], target[chosen]))
     return Scored(score, cut=-math.log(p_value))
 
 
@@ -82,13 +80,14 @@ def indirect(
     x, ids, own_ids = population.x[:queries], population.ids[:queries], records.ids
     answers = torch.stack([model.kept_log_probs(x) for model in shadow_models.models])
     pairs = answers.exp().unflatten(0, (-1, 2))
+    halves = inside.unflatten(0, (-1, 2))
     # For each candidate: its enhancing records, best first, as rows of x.
     found: dict[int, Tensor] = {}
     for i in range(len(records)):
-        first = inside[0::2, i]
-        if (first == inside[1::2, i]).any():
+        told = halves[:, 0, i] != halves[:, 1, i]  # the pairs of which one model, and not the other, was trained on it
+        if not told.any():
             continue
-        of_class = pairs[..., known.label[i]]
+        first, of_class = halves[told, 0, i], pairs[told][..., known.label[i]]
         rise = (of_class[:, 0] - of_class[:, 1]) * torch.where(first, 1.0, -1.0)[:, None]
         other = torch.from_numpy(ids != own_ids[i])
         rows = (((rise > 0).double().mean(dim=0) > influence) & other).nonzero().flatten()
@@ -146,21 +145,18 @@ def _log(share: Tensor) -> Tensor:
     return share.clamp(min=1e-300).log()
 
 
-def _centred(log_probs: Tensor, label: Tensor | None = None) -> Tensor:
+def _centred(log_probs: Tensor) -> Tensor:
     return log_probs - log_probs.mean(dim=-1, keepdim=True)
 
 
 def _neighbours(records: Records, population: Population, reference_models: ReferenceModels, distance: float) -> Tensor:
-    """Return how many neighbours each candidate has in the population, by the models not trained on it, float64 (n,)."""
-    candidates = reference_models.signal(_centred)
-    known = ~candidates[..., 0].isnan()
-    candidates = candidates.nan_to_num(nan=0.0)
-    others = _centred(reference_models.answers(population.x))
-    square = (others**2).sum(dim=-1)
+    """Return how many neighbours each candidate has in the population, float64 (n,)."""
+    candidates, others = (_centred(reference_models.answers(x)) for x in (records.x, population.x))
+    length = (others**2).sum(dim=(0, 2)).sqrt()
     counts, ids, population_ids = [], records.ids, population.ids
     for rows in torch.arange(candidates.shape[1]).split(CHUNK):
         dot = torch.einsum("knc,kmc->nm", candidates[:, rows], others)
-        norm = (candidates[:, rows] ** 2).sum(dim=(0, 2)).sqrt()[:, None] * (known[:, rows].double().T @ square).sqrt()
+        norm = (candidates[:, rows] ** 2).sum(dim=(0, 2)).sqrt()[:, None] * length
         itself = torch.from_numpy(ids[rows.numpy(), None] == population_ids[None])
         counts.append(((1 - dot / norm.clamp(min=1e-300) < distance) & ~itself).sum(dim=1))
     return torch.cat(counts).double()

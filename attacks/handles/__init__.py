@@ -7,6 +7,7 @@ from attacks.handles.diffusion import (
 from attacks.handles.facts import (
     Aggregates,
     ErrorSpread,
+    LossThreshold,
     Marginals,
     ModelType,
     Number,
@@ -134,6 +135,7 @@ __all__ = [
     "LaterLayers",
     "Ledger",
     "LikelihoodOracle",
+    "LossThreshold",
     "Marginals",
     "MarkedRecords",
     "MaskOracle",

@@ -21,6 +21,20 @@ class Number(Handle):
         return self._value
 
 
+class LossThreshold(Handle):
+    """The loss up to which a record is called a member, or None where the adversary knows of none."""
+
+    def __init__(self, name: str, value: float | None, ledger: Ledger):
+        super().__init__(name, ledger)
+        self._value = value
+
+    @property
+    def value(self) -> float | None:
+        """The threshold in nats."""
+        self._touch()
+        return self._value
+
+
 class Marginals(Handle):
     """The values of every feature by themselves: each column is sorted, so that rows mean nothing."""
 

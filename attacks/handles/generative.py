@@ -107,7 +107,7 @@ class GeneratorTrainer(Handle):
 
     @property
     def training_size(self) -> int:
-        """Number of records in the target's training set."""
+        """Number of records in the target's training set, which belongs to the recipe (D1.size)."""
         self._touch()
         return self._training_size
 
@@ -120,16 +120,9 @@ class GeneratorTrainer(Handle):
 class GeneratorPlatform(Handle):
     """Trains generative models by the target's hidden recipe; they answer queries, but their weights stay on the platform."""
 
-    def __init__(self, name: str, recipe: GeneratorRecipe, training_size: int, ledger: Ledger):
+    def __init__(self, name: str, recipe: GeneratorRecipe, ledger: Ledger):
         super().__init__(name, ledger)
         self.__recipe = recipe
-        self._training_size = training_size
-
-    @property
-    def training_size(self) -> int:
-        """Number of records that the platform was given for the target."""
-        self._touch()
-        return self._training_size
 
     def fit_many(self, sets: Sequence[TrainingSet]) -> list[ReferenceGenerator]:
         """Return one trained model that answers queries for each training set; raise AttackError if it does not fit."""

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from attacks.handles.handle import AttackError, NotGrantedError
+from attacks.handles.handle import AttackError
 from attacks.handles.records import ShadowData
 from attacks.handles.trainers import HostedModel
-from attacks.seeds import record_ids
 from attacks.training import Model
 
 # A change to records x (n, ...) that leaves their number and their shape as they are, such as an augmentation.
@@ -68,72 +66,51 @@ class ShadowModels:
 
 
 class ReferenceModels:
-    """Models as seen by an offline adversary: for each candidate record, only those that were not trained on it.
+    """Models of the adversary's own that were trained before it knew the candidates: no candidate is among their records.
 
-    `own` are the same models, with records for which it is known which of them were trained on them.
+    `own` are the models with the records that they were trained on.
     """
 
-    def __init__(self, shadow_models: ShadowModels, own: ShadowModels | None = None):
-        self._shadow_models = shadow_models
-        self._own = own or shadow_models
+    def __init__(self, own: ShadowModels):
+        self._own = own
 
     @property
     def own(self) -> ShadowModels:
-        """The models with the records that they were trained on, for the store: only where no candidate is among these."""
-        self.packed()
+        """The models, with the records of which it is known which of them were trained on them."""
         return self._own
 
-    def packed(self) -> ShadowModels:
-        """Return all models, for the store: only a step that made them may be asked, never a view of shadow models."""
-        if self._shadow_models.trained_on.any():
-            raise NotGrantedError("these reference models are a view of shadow models, which stay hidden")
-        return self._shadow_models
-
     def __len__(self) -> int:
-        return len(self._shadow_models)
+        return len(self._own)
 
     @property
     def training_size(self) -> float:
-        """Mean number of records that a model is known to have been trained on."""
+        """Mean number of records that a model was trained on."""
         return float(self._own.trained_on.sum(dim=1).double().mean())
 
     def first(self, count: int) -> ReferenceModels:
         """Return a view of the first `count` models."""
-        return ReferenceModels(self._shadow_models.first(count), self._own.first(count))
+        return ReferenceModels(self._own.first(count))
 
-    def signal(self, of: Callable[[Tensor, Tensor], Tensor], changed: Change | None = None) -> Tensor:
-        """Return a signal of every model on every candidate, float64 (models, records); NaN where it was trained on it.
+    def answers(self, x: Tensor) -> Tensor:
+        """Return the answers of every model on records x (n, ...), float64 (models, n, classes)."""
+        return torch.stack([model.kept_log_probs(x) for model in self._own.models])
 
-        With `changed`, on every candidate that was changed so.
-        """
-        signal = self._shadow_models.signal(of, changed)
-        signal[self._shadow_models.trained_on] = torch.nan
-        return signal
+    def signal(self, of: Callable[[Tensor, Tensor], Tensor], x: Tensor, label: Tensor) -> Tensor:
+        """Return a signal of every model on records x (n, ...) with label (n,), float64 (models, n)."""
+        return torch.stack([of(model.kept_log_probs(x), label) for model in self._own.models])
 
     def inner_signal(self, of: Callable[[Model], Tensor]) -> Tensor:
-        """Return what `of` reads off every model's inside, for every candidate, float64 (models, records); NaN as in `signal`.
+        """Return what `of` reads off every model's inside, float64 (models, n).
 
         Raises AttackError if the models lie on a platform that shows no weights.
         """
-        models = [model for model in self._shadow_models.models if isinstance(model, Model)]
+        models = [model for model in self._own.models if isinstance(model, Model)]
         if len(models) < len(self):
             raise AttackError("these models lie on a platform that shows no weights; the attack needs models of one's own")
-        signal = torch.stack([of(model) for model in models])
-        signal[self._shadow_models.trained_on] = torch.nan
-        return signal
-
-    def answers(self, x: Tensor) -> Tensor:
-        """Return the answers of every model on other records, float64 (models, n, classes).
-
-        Raises NotGrantedError for a candidate that a model was trained on: what models make of their own candidates stays hidden.
-        """
-        hidden = self._shadow_models.records.ids[self._shadow_models.trained_on.any(dim=0).numpy()]
-        if np.isin(record_ids(x.numpy()), hidden).any():
-            raise NotGrantedError("a candidate was put to reference models of which some were trained on it")
-        return torch.stack([model.kept_log_probs(x) for model in self._shadow_models.models])
+        return torch.stack([of(model) for model in models])
 
     def member_signal(self, of: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-        """Return a signal of the models on their own training records, float64 (n,), sorted: whose is whose stays hidden."""
+        """Return a signal of the models on their own training records, float64 (n,), sorted."""
         return self._own.signal(of)[self._own.trained_on].sort().values
 
 

@@ -40,7 +40,7 @@ class Trainer(Handle):
 
     @property
     def training_size(self) -> int:
-        """Number of records in the target's training set."""
+        """Number of records in the target's training set, which belongs to the recipe (D1.size)."""
         self._touch()
         return self._training_size
 
@@ -54,16 +54,9 @@ class Trainer(Handle):
 class Platform(Handle):
     """Trains models by the target's hidden recipe; they answer queries, but their weights stay on the platform."""
 
-    def __init__(self, name: str, recipe: Recipe, training_size: int, ledger: Ledger):
+    def __init__(self, name: str, recipe: Recipe, ledger: Ledger):
         super().__init__(name, ledger)
         self.__recipe = recipe
-        self._training_size = training_size
-
-    @property
-    def training_size(self) -> int:
-        """Number of records that the platform was given for the target."""
-        self._touch()
-        return self._training_size
 
     def fit_many(self, sets: Sequence[TrainingSet]) -> list[HostedModel]:
         """Return one trained model for each training set; raise AttackError if it does not fit the recipe."""

@@ -6,25 +6,48 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
 from attacks import architectures, training
-from attacks.handles import AttackError, HostedModel, ModelType, Platform, Records, ShadowData, ShadowModels, Trainer
-from attacks.seeds import derive_seed, hash_records
+from attacks.handles import (
+    AttackError,
+    HostedModel,
+    ModelType,
+    Number,
+    Platform,
+    Records,
+    ShadowData,
+    ShadowModels,
+    Trainer,
+)
+from attacks.seeds import derive_seed
+from attacks.steps.training_sets import by_id, drawn, halves, shares
 from attacks.training import Model, Recipe, TrainingSet
 
 
-def known_recipe(records: Records, shadow_data: ShadowData, trainer: Trainer, *, count: int = 16, seed: int = 0) -> ShadowModels:
-    """Train models by the target's recipe. Shokri et al. 2017, Section V-C; halves as in Carlini et al. 2022, Section V."""
-    return _matched(records, shadow_data, trainer.fit_many, trainer.training_size, count, seed)
+def known_recipe(
+    records: Records,
+    shadow_data: ShadowData,
+    trainer: Trainer,
+    training_size: Number,
+    *,
+    count: int = 16,
+    seed: int = 0,
+) -> ShadowModels:
+    """Train models by the target's recipe. Shokri et al. 2017, Section V-B; halves as in Carlini et al. 2022, Section IV."""
+    return _matched(records, shadow_data, trainer.fit_many, int(training_size.value), count, seed)
 
 
 def same_platform(
-    records: Records, shadow_data: ShadowData, platform: Platform, *, count: int = 16, seed: int = 0
+    records: Records,
+    shadow_data: ShadowData,
+    platform: Platform,
+    training_size: Number,
+    *,
+    count: int = 16,
+    seed: int = 0,
 ) -> ShadowModels:
-    """Have models trained on the target's platform: the same recipe, weights unseen. Shokri et al. 2017, Section V-C."""
-    return _matched(records, shadow_data, platform.fit_many, platform.training_size, count, seed)
+    """Have models trained on the target's platform: the same recipe, weights unseen. Shokri et al. 2017, Section V-B."""
+    return _matched(records, shadow_data, platform.fit_many, int(training_size.value), count, seed)
 
 
 def guessed_architecture(
@@ -84,18 +107,6 @@ def same_platform_other_data(
     return _on_halves(shadow_data, platform.fit_many, count, seed)
 
 
-def halves(ids: NDArray[np.uint64], count: int, seed: int) -> NDArray[np.bool_]:
-    """Return which of `count` models has which record, bool (count, n): every record in exactly half of an even number.
-
-    One of each pair of models has the record; which one, a hash of seed, pair and record decides. So the first n models are
-    the same whatever the count, and the choice for one record does not depend on the others.
-    """
-    if count < 1 or (count % 2 and count != 1):
-        raise AttackError(f"count must be 1 or even, so that each record is in half of the models (found {count})")
-    first = [hash_records(seed, pair, ids) >> np.uint64(63) == 0 for pair in range((count + 1) // 2)]
-    return np.stack([row for choice in first for row in (choice, ~choice)][:count])
-
-
 FitMany = Callable[[Sequence[TrainingSet]], Sequence[Model | HostedModel]]
 
 
@@ -125,33 +136,23 @@ def _on_halves(shadow_data: ShadowData, fit_many: FitMany, count: int, seed: int
     return ShadowModels(fit_many(sets), shadow_data, inside)
 
 
-def _matched(
-    records: Records,
-    shadow_data: ShadowData,
-    fit_many: Callable[[Sequence[TrainingSet]], Sequence[Model | HostedModel]],
-    training_size: int,
-    count: int,
-    seed: int,
-) -> ShadowModels:
-    """Train `count` models, each candidate in half of them, filled up with shadow data to the target's size."""
+def _matched(records: Records, shadow_data: ShadowData, fit_many: FitMany, size: int, count: int, seed: int) -> ShadowModels:
+    """Train `count` models on `size` records each: the candidates in equal shares, filled up with shadow data.
+
+    Raises AttackError if the shadow data are too few to fill up with.
+    """
     x, label, ids = records.x, records.label, records.ids
-    inside = halves(ids, count, seed)
+    inside = shares(ids, count, size, seed)
+    missing = size - int(inside[0].sum())
+    if missing > len(shadow_data):
+        raise AttackError(
+            f"shadow models are trained on {size:,} records each, as the target was: on {size - missing:,} candidates and "
+            f"{missing:,} records of the adversary, which holds only {len(shadow_data):,}"
+        )
     sets = []
     for k, row in enumerate(inside):
-        missing = max(0, training_size - int(row.sum()))
-        order = np.argsort(hash_records(derive_seed(seed, "fill"), k, shadow_data.ids), kind="stable")[:missing]
-        fill = torch.from_numpy(order)
-        chosen = torch.from_numpy(row)
-        sets.append(
-            TrainingSet(
-                torch.cat([x[chosen], shadow_data.x[fill]]),
-                torch.cat([label[chosen], shadow_data.label[fill]]),
-                derive_seed(seed, "model", k),
-            )
-        )
-    candidates = ShadowData(x, label, ids)
-    return ShadowModels(fit_many(sets), candidates, _as_tensor(inside))
-
-
-def _as_tensor(array: NDArray[np.bool_]) -> Tensor:
-    return torch.from_numpy(array.copy())
+        chosen, fill = np.flatnonzero(row), drawn(shadow_data.ids, k, missing, seed)
+        order = by_id(np.concatenate([ids[chosen], shadow_data.ids[fill]]))
+        data = torch.cat([x[chosen], shadow_data.x[fill]])[order], torch.cat([label[chosen], shadow_data.label[fill]])[order]
+        sets.append(TrainingSet(*data, derive_seed(seed, "model", k)))
+    return ShadowModels(fit_many(sets), ShadowData(x, label, ids), torch.from_numpy(inside))

@@ -7,7 +7,7 @@ import torch
 from attacks import training
 from attacks.handles import AttackError, MaskOracle, Records, ShadowData, ShadowModels
 from attacks.seeds import derive_seed
-from attacks.steps.shadow_models import halves
+from attacks.steps.training_sets import halves
 from attacks.training import Recipe, TrainingSet
 
 
@@ -37,7 +37,7 @@ def guessed_unet(
         batch=10,
         learning_rate=0.003,
     )
-    inside = torch.from_numpy(halves(shadow_data.ids, count, seed).copy())
+    inside = torch.from_numpy(halves(shadow_data.ids, count, seed))
     sets = [
         TrainingSet(shadow_data.x[row], shadow_data.label[row], derive_seed(seed, "model", k)) for k, row in enumerate(inside)
     ]

@@ -210,7 +210,7 @@ def _makers(
     makers: dict[str, HandleMaker] = {
         "M1.parameters": lambda ledger: Parameters("parameters", model.parameters(), ledger),
         "M2": lambda ledger: Trainer("trainer", recipe, size, ledger),
-        "M3": lambda ledger: Platform("platform", recipe, size, ledger),
+        "M3": lambda ledger: Platform("platform", recipe, ledger),
         "M4": lambda ledger: ModelType("model_type", recipe.architecture, ledger),
         "D1.samples": lambda ledger: Population("population", population.x, population.label, population.ids, ledger),
         "D1.noisy": noisy_population,

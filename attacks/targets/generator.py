@@ -154,7 +154,7 @@ def makers_of_generator(
         "M1.parameters": lambda ledger: Parameters("parameters", made.parameters(), ledger),
         "M1.generator": lambda ledger: GeneratorAccess("generator", module.latent, module.decode, ledger),
         "M2": lambda ledger: GeneratorTrainer("trainer", recipe, training_size, ledger),
-        "M3": lambda ledger: GeneratorPlatform("platform", recipe, training_size, ledger),
+        "M3": lambda ledger: GeneratorPlatform("platform", recipe, ledger),
         "D1.samples": lambda ledger: Population("population", population.x, population.label, population.ids, ledger),
         "D1.size": lambda ledger: Number("training_size", training_size, ledger),
     }

@@ -18,6 +18,7 @@ from attacks.handles import (
     KnownMembers,
     LabelOracle,
     Ledger,
+    LossThreshold,
     Number,
     Parameters,
     Population,
@@ -38,8 +39,8 @@ from attacks.handles import (
     Updates,
     ValueOracle,
 )
+from attacks.seeds import hash_records
 from attacks.steps import known_features
-from attacks.steps.shadow_models import halves
 from attacks.training import Model, Recipe
 from attacks.updates import change
 
@@ -65,6 +66,12 @@ def member() -> np.ndarray:
     return np.arange(RECORDS) % 2 == 0
 
 
+def halves(ids: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Which of `count` models has which record, bool (count, n): one of each two, as a hash of seed, pair and record decides."""
+    first = [hash_records(seed, pair, ids) >> np.uint64(63) == 0 for pair in range(count // 2)]
+    return np.stack([row for choice in first for row in (choice, ~choice)])
+
+
 # The second hidden layer has one unit a record, which is 1 there and 0 at every other: such a network takes any value anywhere.
 RECIPE = Recipe("mlp", (1,), CLASSES, hidden=(RECORDS + 2, RECORDS))
 
@@ -88,18 +95,20 @@ def network(table: Tensor) -> dict[str, Tensor]:
 class Answers(Model):
     """A model that knows one answer for each record, found by the record's only feature, or by the mean of a picture.
 
+    The table may hold answers on more records than the candidates.
+
     Between two records, the nearer one's answer holds, and its highest score falls with the distance: the more confident the
     answer, the farther the label holds.
     """
 
     def __init__(self, table: Tensor, fingerprint: str = "fixed"):
         module = RECIPE.build()
-        module.load_state_dict(network(table))
+        module.load_state_dict(network(table[:RECORDS]))
         super().__init__(RECIPE, module, fingerprint)
         self.table = table
 
     def log_probs(self, x: Tensor) -> Tensor:
-        place = x.flatten(1).double().mean(1).clamp(0, RECORDS - 1)
+        place = x.flatten(1).double().mean(1).clamp(0, len(self.table) - 1)
         record = place.round()
         answer = self.table[record.long()].clone()
         top = answer.argmax(-1, keepdim=True)
@@ -107,6 +116,16 @@ class Answers(Model):
         return torch.where(away > 0, torch.log_softmax(answer.scatter_add(-1, top, -16 * away), -1), answer)
 
     kept_log_probs = log_probs
+
+
+def reference_models() -> ReferenceModels:
+    """Models that were trained on half of other records each, which follow the candidates in number."""
+    never, inside = np.zeros(RECORDS, dtype=bool), halves(IDS + np.uint64(RECORDS), MODELS, 5)
+    tables = [torch.cat([answers(never, 700 + k), answers(row, 750 + k)]) for k, row in enumerate(inside)]
+    x = torch.arange(RECORDS, 2 * RECORDS, dtype=torch.float32)[:, None]
+    own = ShadowData(x, label(), IDS + np.uint64(RECORDS))
+    models = [Answers(table, f"reference-{k}") for k, table in enumerate(tables)]
+    return ReferenceModels(ShadowModels(models, own, torch.from_numpy(inside)))
 
 
 def round_weights() -> list[Weights]:
@@ -239,8 +258,9 @@ def handles(names: list[str], *, label_granted: bool = True, of_pictures: bool =
         "value": lambda: ValueOracle("value", predicted_value, ledger),
         "error_spread": lambda: ErrorSpread("error_spread", 0.3, 1.5, ledger),
         "mean_loss": lambda: Number("mean_loss", 0.1, ledger),
+        "loss_threshold": lambda: LossThreshold("loss_threshold", 0.1, ledger),
         "shadow_models": lambda: shadow,
-        "reference_models": lambda: ReferenceModels(shadow),
+        "reference_models": reference_models,
         "updated_scores": lambda: UpdatedScores(
             "updated_scores",
             target.log_probs,

@@ -1,6 +1,6 @@
 """A score depends on its record alone: not on the order of the candidates, nor on which others there are.
 
-Where the method of a paper works on the set, the entry says `on: candidates`; such an attack is held to permutation only.
+Where the method of a paper works on the set, the entry says `depends_on: candidates`; such an attack is held to permutation only.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from test_golden import PICTURES, RUNNING
 from torch import Tensor
 
 from attacks.code import Code
-from attacks.handles import Guessed, Records, ReferenceModels, Scored, ShadowAggregates, ShadowData, ShadowModels
+from attacks.handles import Guessed, Records, Scored, ShadowAggregates, ShadowData, ShadowModels
 from taxonomy.check import handles
 from taxonomy.loading import load
 
@@ -27,7 +27,6 @@ MENDED_NEXT = {
     *("he-2020-segmentation", "he-2020-segmentation-concatenation", "rahimian-2020-sampling"),
     *("hilprecht-2019-reconstruction", "hilprecht-2019-monte-carlo", "hilprecht-2019-monte-carlo-features"),
     *("matsumoto-2023-loss", "nasr-2019-unsupervised", "nasr-2019-unsupervised-federated"),
-    *("brannvall-2026-bavaria", "brannvall-2026-bavaria-offline", "carlini-2022-lira", "carlini-2022-lira-offline"),
 }
 
 
@@ -50,8 +49,6 @@ def of_rows(handle: Any, rows: Tensor, matched: bool) -> Any:
         return ShadowModels(
             handle._models, ShadowData(known.x[rows], known.label[rows], known.ids[rows.numpy()]), handle._trained_on[:, rows]
         )
-    if isinstance(handle, ReferenceModels):
-        return ReferenceModels(of_rows(handle._shadow_models, rows, matched=True), handle._own)
     if isinstance(handle, ShadowAggregates):
         return ShadowAggregates(handle._others, handle._waiting, handle._x[rows], handle.size)
     return handle
@@ -75,7 +72,7 @@ def test_the_order_of_the_candidates_changes_no_score(attack_id):
     assert scores(attack_id, order).tolist() == pytest.approx(every[order].tolist(), **TOLERANCE)
 
 
-@pytest.mark.parametrize("attack_id", cases([name for name in RUNNING if CATALOG.attacks[name].on == "record"]))
+@pytest.mark.parametrize("attack_id", cases([name for name in RUNNING if CATALOG.attacks[name].depends_on == "record"]))
 @pytest.mark.parametrize("some", [slice(0, 1), slice(3, 14)], ids=["alone", "in small company"])
 def test_the_other_candidates_change_no_score(attack_id, some):
     every = scores(attack_id)

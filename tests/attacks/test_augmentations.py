@@ -10,7 +10,7 @@ from scipy import stats
 from attacks import augmentations, signals
 from attacks.discriminative import calibrated
 from attacks.handles import AttackError, Ledger, Records, ReferenceModels, ScoreOracle, ShadowData, ShadowModels
-from attacks.steps.shadow_models import halves
+from attacks.steps.training_sets import halves
 
 COUNT, MODELS, VIEWS = 30, 12, 3
 IDS = np.arange(1, COUNT + 1, dtype=np.uint64)
@@ -83,10 +83,8 @@ def test_lira_offline_tests_the_mean_margin():
     every = augmentations.changes(PICTURES, VIEWS)
     values = np.mean([margins(shadow.models, c) for c in every], 0)
     target = np.mean([margins([_Linear(99)], c)[0] for c in every], 0)
-    out = ~shadow.trained_on.numpy()
-    means = np.array([values[out[:, i], i].mean() for i in range(COUNT)])
-    squares = sum(((values[out[:, i], i] - means[i]) ** 2).sum() for i in range(COUNT))
-    expected = (target - means) / np.sqrt(squares / (out.sum() - COUNT))
+    means = values.mean(axis=0)
+    expected = (target - means) / np.sqrt(((values - means) ** 2).sum() / (values.size - COUNT))
     found = calibrated.lira_offline(records, scores, ReferenceModels(shadow), augmentations=VIEWS)
     assert found.tolist() == pytest.approx(expected.tolist())
 

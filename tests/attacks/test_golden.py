@@ -84,7 +84,9 @@ def test_lira_is_the_papers_formula():
         spreads[side] = (sum(r * r for r in residuals) / (len(residuals) - fixture.RECORDS)) ** 0.5
     online = stats.norm.logpdf(target, means["in"], spreads["in"]) - stats.norm.logpdf(target, means["out"], spreads["out"])
     assert scores("carlini-2022-lira")[0].tolist() == pytest.approx(online.tolist())
-    offline = stats.norm.ppf(stats.norm.cdf(target, means["out"], spreads["out"]))
+    reference = reference_signal(signals.margin)
+    spread = (((reference - reference.mean(axis=0)) ** 2).sum() / (reference.size - fixture.RECORDS)) ** 0.5
+    offline = stats.norm.ppf(stats.norm.cdf(target, reference.mean(axis=0), spread))
     assert scores("carlini-2022-lira-offline")[0].tolist() == pytest.approx(offline.tolist())
 
 
@@ -94,13 +96,18 @@ def test_rmia_is_the_papers_ratio():
 
     given = fixture.handles(["shadow_models", "scores", "records"])
     shadow = given["shadow_models"].signal(confidence).numpy()
-    inside = given["shadow_models"].trained_on.numpy()
     target = confidence(given["scores"](given["records"].x), fixture.label()).numpy()
-    mean_out = (shadow * ~inside).sum(0) / (~inside).sum(0)
+    mean_out = reference_signal(confidence).mean(axis=0)
     ratio = target / shadow.mean(axis=0)  # every record is in exactly half, so this is the mean of both means
     assert scores("zarifzadeh-2024-rmia")[0].exp().tolist() == pytest.approx(ratio.tolist())
     estimate = (1.3 * mean_out + 0.7) / 2
     assert scores("zarifzadeh-2024-rmia-offline")[0].exp().tolist() == pytest.approx((target / estimate).tolist())
+
+
+def reference_signal(of):
+    """A signal of the reference models (models, records), none of which was trained on a candidate."""
+    given = fixture.handles(["reference_models", "records"])
+    return given["reference_models"].signal(of, given["records"].x, fixture.label()).numpy()
 
 
 def calibration_data(of):
@@ -120,16 +127,16 @@ def test_mast_is_the_midpoint_of_mean_losses():
 
 def test_attack_r_is_the_empirical_quantile():
     """Ye et al. 2022: the share of reference losses at or below the target's, by scipy, is what the score leaves of one."""
-    loss, shadow, inside = calibration_data(signals.loss)
-    below = [stats.percentileofscore(shadow[~inside[:, i], i], loss[i], kind="mean") / 100 for i in range(fixture.RECORDS)]
+    (loss, *_), reference = calibration_data(signals.loss), reference_signal(signals.loss)
+    below = [stats.percentileofscore(reference[:, i], loss[i], kind="mean") / 100 for i in range(fixture.RECORDS)]
     score, cut = scores("ye-2022-attack-r")
     assert (1 - score).tolist() == pytest.approx(below) and cut == pytest.approx(0.9)
 
 
 def test_watson_is_a_difference_of_means():
     for name, of, sign in (("loss", signals.loss, -1), ("margin", signals.margin, 1)):
-        target, shadow, inside = calibration_data(of)
-        expected = [sign * (target[i] - shadow[~inside[:, i], i].mean()) for i in range(fixture.RECORDS)]
+        (target, *_), reference = calibration_data(of), reference_signal(of)
+        expected = (sign * (target - reference.mean(axis=0))).tolist()
         given = fixture.handles(["records", "scores", "reference_models"])
         attack = Code().function(load().attacks["watson-2022"].run)
         assert attack(*given.values(), signal=name).tolist() == pytest.approx(expected)
@@ -143,9 +150,13 @@ def test_base_is_rmia_at_one_temperature():
     given = fixture.handles(["records", "scores", "shadow_models"])
     rmia = Code().function(load().attacks["zarifzadeh-2024-rmia"].run)
     assert scores("lassila-2025-base")[0].tolist() == pytest.approx(rmia(*given.values(), temperature=2.0).tolist())
-    target, shadow, inside = calibration_data(lambda p, y: signals.log_confidence(torch.log_softmax(p / 2, -1), y))
-    out = [np.log(np.exp(shadow[~inside[:, i], i]).mean()) for i in range(fixture.RECORDS)]
-    assert scores("lassila-2025-base-offline")[0].tolist() == pytest.approx((target - 0.33 * np.array(out)).tolist())
+
+    def confidence(p, y):
+        return signals.log_confidence(torch.log_softmax(p / 2, -1), y)
+
+    target, *_ = calibration_data(confidence)
+    out = np.log(np.exp(reference_signal(confidence)).mean(axis=0))
+    assert scores("lassila-2025-base-offline")[0].tolist() == pytest.approx((target - 0.33 * out).tolist())
 
 
 def test_long_takes_the_nearer_mean():

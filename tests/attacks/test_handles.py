@@ -15,7 +15,6 @@ import fixture
 from attacks import artifacts, views
 from attacks.handles import AttackError, KnownMembers, Ledger, NotGrantedError, QueryLimitError, ScoreOracle, ShadowData
 from attacks.steps.population_statistics import from_known_members, from_samples
-from attacks.steps.shadow_models import halves
 
 
 def test_labels_need_the_grant():
@@ -62,25 +61,6 @@ def test_what_is_handed_out_is_a_copy():
     query = records.x
     scores(query)
     assert torch.equal(query, records.x), "an oracle must not change the question"
-
-
-def test_offline_models_hide_those_that_were_trained_on_the_record():
-    given = fixture.handles(["shadow_models", "reference_models"])
-    everything = given["shadow_models"].signal(lambda log_probs, label: log_probs[:, 0])
-    seen = given["reference_models"].signal(lambda log_probs, label: log_probs[:, 0])
-    inside = given["shadow_models"].trained_on
-    assert seen[inside].isnan().all()
-    assert torch.equal(seen[~inside], everything[~inside])
-
-
-@pytest.mark.parametrize("count", [2, 16, 64])
-def test_every_record_is_in_exactly_half_and_pools_extend(count):
-    ids = np.random.default_rng(0).integers(0, 2**63, 500).astype(np.uint64)
-    inside = halves(ids, count, seed=3)
-    assert (inside.sum(axis=0) == count // 2).all()
-    assert np.array_equal(halves(ids, 1, seed=3), inside[:1])
-    assert np.array_equal(halves(ids, 64, seed=3)[:count], inside), "a larger pool begins with the smaller one"
-    assert np.array_equal(halves(ids[::-1].copy(), count, seed=3), inside[:, ::-1]), "a record's place does not matter"
 
 
 def test_rebuilt_models_answer_without_a_limit(kept_store):

@@ -10,8 +10,8 @@ from scipy import interpolate, stats
 
 from attacks import metrics
 from attacks.discriminative import vulnerable_records
-from attacks.handles import AttackError, Ledger, Population, Records, ReferenceModels, ScoreOracle, ShadowData, ShadowModels
-from attacks.steps.shadow_models import halves
+from attacks.handles import AttackError, Ledger, Population, Records, ScoreOracle, ShadowData, ShadowModels
+from attacks.steps.training_sets import halves
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 16])
@@ -96,16 +96,3 @@ def test_bad_parameters_are_refused():
     given = handles(["records", "scores", "population", "reference_models"])
     with pytest.raises(AttackError, match="p_value lies between 0 and 1"):
         vulnerable_records.direct(**given, p_value=0)
-
-
-def test_candidates_cannot_be_put_to_models_trained_on_them():
-    from attacks.handles import NotGrantedError
-    from attacks.seeds import record_ids
-
-    x = torch.arange(RECORDS, dtype=torch.float32)[:, None]
-    inside = halves(IDS, 2, 3)
-    models = [_Neighbourhood(row, k) for k, row in enumerate(inside)]
-    shadow = ShadowModels(models, ShadowData(x, label(), record_ids(x.numpy())), torch.from_numpy(inside))
-    with pytest.raises(NotGrantedError, match="put to reference models"):
-        ReferenceModels(shadow).answers(x[:1])
-    assert ReferenceModels(shadow).answers(x + 0.2).shape == (2, RECORDS, 3)

@@ -62,13 +62,11 @@ def test_layers_are_the_values_behind_the_activations():
 def test_calibrated_gradient_norm_is_a_difference_of_means():
     given = fixture.handles([*NAMES, "reference_models"])
     x, label = given["records"].x, given["records"].label
-    trained_on = given["reference_models"]._shadow_models.trained_on.numpy()
 
     def norms(weights):
         return inside.gradients(inside.network(fixture.RECIPE, weights), x, label, inside.norm).numpy()
 
-    models = [norms(m.parameters()) for m in given["reference_models"]._shadow_models.models]
-    outside = [np.mean([m[i] for m, row in zip(models, trained_on, strict=True) if not row[i]]) for i in range(len(x))]
+    outside = np.mean([norms(m.parameters()) for m in given["reference_models"].own.models], axis=0)
     target = norms(given["parameters"].weights)
     assert white_box.gradient_norm_calibrated(**given).numpy() == pytest.approx(outside - target)
     assert white_box.gradient_norm(*[given[n] for n in NAMES]).numpy() == pytest.approx(-target)
@@ -76,7 +74,7 @@ def test_calibrated_gradient_norm_is_a_difference_of_means():
 
 def test_weights_of_a_platform_cannot_be_read():
     given = fixture.handles([*NAMES, "reference_models"])
-    shadow = given["reference_models"]._shadow_models
+    shadow = given["reference_models"].own
     hosted = ShadowModels([HostedModel(m) for m in shadow.models], shadow.records, shadow.trained_on)
     with pytest.raises(AttackError, match="shows no weights"):
         white_box.gradient_norm_calibrated(*[given[n] for n in NAMES], ReferenceModels(hosted))

@@ -77,9 +77,9 @@ BAD: dict[str, tuple[dict[str, bytes | str], str, int, str]] = {
     "MIA012": ({_attack: ATTACK.replace("Q.scores", "Q.scoers")}, _attack, 5, "did you mean Q.scores?"),
     "MIA013": ({_attack: ATTACK + "targets: {power: [digits-mpl]}\n"}, _attack, 6, "did you mean digits-mlp?"),
     "MIA014": ({_attack: ATTACK + "cites: [shokri2071]\n"}, _attack, 6, "did you mean shokri2017?"),
-    "MIA015": ({_attack: ATTACK + "run: attacks.discriminative.threshold:los\n"}, _attack, 6, "loss_below_mean"),
+    "MIA015": ({_attack: ATTACK + "run: attacks.discriminative.threshold:los\n"}, _attack, 6, "loss_below_threshold"),
     "MIA016": (
-        {_attack: ATTACK + "run: attacks.discriminative.threshold:loss_below_mean\n"},
+        {_attack: ATTACK + "run: attacks.discriminative.threshold:loss_below_threshold\n"},
         _attack,
         6,
         "(records, scores)",

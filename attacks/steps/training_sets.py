@@ -1,0 +1,65 @@
+"""Which records a model of the adversary's own is trained on: always as many as it was meant to have, chosen by hashes."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attacks.handles import AttackError
+from attacks.seeds import derive_seed, hash_records
+
+Rows = NDArray[np.int64]
+Choice = NDArray[np.bool_]
+
+
+def shares(ids: NDArray[np.uint64], count: int, most: int, seed: int) -> Choice:
+    """Return which of `count` models has which record, bool (count, n): every model has equally many, at most `most`.
+
+    Models come in rounds of two, or of more where half of the records are more than `most`. A round deals the records out in an
+    order that a hash of seed, round and record decides: each is in one of its models, so over whole rounds every record is in
+    the same share of the models. What does not divide evenly is in none of that round. The first k models are the same whatever
+    the count. Raises AttackError for a count or a size below 1.
+    """
+    if count < 1 or most < 1:
+        raise AttackError(f"at least one model must be trained, on at least one record (found {count} and {most})")
+    in_round = max(2, len(ids) // (most + 1) + 1)
+    size = len(ids) // in_round
+    inside = np.zeros((count, len(ids)), dtype=bool)
+    for model in range(count):
+        turn, place = divmod(model, in_round)
+        order = np.argsort(hash_records(derive_seed(seed, "share"), turn, ids), kind="stable")
+        inside[model, order[place * size : (place + 1) * size]] = True
+    return inside
+
+
+def halves(ids: NDArray[np.uint64], count: int, seed: int) -> Choice:
+    """Return which of `count` models has which record, bool (count, n): half of them each, as `shares` deals them out.
+
+    Raises AttackError for fewer than two records.
+    """
+    if len(ids) < 2:
+        raise AttackError(f"shadow models are trained on half of the shadow data each, and {len(ids)} records have no half")
+    return shares(ids, count, len(ids) // 2, seed)
+
+
+def drawn(ids: NDArray[np.uint64], number: int, size: int, seed: int) -> Rows:
+    """Return rows of `size` records for the model of this number, chosen by a hash of seed, number and record, int64 (size,)."""
+    return np.argsort(hash_records(derive_seed(seed, "draw"), number, ids), kind="stable")[:size]
+
+
+def check_pool(held: int, size: int, count: int, what: str) -> None:
+    """Raise AttackError unless `held` records suffice for `count` sets of `size` records of which no two are the same."""
+    if held < size:
+        raise AttackError(
+            f"{what} are trained on {size:,} records each, as the target was, and the adversary holds only {held:,}"
+        )
+    if held == size and count > 1:
+        raise AttackError(
+            f"{what} are trained on {size:,} records each, as the target was; the adversary holds no more than these, so all "
+            f"{count} sets would be the same"
+        )
+
+
+def by_id(ids: NDArray[np.uint64]) -> Rows:
+    """Return rows in the order of the records' ids, int64 (n,): a training set's order follows from its records alone."""
+    return np.argsort(ids, kind="stable")

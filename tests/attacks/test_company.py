@@ -1,0 +1,73 @@
+"""Company never changes a score: every attack of a run gives what it gives alone, bit for bit."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from attacks import plan as plans
+from attacks.engine import Engine
+from attacks.store import Store
+from taxonomy.loading import load
+
+TINY = Path(__file__).parents[1] / "data" / "tiny"
+TARGETS = [
+    "tiny",
+    *(pytest.param(name, marks=pytest.mark.slow) for name in ("digits-mlp", "genomes-federated", "fashion-vae")),
+]
+# Queries of these searches are cut short, so that the quick test stays quick.
+QUICK = {
+    **{name: {"queries": "200"} for name in ("li-2021-boundary", "choquettechoo-2021-boundary", "choquettechoo-2021-combined")},
+    **{name: {"queries": "20"} for name in ("choquettechoo-2021-noise", "rahimian-2020-sampling")},
+}
+
+
+def forget(store: Store) -> None:
+    """Drop what steps and attacks made, and keep the models."""
+    for node in list(store.nodes()):
+        if node.kind in ("step", "attack"):
+            shutil.rmtree(node.folder)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_every_attack_alone_equals_itself_in_company(target, tmp_path):
+    catalog, store = load([TINY]), Store(tmp_path)
+    overrides = {name: values for name, values in QUICK.items() if target == "tiny"}
+    together = plans.make(catalog, catalog.target(target), None, (), overrides)
+    company = Engine(catalog, store).run(together, 0)
+    assert not company.failures, company.failures
+    forget(store)
+    for planned in together.attacks:
+        if planned.attack.id in dict(company.unsuited):
+            continue
+        engine = Engine(catalog, store)
+        alone = engine.run(plans.make(catalog, catalog.target(target), None, [planned.attack.id], overrides), 0)
+        (result,) = alone.results
+        (before,) = (r for r in company.results if r["attack"] == planned.attack.id)
+        timing = ("seconds", "trained")
+        assert {k: v for k, v in result.items() if k not in timing} == {k: v for k, v in before.items() if k not in timing}
+        if planned.attack.id in alone.scores:
+            assert alone.scores[planned.attack.id].tobytes() == company.scores[planned.attack.id].tobytes(), planned.attack.id
+        assert alone.trained == 0, "in company nothing else was trained than alone"
+
+
+def test_an_offline_attack_gets_models_of_its_own_in_company(catalog):
+    """A joint proof once gave it shadow models that were trained on half of the candidates."""
+    names = ["carlini-2022-lira", "carlini-2022-lira-offline"]
+    plan = plans.make(catalog, catalog.target("digits-mlp"), None, names)
+    assert [p.attack.id for p in plan.attacks] == names and plan.models == 32
+    steps = {p.attack.id: {r.id for r in p.rules if r.kind == "step"} for p in plan.attacks}
+    assert "reference-models-known-recipe" in steps["carlini-2022-lira-offline"]
+    assert not any(name.startswith("shadow-models") for name in steps["carlini-2022-lira-offline"])
+
+
+def test_attacks_that_want_other_parameters_of_a_step_do_not_share_it(catalog):
+    """Only the number of models is shared, by its first ones; two numbers of queries are two pieces of work."""
+    attack = catalog.attacks["ye-2022-attack-p"]
+    other = attack.model_copy(update={"id": "other-p", "uses": {"population-statistics": {"queries": 50}}})
+    changed = load()
+    changed.attacks["other-p"] = other
+    plan = plans.make(changed, changed.target("digits-mlp"), None, ["ye-2022-attack-p", "other-p"])
+    assert sorted(node.params["queries"] for node in plan.nodes.values()) == [50, 1000]
