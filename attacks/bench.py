@@ -33,6 +33,7 @@ from taxonomy.catalog import Catalog
 from taxonomy.evidence import (
     ORDERINGS,
     Average,
+    BlindFigures,
     Evidence,
     Fingerprints,
     MetricFigures,
@@ -222,14 +223,20 @@ def _figures(attack: str, target: str, outcome: Outcome) -> SeedFigures:
     return SeedFigures(
         seed=outcome.seed,
         target=_rounded(outcome.target_facts),
+        blind_baseline=_blind(outcome),
         **parts,
         metric=MetricFigures(**_rounded(found["metric"])) if "metric" in found else None,
         set_membership=SetFigures(**_rounded(found["set_membership"])) if found.get("set_membership") else None,
         queries=found["queries"],
-        models=found["models_trained"],
+        models=found["models"],
         warnings=found["warnings"],
         command=f"mia run {attack} --target {target} --seed {outcome.seed}",
     )
+
+
+def _blind(outcome: Outcome) -> BlindFigures | None:
+    found = outcome.blind_baseline
+    return BlindFigures(**_rounded(found.as_json())) if found else None
 
 
 def mean_roc(curves: Sequence[tuple[NDArray[np.float64], NDArray[np.bool_]]]) -> list[tuple[float, float]]:

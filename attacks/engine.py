@@ -20,11 +20,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attacks import artifacts, metrics, set_membership, training
+from attacks import artifacts, blind_baseline, metrics, set_membership, training
+from attacks.blind_baseline import BlindBaseline
 from attacks.code import Code
 from attacks.handles import AttackError, Guessed, Ledger, Scored, UnsuitableError
 from attacks.plan import Plan, Planned, amount, check_queries
-from attacks.seeds import derive_seed, digest
+from attacks.seeds import derive_seed, digest, digest_arrays
 from attacks.store import Arrays, Store, StoreError
 from attacks.targets.target import Judge, Target
 from attacks.workshop import Progress, SerialExecutor, Silent, StoreWorkshop, environment
@@ -38,6 +39,7 @@ LABEL = "record.label"
 PARTIAL = "record.partial"
 COINS = "D2.coins"
 AUDIT = "audit"
+BLIND = "attacks.blind_baseline:measure"
 
 
 @dataclass
@@ -58,6 +60,7 @@ class Outcome:
     scores: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     trained: int = 0
     reused: int = 0
+    blind_baseline: BlindBaseline | None = None
     exhibits: Callable[[], dict[str, Tensor]] | None = None
 
     def as_json(self, out: str | None = None) -> dict[str, Any]:
@@ -65,6 +68,7 @@ class Outcome:
         return {
             "target": self.plan.target.id,
             "target_facts": self.target_facts,
+            "blind_baseline": self.blind_baseline.as_json() if self.blind_baseline else None,
             "threat_model": self.plan.threat.as_json(),
             "granted": list(self.plan.granted),
             "seed": self.seed,
@@ -158,15 +162,29 @@ class Engine:
         self._built = (name, seed, target)
         return target
 
+    def blind_baseline(self, target: Target) -> BlindBaseline | None:
+        """Return what can be told about the target's members without the model, kept in the store; None for too few records."""
+        features, member = target.blind_features(), target.member.numpy()
+        name = digest([self.code.digest(BLIND), digest_arrays(features, member), environment()])
+        if name not in self.store:
+            found = blind_baseline.measure(features, member)
+            meta = {"found": found.as_json() if found else None}
+            self.store.write(name, "blind baseline", target.id, meta=meta)
+        kept = self.store.read(name)[0]["found"]
+        return BlindBaseline(kept["auc"], tuple(kept["auc_ci"]), kept["exchangeable"]) if kept else None
+
     def run(self, plan: Plan, seed: int = 0) -> Outcome:
         """Run every attack of the plan; a failure of one leaves the others' results. Raises InputError on a bad plan."""
         target = self.target(plan.target.id, seed)
         check_queries(plan, len(target.x))
         outcome = Outcome(plan, seed, target.facts, target.member.numpy(), exhibits=getattr(target, "exhibits", None))
+        outcome.blind_baseline = self.blind_baseline(target)
         run = _Run(self, plan, target, seed)
         self.progress.start("Running attacks", len(plan.attacks))
         for planned in plan.attacks:
             try:
+                if planned.attack.goal == "membership":
+                    check_exchangeable(target.id, outcome.blind_baseline)
                 score, result = run.attack(planned)
             except UnsuitableError as error:
                 outcome.unsuited.append((planned.attack.id, str(error)))
@@ -184,6 +202,16 @@ class Engine:
             self.progress.advance()
         outcome.trained, outcome.reused = self.workshop.trained, self.workshop.reused
         return outcome
+
+
+def check_exchangeable(target: str, baseline: BlindBaseline | None) -> None:
+    """Raise UnsuitableError if members can be told without the model, for then an attack measures the split."""
+    if baseline and not baseline.exchangeable:
+        low, high = baseline.auc_ci
+        raise UnsuitableError(
+            f"the candidates of {target} are not exchangeable: without the model, members are told from others with an AUC of "
+            f"{baseline.auc:.3f} [{low:.3f}, {high:.3f}], so an attack would measure the split"
+        )
 
 
 def _where(error: BaseException) -> str:

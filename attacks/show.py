@@ -271,7 +271,7 @@ def results(out: Console, data: dict[str, Any]) -> None:
             spread(r["tpr_at_fpr"]["0.001"], r["tpr_at_fpr_ci"]["0.001"]),
             rate(r["balanced_accuracy"]),
             f"{r['queries']:,}",
-            r["models_trained"],
+            r["models"],
             f"{r['seconds']:.2f}",
         )
         for r in sorted((r for r in data["results"] if "auc" in r), key=lambda r: -r["auc"])
@@ -288,7 +288,7 @@ def results(out: Console, data: dict[str, Any]) -> None:
             rate(r["metric"]["chance"]),
             ", ".join(f"{name} {value:g}" for name, value in r["metric"]["details"].items()),
             f"{r['queries']:,}",
-            r["models_trained"],
+            r["models"],
             f"{r['seconds']:.2f}",
         )
         for r in data["results"]
@@ -297,6 +297,10 @@ def results(out: Console, data: dict[str, Any]) -> None:
     if others:
         heads = ["attack", "goal", "measured by", "value [95 %]", "chance", "details", "queries", "models", "seconds"]
         out.print(table(heads, others, right="chance,queries,models,seconds"))
+    if blind := data["blind_baseline"]:
+        chance = "" if blind["exchangeable"] else "; [yellow]the candidates are not exchangeable[/]"
+        found = spread(blind["auc"], blind["auc_ci"])
+        out.print(f"Blind baseline: without the model, members are told from others with an AUC of {found}{chance}.")
     for reason in sorted({reason for r in data["results"] for reason in r.get("unresolved", {}).values()}):
         out.print(f"–  {escape(reason)}.")
     for r in data["results"]:
@@ -311,7 +315,9 @@ def results(out: Console, data: dict[str, Any]) -> None:
         out.print(f"[dim]Not run, since {escape(reason)}: {escape(', '.join(ids))}.[/]")
     trained, reused = data["trained"], data["reused"]
     if trained:
-        out.print(f"\n{trained} models trained, {reused} taken from the store.")
+        out.print(
+            f"\n{trained} models trained, {reused} taken from the store. The table says how many each attack uses by itself."
+        )
     elif reused:
         out.print("\nNothing was trained: all of it is finished work from the store.")
     else:

@@ -195,7 +195,12 @@ class Site:
     def around(self, kind: str, name: str) -> dict[str, Any]:
         """Return what stands around an entry: who uses it."""
         if kind == "targets":
-            return {"results": self.results(name), "drawn": self.drawn_results(name), "facts": self.facts(name)}
+            return {
+                "results": self.results(name),
+                "drawn": self.drawn_results(name),
+                "facts": self.facts(name),
+                "blind": self.blind(name),
+            }
         if kind == "threat-models":
             answers = self.atlas.answers(explorer.threat_model(self.catalog, name))
             return {"feasible": [a for a in answers if isinstance(a, Feasible)]}
@@ -230,6 +235,11 @@ class Site:
         names = found.seeds[0].target
         values = {name: [seed.target.get(name) for seed in found.seeds] for name in names}
         return [(name.replace("_", " "), all_[:1] if all_.count(all_[0]) == len(all_) else all_) for name, all_ in values.items()]
+
+    def blind(self, target: str) -> list[evidence.BlindFigures]:
+        """Return what a classifier that never sees the model tells about a target's members, one a seed."""
+        found = next((m for _, m in self.results(target)), None)
+        return [seed.blind_baseline for seed in found.seeds if seed.blind_baseline] if found else []
 
     def of_term(self, name: str) -> dict[str, Any]:
         """Return where a term stands in the graph."""

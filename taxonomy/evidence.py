@@ -75,11 +75,20 @@ class OnSets(Strict):
     single_accuracy: Average
 
 
+class BlindFigures(Strict):
+    """What a classifier that never sees the model tells about the target's members: its AUC, and whether it may be chance."""
+
+    auc: float
+    auc_ci: Interval
+    exchangeable: bool
+
+
 class SeedFigures(Strict):
     """What one run found: target, shadow models and attack are those of this seed. None is what cannot be resolved."""
 
     seed: int
     target: dict[str, Any]
+    blind_baseline: BlindFigures | None = None
     members: int | None = None
     non_members: int | None = None
     auc: float | None = None

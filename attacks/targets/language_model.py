@@ -160,7 +160,13 @@ def _target(
         makers=makers,
         fingerprint=digest([made.fingerprint, digest_arrays(x.numpy(), population.numpy())]),
         facts={"training_size": len(training), "pool_size": len(population)},
+        blind=lambda: _counts(x),
     )
+
+
+def _counts(x: Tensor) -> NDArray[np.float64]:
+    """Return how often each symbol stands in each text, float64 (n, symbols): codes themselves are no quantities."""
+    return np.stack([(x == code).sum(dim=1).numpy() for code in range(len(ALPHABET) + 1)], axis=1).astype(np.float64)
 
 
 def _no_labels(x: Tensor) -> Tensor:
