@@ -24,7 +24,7 @@ from taxonomy.loading import load
 from taxonomy.threat import from_user
 
 TINY = Path(__file__).parents[1] / "data" / "tiny"
-SMALL = {"shadow-models": {"count": "4"}}
+SMALL = {"shadow-models": {"count": "4"}, "reference-models": {"count": "3"}}
 
 
 def run(folder, *, names=(), seed=0, workers=1, overrides=SMALL, extra=(TINY,), threat=None, target="tiny", code=None):
@@ -50,7 +50,7 @@ def test_everything_feasible_runs_and_shadow_models_are_shared(first):
     assert {"yeom-2018-loss", "shokri-2017", "carlini-2022-lira", "zarifzadeh-2024-rmia-offline"} <= ran
     assert not outcome.failures
     trained = [node.name for node in Store(folder).nodes() if node.kind == "model"]
-    assert trained.count("target") == 1 and trained.count("shadow models") == 4 + 1, "once for all, and MATT's"
+    assert trained.count("target") == 1 and trained.count("shadow models") == 4 + 3 + 1, "once for all, and MATT's"
     assert outcome.trained == len(trained)
 
 
