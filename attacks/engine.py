@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import inspect
-import multiprocessing
-import os
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +18,8 @@ from torch import Tensor
 
 from attacks import artifacts, metrics, set_membership, training
 from attacks.code import Code
+from attacks.contents import Contents
+from attacks.executors import executor
 from attacks.handles import AttackError, Guessed, Ledger, Scored, UnsuitableError
 from attacks.plan import Plan, Planned, check_queries
 from attacks.seeds import derive_seed, digest
@@ -78,34 +76,6 @@ class Outcome:
         }
 
 
-def _start_worker() -> None:
-    # Ctrl-C reaches the whole process group; the coordinator decides, and a worker finishes and stores its model.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def leave_with_the_coordinator() -> None:
-        # After `kill -9` of the coordinator nobody tells its workers to stop. What they have not stored whole is not there.
-        parent = multiprocessing.parent_process()
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=leave_with_the_coordinator, daemon=True).start()
-
-
-@contextmanager
-def executor(workers: int) -> Iterator[Executor]:
-    """Return an executor: in this process for one worker, else that many processes."""
-    if workers <= 1:
-        yield SerialExecutor()
-        return
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
-    try:
-        yield pool
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
 class Engine:
     """Carries out plans with one store, one executor and one set of trusted code."""
 
@@ -120,11 +90,11 @@ class Engine:
     ):
         self.catalog = catalog
         self.store = store or Store()
-        self.store.prepare()
         self.code = code or Code()
         self.progress = progress or Silent()
         self.workshop = StoreWorkshop(self.store, executor or SerialExecutor(), self.code, self.progress)
         self._built: tuple[str, int, Target] | None = None
+        self._contents: tuple[Target, Contents] | None = None
 
     @contextmanager
     def _at_work(self) -> Iterator[None]:
@@ -144,8 +114,10 @@ class Engine:
         with self._at_work():
             try:
                 target: Target = self.code.function(entry.run)(**entry.params, seed=seed)
-            except (InputError, AttackError):
+            except InputError:
                 raise
+            except AttackError as error:
+                raise InputError(f"the target {name} cannot be made: {error}") from error
             except Exception as error:
                 problem = f"{type(error).__name__}: {error} ({_where(error)})"
                 raise InputError(f"the target {name} cannot be made with the parameters of its entry; {problem}") from error
@@ -158,8 +130,18 @@ class Engine:
         self._built = (name, seed, target)
         return target
 
+    def contents(self, target: Target) -> Contents:
+        """Return the hashes of what a target shows; those of the last one are kept for the next run."""
+        if self._contents is None or self._contents[0] is not target:
+            self._contents = target, Contents(target)
+        return self._contents[1]
+
     def run(self, plan: Plan, seed: int = 0) -> Outcome:
         """Run every attack of the plan; a failure of one leaves the others' results. Raises InputError on a bad plan."""
+        with self.store.in_use():
+            return self._run(plan, seed)
+
+    def _run(self, plan: Plan, seed: int) -> Outcome:
         target = self.target(plan.target.id, seed)
         check_queries(plan, len(target.x))
         outcome = Outcome(plan, seed, target.facts, target.member.numpy(), exhibits=getattr(target, "exhibits", None))
@@ -199,6 +181,7 @@ class _Run:
     def __init__(self, engine: Engine, plan: Plan, target: Target, seed: int):
         self.engine, self.plan, self.target, self.seed = engine, plan, target, seed
         self.grant = target.grant(plan.granted)
+        self.contents = engine.contents(target)
         self.terms = engine.catalog.terms
         self.views = {rule.id: rule.view for rule in engine.catalog.implications}
         self.yields = {rule.yields: rule for rule in plan.rules}
@@ -215,9 +198,10 @@ class _Run:
                 "code": self.engine.code.digest(entry.run),
                 # The code that makes the target's handles decides what the node is shown, also where the model is the same.
                 "handles": self.engine.code.digest(target.run),
+                "records": self.contents.records(with_label=LABEL in rule.needs, partial=PARTIAL in rule.needs),
                 "params": wants.get(rule.id, self.plan.params[rule.id]),
                 "seed": derive_seed(self.seed, rule.kind, rule.id),
-                "target": self.target.fingerprint,
+                "target": [target.params, self.target.fingerprint, self.contents.answers],
                 "inputs": {need: self.input_fingerprint(need, wants) for need in rule.needs},
                 "environment": environment(),
             }
@@ -227,7 +211,7 @@ class _Run:
         """Return what an input of a node is: granted by the target, a view of other inputs, or a step's result."""
         rule = self.yields.get(term)
         if rule is None:
-            return "granted"
+            return self.contents.term(term) if term in self.target.makers else "granted"
         if rule.kind == "step":
             return self.fingerprint(rule, wants)
         view = self.views.get(rule.id)
@@ -267,12 +251,15 @@ class _Run:
         """Return a step's artifact in the amount that the whole run wants; made once, and kept in the store."""
         fingerprint = self.fingerprint(rule, self.plan.params)
         if fingerprint not in self.made:
-            if fingerprint not in self.engine.store:
+
+            def make() -> None:
                 ledger = Ledger(self.plan.threat.limits.queries)
                 artifact, _ = self.call(rule, ledger, self.plan.params)
                 meta, arrays = artifacts.pack(artifact)
                 meta["queries"] = ledger.queries
-                self.engine.store.write(fingerprint, "step", rule.id, meta=meta, arrays=arrays)
+                self.engine.store.write(fingerprint, "step", rule.id, meta=meta, arrays=arrays, inputs=artifacts.models(meta))
+
+            self.engine.store.once(fingerprint, make)
             meta, arrays, _ = self.engine.store.read(fingerprint)
             self.made[fingerprint] = (artifacts.unpack(meta, arrays, self.engine.workshop), int(meta["queries"]))
         return self.made[fingerprint][0]
@@ -322,9 +309,9 @@ class _Run:
         """Return the scores of one attack, if it has scores, and its figures."""
         rule = self.yields[goal(planned.attack.id)]
         fingerprint = self.fingerprint(rule, planned.wants)
-        spent = self.step_queries(planned)
-        if fingerprint not in self.engine.store:
-            ledger = Ledger(self.plan.threat.limits.queries, spent)
+
+        def make() -> None:
+            ledger = Ledger(self.plan.threat.limits.queries, self.step_queries(planned))
             result, seconds = self.call(rule, ledger, planned.wants)
             arrays, found = _packed(result, planned.attack, len(self.target.x))
             handles = {self.terms[need].handle for need in rule.needs} - {None}
@@ -338,7 +325,10 @@ class _Run:
                 "code": self.engine.code.behind(planned.attack, self.plan.target),
                 "untouched": sorted(str(h) for h in handles & _tracked(self, rule) - ledger.touched),
             }
-            self.engine.store.write(fingerprint, "attack", planned.attack.id, meta=meta, arrays=arrays)
+            inputs = artifacts.models(meta)
+            self.engine.store.write(fingerprint, "attack", planned.attack.id, meta=meta, arrays=arrays, inputs=inputs)
+
+        self.engine.store.once(fingerprint, make)
         meta, arrays, _ = self.engine.store.read(fingerprint)
         figures = self.figures(planned.attack, meta, arrays)
         declared = planned.price.total_queries(len(self.target.x))
