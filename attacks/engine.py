@@ -251,15 +251,13 @@ class _Run:
         """Return a step's artifact in the amount that the whole run wants; made once, and kept in the store."""
         fingerprint = self.fingerprint(rule, self.plan.params)
         if fingerprint not in self.made:
-
-            def make() -> None:
+            # A step is not claimed: what takes long in it is training, and several runs share that model by model.
+            if fingerprint not in self.engine.store:
                 ledger = Ledger(self.plan.threat.limits.queries)
                 artifact, _ = self.call(rule, ledger, self.plan.params)
                 meta, arrays = artifacts.pack(artifact)
                 meta["queries"] = ledger.queries
                 self.engine.store.write(fingerprint, "step", rule.id, meta=meta, arrays=arrays, inputs=artifacts.models(meta))
-
-            self.engine.store.once(fingerprint, make)
             meta, arrays, _ = self.engine.store.read(fingerprint)
             self.made[fingerprint] = (artifacts.unpack(meta, arrays, self.engine.workshop), int(meta["queries"]))
         return self.made[fingerprint][0]
@@ -311,7 +309,7 @@ class _Run:
         fingerprint = self.fingerprint(rule, planned.wants)
 
         def make() -> None:
-            ledger = Ledger(self.plan.threat.limits.queries, self.step_queries(planned))
+            ledger = Ledger(self.plan.threat.limits.queries, spent)
             result, seconds = self.call(rule, ledger, planned.wants)
             arrays, found = _packed(result, planned.attack, len(self.target.x))
             handles = {self.terms[need].handle for need in rule.needs} - {None}
@@ -328,7 +326,9 @@ class _Run:
             inputs = artifacts.models(meta)
             self.engine.store.write(fingerprint, "attack", planned.attack.id, meta=meta, arrays=arrays, inputs=inputs)
 
-        self.engine.store.once(fingerprint, make)
+        if fingerprint not in self.engine.store:
+            spent = self.step_queries(planned)
+            self.engine.store.once(fingerprint, make)
         meta, arrays, _ = self.engine.store.read(fingerprint)
         figures = self.figures(planned.attack, meta, arrays)
         declared = planned.price.total_queries(len(self.target.x))

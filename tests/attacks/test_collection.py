@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+from bad_disks import make_unwritable
 
 from attacks import owners
 from attacks.collection import Collected, collect
@@ -125,11 +126,7 @@ def test_one_collects_at_a_time(store):
 
 
 def test_an_unwritable_store_is_one_sentence(store):
-    for folder in ("unfinished", "claims", "running"):
-        path = store.folder / folder
-        if path.exists():
-            path.rmdir()
-        path.write_text("")
+    make_unwritable(store)
     with pytest.raises(StoreError, match="cannot be written"):
         collect(store, everything=True)
     assert kept(store) == {MODEL, STEP, ATTACK}

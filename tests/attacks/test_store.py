@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from bad_disks import files_end_at, make_unwritable
 
+from attacks.architectures import Estimator
 from attacks.seeds import digest
 from attacks.store import ARRAYS, META, WEIGHTS, Store, StoreError, default_folder
 
@@ -167,18 +169,6 @@ def test_two_runs_may_write_the_same_nodes_at_once(store):
 # -- full disks, and folders that cannot be written -------------------------------------------------------------------------
 
 
-@contextmanager
-def files_end_at(size: int):
-    """Let writing fail as on a full disk: behind so many bytes of any file."""
-    resource = pytest.importorskip("resource")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 LARGE = np.zeros((200, 1000))
 
 
@@ -198,15 +188,6 @@ def test_an_error_in_between_leaves_no_draft(store):
     assert not list((store.folder / "unfinished").iterdir())
 
 
-def make_unwritable(store: Store) -> None:
-    """Let nothing be written into a store any more, whoever runs the tests: files stand where it has folders to write into."""
-    for folder in ("unfinished", "claims", "running"):
-        path = store.folder / folder
-        if path.exists():
-            path.rmdir()
-        path.write_text("")
-
-
 def test_an_unwritable_store_is_one_sentence(store, tmp_path):
     (tmp_path / "file").write_text("")
     nowhere = Store(tmp_path / "file" / "store")
@@ -221,6 +202,21 @@ def test_an_unwritable_store_is_one_sentence(store, tmp_path):
         with pytest.raises(StoreError, match="MIA_STORE"):
             write(found, OTHER)
     assert store.read(FINGERPRINT)[0] == {"cut": 0.25}
+
+
+def test_a_forest_is_stored_where_the_clock_stands_before_1980(store, monkeypatch):
+    """Zip archives, as which estimators are kept, know no earlier year."""
+    monkeypatch.setattr("time.time", lambda: 0.0)
+    x, y = torch.randn(40, 3, generator=torch.Generator().manual_seed(0)), torch.arange(40) % 2
+    for name in ("random-forest", "decision-tree", "logistic-regression"):
+        fitted, again = Estimator(name, 2), Estimator(name, 2)
+        fitted.fit(x, y, 0)
+        fingerprint = name.encode().hex().ljust(64, "0")
+        store.write(fingerprint, "model", name, weights={key: value.numpy() for key, value in fitted.state_dict().items()})
+        weights = store.read(fingerprint)[2]
+        again.load_state_dict({key: torch.from_numpy(value) for key, value in weights.items()})
+        assert torch.equal(again(x), fitted(x))
+        assert again.state_dict()["skops"].numpy().tobytes() == weights["skops"].tobytes(), "parameters are what was stored"
 
 
 def test_the_folder_may_start_with_a_home(monkeypatch, tmp_path):
