@@ -120,6 +120,21 @@ def test_an_attack_sees_the_first_models_it_wants(first):
     assert plans.make(catalog, catalog.target("tiny"), None, ["shokri-2017"]).models == 10
 
 
+def test_a_target_that_cannot_be_made_is_one_sentence(tmp_path):
+    from attacks.code import Code
+    from attacks.handles import AttackError
+
+    class Broken(Code):
+        def function(self, run: str):
+            def build(**params):
+                raise AttackError("there is no layer 'conv9' to split after")
+
+            return build if run == "attacks.targets.classifier:build" else super().function(run)
+
+    with pytest.raises(InputError, match="the target tiny cannot be made: there is no layer 'conv9'"):
+        run(tmp_path, names=["yeom-2018-gap"], code=Broken())
+
+
 def test_candidates_and_truth(first):
     target = Engine(load([TINY]), Store(first[0])).target("tiny", 0)
     pool = target.grant(["D1.samples"]).handle("D1.samples", Ledger())

@@ -61,8 +61,8 @@ def test_interrupted_work_is_kept(tmp_path, how):
 
 @pytest.mark.parametrize(
     ("module", "how"),
-    [("typer", signal.SIGINT), ("rich", signal.SIGINT), ("torch", signal.SIGINT), ("torch", signal.SIGTERM)],
-    ids=["typer", "rich", "torch", "torch, SIGTERM"],
+    [("typer", signal.SIGINT), ("rich", signal.SIGTERM), ("torch", signal.SIGINT)],
+    ids=["typer", "rich, SIGTERM", "torch"],
 )
 def test_while_it_loads_it_leaves_at_once(tmp_path, module, how):
     process = start(tmp_path, f"import {module}", *RUN)
@@ -96,6 +96,7 @@ def test_ctrl_c_reaches_workers_that_have_just_begun(tmp_path):
     assert_gone(workers)
 
 
+@pytest.mark.slow
 def test_workers_leave_with_their_coordinator(tmp_path):
     process = start(tmp_path, "model 1", *RUN, "--workers", "2")
     workers = wait_for(tmp_path, process)
@@ -103,6 +104,17 @@ def test_workers_leave_with_their_coordinator(tmp_path):
     process.communicate(timeout=300)
     assert_gone(workers)
     assert finish(tmp_path / "store").trained == MODELS + 1
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_ended_from_outside_is_one_sentence(tmp_path):
+    """So does a system that runs out of memory; the target's entry is not to blame."""
+    process = start(tmp_path, "model 1", *RUN, "--workers", "2")
+    os.kill(wait_for(tmp_path, process)[0], signal.SIGKILL)
+    _, told = process.communicate(timeout=300)
+    assert (
+        process.returncode == 2 and "a worker was ended from outside" in told and "entry" not in told and "Traceback" not in told
+    )
 
 
 def assert_gone(numbers: list[int]) -> None:
