@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
+from zipfile import ZipFile, ZipInfo
 
 import numpy as np
 import torch
@@ -104,9 +106,12 @@ class Estimator(nn.Module):
         super().__init__()
         self.name, self.classes = name, classes
         self._fitted: Any = None
+        # Two archives of one estimator differ: they hold addresses and unset bytes of memory. So the first one stays its state.
+        self._archive: Tensor | None = None
 
     def fit(self, x: Tensor, y: Tensor, seed: int) -> None:
         """Fit to records x (n, ...) with labels y (n,)."""
+        self._archive = None
         self._fitted = ESTIMATORS[self.name](seed % 2**32).fit(x.flatten(1).numpy(), y.numpy())
 
     def forward(self, x: Tensor) -> Tensor:
@@ -121,14 +126,32 @@ class Estimator(nn.Module):
         """Return the fitted estimator as one array of bytes."""
         from skops import io
 
-        return {"skops": torch.from_numpy(np.frombuffer(io.dumps(self._fitted), np.uint8).copy())}
+        if self._archive is None:
+            with _undated():
+                self._archive = torch.from_numpy(np.frombuffer(io.dumps(self._fitted), np.uint8).copy())
+        return {"skops": self._archive}
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
         """Take over a fitted estimator; only types of scikit-learn are made."""
         from skops import io
 
-        content = state_dict["skops"].numpy().tobytes()
-        self._fitted = io.loads(content, trusted=["sklearn.tree._tree.Tree"])
+        self._archive = state_dict["skops"].clone()
+        self._fitted = io.loads(self._archive.numpy().tobytes(), trusted=["sklearn.tree._tree.Tree"])
+
+
+@contextmanager
+def _undated() -> Iterator[None]:
+    """Leave out the time in zip archives, which cannot hold it where a machine's clock stands before 1980."""
+    dated = ZipFile.writestr
+
+    def writestr(self: ZipFile, name: str | ZipInfo, *arguments: Any, **more: Any) -> None:
+        dated(self, ZipInfo(name) if isinstance(name, str) else name, *arguments, **more)
+
+    ZipFile.writestr = writestr  # type: ignore[method-assign, assignment]
+    try:
+        yield
+    finally:
+        ZipFile.writestr = dated  # type: ignore[method-assign]
 
 
 def build(name: str, shape: Sequence[int], classes: int, hidden: Sequence[int]) -> nn.Module:

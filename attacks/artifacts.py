@@ -159,6 +159,12 @@ def pack_found(result: Tensor | Model) -> tuple[dict[str, Any], Arrays]:
     raise TypeError(f"it returned {type(result).__name__}, not a tensor or a model")
 
 
+def models(meta: Mapping[str, Any]) -> list[str]:
+    """Return the models that a packed artifact, or what an attack found, names: without them it cannot be had again."""
+    named: list[str] = meta.get("models", [])
+    return named if meta.get("found", "tensor") == "tensor" else [*named, meta["found"]]
+
+
 def found(meta: Mapping[str, Any], arrays: Arrays, workshop: StoreWorkshop) -> Tensor | Model:
     """Return again what `pack_found` took."""
     if meta["found"] == "tensor":

@@ -20,13 +20,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks import metrics
+from attacks import drafts, metrics
 from attacks import plan as plans
 from attacks.averages import average, error_of, short
 from attacks.bench_plan import Group, Key, Settings, targets_of
 from attacks.comparisons import compare
 from attacks.engine import Engine, Outcome
-from attacks.report import replace
 from attacks.store import StoreError
 from attacks.workshop import Progress, Silent, environment
 from taxonomy.catalog import Catalog
@@ -140,7 +139,7 @@ class Bench:
     def _write(self, name: str, evidence: Evidence | Orderings) -> Path:
         path = self.folder / f"{name}.json"
         data = evidence.model_dump(mode="json", by_alias=True)
-        replace(path, (json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode())
+        drafts.replace({path: (json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()})
         return path
 
 

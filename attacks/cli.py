@@ -1,15 +1,15 @@
-"""The command `mia`: the only room that knows both the terminal and the rest. Loads torch only to run."""
+"""The command `mia`: what happens before anything else is loaded, which takes a while, is that it heeds Ctrl-C."""
 
 from __future__ import annotations
 
-from attacks import cli_bench, cli_catalog, cli_questions, cli_run
-from attacks.cli_options import app
-
-__all__ = ["app", "cli_bench", "cli_catalog", "cli_questions", "cli_run", "main"]
+from attacks import interrupts
 
 
 def main() -> None:
     """Run the command line."""
+    interrupts.heed()
+    from attacks.commands import app
+
     app()
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from attacks import interrupts
 from attacks.cli_options import Catalogs, Json, TrustedCode, app, load, output, print_json
 from taxonomy.catalog import installed_sources
 from taxonomy.evidence import FOLDER
@@ -61,12 +62,13 @@ def bench(
     bench_plan.keep_fuller(folder, chosen, seeds)
     from attacks import bench as benches
     from attacks import report
-    from attacks.engine import Engine, executor
+    from attacks.engine import Engine
+    from attacks.executors import executor
     from attacks.progress import Bars
     from attacks.workshop import Silent
 
     report.prepare(folder)
-    with Bars(output(stderr=True)) as progress, executor(workers) as pool:
+    with interrupts.working(), Bars(output(stderr=True)) as progress, executor(workers) as pool:
         engine = Engine(loaded, code=code, executor=pool, progress=progress)
         engine.progress = Silent()  # a run here is one attack; the bench shows how many there are
         measured = benches.Bench(loaded, engine, folder, progress).run(chosen, numbers)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from attacks import interrupts
 from taxonomy import loading
 from taxonomy.catalog import Catalog
 from taxonomy.entries import ReadyThreatModel
@@ -36,9 +37,9 @@ class _Group(TyperGroup):
         except InputError as error:
             print(f"mia: {error}", file=sys.stderr)
             raise typer.Exit(2) from None
-        except KeyboardInterrupt:
-            print("mia: interrupted. Finished work is kept; the same command goes on from there.", file=sys.stderr)
-            raise typer.Exit(130) from None
+        except KeyboardInterrupt as error:
+            print(interrupts.TOLD, file=sys.stderr)
+            raise typer.Exit(error.code if isinstance(error, interrupts.Interrupted) else 130) from None
         except BrokenPipeError:
             # The reader of our output has gone, as in `mia attacks | head`; there is nobody left to tell.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from attacks import interrupts
 from attacks.cli_options import (
     Catalogs,
     FrameOption,
@@ -109,12 +110,14 @@ def run(
 def _run(catalog: Catalog, plan: Any, seed: int, workers: int, folder: Path, trusted: Sequence[Path]) -> dict[str, Any]:
     from attacks import report
     from attacks.code import Code
-    from attacks.engine import Engine, executor
+    from attacks.engine import Engine
+    from attacks.executors import executor
     from attacks.progress import Bars
 
-    with Bars(output(stderr=True)) as progress, executor(workers) as pool:
-        outcome = Engine(catalog, code=Code(trusted), executor=pool, progress=progress).run(plan, seed)
-    return report.write(outcome, folder, shlex.join(["mia", *sys.argv[1:]]))
+    with interrupts.working():
+        with Bars(output(stderr=True)) as progress, executor(workers) as pool:
+            outcome = Engine(catalog, code=Code(trusted), executor=pool, progress=progress).run(plan, seed)
+        return report.write(outcome, folder, shlex.join(["mia", *sys.argv[1:]]))
 
 
 def _settings(texts: Iterable[str]) -> dict[str, dict[str, str]]:
@@ -191,8 +194,19 @@ def store_gc(
     everything: Annotated[bool, typer.Option("--all", help="Drop everything.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Drop damaged and abandoned work, and what is older than some days."""
+    """Drop damaged and abandoned work, and what is older than some days, with all that rests on it.
+
+    While runs are at work, what is whole is kept, since they may rely on it.
+    """
+    from attacks.collection import collect
     from attacks.store import Store
 
-    dropped, freed = Store().collect(older_than, everything)
-    print_json({"dropped": dropped, "bytes": freed}) if as_json else print(f"{dropped} nodes dropped, {freed:,} bytes freed.")
+    found = collect(Store(), older_than, everything)
+    if as_json:
+        print_json({"dropped": found.dropped, "bytes": found.bytes, "runs": found.runs})
+    else:
+        print(f"{found.dropped} nodes dropped, {found.bytes:,} bytes freed.")
+    if found.runs and (everything or older_than is not None):
+        at_work = "a run is" if found.runs == 1 else f"{found.runs} runs are"
+        print(f"mia: {at_work} at work in this store, so all that is whole was kept; try again later", file=sys.stderr)
+        raise typer.Exit(1)

@@ -40,10 +40,13 @@ class Code:
         return function
 
     def digest(self, run: str) -> str:
-        """Return a hash of a function's code and of all first-party code that it reaches."""
+        """Return a hash of a function's code and of all first-party code that it reaches.
+
+        Of a folder that the user trusts, and of the package of another catalog, that is all that lies in it, data files too.
+        """
         if run not in self._digests:
             self._package(run.partition(":")[0].split(".")[0], run)
-            known = [*self._trusted.values(), *self._installed.values(), _taxonomy()]
+            known = [*self._installed.values(), _taxonomy(), *self._trusted.values()]
             try:
                 self._digests[run] = source.digest(known, run)
             except LookupError as error:

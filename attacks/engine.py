@@ -2,43 +2,34 @@
 
 from __future__ import annotations
 
-import inspect
-import multiprocessing
-import os
-import signal
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor, ProcessPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attacks import artifacts, blind_baseline, metrics, set_membership, training
+from attacks import blind_baseline, training
 from attacks.blind_baseline import BlindBaseline
 from attacks.code import Code
-from attacks.handles import AttackError, Guessed, Ledger, Scored, UnsuitableError
-from attacks.plan import Plan, Planned, amount, check_queries
-from attacks.seeds import derive_seed, digest, digest_arrays
-from attacks.store import Arrays, Store, StoreError
-from attacks.targets.target import Judge, Target
+from attacks.contents import Contents
+from attacks.execution import AUDIT, Run
+from attacks.executors import executor
+from attacks.handles import AttackError, UnsuitableError
+from attacks.plan import Plan, check_queries
+from attacks.proof import LABEL, PARTIAL
+from attacks.seeds import digest, digest_arrays
+from attacks.store import Store, StoreError
+from attacks.targets.target import Target
 from attacks.workshop import Progress, SerialExecutor, Silent, StoreWorkshop, environment
 from taxonomy.catalog import Catalog
-from taxonomy.check import CANDIDATES, SEED
-from taxonomy.entries import Attack, Params
 from taxonomy.findings import InputError
-from taxonomy.graph import Rule, goal
 
-LABEL = "record.label"
-PARTIAL = "record.partial"
 COINS = "D2.coins"
-AUDIT = "audit"
 BLIND = "attacks.blind_baseline:measure"
 
 
@@ -82,34 +73,6 @@ class Outcome:
         }
 
 
-def _start_worker() -> None:
-    # Ctrl-C reaches the whole process group; the coordinator decides, and a worker finishes and stores its model.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def leave_with_the_coordinator() -> None:
-        # After `kill -9` of the coordinator nobody tells its workers to stop. What they have not stored whole is not there.
-        parent = multiprocessing.parent_process()
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=leave_with_the_coordinator, daemon=True).start()
-
-
-@contextmanager
-def executor(workers: int) -> Iterator[Executor]:
-    """Return an executor: in this process for one worker, else that many processes."""
-    if workers <= 1:
-        yield SerialExecutor()
-        return
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
-    try:
-        yield pool
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
 class Engine:
     """Carries out plans with one store, one executor and one set of trusted code."""
 
@@ -124,11 +87,11 @@ class Engine:
     ):
         self.catalog = catalog
         self.store = store or Store()
-        self.store.prepare()
         self.code = code or Code()
         self.progress = progress or Silent()
         self.workshop = StoreWorkshop(self.store, executor or SerialExecutor(), self.code, self.progress)
         self._built: tuple[str, int, Target] | None = None
+        self._contents: tuple[Target, Contents] | None = None
 
     @contextmanager
     def _at_work(self) -> Iterator[None]:
@@ -148,8 +111,10 @@ class Engine:
         with self._at_work():
             try:
                 target: Target = self.code.function(entry.run)(**entry.params, seed=seed)
-            except (InputError, AttackError):
+            except InputError:
                 raise
+            except AttackError as error:
+                raise InputError(f"the target {name} cannot be made: {error}") from error
             except Exception as error:
                 problem = f"{type(error).__name__}: {error} ({_where(error)})"
                 raise InputError(f"the target {name} cannot be made with the parameters of its entry; {problem}") from error
@@ -173,13 +138,23 @@ class Engine:
         kept = self.store.read(name)[0]["found"]
         return BlindBaseline(kept["auc"], tuple(kept["auc_ci"]), kept["exchangeable"]) if kept else None
 
+    def contents(self, target: Target) -> Contents:
+        """Return the hashes of what a target shows; those of the last one are kept for the next run."""
+        if self._contents is None or self._contents[0] is not target:
+            self._contents = target, Contents(target)
+        return self._contents[1]
+
     def run(self, plan: Plan, seed: int = 0) -> Outcome:
         """Run every attack of the plan; a failure of one leaves the others' results. Raises InputError on a bad plan."""
+        with self.store.in_use():
+            return self._run(plan, seed)
+
+    def _run(self, plan: Plan, seed: int) -> Outcome:
         target = self.target(plan.target.id, seed)
         check_queries(plan, len(target.x))
         outcome = Outcome(plan, seed, target.facts, target.member.numpy(), exhibits=getattr(target, "exhibits", None))
         outcome.blind_baseline = self.blind_baseline(target)
-        run = _Run(self, plan, target, seed)
+        run = Run(self, plan, target, seed)
         self.progress.start("Running attacks", len(plan.attacks))
         for planned in plan.attacks:
             try:
@@ -219,233 +194,6 @@ def _where(error: BaseException) -> str:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "unknown place"
-
-
-class _Run:
-    """One plan against one target with one seed."""
-
-    def __init__(self, engine: Engine, plan: Plan, target: Target, seed: int):
-        self.engine, self.plan, self.target, self.seed = engine, plan, target, seed
-        self.grant = target.grant(plan.granted)
-        self.terms = engine.catalog.terms
-        self.views = {rule.id: rule.view for rule in engine.catalog.implications}
-        self.made: dict[str, tuple[Any, int]] = {}
-
-    def figures(self, attack: Attack, meta: Mapping[str, Any], arrays: Arrays) -> dict[str, Any]:
-        """Return what a finished attack's result is worth: by the truth on membership, or by the target's judge of its goal."""
-        if attack.goal == "membership":
-            truth = self.target.member.numpy()
-            if not 0 < truth.sum() < len(truth):
-                raise AttackError(f"{self.plan.target.id} has no candidates that are {'none' if truth.any() else 'members'}")
-            figures = metrics.summarize(arrays["score"], truth, meta["cut"])
-            on_sets = set_membership.summarize(arrays["score"], truth)
-            figures |= {**on_sets, "unresolved": {**figures["unresolved"], **on_sets["unresolved"]}}
-            return {**figures, "metric": self.judge(attack, AUDIT)(arrays["guess"]).as_json()} if "guess" in arrays else figures
-        judge = self.judge(attack, attack.goal)
-        with self.engine._at_work():  # a judge may train a model of its own
-            return {"metric": judge(artifacts.found(meta, arrays, self.engine.workshop)).as_json(), "warnings": []}
-
-    def judge(self, attack: Attack, goal: str) -> Judge:
-        """Return the target's judge of a goal; raise AttackError if it has none."""
-        if goal not in self.target.judges:
-            raise AttackError(f"{self.plan.target.id} cannot say how well {attack.id} did: it has no judge for {goal}")
-        return self.target.judges[goal]
-
-    def attack(self, planned: Planned) -> tuple[NDArray[np.float64] | None, dict[str, Any]]:
-        """Return the scores of one attack, if it has scores, and its figures."""
-        proof = _Proof(self, planned)
-        rule = proof.yields[goal(planned.attack.id)]
-        before = self.engine.workshop.trained
-        fingerprint = proof.fingerprint(rule)
-        spent = proof.step_queries()
-        if fingerprint not in self.engine.store:
-            ledger = Ledger(self.plan.threat.limits.queries, spent)
-            result, seconds = proof.call(rule, ledger)
-            arrays, found = _packed(result, planned.attack, len(self.target.x))
-            handles = {self.terms[need].handle for need in rule.needs} - {None}
-            meta: dict[str, Any] = {
-                **found,
-                "seconds": seconds,
-                "queries": ledger.queries,
-                # So that `mia bench` can tell, without building the target, what of its work is done.
-                "target": self.plan.target.id,
-                "seed": self.seed,
-                "code": self.engine.code.behind(planned.attack, self.plan.target),
-                "untouched": sorted(str(h) for h in handles & proof.tracked(rule) - ledger.touched),
-            }
-            self.engine.store.write(fingerprint, "attack", planned.attack.id, meta=meta, arrays=arrays)
-        meta, arrays, _ = self.engine.store.read(fingerprint)
-        trained = self.engine.workshop.trained - before
-        figures = self.figures(planned.attack, meta, arrays)
-        declared = planned.price.total_queries(len(self.target.x))
-        warnings = list(figures.pop("warnings"))
-        if meta["queries"] > declared:
-            warnings.append(f"it used {meta['queries']:,} queries, but its entry declares {declared:,}")
-        warnings += [f"its entry needs {name}, which it never touched" for name in meta["untouched"]]
-        return arrays.get("score"), {
-            "attack": planned.attack.id,
-            "title": planned.attack.title,
-            "goal": planned.attack.goal,
-            **figures,
-            "queries": meta["queries"],
-            "declared_queries": declared,
-            # What the attack would have to train by itself, and what of it this run had to train when its turn came.
-            "models": planned.price.models,
-            "models_trained": planned.price.models,
-            "trained": trained,
-            "seconds": meta["seconds"],
-            "warnings": warnings,
-            "fingerprint": fingerprint,
-        }
-
-
-class _Proof:
-    """The proof of one attack of a run, carried out: its steps are shared with attacks whose proofs make them alike."""
-
-    def __init__(self, run: _Run, planned: Planned):
-        self.run, self.planned = run, planned
-        self.yields = {rule.yields: rule for rule in planned.rules}
-
-    # -- fingerprints ------------------------------------------------------------------------------------------------
-
-    def fingerprint(self, rule: Rule, params: Params | None = None) -> str:
-        """Return the name of a node: a hash of its recipe, with the parameters as the attack wants them or with others."""
-        run = self.run
-        entry, target, code = run.plan.entries[rule.id], run.plan.target, run.engine.code
-        assert entry.run is not None and target.run is not None
-        return digest(
-            {
-                "code": code.digest(entry.run),
-                # The code that makes the target's handles decides what the node is shown, also where the model is the same.
-                "handles": code.digest(target.run),
-                "params": params or self.params(rule),
-                "seed": derive_seed(run.seed, rule.kind, rule.id),
-                "target": run.target.fingerprint,
-                "inputs": {need: self.input_fingerprint(need) for need in rule.needs},
-                "environment": environment(),
-            }
-        )
-
-    def input_fingerprint(self, term: str) -> str:
-        """Return what an input of a node is: granted by the target, a view of other inputs, or a step's result."""
-        rule = self.yields.get(term)
-        if rule is None:
-            return "granted"
-        if rule.kind == "step":
-            return self.fingerprint(rule)
-        view = self.run.views.get(rule.id)
-        parts = [self.input_fingerprint(need) for need in rule.needs]
-        return digest([self.run.engine.code.digest(view) if view else rule.id, parts])
-
-    def params(self, rule: Rule) -> Params:
-        """Return the parameters of a rule as this attack wants them."""
-        return self.planned.wants.get(rule.id, self.run.plan.params[rule.id])
-
-    # -- handles -----------------------------------------------------------------------------------------------------
-
-    def arguments(self, rule: Rule, ledger: Ledger) -> dict[str, Any]:
-        """Return the positional arguments of a rule's function: candidates, and the handles of its needs."""
-        target = self.run.target
-        handles = {CANDIDATES: target.records(ledger, with_label=LABEL in rule.needs, partial=PARTIAL in rule.needs)}
-        for need in rule.needs:
-            name = self.run.terms[need].handle
-            if name:
-                handles[name] = self.handle(need, ledger)
-        return handles
-
-    def handle(self, term: str, ledger: Ledger) -> Any:
-        """Return a fresh handle of one term, made along the proof."""
-        rule = self.yields.get(term)
-        if rule is None:
-            return self.run.grant.handle(term, ledger)
-        if rule.kind == "step":
-            return self.artifact(rule)
-        view = self.run.views[rule.id]
-        if view is None:
-            raise InputError(f"{rule.id} has no view, so no handle of {term} can be made")
-        names = [self.run.terms[need].handle for need in rule.needs]
-        needed = {n: self.handle(need, ledger) for n, need in zip(names, rule.needs, strict=True) if n}
-        return self.run.engine.code.function(view)(**needed)
-
-    def tracked(self, rule: Rule) -> set[str]:
-        """Return the handles of a rule whose use the ledger records: those that the target itself makes."""
-        return {name for need in rule.needs if need not in self.yields and (name := self.run.terms[need].handle)}
-
-    # -- nodes -------------------------------------------------------------------------------------------------------
-
-    def artifact(self, rule: Rule) -> Any:
-        """Return a step's artifact in the amount that this attack wants: the first models of as many as the whole run wants."""
-        node = self.run.plan.node(self.planned, rule)
-        whole, many = self.step(rule)[0], amount(node.step)
-        return whole.first(self.params(rule)[many]) if many else whole
-
-    def step(self, rule: Rule) -> tuple[Any, int]:
-        """Return a step's artifact in the amount that the whole run wants, and the queries that it spent; kept in the store."""
-        run, params = self.run, self.run.plan.node(self.planned, rule).params
-        fingerprint = self.fingerprint(rule, params)
-        if fingerprint not in run.made:
-            store = run.engine.store
-            if fingerprint not in store:
-                ledger = Ledger(run.plan.threat.limits.queries)
-                artifact, _ = self.call(rule, ledger, params)
-                meta, arrays = artifacts.pack(artifact)
-                meta["queries"] = ledger.queries
-                store.write(fingerprint, "step", rule.id, meta=meta, arrays=arrays)
-            meta, arrays, _ = store.read(fingerprint)
-            run.made[fingerprint] = (artifacts.unpack(meta, arrays, run.engine.workshop), int(meta["queries"]))
-        return run.made[fingerprint]
-
-    def step_queries(self) -> int:
-        """Return the queries that the steps of the proof spent."""
-        return sum(self.step(rule)[1] for rule in self.planned.rules if rule.kind == "step")
-
-    def call(self, rule: Rule, ledger: Ledger, params: Params | None = None) -> tuple[Any, float]:
-        """Call a rule's function with the handles of its needs and nothing else; return its result and the seconds."""
-        entry, engine = self.run.plan.entries[rule.id], self.run.engine
-        assert entry.run is not None
-        function = engine.code.function(entry.run)
-        arguments = self.arguments(rule, ledger)
-        given = dict(params or self.params(rule))
-        if SEED in inspect.signature(function).parameters:
-            given[SEED] = derive_seed(self.run.seed, rule.kind, rule.id)
-        with engine._at_work(), training.one_thread():
-            start = time.perf_counter()
-            result = function(**arguments, **given)
-            return result, time.perf_counter() - start
-
-
-def _packed(result: Any, attack: Attack, count: int) -> tuple[Arrays, dict[str, Any]]:
-    """Return what an attack found as arrays and plain data: scores and cut, or what its other goal asks for."""
-    if attack.goal == "membership":
-        score, cut = _scores(result, count, attack.id)
-        return {"score": score, **_guess(result, count, attack.id)}, {"cut": cut}
-    try:
-        meta, arrays = artifacts.pack_found(result)
-    except TypeError as error:
-        raise AttackError(f"{attack.id}: {error}") from error
-    return arrays, meta
-
-
-def _guess(result: Any, count: int, attack: str) -> Arrays:
-    """Return an auditor's guesses, if the attack made some; raise AttackError unless they are one int8 of -1, 0 or 1 a record."""
-    if not isinstance(result, Guessed):
-        return {}
-    guess = result.guess
-    if guess.dtype != torch.int8 or tuple(guess.shape) != (count,) or bool((guess.abs() > 1).any()):
-        raise AttackError(f"{attack} must guess with int8 of -1, 0 or 1 for each of {count} records")
-    return {"guess": guess.numpy().copy()}
-
-
-def _scores(result: Any, count: int, attack: str) -> tuple[NDArray[np.float64], float | None]:
-    """Return an attack's scores and cut; raise AttackError unless they are one finite float64 a record."""
-    score, cut = (result.score, float(result.cut)) if isinstance(result, Scored) else (result, None)
-    score = result.score if isinstance(result, Guessed) else score
-    if not isinstance(score, torch.Tensor) or score.dtype != torch.float64 or tuple(score.shape) != (count,):
-        found = f"{score.dtype} {tuple(score.shape)}" if isinstance(score, torch.Tensor) else type(score).__name__
-        raise AttackError(f"{attack} must return a float64 tensor of shape ({count},), or Scored (found {found})")
-    if score.isnan().any():
-        raise AttackError(f"{attack} returned NaN for {int(score.isnan().sum())} of {count} records")
-    return score.detach().numpy().copy(), cut
 
 
 __all__ = ["Engine", "Outcome", "StoreError", "executor"]

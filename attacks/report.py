@@ -6,7 +6,6 @@ import base64
 import io
 import json
 import re
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks import metrics
+from attacks import drafts, metrics
 from taxonomy.findings import InputError
 
 if TYPE_CHECKING:
@@ -28,7 +27,8 @@ def prepare(folder: Path) -> None:
     """Make the folder of a run; raise InputError before any work is done if it cannot be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".{uuid.uuid4().hex}"
+        drafts.sweep(folder)
+        probe = folder / drafts.name()
         probe.touch()
         probe.unlink()
     except OSError as error:
@@ -36,35 +36,23 @@ def prepare(folder: Path) -> None:
 
 
 def write(outcome: Outcome, folder: Path, command: str) -> dict[str, Any]:
-    """Write everything about a run into a folder, each file whole or not at all; return what stands in results.json."""
+    """Write everything about a run into a folder, all of it or nothing; return what stands in results.json, which is last."""
     data = {**outcome.as_json(str(folder)), "command": command}
     picture = roc_picture(outcome)
     exhibits = outcome.exhibits() if outcome.exhibits else {}
     shown = [Exhibit(title, len(pictures), grid(pictures.double().numpy())) for title, pictures in exhibits.items()]
+    scores = io.BytesIO()
+    arrays: dict[str, Any] = {**outcome.scores, "member": outcome.member}
+    np.savez(scores, **arrays)
     files = {
-        "results.json": (json.dumps(data, indent=2, sort_keys=True) + "\n").encode(),
         "roc.png": picture,
         **{exhibit.file: exhibit.png for exhibit in shown},
         "report.html": html(data, picture, shown).encode(),
+        "scores.npz": scores.getvalue(),
+        "results.json": (json.dumps(data, indent=2, sort_keys=True) + "\n").encode(),
     }
-    for name, content in files.items():
-        replace(folder / name, content)
-    draft = folder / f".{uuid.uuid4().hex}.npz"
-    arrays: dict[str, Any] = {**outcome.scores, "member": outcome.member}
-    np.savez(draft, **arrays)
-    draft.replace(folder / "scores.npz")
+    drafts.replace({folder / name: content for name, content in files.items()})
     return data
-
-
-def replace(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all; raise InputError if it cannot be written."""
-    draft = path.with_name(f".{uuid.uuid4().hex}")
-    try:
-        draft.write_bytes(content)
-        draft.replace(path)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise InputError(f"{path} cannot be written ({error.strerror})") from error
 
 
 def roc_picture(outcome: Outcome) -> bytes:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor, Future, as_completed
+from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import scipy
 import sklearn
 import torch
 from numpy.typing import NDArray
@@ -17,8 +19,9 @@ from torch import Tensor, nn
 from attacks.code import Code
 from attacks.generators import Generator, GeneratorRecipe
 from attacks.generators import training as generators
+from attacks.handles import AttackError
 from attacks.seeds import digest, digest_arrays
-from attacks.store import Arrays, Store
+from attacks.store import WAIT_SECONDS, Arrays, Store
 from attacks.training import Model, Recipe, TrainingSet, fit
 
 FIT = "attacks.training:fit"
@@ -64,7 +67,9 @@ def environment() -> dict[str, str]:
     return {
         "torch": torch.__version__,
         "numpy": np.__version__,
+        "scipy": scipy.__version__,
         "scikit-learn": sklearn.__version__,
+        "python": f"{sys.version_info.major}.{sys.version_info.minor}",
         "device": "cpu",
         "path": "loop",
     }
@@ -93,22 +98,38 @@ class StoreWorkshop:
         self.reused += len(names) - len(missing)
         if missing:
             self.progress.start(f"Training {what}", len(missing))
-            futures = []
-            for name, data in missing.items():
+            self._train(recipe, missing, what)
+        return names
+
+    def _train(self, recipe: Recipe | GeneratorRecipe, missing: Mapping[str, TrainingSet], what: str) -> None:
+        """Train models. Those that another process is at meanwhile are waited for, and trained here if it gives them up."""
+        waiting = dict(missing)
+
+        def count(future: Future[bool], name: str) -> None:
+            if _result(future):
+                self.trained += 1
+                self.progress.advance()
+                del waiting[name]
+
+        while waiting:
+            futures: dict[Future[bool], str] = {}
+            for name, data in list(waiting.items()):
+                if self.store.is_claimed(name):
+                    continue
                 arrays = (data.x.numpy(), data.y.numpy(), data.seed)
                 future = self.executor.submit(train_into, self.store.folder, name, what, recipe.as_json(), *arrays)
                 if future.done():
-                    self._count(future)
+                    count(future, name)
                 else:
-                    futures.append(future)
+                    futures[future] = name
             for future in as_completed(futures):
-                self._count(future)
-        return names
-
-    def _count(self, future: Future[Any]) -> None:
-        future.result()
-        self.trained += 1
-        self.progress.advance()
+                count(future, futures[future])
+            for name in [name for name in waiting if name in self.store]:
+                self.reused += 1
+                self.progress.advance()
+                del waiting[name]
+            if waiting:
+                time.sleep(WAIT_SECONDS)
 
     def fingerprint(self, recipe: Recipe | GeneratorRecipe, data: TrainingSet) -> str:
         """Return the name of a model: a hash of all that its weights follow from."""
@@ -151,11 +172,17 @@ class StoreWorkshop:
             self.reused += 1
         else:
             self.progress.start(f"Training {what}", 1)
-            start = time.perf_counter()
-            arrays = make()
-            meta = {"seconds": time.perf_counter() - start, "recipe": recipe.get("recipe", {})}
-            self.store.write(name, what, what, meta=meta, arrays=arrays)
-            self.trained += 1
+
+            def train() -> None:
+                start = time.perf_counter()
+                arrays = make()
+                meta = {"seconds": time.perf_counter() - start, "recipe": recipe.get("recipe", {})}
+                self.store.write(name, what, what, meta=meta, arrays=arrays)
+
+            if self.store.once(name, train):
+                self.trained += 1
+            else:
+                self.reused += 1
             self.progress.advance()
         return self.store.read(name)[1]
 
@@ -163,8 +190,7 @@ class StoreWorkshop:
         """Return a model's log-probabilities on x, worked out once and kept in the store, where they stay on disk."""
         code = self.code.digest(ANSWER)
         name = digest([code, model.fingerprint, digest_arrays(x.numpy()), environment()])
-        if name not in self.store:
-            self.store.write(name, "answers", "answers of a model", mapped=model.log_probs(x).numpy())
+        self.store.once(name, lambda: self.store.write(name, "answers", "answers of a model", mapped=model.log_probs(x).numpy()))
         return torch.from_numpy(np.array(self.store.map(name)))
 
 
@@ -182,14 +208,26 @@ class _KeptModel(Model):
 
 def train_into(
     folder: Path, fingerprint: str, what: str, recipe: dict[str, Any], x: NDArray[Any], y: NDArray[Any], seed: int
-) -> None:
-    """Train one model and write it into the store: what a worker process runs."""
-    data = TrainingSet(torch.from_numpy(x), torch.from_numpy(y), seed)
-    start = time.perf_counter()
-    module = (
-        generators.fit(GeneratorRecipe.from_json(recipe), data) if "family" in recipe else fit(Recipe.from_json(recipe), data)
-    )
-    seconds = time.perf_counter() - start
-    weights = {name: value.numpy() for name, value in module.state_dict().items()}
-    meta = {"recipe": recipe, "records": len(x), "seconds": seconds}
-    Store(folder).write(fingerprint, "model", what, meta=meta, weights=weights)
+) -> bool:
+    """Train one model and write it into the store, unless somebody else does: what a worker process runs."""
+    store = Store(folder)
+    with store.claim(fingerprint) as mine:
+        if not mine or fingerprint in store:
+            return False
+        data = TrainingSet(torch.from_numpy(x), torch.from_numpy(y), seed)
+        start = time.perf_counter()
+        module = (
+            generators.fit(GeneratorRecipe.from_json(recipe), data) if "family" in recipe else fit(Recipe.from_json(recipe), data)
+        )
+        seconds = time.perf_counter() - start
+        weights = {name: value.numpy() for name, value in module.state_dict().items()}
+        meta = {"recipe": recipe, "records": len(x), "seconds": seconds}
+        store.write(fingerprint, "model", what, meta=meta, weights=weights)
+    return True
+
+
+def _result(future: Future[bool]) -> bool:
+    try:
+        return future.result()
+    except BrokenExecutor as error:
+        raise AttackError("a worker was ended from outside, perhaps for lack of memory, of which fewer need less") from error

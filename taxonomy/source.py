@@ -8,6 +8,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from taxonomy import folders
 from taxonomy.findings import InputError
 
 
@@ -21,11 +22,16 @@ class Signature:
 
 
 class Package:
-    """The source of one package (a folder) or one module (a file), read file by file and never imported."""
+    """The source of one package (a folder) or one module (a file), read file by file and never imported.
 
-    def __init__(self, name: str, folder: Path):
+    `whole` is the folder that counts as one, with all that lies in it: where code is not ours, what it imports and reads cannot
+    be followed reliably. It is None where each function counts by itself.
+    """
+
+    def __init__(self, name: str, folder: Path, whole: Path | None = None):
         self.name = name
         self.folder = folder
+        self.whole = whole
 
     def module_path(self, module: str) -> Path | None:
         """Return the file of a module of this package, or None."""
@@ -46,7 +52,7 @@ def packages_in(folder: Path) -> dict[str, Package]:
     if not folder.is_dir():
         raise InputError(f"--trust-code {folder}: no such folder")
     places = [place for place in sorted(folder.resolve().iterdir()) if place.suffix == ".py" or any(place.glob("*.py"))]
-    return {place.stem: Package(place.stem, place) for place in places}
+    return {place.stem: Package(place.stem, place, folder.resolve()) for place in places}
 
 
 @functools.cache
@@ -86,10 +92,12 @@ def digest(packages: list[Package], run: str) -> str:
     """Return a hash of the function's code and of all first-party code that it reaches.
 
     Comments, docstrings and formatting do not count. What a definition reaches is read off the names in its body: those
-    bound at the top of its module, and those imported from a first-party module. Raises LookupError if there is no such
-    function.
+    bound at the top of its module, and those imported from a first-party module. Where a package counts as a whole, all files
+    of its folder do, data too, with the first-party code that any of them imports. Raises LookupError if there is no such
+    function, and InputError if a file of such a folder cannot be read.
     """
     reached: dict[tuple[str, str], str] = {}
+    wholes: dict[Path, str] = {}
     module, _, name = run.partition(":")
     queue = [(module, name)]
     while queue:
@@ -101,11 +109,63 @@ def digest(packages: list[Package], run: str) -> str:
             if place == (module, name):
                 raise LookupError(f"{run} names no function")
             continue
-        text, needs = found
-        reached[place] = text
+        root = next(package.whole for package in packages if package.module_path(place[0]) is not None)
+        if root is None:
+            reached[place], needs = found
+        elif root in wholes:
+            continue
+        else:
+            wholes[root], needs = _whole(packages, root)
         queue.extend(needs)
-    lines = (f"{module}:{name}\n{text}" for (module, name), text in sorted(reached.items()))
+    lines = [f"{module}:{name}\n{text}" for (module, name), text in sorted(reached.items())]
+    if wholes:
+        lines += [run, *sorted(wholes.values())]
     return hashlib.sha256("\0".join(lines).encode()).hexdigest()
+
+
+def _whole(packages: list[Package], root: Path) -> tuple[str, list[tuple[str, str]]]:
+    """Return a hash of all that lies in a folder, and the definitions in first-party modules that its code imports."""
+    found, needs = dict[str, str](), list[tuple[str, str]]()
+    for path in folders.files(root):
+        name = path.relative_to(root).as_posix()
+        try:
+            if path.suffix == ".py":
+                tree = ast.parse(path.read_bytes())
+                found[name] = hashlib.sha256(_canonical(tree).encode()).hexdigest()
+                needs += _imported(packages, tree)
+                continue
+        except (SyntaxError, ValueError):
+            pass  # it is data, whatever it is called
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        try:
+            with path.open("rb") as file:
+                found[name] = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise _unreadable(path, error) from error
+    return "\n".join(f"{digest} {name}" for name, digest in sorted(found.items())), needs
+
+
+def _unreadable(path: Path, error: OSError) -> InputError:
+    return InputError(f"{path} cannot be read ({error.strerror}), and all of a folder counts whose code is run")
+
+
+def _imported(packages: list[Package], tree: ast.Module) -> list[tuple[str, str]]:
+    """Return the first-party definitions that a file imports anywhere: by name, or all of a module."""
+    found = list[tuple[str, str]]()
+    for node in ast.walk(tree):
+        modules = list[str]()
+        if isinstance(node, ast.Import):
+            modules = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found += [(node.module, alias.name) for alias in node.names]
+            modules = [node.module if alias.name == "*" else f"{node.module}.{alias.name}" for alias in node.names]
+        for module in modules:
+            path = next(filter(None, (package.module_path(module) for package in packages)), None)
+            if path is not None:
+                stat = path.stat()
+                found += [(module, name) for name in _bindings(path, (stat.st_mtime_ns, stat.st_size))]
+    return found
 
 
 def _definition(packages: list[Package], module: str, name: str) -> tuple[str, list[tuple[str, str]]] | None:
@@ -166,7 +226,9 @@ def _bindings(path: Path, stamp: tuple[int, int]) -> dict[str, list[ast.stmt]]:
         elif isinstance(node, ast.Import | ast.ImportFrom):
             names = [alias.asname or alias.name.split(".")[0] for alias in node.names]
         elif isinstance(node, ast.If | ast.Try):
-            queue.extend(node.body)
+            queue.extend([*node.body, *node.orelse])
+            if isinstance(node, ast.Try):
+                queue.extend([*(inner for handler in node.handlers for inner in handler.body), *node.finalbody])
         for name in names:
             bound.setdefault(name, []).append(node)
     return bound
@@ -184,8 +246,8 @@ def _canonical(node: ast.AST) -> str:
     """
     parts = []
     for name, value in ast.iter_fields(node):
-        if name == "body" and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            value = value[1:] if _is_text(value[0]) else value
+        if name == "body" and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module):
+            value = value[1:] if value and _is_text(value[0]) else value
         if value is None or value == [] or name in ("kind", "type_comment", "type_ignores"):
             continue
         parts.append(f"{name}={_canonical_value(value)}")

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from interrupts import heed_interrupts
+from interrupts import start
 
 from attacks import bench, bench_plan, metrics
 from attacks import plan as plans
@@ -276,24 +272,16 @@ def test_groups_are_the_files_of_the_attacks(catalog: Catalog):
 
 def test_an_interrupt_leaves_whole_files_or_none(own, tmp_path):
     """Interrupted amid its work, it says so and goes on from there; no draft lies about."""
-    (own / "attacks" / "tiny-base.yaml").write_text(RATIO.replace("count: 4", "count: 24"))
-    command = [sys.executable, "-m", "attacks.cli", "bench", "tiny-loss", "tiny-base", "--seeds", "1"]
-    command += ["--catalog", str(TINY), "--catalog", str(own), "--out", str(tmp_path / "out")]
-    environment = {**os.environ, "MIA_STORE": str(tmp_path / "store")}
-    pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.DEVNULL}
-    process = subprocess.Popen(command, env=environment, text=True, preexec_fn=heed_interrupts, **pipes)
-    models = tmp_path / "store" / "nodes"
-    deadline = time.monotonic() + 120
-    while len(list(models.glob("*/*/node.json"))) < 3 and time.monotonic() < deadline:
-        time.sleep(0.02)
+    arguments = ["bench", "tiny-loss", "tiny-base", "--seeds", "1", "--catalog", TINY, "--catalog", own]
+    process = start(tmp_path, "model 3", *arguments, "--out", tmp_path / "out")
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=60)
-    assert process.returncode == 130 and "interrupted" in told
+    _, told = process.communicate(timeout=300)
+    assert process.returncode == 130 and "interrupted" in told and "Traceback" not in told
     assert list((tmp_path / "out").iterdir()) == []
-    kept = {node.fingerprint for node in Store(tmp_path / "store").nodes()}
-    assert len(kept) >= 3
+    kept = [node.kind for node in Store(tmp_path / "store").nodes()]
+    assert kept.count("model") == 2
     measured = measure(own, tmp_path / "out", Store(tmp_path / "store"), seeds=1)
-    assert measured.trained <= 25 - 2 and len(measured.written) == 2
+    assert measured.trained == 5 - 2 and len(measured.written) == 2
 
 
 def test_an_audits_bounds_stand_seed_by_seed_beside_its_auc():
@@ -336,8 +324,9 @@ def test_an_attack_of_ones_own_is_measured_with_its_own_code(tmp_path, mia, mia_
     assert done["failures"] == [] and done["written"] == [str(folder / "evidence" / "my-loss.json")]
     assert 0.5 < done["evidence"][0]["targets"][0]["auc"]["mean"] <= 1
     checked = ["check", "--catalog", TINY, "--catalog", folder]
-    own = folder.name + "/"
-    assert "MIA015" in mia(*checked).stdout and own not in mia(*checked, "--trust-code", code).stdout
+    assert "MIA015" in mia(*checked).stdout
+    trusted = mia(*checked, "--trust-code", code).stdout
+    assert " 0 errors, " in trusted and "my-loss" not in trusted
     assert "stale" not in mia("show", "my-loss", *checked[1:], "--trust-code", code).stdout
     (code / "my_attacks.py").write_text("def by_loss(records, scores):\n    return scores(records.x)[:, 0]\n")
-    assert "MIA028" in mia(*checked, "--trust-code", code).stdout
+    assert "my-loss.json:1:1: warning MIA028" in mia(*checked, "--trust-code", code).stdout

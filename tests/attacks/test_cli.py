@@ -100,7 +100,7 @@ def test_explain(mia, mia_json):
 
 def test_feasible_does_not_load_torch():
     program = (
-        "import sys; from attacks.cli import app\n"
+        "import sys; from attacks.commands import app\n"
         "try: app(['feasible', '--threat-model', 'prediction-api-scores'])\n"
         "except SystemExit as e: assert not e.code, e.code\n"
         "assert 'torch' not in sys.modules and 'networkx' not in sys.modules and 'pybtex' not in sys.modules"
@@ -379,7 +379,7 @@ def test_missing_data_set(mia, tmp_path):
     program = (
         "import sys; from attacks.targets.data import pictures; from pathlib import Path; "
         "pictures.DEBIAN_FASHION = Path('/nowhere'); pictures.FASHION_URL = 'http://127.0.0.1:9/'; "
-        "from attacks.cli import app; sys.argv = ['mia', 'run', 'yeom-2018-gap', "
+        "from attacks.commands import app; sys.argv = ['mia', 'run', 'yeom-2018-gap', "
         "'--target', 'fashion-mlp']; app()"
     )
     import os

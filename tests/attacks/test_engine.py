@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from interrupts import heed_interrupts
 
 from attacks import plan as plans
 from attacks.engine import Engine, executor
@@ -123,6 +118,21 @@ def test_an_attack_sees_the_first_models_it_wants(first):
     assert wants == {"shokri-2017": 10, "carlini-2022-lira": 16}
     assert plan.models == 16
     assert plans.make(catalog, catalog.target("tiny"), None, ["shokri-2017"]).models == 10
+
+
+def test_a_target_that_cannot_be_made_is_one_sentence(tmp_path):
+    from attacks.code import Code
+    from attacks.handles import AttackError
+
+    class Broken(Code):
+        def function(self, run: str):
+            def build(**params):
+                raise AttackError("there is no layer 'conv9' to split after")
+
+            return build if run == "attacks.targets.classifier:build" else super().function(run)
+
+    with pytest.raises(InputError, match="the target tiny cannot be made: there is no layer 'conv9'"):
+        run(tmp_path, names=["yeom-2018-gap"], code=Broken())
 
 
 def test_candidates_and_truth(first):
@@ -322,52 +332,3 @@ def test_an_offline_attack_alone_trains_on_no_candidate(tmp_path):
     outcome = run(tmp_path, names=["carlini-2022-lira-offline"], overrides={"reference-models": {"count": "4"}})
     assert not outcome.failures and outcome.trained == 5
     assert "reference-models-known-recipe" in [r.id for r in outcome.plan.attacks[0].rules]
-
-
-# -- interruptions --------------------------------------------------------------------------------------------------------
-
-
-def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    settings = {**os.environ, "MIA_STORE": str(folder / "store")}
-    command = [sys.executable, "-m", "attacks.cli", "run", "--catalog", str(TINY), "--target", "tiny", *arguments]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, cwd=folder, env=settings, text=True, preexec_fn=heed_interrupts, **pipes)
-
-
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
-def test_interrupted_work_is_kept(tmp_path, how):
-    models = "30"
-    process = start(tmp_path, "carlini-2022-lira", "--set", f"shadow-models.count={models}")
-    store = Store(tmp_path / "store")
-    deadline = time.time() + 60
-    while sum(node.kind == "model" for node in store.nodes()) < 4 and time.time() < deadline:
-        time.sleep(0.02)
-    process.send_signal(how)
-    _, stderr = process.communicate(timeout=60)
-    if how == signal.SIGINT:
-        assert process.returncode == 130 and "Traceback" not in stderr and "goes on from there" in stderr
-    finished = sum(node.kind == "model" for node in store.nodes())
-    assert 4 <= finished < 31
-    again = run(tmp_path / "store", names=["carlini-2022-lira"], overrides={"shadow-models": {"count": models}})
-    assert again.trained == 31 - finished
-    whole = run(tmp_path / "other", names=["carlini-2022-lira"], overrides={"shadow-models": {"count": models}})
-    assert scores(again) == scores(whole)
-
-
-@pytest.mark.skipif(not Path("/proc").is_dir(), reason="reads the process table of Linux")
-def test_workers_leave_with_their_coordinator(tmp_path):
-    process = start(tmp_path, "carlini-2022-lira", "--set", "shadow-models.count=200", "--workers", "2")
-    store = Store(tmp_path / "store")
-    deadline = time.time() + 90
-    while sum(node.kind == "model" for node in store.nodes()) < 3 and time.time() < deadline:
-        time.sleep(0.05)
-    workers = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True).stdout.split()
-    assert workers
-    process.kill()
-    process.communicate(timeout=60)
-    deadline = time.time() + 30
-    while any(Path(f"/proc/{pid}").exists() for pid in workers) and time.time() < deadline:
-        time.sleep(0.1)
-    assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()], "orphaned workers go on training"
-    for node in store.nodes():
-        store.read(node.fingerprint)

@@ -88,7 +88,7 @@ def test_a_target_without_its_data(name, tmp_path, monkeypatch):
     program = (
         f"import sys, dataclasses; import {module.__name__} as module; "
         f"module.{constant} = dataclasses.replace(module.{constant}, url='http://127.0.0.1:9/file.tgz'); "
-        f"from attacks.cli import app; sys.argv = ['mia', 'run', 'yeom-2018-gap', '--target', '{name}']; app()"
+        f"from attacks.commands import app; sys.argv = ['mia', 'run', 'yeom-2018-gap', '--target', '{name}']; app()"
     )
     monkeypatch.setenv("MIA_STORE", str(tmp_path / "store"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

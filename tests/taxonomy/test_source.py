@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+
 import pytest
 
-from taxonomy import source
+from taxonomy import check, source
+from taxonomy.findings import InputError
 
 BASE = {
     "__init__": "",
@@ -76,3 +79,142 @@ def test_signatures_are_read_without_importing(tmp_path):
     (folder / "attack.py").write_text(BASE["attack"])
     found = source.signature(source.Package("pack", folder), "pack.attack:infer")
     assert found == source.Signature(("records", "scores"), ("count", "seed"), frozenset({"count", "seed"}))
+
+
+# -- code that is not ours counts as a whole --------------------------------------------------------------------------------
+
+# Each way in which code reaches what it runs on: the function, and a file with what is changed in it.
+PATTERNS = {
+    "relative import": ("from .helper import f\ndef infer(records):\n    return f(records)", "helper.py"),
+    "module by another name": ("import mine.helper as h\ndef infer(records):\n    return h.f(records)", "helper.py"),
+    "import in the function": ("def infer(records):\n    from mine.helper import f\n    return f(records)", "helper.py"),
+    "import by a string": (
+        "import importlib\ndef infer(records):\n    return importlib.import_module('mine.helper').f(records)",
+        "helper.py",
+    ),
+    "star": ("from mine.helper import *\ndef infer(records):\n    return f(records)", "helper.py"),
+    "registry": ("from mine import helper, registry\ndef infer(records):\n    return registry.FOUND['f'](records)", "helper.py"),
+    "else": ("try:\n    import fast\nexcept ImportError:\n    SLOW = 1\ndef infer(records):\n    return SLOW", "attack.py"),
+    "data": ("from pathlib import Path\ndef infer(records):\n    return Path(__file__).with_name('w.csv').read_text()", "w.csv"),
+    "neighbour": ("import beside\ndef infer(records):\n    return beside.f(records)", "../beside.py"),
+}
+
+
+@pytest.fixture
+def mine(tmp_path):
+    """A folder of somebody's own with a package, and the hash of its attack."""
+    folder = tmp_path / "code"
+    (folder / "mine").mkdir(parents=True)
+    for name in ("__init__.py", "registry.py"):
+        (folder / "mine" / name).write_text("FOUND = {}\n")
+    for name in ("mine/helper.py", "beside.py"):
+        (folder / name).write_text("def f(x):\n    return 1\n")
+    (folder / "mine" / "w.csv").write_text("1\n")
+    (folder / "mine" / "attack.py").write_text("def infer(records):\n    return 1\n\n\ndef other(records):\n    return 2\n")
+
+    def digest(run="mine.attack:infer"):
+        ours = [check.package(name) for name in check.OWN]
+        return source.digest([*ours, *source.packages_in(folder).values()], run)
+
+    return folder, digest
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_whatever_code_of_ones_own_reaches_counts(mine, pattern):
+    folder, digest = mine
+    code, changed = PATTERNS[pattern]
+    (folder / "mine" / "attack.py").write_text(code)
+    before = digest()
+    path = folder / "mine" / changed
+    path.write_text(path.read_text().replace("1", "2"))
+    assert digest() != before
+
+
+def test_what_tools_put_into_a_folder_does_not_count(mine):
+    """Else a run that writes there, or the import itself, would make all work stale, and evidence could never be fresh."""
+    folder, digest = mine
+    before = digest()
+    made = [".git/HEAD", ".env", "__pycache__/a.cpython-311.pyc", "venv/pyvenv.cfg", "venv/lib/x.py", "store/CACHEDIR.TAG"]
+    made += ["store/nodes/x", "mia-runs/a/results.json", "mia-runs/a/scores.npz", "mia-runs/a/report.html", "mia-runs/a/roc.png"]
+    made += ["results.json", "scores.npz", "samples.png", "entries/attacks/.keep", "entries/evidence/doe-2027.json"]
+    for name in made:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("new")
+    assert digest() == before
+    (folder / "mine" / "evidence").mkdir()
+    (folder / "mine" / "evidence" / "data.json").write_text("1")
+    assert digest() != before, "evidence is what lies beside entries"
+
+
+def test_words_and_place_of_a_folder_do_not_count(mine):
+    folder, digest = mine
+    before = digest()
+    assert digest("mine.attack:other") != before
+    attack = folder / "mine" / "attack.py"
+    attack.write_text('"""Words."""\n# a comment\n' + attack.read_text().replace("return 1", "return (\n        1)"))
+    assert digest() == before
+    moved = folder.rename(folder.with_name("elsewhere"))
+    assert source.digest(list(source.packages_in(moved).values()), "mine.attack:infer") == before
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from pack.signals import margin",
+        "from pack import signals",
+        "import pack.signals as s",
+        "def f():\n    import pack.signals",
+        "def f():\n    from pack.signals import *",
+    ],
+)
+def test_what_a_folder_imports_of_ours_counts(mine, tmp_path, code):
+    folder, _ = mine
+    (folder / "beside.py").write_text(code)
+    ours = tmp_path / "pack"
+    ours.mkdir()
+    (ours / "__init__.py").write_text("")
+    (ours / "helper.py").write_text("def scale():\n    return 1\n")
+
+    def digest(text):
+        (ours / "signals.py").write_text(text)
+        return source.digest([source.Package("pack", ours), *source.packages_in(folder).values()], "mine.attack:infer")
+
+    before = digest("def margin():\n    return 1\n")
+    assert digest("def margin():\n    return 22\n") != before
+    (ours / "helper.py").write_text("def scale():\n    return 2\n")
+    assert digest("def margin():\n    return 1\n") == before, "what is not imported does not count"
+
+
+def test_a_file_that_cannot_be_read_is_one_sentence(mine, monkeypatch):
+    folder, digest = mine
+    monkeypatch.setattr("taxonomy.source.folders.files", lambda root: iter([root / "gone.csv"]))
+    with pytest.raises(InputError, match=r"gone\.csv cannot be read"):
+        digest()
+    with pytest.raises(LookupError):
+        source.digest(list(source.packages_in(folder).values()), "mine.attack:missing")
+
+
+def test_our_own_code_keeps_to_what_can_be_followed():
+    """It is followed name by name, so that evidence hangs on what it rests on; here is what that would miss."""
+    missed = []
+    for path in sorted(path for name in check.OWN for path in check.package(name).folder.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+        for top in tree.body:
+            for node in ast.walk(top):
+                place = f"{path.parent.name}/{path.name}:{getattr(node, 'lineno', 0)}"
+                if isinstance(node, ast.ImportFrom) and (node.level or node.names[0].name == "*"):
+                    missed.append(f"{place} is a relative import, or takes all names")
+                if isinstance(node, ast.Import) and any(alias.name.split(".")[0] in check.OWN for alias in node.names):
+                    missed.append(f"{place} imports a module by its path")
+                late = isinstance(node, ast.ImportFrom) and node is not top and not isinstance(top, ast.If)
+                if late and (node.module or "").split(".")[0] in check.OWN and path.stem not in LOADED_LATE:
+                    missed.append(f"{place} imports inside a function")
+            for decorator in getattr(top, "decorator_list", []):
+                if getattr(getattr(decorator, "func", decorator), "id", None) in functions:
+                    missed.append(f"{path.name}:{decorator.lineno} registers a function")
+    assert missed == []
+
+
+# Rooms above the attacks, which no `run` path names: they load late what a quick command does not need.
+LOADED_LATE = {"cli", "cli_bench", "cli_catalog", "cli_options", "cli_questions", "cli_run", "show", "loading"}

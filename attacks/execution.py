@@ -1,0 +1,108 @@
+"""One plan against one target with one seed: each attack by its proof, and what its result is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attacks import artifacts, metrics, set_membership
+from attacks.handles import AttackError, Ledger
+from attacks.plan import Plan, Planned
+from attacks.proof import Proof
+from attacks.results import packed
+from attacks.store import Arrays
+from attacks.targets.target import Judge, Target
+from taxonomy.entries import Attack
+from taxonomy.graph import goal
+
+if TYPE_CHECKING:
+    from attacks.engine import Engine
+
+AUDIT = "audit"
+
+
+class Run:
+    """One plan against one target with one seed."""
+
+    def __init__(self, engine: Engine, plan: Plan, target: Target, seed: int):
+        self.engine, self.plan, self.target, self.seed = engine, plan, target, seed
+        self.grant = target.grant(plan.granted)
+        self.contents = engine.contents(target)
+        self.terms = engine.catalog.terms
+        self.views = {rule.id: rule.view for rule in engine.catalog.implications}
+        self.made: dict[str, tuple[Any, int]] = {}
+
+    def figures(self, attack: Attack, meta: Mapping[str, Any], arrays: Arrays) -> dict[str, Any]:
+        """Return what a finished attack's result is worth: by the truth on membership, or by the target's judge of its goal."""
+        if attack.goal == "membership":
+            truth = self.target.member.numpy()
+            if not 0 < truth.sum() < len(truth):
+                raise AttackError(f"{self.plan.target.id} has no candidates that are {'none' if truth.any() else 'members'}")
+            figures = metrics.summarize(arrays["score"], truth, meta["cut"])
+            on_sets = set_membership.summarize(arrays["score"], truth)
+            figures |= {**on_sets, "unresolved": {**figures["unresolved"], **on_sets["unresolved"]}}
+            return {**figures, "metric": self.judge(attack, AUDIT)(arrays["guess"]).as_json()} if "guess" in arrays else figures
+        judge = self.judge(attack, attack.goal)
+        with self.engine._at_work():  # a judge may train a model of its own
+            return {"metric": judge(artifacts.found(meta, arrays, self.engine.workshop)).as_json(), "warnings": []}
+
+    def judge(self, attack: Attack, goal: str) -> Judge:
+        """Return the target's judge of a goal; raise AttackError if it has none."""
+        if goal not in self.target.judges:
+            raise AttackError(f"{self.plan.target.id} cannot say how well {attack.id} did: it has no judge for {goal}")
+        return self.target.judges[goal]
+
+    def attack(self, planned: Planned) -> tuple[NDArray[np.float64] | None, dict[str, Any]]:
+        """Return the scores of one attack, if it has scores, and its figures."""
+        proof = Proof(self, planned)
+        rule = proof.yields[goal(planned.attack.id)]
+        before = self.engine.workshop.trained
+        fingerprint = proof.fingerprint(rule)
+
+        def make() -> None:
+            ledger = Ledger(self.plan.threat.limits.queries, spent)
+            result, seconds = proof.call(rule, ledger)
+            arrays, found = packed(result, planned.attack, len(self.target.x))
+            handles = {self.terms[need].handle for need in rule.needs} - {None}
+            meta: dict[str, Any] = {
+                **found,
+                "seconds": seconds,
+                "queries": ledger.queries,
+                # So that `mia bench` can tell, without building the target, what of its work is done.
+                "target": self.plan.target.id,
+                "seed": self.seed,
+                "code": self.engine.code.behind(planned.attack, self.plan.target),
+                "untouched": sorted(str(h) for h in handles & proof.tracked(rule) - ledger.touched),
+            }
+            inputs = artifacts.models(meta)
+            self.engine.store.write(fingerprint, "attack", planned.attack.id, meta=meta, arrays=arrays, inputs=inputs)
+
+        if fingerprint not in self.engine.store:
+            spent = proof.step_queries()
+            self.engine.store.once(fingerprint, make)
+        meta, arrays, _ = self.engine.store.read(fingerprint)
+        trained = self.engine.workshop.trained - before
+        figures = self.figures(planned.attack, meta, arrays)
+        declared = planned.price.total_queries(len(self.target.x))
+        warnings = list(figures.pop("warnings"))
+        if meta["queries"] > declared:
+            warnings.append(f"it used {meta['queries']:,} queries, but its entry declares {declared:,}")
+        warnings += [f"its entry needs {name}, which it never touched" for name in meta["untouched"]]
+        return arrays.get("score"), {
+            "attack": planned.attack.id,
+            "title": planned.attack.title,
+            "goal": planned.attack.goal,
+            **figures,
+            "queries": meta["queries"],
+            "declared_queries": declared,
+            # What the attack would have to train by itself, and what of it this run had to train when its turn came.
+            "models": planned.price.models,
+            "models_trained": planned.price.models,
+            "trained": trained,
+            "seconds": meta["seconds"],
+            "warnings": warnings,
+            "fingerprint": fingerprint,
+        }
