@@ -133,14 +133,14 @@ class _Search:
 
     def gradient(self, rows: Tensor, point: Tensor, radius: Tensor, count: int, seed: int) -> Tensor:
         """Estimate the direction in which the other class grows, from `count` labels around each point: unit (rows, width)."""
-        random = torch.randn(count, self.width, generator=torch.Generator().manual_seed(seed))
+        random = torch.randn(count, self.width, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
         random /= random.norm(dim=1, keepdim=True).clamp(min=1e-12)
-        estimate = torch.empty_like(point)
+        estimate, asked = torch.empty_like(point), random.float()
         for part in torch.arange(len(rows)).split(max(1, BLOCK // (count * self.width))):
-            around = torch.addcmul(point[part, None].float(), radius[part, None].float(), random)
+            around = torch.addcmul(point[part, None].float(), radius[part, None].float(), asked)
             sign = self.flipped(rows[part], around).double() * 2 - 1
             mean = sign.mean(1, keepdim=True)
-            estimate[part] = torch.where(mean.abs() == 1, sign, sign - mean) @ random.double()
+            estimate[part] = torch.where(mean.abs() == 1, sign, sign - mean) @ random
         length: Tensor = estimate.norm(dim=1, keepdim=True)
         return estimate / length.clamp(min=1e-12)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -98,7 +100,8 @@ def noise_robustness(
     """
     noise = _Noise(shadow_models.records.x, queries, seed)
     amount, cut, _ = noise.tuned(list(shadow_records(shadow_models, calibration, seed)))
-    right = noise.labels(labels, records.x, records.ids, amount) == records.label[:, None]
+    (answers,) = noise.labels(labels, records.x, records.ids, [amount])
+    right = answers == records.label[:, None]
     return Scored(right.double().mean(1), cut=cut)
 
 
@@ -125,7 +128,7 @@ def sampled_posterior(
     classes = shadow_models.log_probs(0).shape[1]
     learnt_from = _surrogate(answers, torch.cat([one.label for one in known]), classes)
     model = attack_model(learnt_from, torch.cat([one.member for one in known]), hidden, epochs, seed)
-    target = noise.labels(labels, records.x, records.ids, amount)
+    (target,) = noise.labels(labels, records.x, records.ids, [amount])
     odds: Tensor = model(_surrogate(target, records.label, classes)).squeeze(-1)
     return Scored(odds, cut=0.0)
 
@@ -155,33 +158,42 @@ class _Noise:
         self.binary = len(held) > 2 and bool(varied & ((held == self.low) | (held == self.high)).all())
         self.unit = float(held.double().std(0, correction=0).square().mean().sqrt())
 
-    def labels(self, predict: Predict, x: Tensor, ids: NDArray[np.uint64], amount: float) -> Tensor:
-        """Return the predicted classes of the copies of each record, int64 (n, copies)."""
+    def labels(self, predict: Predict, x: Tensor, ids: NDArray[np.uint64], amounts: Sequence[float]) -> Tensor:
+        """Return the predicted classes of the copies of each record with each amount of noise, int64 (amounts, n, copies).
+
+        What is drawn for a copy is the same for all amounts.
+        """
         if self.binary and x.shape[1:] != self.low.shape:
             raise AttackError(
                 f"shadow records of shape {tuple(self.low.shape)} do not tell what flips in records of {tuple(x.shape[1:])}"
             )
-        answers, each, drawn = [], self.copies * x[0].numel(), streams(self.seed, ids)
-        for rows in torch.arange(len(x)).split(max(1, BLOCK // each)):
-            shape = (self.copies, *x.shape[1:])
-            if self.binary:
-                flip = torch.from_numpy(np.stack([drawn[row].random(shape, np.float32) < amount for row in rows.tolist()]))
-                # What a feature that never varies could become instead, nobody knows.
-                other = torch.where(self.low < self.high, self.low + self.high - x[rows], x[rows])
-                copies = torch.where(flip, other[:, None], x[rows, None])
-            else:
-                noise = torch.from_numpy(np.stack([drawn[row].standard_normal(shape, np.float32) for row in rows.tolist()]))
-                copies = x[rows, None] + amount * self.unit * noise
-            answers.append(predict(copies.flatten(0, 1)).reshape(len(rows), self.copies))
-        return torch.cat(answers)
+        every, answers = streams(self.seed, ids), []
+        for rows in torch.arange(len(x)).split(max(1, BLOCK // (self.copies * x[0].numel()))):
+            drawn = torch.empty(len(rows), self.copies, *x.shape[1:])
+            for row, out in zip(rows.tolist(), drawn.numpy(), strict=True):
+                if self.binary:
+                    every[row].random(dtype=np.float32, out=out)
+                else:
+                    every[row].standard_normal(dtype=np.float32, out=out)
+            noisy = (self.noisy(x[rows, None], drawn, amount) for amount in amounts)
+            answers.append(torch.stack([predict(one.flatten(0, 1)).reshape(len(rows), self.copies) for one in noisy]))
+        return torch.cat(answers, dim=1)
+
+    def noisy(self, x: Tensor, drawn: Tensor, amount: float) -> Tensor:
+        """Return copies (n, copies, ...) of records x (n, 1, ...), by what was drawn for each feature of each copy."""
+        if not self.binary:
+            return x + amount * self.unit * drawn
+        # What a feature that never varies could become instead, nobody knows.
+        other = torch.where(self.low < self.high, self.low + self.high - x, x)
+        return torch.where(drawn < amount, other, x)
 
     def tuned(self, known: list[Shadow]) -> tuple[float, float, Tensor]:
         """Return the amount of noise that tells members of shadow models best, its cut, and their answers with it."""
         label = torch.cat([one.label for one in known])
         member = torch.cat([one.member for one in known])
-        tried = []
-        for amount in FLIPS if self.binary else SCALES:
-            answers = torch.cat([self.labels(one.predict, one.x, one.ids, amount) for one in known])
+        amounts, tried = FLIPS if self.binary else SCALES, []
+        every = torch.cat([self.labels(one.predict, one.x, one.ids, amounts) for one in known], dim=1)
+        for amount, answers in zip(amounts, every, strict=True):
             cut, accuracy = _best_cut((answers == label[:, None]).double().mean(1), member)
             tried.append((accuracy, amount, cut, answers))
         _, amount, cut, answers = max(tried, key=lambda one: one[0])

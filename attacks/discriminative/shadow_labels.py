@@ -51,7 +51,8 @@ def attack_model(features: Tensor, member: Tensor, hidden: int, epochs: int, see
         torch.manual_seed(seed % 2**63)
         centre, spread = features.mean(0), features.std(0)
         spread = torch.where(spread > 1e-6, spread, 1.0)  # a feature may be the same for all shadow records
-        model = nn.Sequential(nn.Linear(features.shape[1], hidden), nn.ReLU(), nn.Linear(hidden, 1)).double()
+        layers = [nn.Linear(wide, narrow, dtype=torch.float64) for wide, narrow in ((features.shape[1], hidden), (hidden, 1))]
+        model = nn.Sequential(layers[0], nn.ReLU(), layers[1])
         optimizer = torch.optim.Adam(model.parameters(), lr=0.01, weight_decay=0.001)
         loss_of = nn.BCEWithLogitsLoss()
         for _ in range(epochs):

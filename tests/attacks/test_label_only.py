@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 
@@ -124,13 +123,13 @@ def test_binary_features_are_flipped():
         seen.append(points)
         return torch.zeros(len(points), dtype=torch.long)
 
-    assert noise.labels(predict, x, ids(x), 0.1).shape == (len(x), 400)
+    assert noise.labels(predict, x, ids(x), [0.1]).shape == (1, len(x), 400)
     copies = torch.cat(seen).reshape(len(x), 400, WIDTH)
     assert set(copies.unique().tolist()) == {0.0, 1.0}
     assert float((copies != x[:, None])[..., :-1].double().mean()) == pytest.approx(0.1, abs=0.005)
     assert (copies == x[:, None])[..., -1].all(), "the other value of a feature that never varies is not known"
     with pytest.raises(AttackError, match="do not tell what flips"):
-        noise.labels(predict, x[:, :3], ids(x), 0.1)
+        noise.labels(predict, x[:, :3], ids(x), [0.1])
 
 
 def test_the_scale_of_noise_is_that_of_the_records_held():
@@ -141,8 +140,10 @@ def test_the_scale_of_noise_is_that_of_the_records_held():
         seen.append(points)
         return torch.zeros(len(points), dtype=torch.long)
 
-    _Noise(held, 2000, 0).labels(predict, x[:1], ids(x[:1]), 0.5)
-    assert float((seen[0] - x[0]).double().std()) == pytest.approx(0.5 * 3, rel=0.03)
+    _Noise(held, 2000, 0).labels(predict, x[:1], ids(x[:1]), [0.5, 2.0])
+    some, more = (copies.double() - x[0] for copies in seen)
+    assert float(some.std()) == pytest.approx(0.5 * 3, rel=0.03)
+    assert more.numpy() == pytest.approx(4 * some.numpy(), abs=1e-4), "what is drawn is the same for all amounts"
 
 
 def test_a_surrogate_posterior_counts_answers():
