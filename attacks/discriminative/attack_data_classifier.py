@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from attacks import architectures
+from attacks.discriminative.classes import widened
 from attacks.handles import AttackData, AttackError, Records, Scored, ScoreOracle
 
 # The logarithm of a probability of zero, as a decision tree gives it, is taken to be this: such scores are ties.
@@ -29,14 +31,15 @@ def infer_by_any_model(
     Truex et al. 2019, Section 3.3: `attack_model` is an estimator's name, or "mlp" for Shokri's network. As in the
     implementation of Shokri et al. that the paper takes over (Section 4.4), there is one attack model a class, and classes whose
     attack data are all of one kind are judged by the attack model of all classes together. The paper finds that the type matters
-    little; logistic regression is the default, since its scores have no ties.
+    little; logistic regression is the default, since its scores have no ties. Classes that the attack data lack have the
+    probability 0 there.
     """
     if attack_model != MLP and attack_model not in architectures.ESTIMATORS:
         known = ", ".join([*architectures.ESTIMATORS, MLP])
         raise AttackError(f"attack_model is one of {known} (found {attack_model})")
-    _check(attack_data)
+    target, attack_data = _alike(scores(records.x), attack_data)
     member, features = attack_data.member, attack_data.log_probs.exp()
-    target, label = _answers(records, scores, attack_data).exp(), records.label
+    target, label = target.exp(), records.label
     score = torch.full((len(records),), torch.nan, dtype=torch.float64)
     for c in label.unique():
         of_class, wanted = attack_data.label == c, label == c
@@ -59,11 +62,10 @@ def infer_from_known_members(
     epochs or in which batches the attack model by itself is trained: here 50 epochs, as long as its targets, of 64 of either
     kind.
     """
-    _check(attack_data)
-    target, classes = _answers(records, scores, attack_data), attack_data.log_probs.shape[-1]
+    target, attack_data = _alike(scores(records.x), attack_data)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed % 2**63)
-        network = _ScoresAndLabel(classes)
+        network = _ScoresAndLabel(target.shape[-1])
         optimizer = torch.optim.Adam(network.parameters(), lr=0.001, fused=True)
         loss_of = nn.BCEWithLogitsLoss()
         inside, outside = attack_data.member.nonzero().flatten(), (~attack_data.member).nonzero().flatten()
@@ -101,17 +103,12 @@ class _ScoresAndLabel(nn.Module):
         return odds.squeeze(-1)
 
 
-def _check(attack_data: AttackData) -> None:
+def _alike(answers: Tensor, attack_data: AttackData) -> tuple[Tensor, AttackData]:
+    """Return the target's answers, and the attack data with as many classes; raise AttackError if nothing can be learnt."""
     if attack_data.member.all() or not attack_data.member.any():
         raise AttackError("the attack data hold records of one kind only: all members, or none")
-
-
-def _answers(records: Records, scores: ScoreOracle, attack_data: AttackData) -> Tensor:
-    """Return the target's answers on the candidates; raise AttackError if the attack data are of another task."""
-    answers, classes = scores(records.x), attack_data.log_probs.shape[-1]
-    if answers.shape[-1] != classes:
-        raise AttackError(f"the attack data are answers of {classes} classes, but the target has {answers.shape[-1]}")
-    return answers
+    of_all = widened(attack_data.log_probs, answers.shape[-1], "attack data")
+    return answers, dataclasses.replace(attack_data, log_probs=of_all)
 
 
 def _odds(attack_model: str, features: Tensor, member: Tensor, target: Tensor, seed: int) -> Tensor:

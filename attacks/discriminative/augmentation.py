@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -34,16 +36,15 @@ def augmentation(
     that are shifted by a pixel. The paper tries rotations and translations one after the other; here one classifier gets both.
     Rotation and shift are the defaults of the authors' code. Raises UnsuitableError for records that are no pictures.
     """
-    generator = torch.Generator().manual_seed(seed % 2**63)
 
     def right(predict: Predict, x: Tensor, label: Tensor) -> Tensor:
         copies = torch.cat([shifted(x), turned(x, degrees)], dim=1)
         answer = predict(copies.flatten(0, 1)).reshape(copies.shape[:2])
         return (answer == label[:, None]).double()
 
-    known = list(shadow_records(shadow_models, calibration, generator))
-    features = torch.cat([right(predict, x, label) for predict, x, label, _ in known])
-    model = attack_model(features, torch.cat([inside for *_, inside in known]), hidden, epochs, seed)
+    known = list(shadow_records(shadow_models, calibration, seed))
+    features = torch.cat([right(one.predict, one.x, one.label) for one in known])
+    model = attack_model(features, torch.cat([one.member for one in known]), hidden, epochs, seed)
     odds: Tensor = model(right(labels, records.x, records.label)).squeeze(-1)
     return Scored(odds, cut=0.0)
 
@@ -66,22 +67,21 @@ def combined(
     copies, 0 where a copy is mislabelled, are the features of a classifier that learns on shadow records. The copies share the
     `queries` of a record evenly. Raises UnsuitableError for records that are no pictures.
     """
-    generator = torch.Generator().manual_seed(seed % 2**63)
     each = queries // (1 + len(SHIFTS))
     if each < 1:
         raise AttackError(f"queries must be at least {1 + len(SHIFTS)}, one for each copy of a record (found {queries})")
 
-    def measured(predict: Predict, x: Tensor, label: Tensor) -> Tensor:
+    def measured(predict: Predict, x: Tensor, label: Tensor, ids: NDArray[np.uint64]) -> Tensor:
         found = [
-            hop_skip_jump.distances(predict, copy, label, queries=each, batch=batch, generator=generator)
+            hop_skip_jump.distances(predict, copy, label, ids, queries=each, batch=batch, seed=seed)
             for copy in shifted(x).unbind(1)
         ]
         return torch.stack(found, dim=1)
 
-    known = list(shadow_records(shadow_models, calibration, generator))
-    features = torch.cat([measured(predict, x, label) for predict, x, label, _ in known])
-    model = attack_model(features, torch.cat([inside for *_, inside in known]), hidden, epochs, seed)
-    odds: Tensor = model(measured(labels, records.x, records.label)).squeeze(-1)
+    known = list(shadow_records(shadow_models, calibration, seed))
+    features = torch.cat([measured(one.predict, one.x, one.label, one.ids) for one in known])
+    model = attack_model(features, torch.cat([one.member for one in known]), hidden, epochs, seed)
+    odds: Tensor = model(measured(labels, records.x, records.label, records.ids)).squeeze(-1)
     return Scored(odds, cut=0.0)
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from attacks import signals
 from attacks.handles import AttackError, MaskOracle, Records, Scored, ShadowModels
+from attacks.seeds import derive_seed, streams
 
 # The probability of the true class is cut off here, as in the authors' code.
 LEAST_PROBABILITY = 1e-30
@@ -29,6 +31,7 @@ def structured_loss_map(
 
     He et al. 2020, structured loss map: the loss at every pixel is a picture of one channel. Six random patches a picture, their
     log-odds added, are the authors' (90 x 90 of 128 x 256 positions); a `patch` has this share of a picture's height and width.
+    Where a candidate's patches lie, seed and record id decide.
     Their attack network is a ResNet-50; here it is two convolutions, since one shadow model knows a few hundred pictures only.
     """
     return _infer(records, masks, shadow_models, _loss_map, patches, patch, epochs, seed)
@@ -87,21 +90,23 @@ def _infer(
     if member.all() or not member.any():
         raise AttackError("the shadow models have no members, or no other pictures, to learn from")
     target = features(masks(records.x), records.label)
+    places = np.stack([stream.random((patches, 2)) for stream in streams(derive_seed(seed, "patches"), records.ids)])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed % 2**63)
         model = _train(seen, member, patch, epochs)
-        with torch.no_grad():
-            score = sum(model(_cut(target, patch)) for _ in range(patches))
-    assert isinstance(score, Tensor)
+    score = torch.zeros(len(records), dtype=torch.float64)
+    with torch.no_grad():
+        for place in torch.from_numpy(places).unbind(1):
+            score += model(_cut(target, patch, place))
     return Scored(score, cut=0.0)
 
 
-def _cut(maps: Tensor, share: float) -> Tensor:
-    """Return one random patch of every map (n, channels, height, width)."""
+def _cut(maps: Tensor, share: float, place: Tensor) -> Tensor:
+    """Return one patch of every map (n, channels, height, width); `place` (n, 2) in [0, 1) says how far down and right."""
     n, _, height, width = maps.shape
     rows, columns = (max(1, round(share * side)) for side in (height, width))
-    top = torch.randint(height - rows + 1, (n, 1)) + torch.arange(rows)
-    left = torch.randint(width - columns + 1, (n, 1)) + torch.arange(columns)
+    top = (place[:, :1] * (height - rows + 1)).long() + torch.arange(rows)
+    left = (place[:, 1:] * (width - columns + 1)).long() + torch.arange(columns)
     return maps[torch.arange(n)[:, None, None], :, top[:, :, None], left[:, None, :]].movedim(-1, 1)
 
 
@@ -130,11 +135,10 @@ def _train(maps: Tensor, member: Tensor, share: float, epochs: int) -> _AttackMo
     """Train an attack model on a fresh random patch of every map in every epoch, both kinds weighing the same."""
     model = _AttackModel(maps.shape[1])
     optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
-    weight = (~member).sum() / member.sum()
-    loss_of = nn.BCEWithLogitsLoss(pos_weight=weight.double())
+    loss_of = nn.BCEWithLogitsLoss(pos_weight=(~member).sum().double() / member.sum())
     for _ in range(epochs):
         for chunk in torch.randperm(len(maps)).split(20):
             optimizer.zero_grad(set_to_none=True)
-            loss_of(model(_cut(maps[chunk], share)), member[chunk].double()).backward()
+            loss_of(model(_cut(maps[chunk], share, torch.rand(len(chunk), 2))), member[chunk].double()).backward()
             optimizer.step()
     return model.requires_grad_(False)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from attacks.discriminative.classes import widened
 from attacks.handles import AttackError, Records, Scored, ScoreOracle, ShadowModels, TopScoreOracle
+from attacks.seeds import derive_seed
 
 
 def infer(
@@ -22,12 +24,14 @@ def infer(
 
     Shokri et al. 2017, Section V: one attack model a class, with one hidden layer (Section VI-C). It is trained on the answers
     of the shadow models on their own members and on other records. A class without shadow records of both kinds is judged by
-    the attack model of all classes together.
+    the attack model of all classes together. Each attack model has a seed of its own, so that it does not depend on which
+    classes the candidates have. Classes that no shadow record has, the shadow models give the probability 0.
     """
     known = shadow_models.records
     inside = shadow_models.trained_on
     classes = scores(records.x[:0]).shape[-1]
-    features = torch.cat([shadow_models.log_probs(k).exp() for k in range(len(shadow_models))])
+    answers = torch.cat([shadow_models.log_probs(k) for k in range(len(shadow_models))])
+    features = widened(answers, classes, "shadow data").exp()
     label = known.label.repeat(len(shadow_models))
     member = inside.flatten()
     if member.all() or not member.any():
@@ -35,18 +39,16 @@ def infer(
     target = scores(records.x).exp()
     target_label = records.label
 
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed % 2**63)
-        score = torch.full((len(records),), torch.nan, dtype=torch.float64)
-        if per_class:
-            for c in range(classes):
-                of_class, wanted = label == c, target_label == c
-                if wanted.any() and member[of_class].any() and (~member[of_class]).any():
-                    attack_model = _train(features[of_class], member[of_class], hidden, epochs)
-                    score[wanted] = attack_model(target[wanted])
-        if score.isnan().any():
-            attack_model = _train(features, member, hidden, epochs)
-            score = torch.where(score.isnan(), attack_model(target), score)
+    score = torch.full((len(records),), torch.nan, dtype=torch.float64)
+    if per_class:
+        for c in range(classes):
+            of_class, wanted = label == c, target_label == c
+            if wanted.any() and member[of_class].any() and (~member[of_class]).any():
+                attack_model = _train(features[of_class], member[of_class], hidden, epochs, derive_seed(seed, "class", c))
+                score[wanted] = attack_model(target[wanted])
+    if score.isnan().any():
+        attack_model = _train(features, member, hidden, epochs, derive_seed(seed, "all classes"))
+        score = torch.where(score.isnan(), attack_model(target), score)
     return Scored(score, cut=0.0)
 
 
@@ -73,9 +75,7 @@ def infer_from_top_scores(
     features, member = answers.topk(width, dim=-1).values.exp(), shadow_models.trained_on.flatten()
     if member.all() or not member.any():
         raise AttackError("the shadow models have no members, or no other records, to learn from")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed % 2**63)
-        attack_model = _train(features, member, hidden, epochs)
+    attack_model = _train(features, member, hidden, epochs, seed)
     return Scored(attack_model(values.exp()), cut=0.0)
 
 
@@ -91,17 +91,18 @@ class _AttackModel(nn.Module):
         return odds
 
 
-def _train(features: Tensor, member: Tensor, hidden: int, epochs: int) -> _AttackModel:
+def _train(features: Tensor, member: Tensor, hidden: int, epochs: int, seed: int) -> _AttackModel:
     """Train an attack model on features (n, classes) and membership (n,), both kinds weighing the same."""
-    model = _AttackModel(features.shape[-1], hidden)
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-    weight = (~member).sum() / member.sum()
-    loss_of = nn.BCEWithLogitsLoss(pos_weight=weight.double())
-    batch = max(100, len(features) // 16)
-    for _ in range(epochs):
-        for chunk in torch.randperm(len(features)).split(batch):
-            optimizer.zero_grad(set_to_none=True)
-            loss_of(model(features[chunk]), member[chunk].double()).backward()
-            optimizer.step()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed % 2**63)
+        model = _AttackModel(features.shape[-1], hidden)
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+        loss_of = nn.BCEWithLogitsLoss(pos_weight=(~member).sum().double() / member.sum())
+        batch = max(100, len(features) // 16)
+        for _ in range(epochs):
+            for chunk in torch.randperm(len(features)).split(batch):
+                optimizer.zero_grad(set_to_none=True)
+                loss_of(model(features[chunk]), member[chunk].double()).backward()
+                optimizer.step()
     model.requires_grad_(False)
     return model

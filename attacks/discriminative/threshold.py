@@ -116,8 +116,9 @@ def _below_class_threshold(
 def _best_threshold(value: Tensor, member: Tensor) -> float:
     """Return the observed value at which "member if at most this" has the best balanced accuracy; the lowest of several."""
     candidates = value.unique()
-    rates = [torch.searchsorted(v.sort().values, candidates, right=True) / len(v) for v in (value[member], value[~member])]
-    return float(candidates[(rates[0] - rates[1]).argmax()])
+    sides = (value[member].sort().values, value[~member].sort().values)
+    called = [torch.searchsorted(side, candidates, right=True).double() / len(side) for side in sides]
+    return float(candidates[(called[0] - called[1]).argmax()])
 
 
 def error_density(records: Records, value: ValueOracle, error_spread: ErrorSpread) -> Scored:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from attacks import signals, training
 from attacks.handles import AttackError, Records, ShadowUpdates, UpdatedScores
@@ -32,7 +33,8 @@ def infer_labels(
     goes through an encoder and a softmax decoder, which learned from the changes of a shadow model. Before the updates and after
     each, the target is asked about as many probing records as `queries` allow. Every change is scaled to one length, which the
     paper is not known to do: its length tells mainly how well the model knew the record, and spans orders of magnitude; the
-    label lies in its direction. Raises AttackError if there are too few queries, or if the shadow model has other classes.
+    label lies in its direction. Of classes that no shadow record has, the shadow model's answers never change. Raises AttackError
+    if there are too few queries, or if the shadow model has more classes than the target.
     """
     probes = min(queries // (1 + len(updated_scores)), len(shadow_updates.probes))
     if probes < 1:
@@ -40,13 +42,14 @@ def infer_labels(
     x = shadow_updates.probes[:probes]
     before = updated_scores.before(x)
     classes = before.shape[-1]
-    if classes != shadow_updates.classes:
+    missing = classes - shadow_updates.classes
+    if missing < 0:
         raise AttackError(f"the shadow model has {shadow_updates.classes} classes, but the target has {classes}")
+    learnt_from = shadow_updates.change.unflatten(1, (-1, shadow_updates.classes))[:, :probes]
+    learnt_from = functional.pad(learnt_from, (0, missing)).flatten(1)
     changes = torch.stack([change(before, updated_scores.after(k, x)) for k in range(len(updated_scores))])
     recipe = Recipe("mlp", changes.shape[1:], classes, ENCODER, epochs, BATCH, LEARNING_RATE)
-    known = TrainingSet(
-        _direction(shadow_updates.change[:, : probes * classes]), shadow_updates.label, derive_seed(seed, "model")
-    )
+    known = TrainingSet(_direction(learnt_from), shadow_updates.label, derive_seed(seed, "model"))
     (decoder,) = training.fit_many(recipe, [known], "attack models")
     return signals.predicted(decoder.log_probs(_direction(changes)))
 

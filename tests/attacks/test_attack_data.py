@@ -9,7 +9,7 @@ from fixture import CLASSES, IDS, RECORDS, handles, label
 from scipy import stats
 
 from attacks import architectures, artifacts, signals
-from attacks.discriminative import attack_data_classifier, shadow_classifier, variance_prior
+from attacks.discriminative import attack_data_classifier, dense, over_the_air, shadow_classifier, variance_prior
 from attacks.handles import (
     AttackData,
     AttackError,
@@ -75,11 +75,12 @@ def test_attack_models_say_what_is_wrong():
         attack_data_classifier.infer_by_any_model(**given, attack_model="oracle")
     data = given["attack_data"]
     one_kind = AttackData(data.log_probs, data.label, torch.ones(RECORDS, dtype=torch.bool))
-    other_task = AttackData(data.log_probs[:, :2], data.label, data.member)
+    wider = torch.nn.functional.pad(data.log_probs, (0, 1), value=float("-inf"))
+    other_task = AttackData(wider, data.label, data.member)
     for attack in (attack_data_classifier.infer_by_any_model, attack_data_classifier.infer_from_known_members):
         with pytest.raises(AttackError, match="one kind only"):
             attack(given["records"], given["scores"], one_kind)
-        with pytest.raises(AttackError, match="2 classes"):
+        with pytest.raises(AttackError, match="answers of 4 classes, but the target has 3"):
             attack(given["records"], given["scores"], other_task)
 
 
@@ -181,6 +182,58 @@ def test_top_scores_of_another_task_serve(classes):
     made = shadow_models.another_data_set(given["records"], other, epochs=30)
     found = shadow_classifier.infer_from_top_scores(**given, shadow_models=made)
     assert found.score.shape == (RECORDS,) and found.score.isfinite().all() and CLASSES == 3
+
+
+@pytest.mark.parametrize("architecture", ["mlp", "decision-tree"])
+def test_shadow_data_may_lack_the_top_class(architecture):
+    """The target's answers say how many classes there are, and its candidates may be of any."""
+    some = ShadowData(X[Y < 3], Y[Y < 3], HELD.ids[(Y < 3).numpy()])
+    made = shadow_models.known_type(CANDIDATES, ModelType("model_type", architecture, LEDGER), some, count=2, epochs=2)
+    assert made.log_probs(0).shape[1] == 3 and 3 in CANDIDATES.label
+
+    def answer(q):
+        return torch.log_softmax(q[:, :4].double(), -1)
+
+    scores = ScoreOracle("scores", answer, Ledger())
+    data = attack_data.from_shadow_models(CANDIDATES, made)
+    for found in (
+        shadow_classifier.infer(CANDIDATES, scores, made, epochs=2),
+        shadow_classifier.infer(CANDIDATES, scores, made, epochs=2, per_class=False),
+        attack_data_classifier.infer_by_any_model(CANDIDATES, scores, data),
+        attack_data_classifier.infer_by_any_model(CANDIDATES, scores, data, attack_model="decision-tree"),
+        attack_data_classifier.infer_from_known_members(CANDIDATES, scores, data, epochs=1),
+    ):
+        assert found.score.isfinite().all() and len(found.score) == 8
+    fewer = ScoreOracle("scores", lambda q: torch.log_softmax(q[:, :2].double(), -1), Ledger())
+    with pytest.raises(AttackError, match="answers of 3 classes, but the target has 2"):
+        shadow_classifier.infer(CANDIDATES, fewer, made, epochs=2)
+
+
+def test_the_attack_model_of_a_class_does_not_depend_on_other_classes():
+    given = handles(["records", "scores", "shadow_models"])
+    every = shadow_classifier.infer(**given, epochs=3).score
+    for c in range(CLASSES):
+        mine = label() == c
+        alone = Records(given["records"].x[mine], label()[mine], IDS[mine.numpy()], LEDGER)
+        found = shadow_classifier.infer(alone, given["scores"], given["shadow_models"], epochs=3).score
+        assert found.tolist() == pytest.approx(every[mine].tolist(), rel=1e-9)
+
+
+def test_the_weight_of_members_is_in_float64(monkeypatch):
+    """17 members and 7 others: their ratio rounds in float32 already in the eighth digit."""
+    seen, loss = [], torch.nn.BCEWithLogitsLoss
+
+    def spy(pos_weight=None):
+        seen.append(pos_weight)
+        return loss(pos_weight=pos_weight)
+
+    monkeypatch.setattr(torch.nn, "BCEWithLogitsLoss", spy)
+    member, features = torch.arange(24) < 17, torch.rand(24, 3, generator=torch.Generator().manual_seed(0)).double()
+    shadow_classifier._train(features, member, 4, 1, 0)
+    over_the_air._train(features, member, 4, 1)
+    dense._train(features[:, :, None, None].repeat(1, 1, 4, 4), member, 0.5, 1)
+    attack_data_classifier._odds_of_network(features, member, features, 0, epochs=1)
+    assert [float(weight) for weight in seen] == [7 / 17] * 4
 
 
 @pytest.mark.parametrize("predictive", ["student-t", "normal"])

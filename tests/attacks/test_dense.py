@@ -57,8 +57,11 @@ def test_what_the_attack_network_sees():
 
 def test_patches_are_windows_of_their_own_picture():
     maps = torch.arange(5 * 2 * 8 * 10.0).reshape(5, 2, 8, 10)
-    assert torch.equal(dense._cut(maps, 1.0), maps)
-    patches = dense._cut(maps, 0.5)
+    place = torch.rand(5, 2, generator=torch.Generator().manual_seed(0))
+    place[:2] = torch.tensor([[0.0, 0.0], [0.999, 0.999]])
+    assert torch.equal(dense._cut(maps, 1.0, place), maps)
+    patches = dense._cut(maps, 0.5, place)
+    assert torch.equal(patches[0], maps[0, :, :4, :5]) and torch.equal(patches[1], maps[1, :, 4:, 5:])
     assert patches.shape == (5, 2, 4, 5)
     assert (patches.diff(dim=-1) == 1).all() and (patches.diff(dim=-2) == 10).all()
     assert (patches[:, 1] - patches[:, 0] == 80).all() and (patches[:, 0] // 160 == torch.arange(5.0)[:, None, None]).all()

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from attacks.discriminative import over_the_air
-from attacks.handles import AttackError, Ledger, Overheard
+from attacks.handles import AttackError, Ledger, Overheard, Records
 from attacks.steps.surrogate_by_observation import from_decisions
 from attacks.targets import modulation
 
@@ -65,16 +65,28 @@ def test_the_control_shares_all_but_the_training():
 
 def test_classes_are_treated_alike():
     log_probs = torch.log_softmax(torch.tensor([[3.0, 1.0, 2.0], [1.0, 2.0, 3.0]], dtype=torch.float64), -1)
-    features = over_the_air._features(log_probs, torch.tensor([0, 2]))
+    features = over_the_air._features(log_probs, torch.tensor([0, 2]), 3)
     assert features[0].tolist() == pytest.approx(features[1].tolist())
     assert features[0].tolist() == pytest.approx(log_probs[0, [0, 2, 1]].exp().tolist())
+    assert over_the_air._features(log_probs, torch.tensor([0, 4]), 4)[1].tolist() == pytest.approx(
+        [0, *log_probs[1, [2, 1, 0]].exp().tolist()]
+    ), "a class that the answers do not know has the score 0"
 
 
-def test_silence_and_missing_classes_are_one_sentence():
-    ledger = Ledger()
+def test_silence_is_one_sentence():
     records = fixture.handles(["records"])["records"]
     with pytest.raises(AttackError, match="nothing was overheard"):
-        from_decisions(records, Overheard("overheard", torch.empty(0, 1), torch.empty(0, dtype=torch.long), ledger))
-    surrogate = from_decisions(records, Overheard("overheard", records.x, records.label % 2, ledger), hidden=4, epochs=1)
-    with pytest.raises(AttackError, match="never heard a decision"):
-        over_the_air.infer(records, surrogate, fixture.handles(["shadow_models"])["shadow_models"])
+        from_decisions(records, Overheard("overheard", torch.empty(0, 1), torch.empty(0, dtype=torch.long), Ledger()))
+
+
+@pytest.mark.parametrize("heard", [1, 2, 3])
+def test_a_surrogate_may_never_have_heard_of_a_class(heard):
+    records = fixture.handles(["records"])["records"]
+    decisions = Overheard("overheard", records.x, records.label % heard, Ledger())
+    surrogate = from_decisions(records, decisions, hidden=4, epochs=1)
+    models = fixture.handles(["shadow_models"])["shadow_models"]
+    found = over_the_air.infer(records, surrogate, models).score
+    assert found.isfinite().all()
+    rows = slice(0, 1)  # of a class that was heard, whatever the other candidates are
+    alone = Records(records.x[rows], records.label[rows], records.ids[rows], Ledger())
+    assert over_the_air.infer(alone, surrogate, models).score.tolist() == pytest.approx(found[rows].tolist())

@@ -37,11 +37,15 @@ def test_orderings_on_digits(measured):
 
 
 def test_labels_alone_tell_more_than_correctness_and_less_than_the_loss(measured):
-    """On digits the noise attack lies between gap and loss, and the boundary attack beside the loss (both within 0.02)."""
+    """On digits the noise attack lies between gap and loss, and the boundary attack beside the loss.
+
+    On four targets of seeds 10 to 13, with eight draws of starts and directions each, the boundary attack lay 0.002 to 0.032
+    below the loss: 0.017 on average, with a standard deviation of 0.007.
+    """
     found = {name: r["auc"] for name, r in measured("digits-mlp", 0).items() if "auc" in r}
     assert found["yeom-2018-gap"] + 0.02 < found["choquettechoo-2021-noise"] <= found["yeom-2018-loss"] + 0.01
     for boundary in ("li-2021-boundary", "choquettechoo-2021-boundary"):
-        assert found[boundary] == pytest.approx(found["yeom-2018-loss"], abs=0.02)
+        assert found[boundary] == pytest.approx(found["yeom-2018-loss"], abs=0.04)
 
 
 def test_gap_attack_is_half_plus_half_the_gap(kept_store):

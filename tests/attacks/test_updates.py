@@ -203,6 +203,20 @@ def test_the_attack_asks_what_it_may():
     assert ledger.queries == (1 + fixture.UPDATES) * (100 // (1 + fixture.UPDATES))
     with pytest.raises(AttackError, match="one probing record takes 13 queries; 12 are allowed"):
         infer_labels(**given, queries=12)
-    other = ShadowUpdates(torch.zeros(6, 8, dtype=torch.float64), torch.arange(6) % 2, torch.zeros(4, 1))
-    with pytest.raises(AttackError, match="2 classes, but the target has 3"):
+    other = ShadowUpdates(torch.zeros(6, 16, dtype=torch.float64), torch.arange(6) % 2, torch.zeros(4, 1))
+    with pytest.raises(AttackError, match="4 classes, but the target has 3"):
         infer_labels(given["records"], given["updated_scores"], other)
+
+
+def test_shadow_data_may_lack_the_top_class():
+    """Labels of classes that the shadow model knows are found as well as if the last class did not change."""
+    given = fixture.handles(["records", "updated_scores", "shadow_updates"])
+    made = given["shadow_updates"]
+    known = made.label < 2
+    changes = made.change.reshape(len(made), fixture.RECORDS, 3)[known]
+    changes[..., 2] = 0
+    full = ShadowUpdates(changes.flatten(1), made.label[known], made.probes)
+    narrow = ShadowUpdates(changes[..., :2].flatten(1), made.label[known], made.probes)
+    asked = (given["records"], given["updated_scores"])
+    assert infer_labels(*asked, narrow).tolist() == infer_labels(*asked, full).tolist()
+    assert infer_labels(*asked, narrow, queries=200).tolist() == infer_labels(*asked, full, queries=200).tolist()
