@@ -235,11 +235,13 @@ def test_an_abstract_alone_was_not_read(catalog):
     assert len(stated) > 10 and {source for _, source in stated} == {"secondary"}, stated
 
 
-def test_entries_that_cite_one_table_know_it_alike(catalog):
-    """The same place of the same works is not read in one ordering and hearsay in the other."""
-    known: dict[tuple[str, str], set[str]] = {}
+def test_orderings_that_rest_on_one_table_know_it_alike(catalog):
+    """The same tables of the same works are not read in one ordering and hearsay in the next."""
+    known: dict[tuple[str, ...], set[str]] = {}
     for ordering in catalog.kinds["orderings"].values():
-        known.setdefault((ordering.where, " ".join(sorted(ordering.cites))), set()).add(ordering.source)
+        tables = re.findall(r"(?:Table|Figure)s? [IVXLC\d]+[a-z]?", ordering.where)
+        if tables:
+            known.setdefault((*sorted(ordering.cites), *tables), set()).add(ordering.source)
     assert {place: sources for place, sources in known.items() if len(sources) > 1} == {}
 
 
