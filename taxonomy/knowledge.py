@@ -11,10 +11,12 @@ from taxonomy.terms import TermId, Text
 
 
 class DataSet(Entry):
-    """A data set on which attacks are reported: what it holds, who used it, and how a user gets it."""
+    """A data set on which attacks are reported: what it holds, who used it, how a user gets it and under which terms."""
 
+    names: list[Text] = Field(default_factory=list, description="other names, by which papers and `reported` speak of it")
     holds: Text
     obtain: Text
+    licence: Text = Field(description="its terms and how we know them, or that they were not looked up")
     used_by: list[str] = Field(default_factory=list, description="keys of the works that attack models trained on it")
     simulated: bool = False
 
@@ -54,7 +56,7 @@ class Direction(Entry):
 class Milestone(Entry):
     """A step on the survey's road map (Figure 2, Section 2.2)."""
 
-    year: int
+    year: int = Field(description="year under which the survey has it; an attack's own year is that of its first appearance")
     entries: list[EntryId] = Field(default_factory=list)
 
 

@@ -80,6 +80,46 @@ def test_every_entry_term_and_work_has_a_page(site):
         assert [name for name in catalog.kinds[kind] if name not in page.ids] == [], kind
 
 
+def words(path: Path) -> str:
+    """Return the text of a page, in one line."""
+    return " ".join(" ".join(Page(path).words).split())
+
+
+def test_what_is_from_memory_says_so(site):
+    """Wherever a claim is shown that nobody looked up, its page has the words for it, as often as it has such claims."""
+    catalog = load()
+    remembered = [sum(s.source == "memory" for s in attack.published) for attack in catalog.attacks.values()]
+    for attack, count in zip(catalog.attacks, remembered, strict=True):
+        assert words(site / "attacks" / f"{attack}.html").count("from memory") >= count, attack
+    orderings = [o.id for o in catalog.kinds["orderings"].values() if o.source == "memory"]
+    assert words(site / "orderings.html").count("(from memory;") == len(orderings)
+    for attack in catalog.attacks.values():
+        if attack.surveyed and any(s.name == attack.surveyed.setting and s.source == "memory" for s in attack.published):
+            assert "paper, from memory" in words(site / "table-2.html"), attack.id
+    for page in ("orderings", "errata", "defenses-and-attacks", "table-2"):
+        assert "(memory" not in words(site / f"{page}.html") and ", memory" not in words(site / f"{page}.html"), page
+
+
+def test_years_say_which_they_are(site):
+    """The road map has the survey's year, an attack the year of its first appearance; they differ for many works."""
+    catalog = load()
+    different = [
+        (one.id, name)
+        for one in catalog.kinds["milestones"].values()
+        for name in one.entries
+        if name in catalog.attacks and catalog.attacks[name].year != one.year
+    ]
+    assert different and "under which the survey has a work" in words(site / "milestones.html")
+    for _, name in different:
+        assert f"first appeared in {catalog.attacks[name].year}" in words(site / "attacks" / f"{name}.html")
+
+
+def test_data_sets_show_their_terms(site):
+    text = words(site / "datasets.html")
+    for entry in load().kinds["datasets"].values():
+        assert entry.licence in text, entry.id
+
+
 def test_links_lead_somewhere_and_nothing_is_loaded_from_elsewhere(site):
     pages = {path: Page(path) for path in site.rglob("*.html")}
     broken = []

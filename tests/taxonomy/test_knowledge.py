@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -209,10 +210,129 @@ def test_ready_threat_models_are_sound(atlas):
         assert any(atlas.answer(a, threat).__class__.__name__ == "Feasible" for a in atlas.catalog.attacks.values()), ready.id
 
 
+def claims(catalog):
+    """Yield what is claimed of papers with its place, by the name of its entry; the settings as published are not among them."""
+    for attack in catalog.attacks.values():
+        yield from ((attack.id, claim) for claim in attack.reported)
+    for defense in catalog.defenses.values():
+        yield from ((defense.id, effect) for effect in (*defense.mitigates, *defense.fails_against))
+    yield from catalog.kinds["orderings"].items()
+
+
 def test_no_remembered_number_is_a_fact(catalog):
     for attack in catalog.attacks.values():
         for claim in attack.reported:
             assert claim.source != "memory", f"{attack.id}: a figure that is only remembered must not enter"
+
+
+def test_what_was_read_has_its_place(catalog):
+    assert [name for name, claim in claims(catalog) if claim.source == "read" and not claim.where] == []
+
+
+def test_an_abstract_alone_was_not_read(catalog):
+    """As CONTRIBUTING.md decides: an abstract states a result without what it rests on."""
+    stated = [(name, c.source) for name, c in claims(catalog) if re.match("(the )?abstract", c.where or "", re.IGNORECASE)]
+    assert len(stated) > 10 and {source for _, source in stated} == {"secondary"}, stated
+
+
+def test_orderings_that_rest_on_one_table_know_it_alike(catalog):
+    """The same tables of the same works are not read in one ordering and hearsay in the next."""
+    known: dict[tuple[str, ...], set[str]] = {}
+    for ordering in catalog.kinds["orderings"].values():
+        tables = re.findall(r"(?:Table|Figure)s? [IVXLC\d]+[a-z]?", ordering.where)
+        if tables:
+            known.setdefault((*sorted(ordering.cites), *tables), set()).add(ordering.source)
+    assert {place: sources for place, sources in known.items() if len(sources) > 1} == {}
+
+
+def test_places_are_those_of_the_papers(catalog):
+    """What a fact check found at another place than the paper has it, or wider than the paper says it."""
+    for name, table in (("augmentation", "1"), ("boundary", "1"), ("noise", "2")):
+        wheres = {claim.where for claim in catalog.attacks[f"choquettechoo-2021-{name}"].reported}
+        assert wheres == {f"Table {table}"}, name
+    combined = {claim.setting: claim.where for claim in catalog.attacks["choquettechoo-2021-combined"].reported}
+    assert combined == {"version of ICML 2021": "Table 1", "arXiv version of January 2021": "Table 2"}
+    by_noise = next(e for e in catalog.defenses["dp-sgd"].mitigates if e.attack == "carlini-2022-lira").effect
+    assert "Clipping alone" in by_noise and "larger of the clipping norms" in by_noise
+    errata = catalog.kinds["errata"]
+    assert "Section V-B" in errata["erratum-shokri-platform-and-type"].original
+    assert errata["erratum-query-of-a-generator"].where == "Section 3.5, black-box"
+    assert "Cryptography and Security" in errata["erratum-arxiv-categories"].says
+    assert "jain2015" in errata["erratum-dropout-references"].cites
+
+
+# Reported on text and signals that are no data set of their own here.
+NO_DATA_SET = {"medical notes", "radio signals"}
+
+
+def test_a_data_set_has_one_name(catalog):
+    """Every figure is reported on a data set by a name that its entry has, and no two entries share a name."""
+    named: dict[str, set[str]] = {}
+    for entry in catalog.kinds["datasets"].values():
+        for name in {entry.title, *entry.names}:
+            named.setdefault(name, set()).add(entry.id)
+    assert {name: ids for name, ids in named.items() if len(ids) > 1} == {}
+    reported = {claim.dataset: attack.id for attack in catalog.attacks.values() for claim in attack.reported}
+    assert {name: by for name, by in reported.items() if name not in named and name not in NO_DATA_SET} == {}
+    spellings: dict[str, set[str]] = {}
+    for name in reported:
+        spellings.setdefault(next(iter(named.get(name, {name}))), set()).add(name)
+    spellings.pop("dataset-purchase")  # one entry for five tasks
+    assert {entry: names for entry, names in spellings.items() if len(names) > 1} == {}, "one set, reported under two names"
+
+
+def test_works_that_report_on_a_data_set_use_it(catalog):
+    """A paper's own figures were read there, or another work reports them: either has attacked models trained on the set."""
+    named = {name: e for e in catalog.kinds["datasets"].values() for name in {e.title, *e.names}}
+    missing = {
+        (key, named[claim.dataset].id)
+        for attack in catalog.attacks.values()
+        for claim in attack.reported
+        if claim.dataset in named and (claim.by or claim.source == "read")
+        for key in ([claim.by] if claim.by else attack.cites[:1])
+        if key not in named[claim.dataset].used_by
+    }
+    assert missing == set()
+
+
+def test_sizes_and_terms_of_data_sets(catalog):
+    entries = catalog.kinds["datasets"]
+    for name, sizes in {
+        "yelp-health": ("17,938", "10 kinds"),
+        "csi": ("1,412",),
+        "foursquare": ("15,548", "528,878"),
+        "texas": ("67,330", "6,170"),
+        "location": ("5,010", "446"),
+        "breast-cancer": ("699", "569"),
+        "face": ("19 people",),
+        "cinic-10": ("270,000",),
+        "adult": ("48,842",),
+    }.items():
+        for size in sizes:
+            assert size in entries[f"dataset-{name}"].holds, name
+    assert {"wolberg1992", "wolberg1995"} <= set(entries["dataset-breast-cancer"].cites)
+    for name, works in {
+        "purchase": ["carlini2022"],
+        "texas": ["carlini2022", "tang2022"],
+        "cifar-100": ["tang2022"],
+        "cifar-10": ["choquettechoo2021"],
+        "lfw": ["salem2019"],
+    }.items():
+        assert set(works) <= set(entries[f"dataset-{name}"].used_by), name
+
+
+def test_nobody_is_an_author_twice(catalog):
+    """A surname that stands beside a first name and again beside initials alone is one person, cut in two."""
+    for key, work in references.works(catalog).items():
+        people = [(" ".join(p.last_names), [*p.first_names, *p.middle_names]) for p in work.persons.get("author", [])]
+        initials = {last for last, first in people if all(len(name.strip(".")) == 1 for name in first)}
+        assert not initials & {last for last, first in people if any(len(name.strip(".")) > 1 for name in first)}, key
+
+
+def test_an_erratum_is_an_error(catalog):
+    for name, entry in catalog.kinds["errata"].items():
+        text = f"{entry.summary} {entry.original}"
+        assert not re.search(r"cells? (are|is) right|symbol is right|reading of ours", text), name
 
 
 def test_the_wheel_would_carry_the_catalog():
