@@ -45,3 +45,11 @@ def hash_records(seed: int, number: int, ids: NDArray[np.uint64]) -> NDArray[np.
         mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         return mixed ^ (mixed >> np.uint64(31))
+
+
+def streams(seed: int, ids: NDArray[np.uint64]) -> list[np.random.Generator]:
+    """Return a stream of random numbers for every record, which seed and record id alone decide. (Philox, Salmon et al. 2011.)
+
+    So what is drawn for a record is the same in whatever company and order it stands.
+    """
+    return [np.random.Generator(np.random.Philox(key=int(key))) for key in hash_records(seed, 0, ids)]
