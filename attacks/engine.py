@@ -259,7 +259,10 @@ class _Run:
             raise InputError(f"{rule.id} has no view, so no handle of {term} can be made")
         names = [self.terms[need].handle for need in rule.needs]
         needed = {n: self.handle(need, ledger, wants) for n, need in zip(names, rule.needs, strict=True) if n}
-        return self.engine.code.function(view)(**needed)
+        function = self.engine.code.function(view)
+        if SEED in inspect.signature(function).parameters:
+            needed[SEED] = derive_seed(self.seed, "view", rule.id)
+        return function(**needed)
 
     # -- nodes -------------------------------------------------------------------------------------------------------
 
