@@ -71,7 +71,7 @@ class Population(HeldRecords):
 
 
 class KnownMembers(HeldRecords):
-    """Labelled records that the adversary knows to be members, and as many that it knows to be none; none is a candidate."""
+    """Labelled records that the adversary knows to be members, and others that it knows to be none; none is a candidate."""
 
     def __init__(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 import sys
@@ -16,11 +17,11 @@ from sklearn.decomposition import PCA
 sys.path.insert(0, str(Path(__file__).parent))
 import generative_fixture as fixture
 
-from attacks import metrics, plan
+from attacks import metrics, plan, views
 from attacks.engine import Engine
-from attacks.generative import density_ratio, latent_search, monte_carlo, nearest_sample, powell
+from attacks.generative import components, density_ratio, latent_search, monte_carlo, nearest_sample, powell
 from attacks.generative.autoencoder import reconstruction
-from attacks.handles import AttackError, Ledger, NotGrantedError, SamplePool
+from attacks.handles import AttackError, LatentOracle, Ledger, NotGrantedError, Records, SamplePool
 from attacks.steps import reference_generator
 from attacks.store import Store
 from attacks.targets import generator
@@ -29,6 +30,7 @@ from taxonomy.graph import Graph, goal
 from taxonomy.loading import load
 from taxonomy.resolver import Resolver
 
+CATALOG = load()
 TINY = {"data": "digits", "family": "vae", "members": 100, "non_members": 100, "hidden": [64], "latent": 4, "batch": 20}
 
 
@@ -173,6 +175,28 @@ def test_searches_come_nearer_than_the_nearest_sample(trained):
     assert (more <= by_gradient + 1e-12).all(), "further starts can only help"
 
 
+def test_records_that_are_searched_for_in_step_do_not_touch_each_other(trained):
+    """On a real network: alone, or in another order, each record ends where it does among all others.
+
+    Networks round by 1e-7 more or less as blocks are larger or smaller, which a search amplifies a little.
+    """
+    target = trained.target
+
+    def found(rows):
+        records = Records(target.x[rows], None, target.ids[rows], Ledger())
+        return torch.stack(
+            [
+                latent_search.by_queries(records, trained["Q.latent"], samples=500, queries=150, seed=5),
+                latent_search.by_gradient(records, trained["M1.generator"], samples=500, steps=100, seed=5),
+                reconstruction(records, trained["M1.encoder"], trained["Q.latent"], draws=10, seed=5),
+            ]
+        )
+
+    every = found(np.arange(200))
+    for rows in (np.random.default_rng(0).permutation(200), np.arange(40, 60), np.arange(7, 8)):
+        assert torch.allclose(found(rows), every[:, rows], rtol=1e-3, atol=0)
+
+
 def test_queries_are_counted(trained):
     before = trained.ledger.queries
     latent_search.by_queries(trained.records, trained["Q.latent"], samples=500, queries=20)
@@ -184,6 +208,32 @@ def test_queries_are_counted(trained):
         latent_search.by_queries(trained.records, trained["Q.latent"], queries=1)
 
 
+def test_samples_at_home_are_drawn_by_the_seed_of_the_run(tmp_path, monkeypatch):
+    """Who has the generator makes its own samples: of other codes in every run, and of the same ones in the same run."""
+    codes = []
+
+    def watched(latent, *, seed):
+        codes.append(seed)
+        return original(latent, seed=seed)
+
+    original = views.samples_of_latent
+    monkeypatch.setattr(views, "samples_of_latent", watched)
+    names = ["gan-leaks-1", "hilprecht-2019-monte-carlo"]
+    target = CATALOG.target("digits-vae")
+    params = {**target.params, "epochs": 0}
+    target = target.model_copy(update={"offers": ["M1.generator", "D1.samples"], "params": params})
+    catalog = dataclasses.replace(CATALOG, kinds={**CATALOG.kinds, "targets": {target.id: target}})
+    short = {"sample-pool": {"count": "50"}, "hilprecht-2019-monte-carlo": {"count": "50"}}
+    for seed in (10, 11, 10):
+        made = plan.make(catalog, target, None, names, short)
+        outcome = Engine(catalog, Store(tmp_path / str(len(codes)))).run(made, seed)
+        assert not outcome.failures
+    assert codes[0:2] == codes[4:6] and codes[0] == codes[1] and codes[2] == codes[3] and codes[0] != codes[2]
+    latent = LatentOracle("latent", 3, lambda z: z, Ledger())
+    first, again, other = (original(latent, seed=seed)(5) for seed in (1, 1, 2))
+    assert torch.equal(first, again) and not torch.equal(first, other)
+
+
 # -- Monte Carlo -------------------------------------------------------------------------------------------------------
 
 
@@ -192,6 +242,21 @@ def in_balls(here, there, variant):
     radius = np.median(distance.min(1))
     terms = {"epsilon": lambda d: np.ones_like(d), "log": lambda d: -np.log(d / radius), "fraction": lambda d: radius / d}
     return [terms[variant](row[row < radius]).sum() / len(there) for row in distance]
+
+
+def test_the_radius_is_that_of_the_candidates_whatever_their_order():
+    """As the entries say: the median of the distances of all candidates to their nearest sample."""
+    for name in ("hilprecht-2019-monte-carlo", "hilprecht-2019-monte-carlo-features"):
+        assert CATALOG.attacks[name].on == "candidates"
+    records, samples, population = given("samples", "population")
+
+    def score(rows):
+        some = Records(records.x[rows], None, records.ids[rows], Ledger())
+        return monte_carlo.principal_components(some, samples, population, count=2000, variant="log")
+
+    every, order = score(np.arange(24)), np.random.default_rng(0).permutation(24)
+    assert torch.allclose(score(order), every[order], rtol=1e-6)
+    assert score(np.arange(3))[:3].tolist() != every[:3].tolist(), "among others the ball is larger or smaller"
 
 
 @pytest.mark.parametrize("variant", ["epsilon", "log", "fraction"])
@@ -258,8 +323,8 @@ def test_half_of_the_records_have_no_sample_in_their_ball():
 # -- densities ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("components", [1, 2])
-def test_density_ratio_is_a_difference_of_kernel_estimates(components):
+@pytest.mark.parametrize(("share", "components"), [(0.5, 1), (0.999, 2), (1.0, 2)])
+def test_density_ratio_is_a_difference_of_kernel_estimates(share, components):
     records, pool, population = given("sample_pool", "population")
     projection = PCA(components).fit(population.x.double().numpy())
     here, made, held = (projection.transform(one.x.double().numpy()) for one in (records, pool, population))
@@ -271,18 +336,40 @@ def test_density_ratio_is_a_difference_of_kernel_estimates(components):
         power = np.exp(-np.einsum("nmi,ij,nmj->nm", away, np.linalg.inv(spread), away) / 2)
         return power.mean(1) / np.sqrt(np.linalg.det(2 * np.pi * spread))
 
-    found = density_ratio.density_ratio(records, pool, population, components=components)
+    found = density_ratio.density_ratio(records, pool, population, share=share)
     assert found.tolist() == pytest.approx(np.log(density(made) / density(held)).tolist(), rel=1e-5, abs=1e-7)
 
 
-def test_densities_need_points_that_spread():
-    x = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
-    x = torch.cat([x, -x.sum(dim=1, keepdim=True), torch.ones(50, 1)], dim=1)
-    held = type("Held", (), {"x": x})()
-    found = density_ratio.density_ratio(held, SamplePool(x), held, components=4)
+def test_the_axes_are_the_fewest_that_hold_the_share():
+    """As scikit-learn chooses them, on columns of many sizes; the records that are judged play no part."""
+    x = torch.randn(300, 12, generator=torch.Generator().manual_seed(0)) * torch.logspace(0, -1.5, 12)
+    for share in (0.5, 0.8, 0.9, 0.99):
+        mean, axes = components.axes_of_share(x, share)
+        by_sklearn = PCA(share, svd_solver="full").fit(x.double().numpy())
+        assert axes.shape == (12, by_sklearn.n_components_)
+        assert (axes.T.numpy() @ by_sklearn.components_.T) ** 2 == pytest.approx(np.eye(axes.shape[1]), abs=1e-6)
+        assert mean.numpy() == pytest.approx(by_sklearn.mean_)
+    for share in (0.0, 1.5):
+        with pytest.raises(AttackError, match=r"share of the variance is above 0 and at most 1 \(found"):
+            components.axes_of_share(x, share)
+    with pytest.raises(AttackError, match="5 records that are all alike"):
+        components.axes_of_share(torch.ones(5, 3), 0.9)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+def test_densities_need_points_that_spread(scale):
+    """Whether they do is far from the tolerance, a variance of 1e-9 of the largest: rounding leaves 1e-14, or nothing."""
+    x = torch.randn(50, 2, generator=torch.Generator().manual_seed(0)) * scale
+    columns = [x, -x.sum(dim=1, keepdim=True), torch.full((50, 1), scale)]
+    held = type("Held", (), {"x": torch.cat(columns, dim=1)})()
+    found = density_ratio.density_ratio(held, SamplePool(held.x), held, share=1.0)
     assert found.abs().max() < 1e-9, "columns that follow from others are left out; the same points have the same density"
-    with pytest.raises(AttackError, match="50 points have no density in 2 dimensions"):
-        density_ratio.density_ratio(held, SamplePool(torch.ones(50, 4)), held, components=4)
+    thin = held.x[:1] + 0.01 * (held.x - held.x[:1])
+    assert density_ratio.density_ratio(held, SamplePool(thin), held, share=1.0).isfinite().all(), "1e-4 of the variance is some"
+    on_a_line = held.x[:1] + torch.linspace(-1, 1, 50)[:, None] * held.x[1:2]
+    for flat in (torch.full((50, 4), scale / 3), on_a_line, held.x[:1]):
+        with pytest.raises(AttackError, match=rf"{len(flat)} points have no density in 2 dimensions"):
+            density_ratio.density_ratio(held, SamplePool(flat), held, share=1.0)
 
 
 # -- who may do what ---------------------------------------------------------------------------------------------------
