@@ -36,6 +36,7 @@ from attacks.targets import data as datasets
 from attacks.targets.split import split
 from attacks.targets.target import HandleMaker, Target
 from attacks.training import TrainingSet
+from taxonomy.findings import InputError
 
 
 @dataclass
@@ -72,8 +73,12 @@ def build(
     Members, non-members and the adversary's `pool` (0: all that is left) are disjoint. More records are trained on too:
     `known_members` of which the adversary knows, and `others` of which nobody asks. Of its pool it knows the same share to be
     none as it knows of the training set. With `members_trained` false the model is trained on as many other records in the place
-    of the members: a control. Pictures are brought to [0, 1] by the range of the whole data set.
+    of the members: a control. Pictures are brought to [0, 1] by the range of the whole data set. Raises InputError for a number
+    below 0, or if the data set is too small.
     """
+    for name, number in {"pool": pool, "known_members": known_members, "others": others}.items():
+        if number < 0:
+            raise InputError(f"{name} must be at least 0 (found {number})")
     records = datasets.load(data)
     pictures = records.x.ndim > 2
     x = _to_unit(records.x) if pictures else records.x

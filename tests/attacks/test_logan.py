@@ -24,6 +24,7 @@ from attacks.steps import informed_discriminator, informed_gan, surrogate_gan
 from attacks.store import Store
 from attacks.targets import generator as target
 from attacks.training import TrainingSet
+from taxonomy.findings import InputError
 from taxonomy.loading import load
 from taxonomy.threat import from_user
 
@@ -254,6 +255,9 @@ def test_adversaries_know_a_fifth_to_a_third_of_the_training_set():
     known = built.makers["D2.members"](Ledger())
     assert built.facts == {"training_size": 100, "pool_size": 500}
     assert len(known) == 20 and len(known.non_members) == 100
+    for name in ("known_members", "others", "pool"):
+        with pytest.raises(InputError, match=rf"{name} must be at least 0 \(found -1\)"):
+            of_digits(**{name: -1})
     population = {*map(bytes, built.makers["D1.samples"](Ledger()).x.numpy())}
     assert {*map(bytes, known.non_members.x.numpy())} <= population and not {*map(bytes, known.x.numpy())} & population
 
