@@ -90,7 +90,10 @@ class Proof:
             raise InputError(f"{rule.id} has no view, so no handle of {term} can be made")
         names = [self.run.terms[need].handle for need in rule.needs]
         needed = {n: self.handle(need, ledger) for n, need in zip(names, rule.needs, strict=True) if n}
-        return self.run.engine.code.function(view)(**needed)
+        function = self.run.engine.code.function(view)
+        if SEED in inspect.signature(function).parameters:
+            needed[SEED] = derive_seed(self.run.seed, "view", rule.id)
+        return function(**needed)
 
     def tracked(self, rule: Rule) -> set[str]:
         """Return the handles of a rule whose use the ledger records: those that the target itself makes."""

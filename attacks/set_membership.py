@@ -28,7 +28,8 @@ def summarize(score: Scores, member: Truth) -> dict[str, Any]:
     95 % intervals are therefore of a bootstrap of records (Efron 1979; 200 resamples, members and non-members apart, 20 draws
     each), and say how the figures would vary with other records on the same model.
     """
-    inside, outside = score[member], score[~member]
+    # In order of the scores, so that the figures do not depend on the order of the records.
+    inside, outside = np.sort(score[member]), np.sort(score[~member])
     fewest = min(len(inside), len(outside))
     size = min(SIZE, fewest // 2)
     if size < FEWEST:

@@ -1,4 +1,7 @@
-"""Views: the handle of an implication's result, made from the handles of what it needs."""
+"""Views: the handle of an implication's result, made from the handles of what it needs.
+
+A view that draws at random takes a keyword-only `seed`, as attacks and steps do.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,6 @@ from attacks.handles import (
     Trainer,
 )
 from attacks.handles.language import CHUNK, of_symbols
-from attacks.seeds import derive_seed
 from attacks.training import Model
 
 
@@ -125,9 +127,9 @@ def latent_of_generator(generator: GeneratorAccess) -> LatentOracle:
     return LatentOracle("latent", generator.size, generator, generator.ledger, counted=False)
 
 
-def samples_of_latent(latent: LatentOracle) -> SampleOracle:
+def samples_of_latent(latent: LatentOracle, *, seed: int = 0) -> SampleOracle:
     """Return samples of random codes: the oracle of codes counts them, where its queries cost anything."""
-    codes = torch.Generator().manual_seed(derive_seed(0, "codes"))
+    codes = torch.Generator().manual_seed(seed % 2**63)
 
     def draw(count: int) -> Tensor:
         return latent(torch.randn(count, latent.size, generator=codes))

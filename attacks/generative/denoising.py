@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from attacks.handles import AttackError, NoisePredictor, Records
+from attacks.seeds import streams
 
 
-def loss(records: Records, predicted_noise: NoisePredictor, *, step: int = 350, draws: int = 1, seed: int = 0) -> Tensor:
+def loss(records: Records, predicted_noise: NoisePredictor, *, step: int = 350, draws: int = 16, seed: int = 0) -> Tensor:
     """Minus the squared error of the noise that the model finds, at one step, float64 (n,).
 
     The training loss of a diffusion model, as Matsumoto et al. 2023 attack with it. The authors' code sums the squares over the
-    pixels, takes step 350 of 1,000 and draws the noise once for each record; with more `draws` the loss is a mean over these.
+    pixels, takes step 350 of 1,000 and draws the noise once for each record. Which noise that is then decides much of the
+    ranking, so here the loss is a mean over `draws`, drawn by the record's id.
     """
     x = records.x.double()
-    generator = torch.Generator().manual_seed(seed % 2**63)
+    sources = streams(seed, records.ids)
     error = torch.zeros(len(x), dtype=torch.float64)
     for _ in range(draws):
-        noise = torch.randn(x.shape, generator=generator, dtype=torch.float64)
+        noise = torch.from_numpy(np.stack([source.standard_normal(x.shape[1:]) for source in sources]))
         found = predicted_noise(predicted_noise.noised(x, noise, step), step)
         error += (found - noise).square().flatten(1).sum(dim=1)
     return -error / draws

@@ -58,9 +58,10 @@ def _share_in_ball(
 ) -> Tensor:
     """Draw samples, keep only their features, and add up the weights of those in each record's ball.
 
-    The radius is the median over the records of the distance to the nearest sample (the paper's median heuristic, Section
-    3.2.2). Many records may have no sample in their ball: they tie at 0, and the metrics count ties half, which is what
-    breaking them by chance, as the authors' code does, comes to on average.
+    The radius is the median over all candidates of the distance to the nearest sample (the paper's median heuristic, Section
+    3.2.2), so that a score depends on which others there are, though not on their order. Many records may have no sample in
+    their ball: they tie at 0, and the metrics count ties half, which is what breaking them by chance, as the authors' code does,
+    comes to on average.
     """
     if variant not in WEIGHTS:
         raise AttackError(f"variant is one of {', '.join(WEIGHTS)} (found {variant!r})")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import torch
-
 from attacks import guesses
-from attacks.handles import KnownMembers, OwnGan, Records, SamplePool
+from attacks.handles import KnownMembers, OwnGan, Population, Records, SamplePool
 from attacks.seeds import derive_seed
 
 
@@ -14,7 +12,17 @@ def from_known_members(
 ) -> OwnGan:
     """Train an adversarial network on samples of the target and known members. Hayes et al. 2019 (from memory).
 
-    Known non-members are further fakes. Members and samples are mixed as they come, so members are few where samples are many.
+    It takes as many known members as samples for real, and known non-members for further fakes.
     """
-    real = torch.cat([sample_pool.x, known_members.x])
+    real = guesses.in_equal_parts([sample_pool.x, known_members.x])
     return guesses.gan(real, known_members.non_members.x, steps=steps, seed=derive_seed(seed, "model"))
+
+
+def from_non_members(
+    records: Records, sample_pool: SamplePool, population: Population, *, steps: int = 3000, seed: int = 0
+) -> OwnGan:
+    """Train an adversarial network on samples of the target, with records that were not used as further fakes.
+
+    Hayes et al. 2019 (from memory).
+    """
+    return guesses.gan(sample_pool.x, population.x, steps=steps, seed=derive_seed(seed, "model"))

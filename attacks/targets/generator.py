@@ -36,6 +36,7 @@ from attacks.targets import data as datasets
 from attacks.targets.split import split
 from attacks.targets.target import HandleMaker, Target
 from attacks.training import TrainingSet
+from taxonomy.findings import InputError
 
 
 @dataclass
@@ -63,15 +64,21 @@ def build(
     dropout: float = 0.0,
     pool: int = 0,
     known_members: int = 0,
+    others: int = 0,
     members_trained: bool = True,
     seed: int = 0,
 ) -> Target:
     """Split a data set by the seed and train a generative model of a family on the members.
 
-    Members, non-members and the adversary's `pool` (0: all that is left) are disjoint. `known_members` more records are trained
-    on too, of which the adversary knows, beside as many of the pool that it knows to be none. With `members_trained` false the
-    model is trained on as many other records: a control. Pictures are brought to [0, 1] by the range of the whole data set.
+    Members, non-members and the adversary's `pool` (0: all that is left) are disjoint. More records are trained on too:
+    `known_members` of which the adversary knows, and `others` of which nobody asks. Of its pool it knows the same share to be
+    none as it knows of the training set. With `members_trained` false the model is trained on as many other records in the place
+    of the members: a control. Pictures are brought to [0, 1] by the range of the whole data set. Raises InputError for a number
+    below 0, or if the data set is too small.
     """
+    for name, number in {"pool": pool, "known_members": known_members, "others": others}.items():
+        if number < 0:
+            raise InputError(f"{name} must be at least 0 (found {number})")
     records = datasets.load(data)
     pictures = records.x.ndim > 2
     x = _to_unit(records.x) if pictures else records.x
@@ -80,11 +87,12 @@ def build(
         data,
         members=members,
         non_members=non_members,
-        known_members=known_members,
+        known_members=known_members + others,
         members_trained=members_trained,
         seed=seed,
     )
-    own = parts.pool[: pool or None]
+    own, known = parts.pool[: pool or None], parts.known[:known_members]
+    known_others = own[: round(len(own) * len(known) / len(parts.training))]
     recipe = GeneratorRecipe(
         family,
         x.shape[1:],
@@ -115,12 +123,12 @@ def build(
             made,
             training_size=len(parts.training),
             population=held(own),
-            known=held(parts.known),
-            others=held(own[: len(parts.known)]),
+            known=held(known),
+            others=held(known_others),
             seed=seed,
         ),
         fingerprint=digest(
-            [made.fingerprint, digest_arrays(candidates.x.numpy(), candidates.label.numpy(), x[own], x[parts.known])]
+            [made.fingerprint, digest_arrays(candidates.x.numpy(), candidates.label.numpy(), x[own], x[known], x[known_others])]
         ),
         facts={"training_size": len(parts.training), "pool_size": len(own)},
         exhibits=(lambda: beside_training(made, training_set.x, seed)) if pictures else None,

@@ -23,8 +23,7 @@ CATALOG = load()
 TOLERANCE = {"rel": 1e-6, "abs": 1e-6}
 # Being mended; see them fail with --runxfail.
 MENDED_NEXT = {
-    *("hilprecht-2019-reconstruction", "hilprecht-2019-monte-carlo", "hilprecht-2019-monte-carlo-features"),
-    *("matsumoto-2023-loss", "nasr-2019-unsupervised", "nasr-2019-unsupervised-federated"),
+    *("nasr-2019-unsupervised", "nasr-2019-unsupervised-federated"),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 
@@ -23,7 +24,9 @@ from attacks.steps import informed_discriminator, informed_gan, surrogate_gan
 from attacks.store import Store
 from attacks.targets import generator as target
 from attacks.training import TrainingSet
+from taxonomy.findings import InputError
 from taxonomy.loading import load
+from taxonomy.threat import from_user
 
 TABLE = GeneratorRecipe("gan", (6,), (16, 8), latent=4, unit=False, epochs=3, batch=8, learning_rate=0.001)
 PICTURES = GeneratorRecipe("dcgan", (8, 8), (4, 8), latent=5, epochs=3, batch=8, learning_rate=0.001)
@@ -148,14 +151,16 @@ class NotToBeSeen(Records):
 def known_members(x, others):
     from attacks.handles import ShadowData
 
-    ids = np.arange(len(x), dtype=np.uint64)
-    label = torch.zeros(len(x), dtype=torch.int64)
-    return KnownMembers("known_members", x, label, ids, Ledger(), ShadowData(others, label, ids + 1000))
+    def of_class_0(count, first):
+        return torch.zeros(count, dtype=torch.int64), np.arange(first, first + count, dtype=np.uint64)
+
+    return KnownMembers("known_members", x, *of_class_0(len(x), 0), Ledger(), ShadowData(others, *of_class_0(len(others), 1000)))
 
 
 STEPS = [
     (surrogate_gan.from_samples, ()),
     (informed_gan.from_known_members, ("known",)),
+    (informed_gan.from_non_members, ("population",)),
     (informed_discriminator.from_known_members, ("known",)),
     (informed_discriminator.from_non_members, ("population",)),
 ]
@@ -178,6 +183,29 @@ def test_steps_never_see_candidates_and_give_the_same_bits_twice(step, more, sha
     assert torch.equal(judged[0], judged[1]) and not torch.equal(judged[0], judged[2])
 
 
+def test_few_known_records_count_as_much_as_many_samples(monkeypatch):
+    """Of samples and known members, networks see as many, and of non-members as many as of both or of the real records."""
+    seen = []
+    monkeypatch.setattr(guesses.training, "fit_many", lambda recipe, sets, what: seen.append((recipe, *sets)) or [None])
+    monkeypatch.setattr(guesses.generators, "fit_many", lambda recipe, sets, what: seen.append((recipe, *sets)) or [None])
+    monkeypatch.setattr(guesses, "OwnDiscriminator", lambda model: model)
+    monkeypatch.setattr(guesses, "OwnGan", lambda model: model)
+    pool, x, others = (torch.full((count, 2), value) for count, value in ((600, 0.25), (7, 0.5), (11, 0.75)))
+    candidates, known = NotToBeSeen(x, None, np.arange(7, dtype=np.uint64), Ledger()), known_members(x, others)
+    informed_discriminator.from_known_members(candidates, SamplePool(pool), known, steps=3000)
+    informed_gan.from_known_members(candidates, SamplePool(pool), known, steps=3000)
+    (of_both, learned), (of_gan, mixed) = seen
+
+    def counts(data, kind):
+        values, number = data.x[data.y == kind][:, 0].unique(return_counts=True)
+        return dict(zip(values.tolist(), number.tolist(), strict=True))
+
+    assert counts(learned, 1) == {0.25: 600, 0.5: 600} and counts(learned, 0) == {0.75: 1200}
+    assert counts(mixed, 1) == {0.25: 600, 0.5: 600} and counts(mixed, 0) == {0.75: 11}
+    for recipe, size in ((of_both, 2400), (of_gan, 1200)):
+        assert recipe.epochs * math.ceil(size / guesses.BATCH) == pytest.approx(3000, rel=0.05)
+
+
 def test_the_smaller_side_is_repeated():
     """Three records against three hundred: the few are not given up."""
     generator = torch.Generator().manual_seed(0)
@@ -195,6 +223,59 @@ def test_guesses_follow_the_records():
         recipe = guesses.gan(x, x[:0], steps=1, seed=0)._generator.recipe
         assert recipe.family == family and recipe.unit
     assert not guesses.gan(torch.randn(9, 6, generator=generator), torch.empty(0, 6), steps=1, seed=0)._generator.recipe.unit
+
+
+def test_who_has_records_of_its_own_takes_them_for_non_members():
+    """They are more than the non-members that come with known members, and these alone decide; else the known ones are used."""
+    catalog = load()
+    vae, black_box = catalog.target("digits-vae"), {"observation": "black-box", "model": "generative", "frame": "stand-alone"}
+
+    def way(attack, *knows):
+        threat = from_user(catalog, knows=["Q.samples", *knows], **black_box)
+        rules = plans.make(catalog, vae, threat, [attack]).rules
+        return {rule.id for rule in rules if rule.id.startswith("informed")}
+
+    for attack, name in (("logan-3", "informed-discriminator"), ("logan-3-generative", "informed-gan")):
+        assert way(attack, "D2.members", "D1.samples") == way(attack, "D1.samples") == {f"{name}-from-non-members"}
+        assert way(attack, "D2.members") == {f"{name}-from-known-members"}
+        assert {frozenset(one.knows) for one in catalog.attacks[attack].published} == {
+            frozenset({"Q.samples", "D1.samples"}),
+            frozenset({"Q.samples", "D2.members"}),
+        }
+
+
+def test_adversaries_know_a_fifth_to_a_third_of_the_training_set():
+    """As in Hayes et al. 2019: and the same share of the records that were not used, which are many more."""
+    catalog = load()
+    for entry in catalog.targets.values():
+        if entry.run == "attacks.targets.generator:build" and "D2.members" in entry.offers:
+            known, others = entry.params["known_members"], entry.params.get("others", 0)
+            assert 0.2 <= known / (entry.params["members"] + known + others) <= 0.3, entry.id
+    built = of_digits(known_members=20, others=16, pool=500)
+    known = built.makers["D2.members"](Ledger())
+    assert built.facts == {"training_size": 100, "pool_size": 500}
+    assert len(known) == 20 and len(known.non_members) == 100
+    for name in ("known_members", "others", "pool"):
+        with pytest.raises(InputError, match=rf"{name} must be at least 0 \(found -1\)"):
+            of_digits(**{name: -1})
+    population = {*map(bytes, built.makers["D1.samples"](Ledger()).x.numpy())}
+    assert {*map(bytes, known.non_members.x.numpy())} <= population and not {*map(bytes, known.x.numpy())} & population
+
+
+@pytest.mark.slow
+def test_known_records_add_to_samples(kept_store):
+    """Hayes et al. 2019: LOGAN-3 finds more than LOGAN-2, with known members as with other records, on a target that leaks."""
+    catalog = load()
+    target = catalog.target("digits-vae")
+
+    def auc(attack, *knows):
+        threat = from_user(catalog, knows=["Q.samples", *knows], observation="black-box", model="generative", frame="stand-alone")
+        (result,) = Engine(catalog, Store(kept_store)).run(plans.make(catalog, target, threat, [attack]), 10).results
+        return result["auc"]
+
+    samples_only = auc("logan-2")
+    for attack in ("logan-3", "logan-3-generative"):
+        assert auc(attack, "D1.samples") > auc(attack, "D2.members") > samples_only, attack
 
 
 def of_digits(family="gan", **settings):

@@ -91,6 +91,13 @@ def test_few_records_make_smaller_sets_or_none():
     assert none["set_membership"] is None and "found 15" in none["unresolved"]["set_membership"]
 
 
+def test_the_order_of_records_changes_no_figure():
+    generator = np.random.default_rng(2)
+    score, member = generator.normal(size=300), np.arange(300) < 150
+    order = generator.permutation(300)
+    assert set_membership.summarize(score[order], member[order]) == set_membership.summarize(score, member)
+
+
 def test_the_same_figures_each_time_and_infinite_scores_are_ranked():
     generator = np.random.default_rng(1)
     score, member = generator.normal(size=300), np.arange(300) < 150
