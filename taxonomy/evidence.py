@@ -19,6 +19,7 @@ from taxonomy.advice import runnable_graph
 from taxonomy.answers import Atlas
 from taxonomy.catalog import Catalog
 from taxonomy.entries import Attack, EntryId, Params, Step, Target
+from taxonomy.files import UnreadableError, content
 from taxonomy.findings import Finding, InputError, nearest, relative
 from taxonomy.graph import Price, Rule, goal, price, wanted
 from taxonomy.orderings import Ordering, Side
@@ -250,9 +251,9 @@ def files(catalog: Catalog) -> Iterator[Path]:
 def _read(model: type[File], path: Path) -> File:
     """Return an evidence file; raise InputError with one sentence if it is none."""
     try:
-        return model.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"the file cannot be read ({error.strerror})") from error
+        return model.model_validate_json(content(path))
+    except UnreadableError as error:
+        raise InputError(f"the file cannot be read ({error})") from error
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
 from bad_catalogs import ATTACK, BAD, EVIDENCE, ORDERING
 
 from taxonomy.check import check
