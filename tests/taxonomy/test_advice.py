@@ -1,8 +1,7 @@
-"""Withdrawals, what-ifs, gaps and comparisons, against brute force and clingo on the real catalog."""
+"""What-ifs, gaps and comparisons, against brute force and clingo on the real catalog."""
 
 from __future__ import annotations
 
-import itertools
 import random
 
 import clingo
@@ -10,12 +9,10 @@ import pytest
 from test_catalog_on_clingo import _atoms
 from test_resolver import ask_clingo
 
-from taxonomy import advice
+from taxonomy import advice, withdrawals
 from taxonomy.answers import Feasible
 from taxonomy.graph import goal
 from taxonomy.threat import ThreatModel, from_user
-
-READY = ["prediction-api-labels", "prediction-api-top-scores", "published-gan-samples", "auditor-with-known-members"]
 
 
 def ready(catalog, name):
@@ -39,44 +36,6 @@ def feasible_without(atlas, threat, closed, cut):
     return {a for a in atlas.catalog.attacks if atom[goal(a)] in closure}
 
 
-@pytest.mark.parametrize("case", [*READY, *range(6)])
-def test_harden_is_exact(atlas, case):
-    """Brute force with clingo: every cut of up to three terms is listed exactly if no proper subset does as much."""
-    threat = ready(atlas.catalog, case) if isinstance(case, str) else random_threat(atlas.catalog, case)
-    cuts, truncated = advice.harden(atlas, threat)
-    assert not truncated
-    closed = advice.closed_grants(atlas, threat)
-    before = feasible_without(atlas, threat, closed, ())
-    listed = {cut.withdraw: set(cut.removes) for cut in cuts}
-    removed = {
-        cut: before - feasible_without(atlas, threat, closed, cut)
-        for n in range(3)
-        for cut in itertools.combinations(sorted(closed), n)
-    }
-    for cut, gone in removed.items():
-        if not cut:
-            continue
-        subsets = [s for n in range(len(cut)) for s in itertools.combinations(cut, n)]
-        minimal = bool(gone) and not any(removed[s] >= gone for s in subsets)
-        assert (cut in listed) == minimal, cut
-        if minimal:
-            assert listed[cut] == gone
-    for cut in cuts:
-        assert cut.remaining == len(before) - len(cut.removes)
-    if before:
-        assert any(cut.remaining == 0 for cut in cuts)
-
-
-def test_harden_orders_and_names_defenses(atlas):
-    cuts, _ = advice.harden(atlas, ready(atlas.catalog, "prediction-api-scores"))
-    keys = [(len(c.withdraw), -len(c.removes), c.withdraw) for c in cuts]
-    assert keys == sorted(keys)
-    assert any("label-only" in cut.defenses for cut in cuts if cut.withdraw == ("Q.scores", "Q.top-k"))
-    assert all(not set(cut.withdraw) & {"black-box", "discriminative", "stand-alone"} for cut in cuts), (
-        "aspects cannot be withdrawn"
-    )
-
-
 @pytest.mark.parametrize("seed", range(8))
 def test_what_if_is_the_difference_of_two_answers(atlas, seed):
     threat = random_threat(atlas.catalog, seed)
@@ -85,7 +44,7 @@ def test_what_if_is_the_difference_of_two_answers(atlas, seed):
     add, remove = choose.sample(terms, 2), choose.sample(sorted(threat.knows), 1)
     add = [t for t in add if t not in remove]
     change = advice.what_if(atlas, threat, add, remove)
-    closed = advice.closed_grants(atlas, threat)
+    closed = withdrawals.closed_grants(atlas, threat)
     before = feasible_without(atlas, threat, closed, ())
     after = feasible_without(atlas, threat, closed | set(add), remove)
     assert set(change.gained) == after - before and set(change.lost) == before - after
