@@ -10,7 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
+from attacks import completions
 from attacks.cli_options import (
+    AttackArguments,
     Catalogs,
     FrameOption,
     Json,
@@ -22,6 +24,7 @@ from attacks.cli_options import (
     ThreatModelOption,
     TrustedCode,
     app,
+    attack_ids,
     load,
     output,
     print_json,
@@ -35,8 +38,10 @@ from taxonomy.threat import from_user, owner
 
 @app.command(epilog="Example: mia run carlini-2022-lira yeom-2018-loss --target digits-mlp --set shadow-models.count=32")
 def run(
-    attack: Annotated[list[str] | None, typer.Argument(metavar="[ATTACK]...")] = None,
-    target: Annotated[str, typer.Option("--target", help="The target under attack (see mia targets).")] = "digits-mlp",
+    attack: AttackArguments = None,
+    target: Annotated[
+        str, typer.Option("--target", help="The target under attack (see mia targets).", autocompletion=completions.targets)
+    ] = "digits-mlp",
     seed: Annotated[int, typer.Option("--seed", help="Seeds split, target, shadow models and attacks.", min=0)] = 0,
     settings: Annotated[list[str] | None, typer.Option("--set", help="NAME.PARAM=VALUE of an attack, step or artifact.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the report; default mia-runs/TARGET-seed-N.")] = None,
@@ -78,7 +83,7 @@ def run(
             queries=queries,
             models=models,
         )
-    plan = plans.make(loaded, entry, threat, attack or (), _settings(settings or ()))
+    plan = plans.make(loaded, entry, threat, attack_ids(loaded, attack), _settings(settings or ()))
     from attacks import show
 
     console = output(stderr=as_json)

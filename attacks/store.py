@@ -50,7 +50,10 @@ def default_folder() -> Path:
     from platformdirs import user_cache_path
 
     chosen = os.environ.get("MIA_STORE")
-    return Path(chosen) if chosen else user_cache_path("mia-atlas") / "store"
+    try:
+        return Path(chosen) if chosen else user_cache_path("mia-atlas") / "store"
+    except RuntimeError as error:
+        raise InputError("there is no home folder in which finished work could be kept; set MIA_STORE to a folder") from error
 
 
 class Store:
