@@ -163,16 +163,17 @@ def ready_model(catalog: Catalog, name: str) -> ReadyThreatModel:
     """Return a ready threat model by its id, or from a file of the same form."""
     if name in catalog.threat_models:
         return catalog.threat_models[name]
-    from taxonomy.findings import CatalogError
-    from taxonomy.reader import validate
+    from taxonomy.findings import CatalogError, some
+    from taxonomy.reader import unknown_terms, validate
     from taxonomy.yamlfile import read
 
-    if not Path(name).is_file():
+    if not os.path.lexists(name):
         if name.endswith((".yaml", ".yml")) or os.sep in name:
             raise InputError(f"{name}: no such file")
         raise unknown("threat model", name, catalog.threat_models)
     document = read(Path(name))
     ready = validate(ReadyThreatModel, document)
-    if ready is None:
-        raise CatalogError(document.findings)
+    findings = document.findings if ready is None else list(some(unknown_terms(catalog, ready, document)))
+    if ready is None or findings:
+        raise CatalogError(findings)
     return ready

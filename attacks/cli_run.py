@@ -33,6 +33,7 @@ from attacks.cli_options import (
 )
 from taxonomy.catalog import Catalog
 from taxonomy.findings import InputError
+from taxonomy.names import called
 from taxonomy.threat import from_user, owner
 
 
@@ -83,7 +84,7 @@ def run(
             queries=queries,
             models=models,
         )
-    plan = plans.make(loaded, entry, threat, attack_ids(loaded, attack), _settings(settings or ()))
+    plan = plans.make(loaded, entry, threat, attack_ids(loaded, attack), _settings(loaded, settings or ()))
     from attacks import show
 
     console = output(stderr=as_json)
@@ -122,14 +123,16 @@ def _run(catalog: Catalog, plan: Any, seed: int, workers: int, folder: Path, tru
     return report.write(outcome, folder, shlex.join(["mia", *sys.argv[1:]]))
 
 
-def _settings(texts: Iterable[str]) -> dict[str, dict[str, str]]:
+def _settings(catalog: Catalog, texts: Iterable[str]) -> dict[str, dict[str, str]]:
     result: dict[str, dict[str, str]] = {}
+    own = {*catalog.attacks, *catalog.steps, *catalog.terms}
     for text in texts:
         path, equals, value = text.partition("=")
         name, dot, parameter = path.rpartition(".")
         if not equals or not dot or not name or not parameter:
             raise InputError(f"--set {text!r}: expected NAME.PARAM=VALUE, e.g. shadow-models.count=32")
-        result.setdefault(name, {})[parameter] = value
+        attack = None if name in own else called(catalog.attacks.values(), name)
+        result.setdefault(attack.id if attack else name, {})[parameter] = value
     return result
 
 

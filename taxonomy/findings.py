@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -134,14 +135,15 @@ def some(findings: Iterable[Finding]) -> Iterator[Finding]:
     """Yield the first findings, and one that says that there are more."""
     for number, finding in enumerate(findings):
         if number == MAX_FINDINGS:
-            yield Finding("MIA031", f"more is wrong than the {MAX_FINDINGS} findings before this one", finding.file, finding.line)
+            message = f"more is wrong than the {MAX_FINDINGS} findings before this one"
+            yield Finding("MIA031", message, finding.file, finding.line, finding.column)
             return
         yield finding
 
 
 def relative(path: Path) -> str:
-    """Return `path` as people would type it: relative to the working folder where it lies below it."""
+    """Return `path` as people would type it: relative to the working folder where it lies below it. Links are not followed."""
     try:
-        return printable(str(path.resolve().relative_to(Path.cwd())))
-    except (ValueError, OSError, RuntimeError):
+        return printable(str(Path(os.path.abspath(path)).relative_to(Path.cwd())))  # noqa: PTH100
+    except (ValueError, OSError):
         return printable(str(path))

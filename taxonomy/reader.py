@@ -88,12 +88,17 @@ def _unknown_term(document: Document, place: Place, name: str, catalog: Catalog)
     return document.finding("MIA012", f"unknown term {name!r}", place, nearest(name, catalog.terms))
 
 
-def _unknown_names(catalog: Catalog, entry_id: str) -> Iterable[Finding]:
-    """Yield a finding for every name in an entry that nothing bears."""
-    entry, document = catalog.entries[entry_id], catalog.documents[entry_id]
+def unknown_terms(catalog: Catalog, entry: Entry, document: Document) -> Iterable[Finding]:
+    """Yield a finding for every term of an entry that the catalog does not have."""
     for place, name in _terms_in(entry):
         if name not in catalog.terms:
             yield _unknown_term(document, place, name, catalog)
+
+
+def _unknown_names(catalog: Catalog, entry_id: str) -> Iterable[Finding]:
+    """Yield a finding for every name in an entry that nothing bears."""
+    entry, document = catalog.entries[entry_id], catalog.documents[entry_id]
+    yield from unknown_terms(catalog, entry, document)
     for kind, place, name in _entries_in(entry):
         known = catalog.kinds[kind] if kind else catalog.entries
         if name not in known:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import re
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import yaml
 from taxonomy.files import UnreadableError, content
 from taxonomy.findings import MAX_FINDINGS, UNPRINTABLE, Finding, quoted, relative
 
-MAX_VALUES = 50_000
+MAX_VALUES = 20_000
 MAX_DEPTH = 20
 # Whole numbers that every reader of JSON keeps exactly.
 MAX_NUMBER = 2**53
@@ -179,7 +179,7 @@ class _Builder:
             return text
         old = node.tag.removeprefix(_TAG)
         new = next((name for name, pattern in _CORE if pattern.match(text)), "str")
-        if new in ("int", "float") and not abs(float(text)) <= (MAX_NUMBER if new == "int" else sys.float_info.max):
+        if (new == "int" and (len(text) > 20 or abs(int(text)) > MAX_NUMBER)) or (new == "float" and math.isinf(float(text))):
             self.fail("MIA008", f"the number {quoted(text)} is too large", line, column, f"at most {MAX_NUMBER:,} if it is whole")
             return None
         if old != new:
