@@ -90,8 +90,8 @@ def unlocking(out: Console, atlas: Atlas, model: ThreatModel, answer: Infeasible
             elif rule.id != attack.id:
                 out.print(f"    [dim]{escape(rule.id)} (see above)[/]")
             told.add(rule.id)
-    if len(sets) < len(missing.sets):
-        out.print(f"\n{len(missing.sets) - len(sets)} more minimal sets grant more than one of these (--all).")
+    if more := len(missing.sets) - len(sets):
+        out.print(f"\n{more} more minimal {'sets grant' if more > 1 else 'set grants'} more than one of these (--all).")
     if missing.truncated:
         out.print("\nThe search was cut short: there may be more sets.")
 

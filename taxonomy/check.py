@@ -10,7 +10,7 @@ from pathlib import Path
 from taxonomy import evidence, source
 from taxonomy.catalog import Catalog, installed_sources
 from taxonomy.entries import Attack, Defense, Step
-from taxonomy.findings import Finding, nearest, some
+from taxonomy.findings import Finding, InputError, nearest, some
 from taxonomy.graph import Graph, goal
 from taxonomy.knowledge import DataSet
 from taxonomy.orderings import Ordering
@@ -257,7 +257,11 @@ def _function(
         hint = f"installed: {', '.join(sorted(packages))}; other code needs --trust-code"
         yield document.finding("MIA015", f"{run} lies in no installed catalog's package", place, hint)
         return
-    found = source.signature(home, run)
+    try:
+        found = source.signature(home, run)
+    except InputError as error:
+        yield document.finding("MIA015", f"{run} cannot be read: {error}", place)
+        return
     if found is None:
         hint = nearest(name, source.functions(home, module)) if home.module_path(module) else f"no module {module}"
         yield document.finding("MIA015", f"{run} names no function", place, hint)

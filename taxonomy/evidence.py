@@ -223,14 +223,14 @@ def _hash(value: Any) -> str:
 
 
 def code_digests(packages: Iterable[source.Package]) -> Digest:
-    """Return a function that gives the hash of the code behind a path, or "missing" for a path that names nothing."""
+    """Return a function that gives the hash of the code behind a path, or "missing" for a path that names nothing readable."""
     known, found = list(packages), dict[str, str]()
 
     def digest(run: str) -> str:
         if run not in found:
             try:
                 found[run] = source.digest(known, run)
-            except LookupError:
+            except (LookupError, InputError):
                 found[run] = "missing"
         return found[run]
 

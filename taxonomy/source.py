@@ -8,7 +8,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from taxonomy.findings import InputError
+from taxonomy.files import UnreadableError, content
+from taxonomy.findings import InputError, relative
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,15 @@ def packages_in(folder: Path) -> dict[str, Package]:
 
 @functools.cache
 def _tree(path: Path, _stamp: tuple[int, int]) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
+    """Return the syntax tree of a file; raise InputError with its place if it is no Python."""
+    try:
+        return ast.parse(content(path))
+    except UnreadableError as error:
+        raise InputError(f"{relative(path)}: the file cannot be read: {error}") from error
+    except SyntaxError as error:
+        raise InputError(f"{relative(path)}:{error.lineno or 1}:{error.offset or 1}: this is no Python: {error.msg}") from error
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise InputError(f"{relative(path)}: this is no Python, or nested too deeply") from error
 
 
 def _parse(path: Path) -> ast.Module:

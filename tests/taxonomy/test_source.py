@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from bad_catalogs import ATTACK
 
 from taxonomy import source
+from taxonomy.check import check
+from taxonomy.findings import InputError
 
 BASE = {
     "__init__": "",
@@ -76,3 +79,27 @@ def test_signatures_are_read_without_importing(tmp_path):
     (folder / "attack.py").write_text(BASE["attack"])
     found = source.signature(source.Package("pack", folder), "pack.attack:infer")
     assert found == source.Signature(("records", "scores"), ("count", "seed"), frozenset({"count", "seed"}))
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (b"def infer(records, labels:\n", ":1:10: this is no Python"),
+        (b"\xff\xfe", "this is no Python"),
+        (b"x = \0", "this is no Python"),
+        (b"x = " + b"(" * 50_000, "this is no Python"),
+        (b"x = " + b"-" * 50_000 + b"1", "this is no Python"),
+        (b"#" * (1 << 21), "cannot be read"),
+    ],
+    ids=["syntax", "bytes", "zero", "parentheses", "depth", "size"],
+)
+def test_source_that_is_no_python_is_one_sentence(tmp_path, text, place):
+    (tmp_path / "mine.py").write_bytes(text)
+    home = source.packages_in(tmp_path)["mine"]
+    with pytest.raises(InputError, match=place) as caught:
+        source.signature(home, "mine:infer")
+    assert "mine.py" in str(caught.value) and "\n" not in str(caught.value)
+    entry = ATTACK + "run: mine:infer\ntargets: {power: [digits-mlp], null: digits-null}\n"
+    (tmp_path / "attacks").mkdir()
+    (tmp_path / "attacks" / "bad-attack.yaml").write_text(entry)
+    assert [f.line for f in check([tmp_path], [tmp_path])[1] if f.code == "MIA015"] == [6]
