@@ -68,7 +68,10 @@ class Listing:
                 if count > MAX_FILES:
                     self._fail(f"the folder holds more than {MAX_FILES:,} files")
                     return
-                self.kinds[name] = [path for file, path, _ in inside if file.endswith((".yaml", ".yml"))]
+                # Hidden files are none of a catalog's: an editor locks a file by a link of that name that leads nowhere.
+                self.kinds[name] = [
+                    path for file, path, _ in inside if file.endswith((".yaml", ".yml")) and not file.startswith(".")
+                ]
             elif is_folder and name not in OTHERS and (kind := close_to(name, KINDS)):
                 message, hint = "no kind of entry has a folder of this name", f"did you mean {kind}?"
                 self.findings.append(Finding("MIA011", message, relative(Path(place)), hint=hint))

@@ -187,6 +187,12 @@ def test_links_that_lead_back_are_not_followed(near):
     assert "bad-attack" in load([near]).attacks
 
 
+def test_the_lock_of_an_editor_is_no_entry(near):
+    attack_file(near, ATTACK)
+    special("link to nothing", near / "attacks" / ".#bad-attack.yaml")
+    assert "bad-attack" in load([near]).attacks
+
+
 def test_a_folder_that_is_a_link_is_read(near, tmp_path):
     attack_file(tmp_path / "elsewhere", ATTACK)
     near.mkdir()

@@ -9,7 +9,7 @@ from hard_catalogs import pairs, tangled, wide
 from test_advice import feasible_without, random_threat, ready
 
 from taxonomy import withdrawals
-from taxonomy.answers import Atlas
+from taxonomy.answers import Atlas, Infeasible
 from taxonomy.graph import goal
 from taxonomy.minimal_sets import hitting_sets
 from taxonomy.threat import ThreatModel
@@ -43,6 +43,13 @@ def test_harden_is_exact(atlas, case):
         assert cut.remaining == len(before) - len(cut.removes)
     if before:
         assert any(cut.remaining == 0 for cut in cuts)
+
+
+def test_ready_threat_models_are_answered_in_full(atlas):
+    for name in atlas.catalog.threat_models:
+        threat = ready(atlas.catalog, name)
+        assert not withdrawals.harden(atlas, threat)[1], name
+        assert not any(answer.missing.truncated for answer in atlas.answers(threat) if isinstance(answer, Infeasible)), name
 
 
 def test_harden_orders_and_names_defenses(atlas):
