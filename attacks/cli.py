@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from attacks import interrupts
+import sys
+
+from attacks import interrupts, terminal
 
 
 def main() -> None:
     """Run the command line."""
     interrupts.heed()
+    files = terminal.prepare()
     from attacks.commands import app
 
-    app()
+    try:
+        app()
+    finally:
+        sys.stdout.flush()
+        for problem in dict.fromkeys(file.problem for file in files if file.problem):
+            print(f"mia: the output cannot be written ({problem})", file=sys.stderr)
+            sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -9,14 +9,14 @@ from typing import Annotated, Any
 import typer
 
 from attacks import interrupts
-from attacks.cli_options import Catalogs, Json, TrustedCode, app, load, output, print_json
+from attacks.cli_options import AttackArguments, Catalogs, Json, TrustedCode, app, attack_ids, load, output, print_json
 from taxonomy.catalog import installed_sources
 from taxonomy.evidence import FOLDER
 
 
 @app.command(epilog="Example: mia bench --only calibrated --only orderings --workers 2")
 def bench(
-    attack: Annotated[list[str] | None, typer.Argument(metavar="[ATTACK]...", help="Only these attacks.")] = None,
+    attack: AttackArguments = None,
     only: Annotated[
         list[str] | None,
         typer.Option("--only", metavar="GROUP", help="A file of attacks, e.g. threshold, or orderings (repeatable)."),
@@ -44,7 +44,7 @@ def bench(
     from attacks.store import Store
 
     loaded = load(catalog)
-    chosen = bench_plan.groups(loaded, only or (), attack or ())
+    chosen = bench_plan.groups(loaded, only or (), attack_ids(loaded, attack))
     numbers = list(range(seeds))
     folder = out or (catalog[-1] if catalog else installed_sources()[0].folder) / FOLDER
     code = Code(trust_code or ())

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from attacks import completions
 from attacks.cli_options import (
     Catalogs,
+    GoalOption,
     Json,
     ModelOption,
     TrustedCode,
@@ -31,8 +33,11 @@ if TYPE_CHECKING:
 
 @app.command("attacks", epilog="Example: mia attacks --model discriminative --runs")
 def list_attacks(
-    goal: Annotated[str | None, typer.Option("--goal", help="Only attacks with this goal, e.g. membership.")] = None,
-    needs: Annotated[list[str] | None, typer.Option("--needs", help="Only attacks that need this term.")] = None,
+    goal: GoalOption = None,
+    needs: Annotated[
+        list[str] | None,
+        typer.Option("--needs", help="Only attacks that need this term.", autocompletion=completions.terms),
+    ] = None,
     model: ModelOption = None,
     runs: Annotated[bool, typer.Option("--runs", help="Only attacks that have code.")] = False,
     as_json: Json = False,
@@ -53,7 +58,17 @@ def list_attacks(
         if set(wanted) <= set(attack.needs) and (goal is None or attack.goal == goal) and (attack.run or not runs)
     ]
     if as_json:
-        rows = [{"id": a.id, "title": a.title, "goal": a.goal, "runs": a.run is not None, "needs": a.needs} for a in found]
+        rows = [
+            {
+                "id": a.id,
+                "title": a.title,
+                "aliases": a.aliases,
+                "goal": a.goal,
+                "runs": a.run is not None,
+                "needs": a.needs,
+            }
+            for a in found
+        ]
         print_json({"attacks": rows})
         return
     from attacks import show
@@ -65,7 +80,12 @@ def list_attacks(
 
 @app.command(epilog="Example: mia entries errata")
 def entries(
-    kind: Annotated[str | None, typer.Argument(help="errata, glossary, datasets, …; all kinds are counted if not given.")] = None,
+    kind: Annotated[
+        str | None,
+        typer.Argument(
+            help="errata, glossary, datasets, …; all kinds are counted if not given.", autocompletion=completions.kinds
+        ),
+    ] = None,
     as_json: Json = False,
     catalog: Catalogs = None,
 ) -> None:
@@ -86,7 +106,12 @@ def entries(
 
 @app.command(epilog="Example: mia show shokri-2017")
 def show(
-    name: Annotated[str, typer.Argument(metavar="ID")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID", help="An id, a term, or a name by which people call an attack.", autocompletion=completions.entries
+        ),
+    ],
     as_json: Json = False,
     catalog: Catalogs = None,
     trust_code: TrustedCode = None,
@@ -97,6 +122,7 @@ def show(
 
     loaded = load(catalog)
     entry = loaded.entry(name)
+    name = entry.id
     data = entry.model_dump(mode="json", by_alias=True, exclude_none=True)
     cited = works(loaded)
     citations = {key: citation(cited[key]) for key in entry.cites if key in cited}
@@ -124,6 +150,7 @@ def show(
         if key not in ("schema", "id", "title", "cites") and value not in ([], {})
     ]
     out.print(shown.table(["", ""], rows))
+    out.print()
     if measured:
         out.print("Measured:")
         out.print(shown.evidence(measured, stale))
@@ -158,13 +185,15 @@ def _plain(value: Any) -> str:
             "\n".join(_plain(item) for item in value) if any(isinstance(v, dict) for v in value) else ", ".join(map(str, value))
         )
     if isinstance(value, dict):
-        return "; ".join(f"{k}: {_plain(v)}" for k, v in value.items())
+        return "; ".join(f"{k}: {_plain(v)}" for k, v in value.items() if v not in ([], {}))
     return str(value)
 
 
 @app.command(epilog="Example: mia terms --aspect query")
 def terms(
-    aspect: Annotated[str | None, typer.Option("--aspect", help="Only terms of this aspect.")] = None,
+    aspect: Annotated[
+        str | None, typer.Option("--aspect", help="Only terms of this aspect.", autocompletion=completions.aspects)
+    ] = None,
     as_json: Json = False,
     catalog: Catalogs = None,
 ) -> None:
@@ -286,7 +315,9 @@ def export_graph(
 
 @export_app.command("json-schema", epilog="Example: mia export json-schema attacks")
 def export_json_schema(
-    kind: Annotated[str | None, typer.Argument(help="attacks, steps, …; all kinds if not given.")] = None,
+    kind: Annotated[
+        str | None, typer.Argument(help="attacks, steps, …; all kinds if not given.", autocompletion=completions.kinds)
+    ] = None,
     folder: Annotated[Path | None, typer.Option("--out", help="Write one file a kind into this folder.")] = None,
     catalog: Catalogs = None,
 ) -> None:
@@ -310,7 +341,10 @@ def export_json_schema(
 
 @export_app.command("bibtex", epilog="Example: mia export bibtex shokri-2017")
 def export_bibtex(
-    entries: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="All cited works if none is named.")] = None,
+    entries: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ID]...", help="All cited works if none is named.", autocompletion=completions.entries),
+    ] = None,
     catalog: Catalogs = None,
 ) -> None:
     """Print cited works as BibTeX."""

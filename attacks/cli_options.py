@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+import typer.core
 from typer.core import TyperGroup
 
-from attacks import interrupts
+from attacks import completions, interrupts, terminal
 from taxonomy import loading
 from taxonomy.catalog import Catalog
 from taxonomy.entries import ReadyThreatModel
@@ -28,6 +29,10 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
 
+# Typer escapes brackets for rich wherever rich is installed, also where its markup is off as it is here.
+typer.core.HAS_RICH = False
+
+
 class _Group(TyperGroup):
     """Turns wrong input into one message and exit code 2, and an interrupt into a sentence."""
 
@@ -40,10 +45,6 @@ class _Group(TyperGroup):
         except KeyboardInterrupt as error:
             print(interrupts.TOLD, file=sys.stderr)
             raise typer.Exit(error.code if isinstance(error, interrupts.Interrupted) else 130) from None
-        except BrokenPipeError:
-            # The reader of our output has gone, as in `mia attacks | head`; there is nobody left to tell.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(0) from None
 
 
 app = typer.Typer(
@@ -60,21 +61,64 @@ export_app = typer.Typer(no_args_is_help=True, help="The catalog in formats of o
 app.add_typer(store_app, name="store")
 app.add_typer(export_app, name="export")
 
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"mia-atlas {version('mia-atlas')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Options of the command itself."""
+
+
 TrustedCode = Annotated[list[Path] | None, typer.Option("--trust-code", help="Run code of this folder too (repeatable).")]
+AttackArgument = Annotated[
+    str, typer.Argument(metavar="ATTACK", help="Its id, or a name by which people call it.", autocompletion=completions.attacks)
+]
+AttackArguments = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[ATTACK]...", help="Ids, or names by which people call them.", autocompletion=completions.attacks),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 Catalogs = Annotated[list[Path] | None, typer.Option("--catalog", help="A folder with more entries (repeatable).")]
-ThreatModelOption = Annotated[str | None, typer.Option("--threat-model", help="A file, or the id of a ready threat model.")]
-ObservationOption = Annotated[str | None, typer.Option("--observation", help="black-box or white-box.")]
-KnowsOption = Annotated[list[str] | None, typer.Option("--knows", help="A term that the adversary is granted (repeatable).")]
-ModelOption = Annotated[str | None, typer.Option("--model", help="discriminative, generative or aggregate.")]
-FrameOption = Annotated[str | None, typer.Option("--frame", help="stand-alone or federated.")]
+ThreatModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--threat-model",
+        help="A file, or the id of a ready threat model.",
+        autocompletion=completions.threat_models,
+    ),
+]
+ObservationOption = Annotated[
+    str | None, typer.Option("--observation", help="black-box or white-box.", autocompletion=completions.observations)
+]
+KnowsOption = Annotated[
+    list[str] | None,
+    typer.Option("--knows", help="A term that the adversary is granted (repeatable).", autocompletion=completions.grantable),
+]
+ModelOption = Annotated[
+    str | None, typer.Option("--model", help="discriminative, generative or aggregate.", autocompletion=completions.model_types)
+]
+FrameOption = Annotated[str | None, typer.Option("--frame", help="stand-alone or federated.", autocompletion=completions.frames)]
+GoalOption = Annotated[
+    str | None,
+    typer.Option("--goal", help="Only attacks with this goal, e.g. membership.", autocompletion=completions.goals),
+]
 QueriesOption = Annotated[int | None, typer.Option("--queries", help="At most so many queries for each attack.")]
 ModelsOption = Annotated[int | None, typer.Option("--models", help="At most so many models for each attack.")]
 
 
 def print_json(data: Any) -> None:
     """Print plain data as JSON on stdout."""
-    print(json.dumps(data, indent=2, ensure_ascii=False))
+    print(json.dumps(data, indent=2, ensure_ascii=not terminal.knows_utf8(sys.stdout)))
 
 
 def output(*, stderr: bool = False) -> Console:
@@ -87,6 +131,11 @@ def output(*, stderr: bool = False) -> Console:
 def load(extra: list[Path] | None) -> Catalog:
     """Return the installed catalogs with the folders that the user named."""
     return loading.load(extra or ())
+
+
+def attack_ids(catalog: Catalog, names: Sequence[str] | None) -> list[str]:
+    """Return the ids of the attacks that a user named, each once; raise InputError for a name that nothing bears."""
+    return list(dict.fromkeys(catalog.attack(name).id for name in names or ()))
 
 
 def threat_model_of(
@@ -114,16 +163,17 @@ def ready_model(catalog: Catalog, name: str) -> ReadyThreatModel:
     """Return a ready threat model by its id, or from a file of the same form."""
     if name in catalog.threat_models:
         return catalog.threat_models[name]
-    from taxonomy.findings import CatalogError
-    from taxonomy.reader import validate
+    from taxonomy.findings import CatalogError, some
+    from taxonomy.reader import unknown_terms, validate
     from taxonomy.yamlfile import read
 
-    if not Path(name).is_file():
+    if not os.path.lexists(name):
         if name.endswith((".yaml", ".yml")) or os.sep in name:
             raise InputError(f"{name}: no such file")
         raise unknown("threat model", name, catalog.threat_models)
     document = read(Path(name))
     ready = validate(ReadyThreatModel, document)
-    if ready is None:
-        raise CatalogError(document.findings)
+    findings = document.findings if ready is None else list(some(unknown_terms(catalog, ready, document)))
+    if ready is None or findings:
+        raise CatalogError(findings)
     return ready

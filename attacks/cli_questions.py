@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from attacks import completions
 from attacks.cli_options import (
+    AttackArgument,
     Catalogs,
     FrameOption,
+    GoalOption,
     Json,
     KnowsOption,
     ModelOption,
@@ -42,10 +45,15 @@ def feasible(
     frame: FrameOption = None,
     queries: QueriesOption = None,
     models: ModelsOption = None,
-    goal: Annotated[str | None, typer.Option("--goal", help="Only attacks with this goal, e.g. membership.")] = None,
+    goal: GoalOption = None,
     changes: Annotated[
         list[str] | None,
-        typer.Option("--what-if", metavar="±TERM", help="What changes if +TERM is granted or -TERM withdrawn?"),
+        typer.Option(
+            "--what-if",
+            metavar="±TERM",
+            help="What changes if +TERM is granted or -TERM withdrawn?",
+            autocompletion=completions.changes,
+        ),
     ] = None,
     by: Annotated[str | None, typer.Option("--as", help="surveyed: answer by the rows of the survey's Table 2 alone.")] = None,
     every_set: Annotated[bool, typer.Option("--all", help="Show every minimal set of missing terms.")] = False,
@@ -75,13 +83,11 @@ def feasible(
             }
         )
         return
-    if difference:
-        from attacks import show
+    from attacks import show_questions as show
 
+    if difference:
         show.difference(output(), threat, difference)
         return
-    from attacks import show
-
     show.feasible(output(), atlas, threat, answers, every_set=every_set)
 
 
@@ -112,14 +118,14 @@ def _as_surveyed(atlas: Atlas, threat: ThreatModel, by: str, as_json: bool) -> N
     if as_json:
         print_json({"threat_model": threat.as_json(), "symbols": list(threat.symbols), "rows": [a.as_json() for a in answers]})
         return
-    from attacks import show
+    from attacks import show_questions as show
 
     show.surveyed(output(), threat, answers)
 
 
 @app.command(epilog="Example: mia explain carlini-2022-lira --threat-model prediction-api-labels")
 def explain(
-    attack: Annotated[str, typer.Argument(metavar="ATTACK")],
+    attack: AttackArgument,
     threat_model: ThreatModelOption = None,
     observation: ObservationOption = None,
     knows: KnowsOption = None,
@@ -139,22 +145,22 @@ def explain(
     answer = atlas.answer(entry, threat)
     if as_json:
         rules = [rule.as_json() for rule in answer.derivation.rules] if isinstance(answer, Feasible) else []
-        missing = answer.missing if isinstance(answer, Infeasible) else None
+        nothing: dict[str, object] = {"missing": [], "needs_observation": [], "contradicts": [], "truncated": False}
+        found = answer.missing_as_json() if isinstance(answer, Infeasible) else nothing
         print_json(
             {
                 "id": entry.id,
                 "threat_model": threat.as_json(),
                 "feasible": isinstance(answer, Feasible),
                 "derivation": rules,
-                "missing": [list(terms) for terms in missing.sets] if missing else [],
-                "truncated": missing.truncated if missing else False,
+                **found,
                 "inapplicable": list(answer.because) if isinstance(answer, Inapplicable) else [],
             }
         )
         return
     from rich.markup import escape
 
-    from attacks import show
+    from attacks import show_questions as show
 
     out = output()
     out.print(f"Threat model: {escape(show.threat(threat))}\n")
@@ -163,20 +169,10 @@ def explain(
         return
     titles = {name: term.title for name, term in loaded.terms.items()}
     if isinstance(answer, Feasible):
-        word = "cheapest" if answer.derivation.cheapest else "a"
-        out.print(f"Feasible, for {show.price(answer.derivation.price)} ({word} derivation):\n")
-        out.print(show.proof(entry, answer.derivation.rules, threat.grants, titles))
+        show.derived(out, answer, threat.grants, titles)
         return
     sets = list(answer.missing.sets) if every_set else atlas.least(answer.missing, threat)
-    out.print(f"{escape(entry.title)} is infeasible. Any one of these would unlock it:\n")
-    for terms_ in sets:
-        out.print(f"[bold]{escape(' + '.join(terms_))}[/]")
-        for rule in atlas.completes(entry, threat, terms_):
-            out.print(f"    {escape(rule.because)} [dim]({escape(rule.id)})[/]")
-    if len(sets) < len(answer.missing.sets):
-        out.print(f"\n{len(answer.missing.sets) - len(sets)} more minimal sets grant more than one of these (--all).")
-    if answer.missing.truncated:
-        out.print("\nThe search was cut short: there may be more sets.")
+    show.unlocking(out, atlas, threat, answer, sets)
 
 
 class Format(StrEnum):
@@ -221,15 +217,15 @@ def harden(
     catalog: Catalogs = None,
 ) -> None:
     """Which grants must be withdrawn to stop which attacks? Minimal sets, exact."""
-    from taxonomy import advice
+    from taxonomy import withdrawals
 
     loaded = load(catalog)
     threat = threat_model_of(loaded, threat_model, observation, knows, model, frame, queries, models)
-    cuts, truncated = advice.harden(Atlas(loaded), threat)
+    cuts, truncated = withdrawals.harden(Atlas(loaded), threat)
     if as_json:
         print_json({"threat_model": threat.as_json(), "cuts": [cut.as_json() for cut in cuts], "truncated": truncated})
         return
-    from attacks import show
+    from attacks import show_questions as show
 
     show.cuts(output(), threat, cuts, truncated=truncated, every_cut=every_cut)
 
@@ -247,15 +243,15 @@ def gaps(
     if as_json:
         print_json({"cells": [cell.as_json() for cell in cells]})
         return
-    from attacks import show
+    from attacks import show_questions as show
 
     show.gaps(output(), cells, every_cell=every_cell)
 
 
 @app.command(epilog="Example: mia compare carlini-2022-lira shokri-2017")
 def compare(
-    first: Annotated[str, typer.Argument(metavar="A")],
-    second: Annotated[str, typer.Argument(metavar="B")],
+    first: Annotated[str, typer.Argument(metavar="A", autocompletion=completions.attacks)],
+    second: Annotated[str, typer.Argument(metavar="B", autocompletion=completions.attacks)],
     as_json: Json = False,
     catalog: Catalogs = None,
 ) -> None:
@@ -268,6 +264,6 @@ def compare(
     if as_json:
         print_json({"first": a.id, "second": b.id, **found.as_json()})
         return
-    from attacks import show
+    from attacks import show_questions as show
 
     show.comparison(output(), a, b, found)

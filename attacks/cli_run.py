@@ -10,8 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
-from attacks import interrupts
+from attacks import completions, interrupts
 from attacks.cli_options import (
+    AttackArguments,
     Catalogs,
     FrameOption,
     Json,
@@ -23,6 +24,7 @@ from attacks.cli_options import (
     ThreatModelOption,
     TrustedCode,
     app,
+    attack_ids,
     load,
     output,
     print_json,
@@ -31,13 +33,16 @@ from attacks.cli_options import (
 )
 from taxonomy.catalog import Catalog
 from taxonomy.findings import InputError
+from taxonomy.names import called
 from taxonomy.threat import from_user, owner
 
 
 @app.command(epilog="Example: mia run carlini-2022-lira yeom-2018-loss --target digits-mlp --set shadow-models.count=32")
 def run(
-    attack: Annotated[list[str] | None, typer.Argument(metavar="[ATTACK]...")] = None,
-    target: Annotated[str, typer.Option("--target", help="The target under attack (see mia targets).")] = "digits-mlp",
+    attack: AttackArguments = None,
+    target: Annotated[
+        str, typer.Option("--target", help="The target under attack (see mia targets).", autocompletion=completions.targets)
+    ] = "digits-mlp",
     seed: Annotated[int, typer.Option("--seed", help="Seeds split, target, shadow models and attacks.", min=0)] = 0,
     settings: Annotated[list[str] | None, typer.Option("--set", help="NAME.PARAM=VALUE of an attack, step or artifact.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the report; default mia-runs/TARGET-seed-N.")] = None,
@@ -79,7 +84,7 @@ def run(
             queries=queries,
             models=models,
         )
-    plan = plans.make(loaded, entry, threat, attack or (), _settings(settings or ()))
+    plan = plans.make(loaded, entry, threat, attack_ids(loaded, attack), _settings(loaded, settings or ()))
     from attacks import show
 
     console = output(stderr=as_json)
@@ -120,14 +125,16 @@ def _run(catalog: Catalog, plan: Any, seed: int, workers: int, folder: Path, tru
         return report.write(outcome, folder, shlex.join(["mia", *sys.argv[1:]]))
 
 
-def _settings(texts: Iterable[str]) -> dict[str, dict[str, str]]:
+def _settings(catalog: Catalog, texts: Iterable[str]) -> dict[str, dict[str, str]]:
     result: dict[str, dict[str, str]] = {}
+    own = {*catalog.attacks, *catalog.steps, *catalog.terms}
     for text in texts:
         path, equals, value = text.partition("=")
         name, dot, parameter = path.rpartition(".")
         if not equals or not dot or not name or not parameter:
             raise InputError(f"--set {text!r}: expected NAME.PARAM=VALUE, e.g. shadow-models.count=32")
-        result.setdefault(name, {})[parameter] = value
+        attack = None if name in own else called(catalog.attacks.values(), name)
+        result.setdefault(attack.id if attack else name, {})[parameter] = value
     return result
 
 

@@ -209,8 +209,8 @@ def _choose(
         if isinstance(answer, Inapplicable):
             reason = f"it attacks a {', '.join(answer.because)} model; {target.id} is {target.model}, {target.frame}"
         elif isinstance(answer, Infeasible):
-            sets = [" + ".join(terms) for terms in atlas.least(answer.missing, threat)]
-            reason = "it is infeasible under this threat model; it would need " + " or ".join(sets)
+            sets = [atlas.way(threat, terms) for terms in atlas.least(answer.missing, threat)]
+            reason = "it is infeasible under this threat model; it would need " + (" or ".join(sets) or "what cannot be granted")
         elif not isinstance(atlas.answer(attack, offered), Feasible):
             lacking = sorted(threat.knows - set(target.offers))
             reason = f"the target {target.id} does not offer what it needs (not offered: {', '.join(lacking)})"

@@ -60,7 +60,8 @@ def default_folder() -> Path:
     try:
         return Path(chosen).expanduser() if chosen else user_cache_path("mia-atlas") / "store"
     except RuntimeError as error:
-        raise StoreError(f"MIA_STORE is {chosen}, and there is no such home folder") from error
+        home = "there is no home folder in which finished work could be kept; set MIA_STORE to a folder"
+        raise StoreError(f"MIA_STORE is {chosen}, and there is no such home folder" if chosen else home) from error
 
 
 class Store:

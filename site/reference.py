@@ -25,7 +25,7 @@ def commands() -> list[Command]:
     """Return every command of `mia`, in the order of its help."""
     import typer
 
-    from attacks import cli
+    from attacks.commands import app
 
     def walk(command: Any, path: list[str]) -> list[Command]:
         if hasattr(command, "commands"):
@@ -36,7 +36,7 @@ def commands() -> list[Command]:
         example = (command.epilog or "").removeprefix("Example: ")
         return [Command(" ".join(path), command.help or "", usage, options, example)]
 
-    return walk(typer.main.get_command(cli.app), ["mia"])
+    return walk(typer.main.get_command(app), ["mia"])
 
 
 @dataclass

@@ -21,7 +21,7 @@ import reference
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from taxonomy import advice, evidence, references, survey, tables
+from taxonomy import advice, evidence, references, survey, tables, withdrawals
 from taxonomy.answers import Atlas, Feasible
 from taxonomy.catalog import Catalog
 from taxonomy.check import package
@@ -162,7 +162,7 @@ class Site:
                 title = f"Derivation of {attack.title} from its published setting {setting.name}"
                 found["derivation"] = answer.derivation
                 found["drawn"] = Markup(picture.derivation(answer.derivation.rules, title))
-            found["cuts"] = [(cut, self.taken_by(cut)) for cut in advice.stops(self.atlas, attack, threat)]
+            found["cuts"] = [(cut, self.taken_by(cut)) for cut in withdrawals.stops(self.atlas, attack, threat)]
         measured = self.measured.get(attack.id)
         curves = [(m.target, m.roc) for m in measured.targets if m.roc] if measured else []
         return {

@@ -1,8 +1,7 @@
-"""Questions asked of the graph: what to withdraw, what would change, where the gaps are, how two attacks compare."""
+"""Questions asked of the graph: what would change, where the gaps are, how two attacks compare."""
 
 from __future__ import annotations
 
-import heapq
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,112 +14,7 @@ from taxonomy.resolver import Resolver
 from taxonomy.survey import surveyed_rows
 from taxonomy.terms import FRAMES, MODEL_TYPES, OBSERVATIONS
 from taxonomy.threat import ThreatModel, contradictions
-
-MAX_CUTS = 5_000
-ASPECTS = ("observation", "model-type", "frame")
-
-
-# -- harden ----------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Cut:
-    """Grants whose withdrawal removes attacks; no proper subset removes the same or more."""
-
-    withdraw: tuple[str, ...]
-    removes: tuple[str, ...]
-    remaining: int
-    defenses: tuple[str, ...]
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the cut as plain data."""
-        return {
-            "withdraw": list(self.withdraw),
-            "removes": list(self.removes),
-            "remaining": self.remaining,
-            "defenses": list(self.defenses),
-        }
-
-
-def closed_grants(atlas: Atlas, threat: ThreatModel) -> set[str]:
-    """Return the grants closed under implications, without aspects: what can be withdrawn one by one."""
-    implications = [rule for rule in atlas.resolver.graph.rules if rule.kind == "implication"]
-    closure = Resolver(Graph(implications, atlas.catalog.terms)).closure(threat.grants)
-    return {name for name in closure if atlas.catalog.terms[name].aspect not in ASPECTS}
-
-
-def harden(atlas: Atlas, threat: ThreatModel) -> tuple[list[Cut], bool]:
-    """Return the minimal cuts by size, then by what they remove; and whether the list was cut short.
-
-    Each attack falls if a cut hits all of its minimal environments (Reiter 1987). A cut without an idle member is a union of
-    the minimal hitting sets of single attacks, so all of them are found by joining those.
-    """
-    terms = sorted(closed_grants(atlas, threat))
-    bit = {name: 1 << i for i, name in enumerate(terms)}
-    aspects = [threat.observation, threat.model, threat.frame]
-    truncated = False
-    environments: dict[str, list[int]] = {}
-    for answer in atlas.answers(threat):
-        if isinstance(answer, Feasible):
-            supports = atlas.resolver.missing(goal(answer.attack.id), aspects, terms)
-            truncated |= supports.truncated
-            environments[answer.attack.id] = [sum(bit[name] for name in terms_) for terms_ in supports.sets]
-    attacks = sorted(environments)
-
-    def removed(cut: int) -> tuple[str, ...]:
-        return tuple(a for a in attacks if environments[a] and all(cut & e for e in environments[a]))
-
-    single = {cut for attack in attacks for cut in _hitting_sets(environments[attack])}
-    found: dict[int, tuple[str, ...]] = {}
-    queue = [(cut.bit_count(), cut) for cut in single]
-    heapq.heapify(queue)
-    seen = set(single)
-    while queue:
-        _, cut = heapq.heappop(queue)
-        if len(found) >= MAX_CUTS:
-            truncated = True
-            break
-        falls = set(removed(cut))
-        members = [b for b in bit.values() if cut & b]
-        if any(set(removed(cut & ~b)) >= falls for b in members):
-            continue
-        found[cut] = tuple(sorted(falls))
-        for other in single:
-            joined = cut | other
-            if joined not in seen:
-                seen.add(joined)
-                heapq.heappush(queue, (joined.bit_count(), joined))
-    defenses = {d.id: set(d.withdraws) for d in atlas.catalog.defenses.values() if d.withdraws}
-    cuts = []
-    for cut, removes in found.items():
-        names = tuple(name for name in terms if bit[name] & cut)
-        suited = tuple(sorted(d for d, taken in defenses.items() if taken >= set(names)))
-        cuts.append(Cut(names, removes, len(attacks) - len(removes), suited))
-    return sorted(cuts, key=lambda c: (len(c.withdraw), -len(c.removes), c.withdraw)), truncated
-
-
-def stops(atlas: Atlas, attack: Attack, threat: ThreatModel) -> list[tuple[str, ...]]:
-    """Return every minimal set of grants, closed under implications, whose withdrawal makes one attack infeasible."""
-    terms = sorted(closed_grants(atlas, threat))
-    supports = atlas.resolver.missing(goal(attack.id), [threat.observation, threat.model, threat.frame], terms)
-    bit = {name: 1 << i for i, name in enumerate(terms)}
-    cuts = _hitting_sets([sum(bit[name] for name in support) for support in supports.sets])
-    return sorted((tuple(t for t in terms if bit[t] & cut) for cut in cuts), key=lambda cut: (len(cut), cut))
-
-
-def _hitting_sets(environments: Sequence[int]) -> set[int]:
-    """Return all inclusion-minimal sets of bits that share a bit with each environment (Berge's algorithm)."""
-    if not environments or 0 in environments:
-        return set()
-    sets = {0}
-    for environment in environments:
-        bits = [1 << i for i in range(environment.bit_length()) if environment >> i & 1]
-        kept = {s for s in sets if s & environment}
-        grown = {s | b for s in sets - kept for b in bits}
-        sets = kept | {g for g in grown if not any(k & g == k for k in kept)}
-        sets = {s for s in sets if not any(o != s and o & s == o for o in sets)}
-    return sets
-
+from taxonomy.withdrawals import ASPECTS, closed_grants
 
 # -- what if ---------------------------------------------------------------------------------------------------------------
 
@@ -267,13 +161,13 @@ def runnable_graph(atlas: Atlas) -> Graph:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What one attack needs that another does not, and whether it dominates it."""
+    """What one attack needs that another does not, and whether it dominates it. None is what the search did not decide."""
 
     only_first: tuple[str, ...]
     only_second: tuple[str, ...]
     shared: tuple[str, ...]
-    first_needs_no_more: bool
-    second_needs_no_more: bool
+    first_needs_no_more: bool | None
+    second_needs_no_more: bool | None
     figures: tuple[dict[str, Any], ...]
 
     def as_json(self) -> dict[str, Any]:
@@ -313,14 +207,17 @@ def compare(atlas: Atlas, first: Attack, second: Attack) -> Comparison:
     )
 
 
-def _needs_no_more(atlas: Atlas, attack: Attack, other: Attack) -> bool:
-    """Whether every adversary that can mount the other attack can mount this one: so on each minimal environment."""
+def _needs_no_more(atlas: Atlas, attack: Attack, other: Attack) -> bool | None:
+    """Whether every adversary that can mount the other attack can mount this one: so on each minimal environment.
+
+    None if that holds on all that were found, and the search for them was cut short.
+    """
     terms = atlas.catalog.terms
     aspects = [name for name in other.needs if terms[name].aspect in ASPECTS]
     environments = atlas.resolver.missing(goal(other.id), aspects, atlas.catalog.grantable)
-    return bool(environments.sets) and all(
-        goal(attack.id) in atlas.resolver.closure([*aspects, *environment]) for environment in environments.sets
-    )
+    if not all(goal(attack.id) in atlas.resolver.closure([*aspects, *environment]) for environment in environments.sets):
+        return False
+    return None if environments.truncated else bool(environments.sets)
 
 
 def _common_figures(first: Attack, second: Attack) -> Iterable[dict[str, Any]]:

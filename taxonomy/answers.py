@@ -10,7 +10,7 @@ from taxonomy.catalog import Catalog
 from taxonomy.entries import Attack
 from taxonomy.graph import Graph, Price, Rule, goal, price, wanted
 from taxonomy.resolver import Derivation, Missing, Resolver
-from taxonomy.threat import ThreatModel
+from taxonomy.threat import Fit, ThreatModel, fit
 
 
 @dataclass(frozen=True)
@@ -38,17 +38,29 @@ class Feasible:
 
 @dataclass(frozen=True)
 class Infeasible:
-    """An attack that the threat model does not make feasible, and every minimal set of terms that would."""
+    """An attack that the threat model does not make feasible, and every minimal set of terms that would.
+
+    Sets that fit the threat model as it is stated come first; `fits` says of each what it needs or contradicts.
+    """
 
     attack: Attack
     missing: Missing
+    fits: tuple[Fit, ...]
 
     def as_json(self) -> dict[str, Any]:
         """Return the answer as plain data."""
         return {
             "id": self.attack.id,
             "goal": self.attack.goal,
+            **self.missing_as_json(),
+        }
+
+    def missing_as_json(self) -> dict[str, Any]:
+        """Return the sets as plain data, with a parallel list of what each needs instead of the stated observation."""
+        return {
             "missing": [list(terms) for terms in self.missing.sets],
+            "needs_observation": [fit.observation for fit in self.fits],
+            "contradicts": [list(fit.contradictions) for fit in self.fits],
             "truncated": self.missing.truncated,
         }
 
@@ -90,7 +102,10 @@ class Atlas:
         derivation = self.resolver.derivation([goal(attack.id)], threat.grants, self.pricing(attack))
         if derivation is not None:
             return Feasible(attack, derivation)
-        return Infeasible(attack, self.resolver.missing(goal(attack.id), threat.grants, self.grantable(threat)))
+        found = self.resolver.missing(goal(attack.id), threat.grants, self.grantable(threat))
+        fits = {terms: fit(self.catalog, threat, terms) for terms in found.sets}
+        sets = tuple(sorted(found.sets, key=lambda terms: (not fits[terms].fits, len(terms), terms)))
+        return Infeasible(attack, Missing(sets, found.truncated), tuple(fits[terms] for terms in sets))
 
     def pricing(self, attack: Attack) -> Callable[[Rule], Price]:
         """Return what rules cost in the amounts that one attack wants."""
@@ -108,13 +123,23 @@ class Atlas:
         return [self.answer(a, threat) for a in attacks if goal_of_attack is None or a.goal == goal_of_attack]
 
     def least(self, missing: Missing, threat: ThreatModel) -> list[tuple[str, ...]]:
-        """Return the minimal sets that grant least: one whose closure contains another's is folded away."""
-        closures = {terms: self.resolver.closure({*threat.grants, *terms}) for terms in missing.sets}
+        """Return the minimal sets that grant least: one whose closure contains another's is folded away.
+
+        A set that fits the threat model is never folded away for one that does not.
+        """
+        closures = {terms: self.resolver.closure_mask({*threat.grants, *terms}) for terms in missing.sets}
+        fits = {terms: fit(self.catalog, threat, terms).fits for terms in missing.sets}
         return [
             terms
             for terms, closure in closures.items()
-            if not any(other < closure for rival, other in closures.items() if rival != terms)
+            if not any(
+                other != closure and other & closure == other and fits[rival] >= fits[terms] for rival, other in closures.items()
+            )
         ]
+
+    def way(self, threat: ThreatModel, terms: tuple[str, ...]) -> str:
+        """Return a set of missing terms in words, with what it needs or contradicts."""
+        return " + ".join(terms) + str(fit(self.catalog, threat, terms))
 
     def completes(self, attack: Attack, threat: ThreatModel, terms: tuple[str, ...]) -> list[Rule]:
         """Return the rules of the proof that a set of missing terms makes possible, as far as they rest on it."""

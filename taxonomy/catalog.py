@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from taxonomy.entries import KINDS, Attack, Defense, Entry, ReadyThreatModel, Step, Target
 from taxonomy.findings import InputError, unknown
+from taxonomy.names import called, unknown_name
 from taxonomy.terms import Implication, Reading, Term
 
 if TYPE_CHECKING:
@@ -75,20 +76,24 @@ class Catalog:
         return {name: entry for entries in self.kinds.values() for name, entry in entries.items()}
 
     def entry(self, name: str) -> Entry | Term:
-        """Return the entry or term of this name; raise InputError with the nearest valid name."""
+        """Return the entry or term of this id, or the attack that people call so; raise InputError with near names."""
         for entries in self.kinds.values():
             if name in entries:
                 entry: Entry = entries[name]
                 return entry
         if name in self.terms:
             return self.terms[name]
-        raise unknown("entry", name, [*self.terms, *self.entries])
+        attack = called(self.attacks.values(), name)
+        if attack is None:
+            raise unknown_name("entry", name, self.attacks.values(), [*self.terms, *self.entries])
+        return attack
 
     def attack(self, name: str) -> Attack:
-        """Return the attack of this name; raise InputError with the nearest valid name."""
-        if name not in self.attacks:
-            raise unknown("attack", name, self.attacks)
-        return self.attacks[name]
+        """Return the attack of this id, or the one that people call so; raise InputError with near names."""
+        found = self.attacks.get(name) or called(self.attacks.values(), name)
+        if found is None:
+            raise unknown_name("attack", name, self.attacks.values())
+        return found
 
     def target(self, name: str) -> Target:
         """Return the target of this name; raise InputError with the nearest valid name."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from taxonomy import evidence, source
 from taxonomy.catalog import Catalog, installed_sources
 from taxonomy.entries import Attack, Defense, Step
-from taxonomy.findings import Finding, nearest
+from taxonomy.findings import Finding, InputError, nearest, some
 from taxonomy.graph import Graph, goal
 from taxonomy.knowledge import DataSet
 from taxonomy.orderings import Ordering
@@ -40,9 +40,9 @@ def check(extra: Sequence[Path] = (), code: Sequence[Path] = ()) -> tuple[Catalo
         packages = {name: one for folder in code for name, one in source.packages_in(folder).items()}
         packages |= {s.package: package(s.package) for s in sources if s.package}
         for check_one in (_rules, _references, _settings, _survey, _unreachable):
-            findings.extend(check_one(catalog, resolver))
-        findings.extend(_code(catalog, packages))
-        findings.extend(_orderings(catalog))
+            findings.extend(some(check_one(catalog, resolver)))
+        for found in (_code(catalog, packages), _targets(catalog), _orderings(catalog)):
+            findings.extend(some(found))
         findings.extend(evidence.check(catalog, [*packages.values(), package("taxonomy")]))
     return catalog, sorted(findings, key=lambda f: (f.file, f.line, f.column, f.code))
 
@@ -85,6 +85,22 @@ def _rules(catalog: Catalog, resolver: Resolver) -> Iterator[Finding]:
             if entry.goal != "membership" and entry.answers is None:
                 message = f"an attack whose goal is {entry.goal} says in `answers` what it answers, and how it is judged"
                 yield document.finding("MIA007", message)
+
+
+def _targets(catalog: Catalog) -> Iterator[Finding]:
+    """An attack that runs is tested: on targets where it works, or is measured without a claim; membership also on a control."""
+    for attack in catalog.attacks.values():
+        document, targets = catalog.documents[attack.id], attack.targets
+        if attack.run is None:
+            continue
+        if not targets.power and not targets.others:
+            hint = "`power` lists targets where it works, `others` those where no claim is made that it does"
+            yield document.finding("MIA032", "no target is named on which the attack is tested", ("targets",), hint)
+        if attack.goal == "membership" and targets.null is None:
+            message = "no control is named, on which an attack on membership must be at chance"
+            yield document.finding("MIA032", message, ("targets",), "name one as `null`")
+        if targets.null and not catalog.targets[targets.null].control:
+            yield document.finding("MIA032", f"{targets.null} is no control", ("targets", "null"))
 
 
 def _orderings(catalog: Catalog) -> Iterator[Finding]:
@@ -244,7 +260,11 @@ def _function(
         hint = f"installed: {', '.join(sorted(packages))}; other code needs --trust-code"
         yield document.finding("MIA015", f"{run} lies in no installed catalog's package", place, hint)
         return
-    found = source.signature(home, run)
+    try:
+        found = source.signature(home, run)
+    except InputError as error:
+        yield document.finding("MIA015", f"{run} cannot be read: {error}", place)
+        return
     if found is None:
         hint = nearest(name, source.functions(home, module)) if home.module_path(module) else f"no module {module}"
         yield document.finding("MIA015", f"{run} names no function", place, hint)

@@ -19,6 +19,7 @@ from taxonomy.advice import runnable_graph
 from taxonomy.answers import Atlas
 from taxonomy.catalog import Catalog
 from taxonomy.entries import Attack, EntryId, Params, Step, Target
+from taxonomy.files import UnreadableError, content
 from taxonomy.findings import Finding, InputError, nearest, relative
 from taxonomy.graph import Price, Rule, goal, price, wanted
 from taxonomy.orderings import Ordering, Side
@@ -231,14 +232,14 @@ def _hash(value: Any) -> str:
 
 
 def code_digests(packages: Iterable[source.Package]) -> Digest:
-    """Return a function that gives the hash of the code behind a path, or "missing" for a path that names nothing."""
+    """Return a function that gives the hash of the code behind a path, or "missing" for a path that names nothing readable."""
     known, found = list(packages), dict[str, str]()
 
     def digest(run: str) -> str:
         if run not in found:
             try:
                 found[run] = source.digest(known, run)
-            except LookupError:
+            except (LookupError, InputError):
                 found[run] = "missing"
         return found[run]
 
@@ -259,9 +260,9 @@ def files(catalog: Catalog) -> Iterator[Path]:
 def _read(model: type[File], path: Path) -> File:
     """Return an evidence file; raise InputError with one sentence if it is none."""
     try:
-        return model.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"the file cannot be read ({error.strerror})") from error
+        return model.model_validate_json(content(path))
+    except UnreadableError as error:
+        raise InputError(f"the file cannot be read ({error})") from error
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])

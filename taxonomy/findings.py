@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import os
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 Severity = Literal["error", "warning"]
+
+# So many findings of one sort are told, so that a file that is wrong throughout does not bury the screen.
+MAX_FINDINGS = 100
+MAX_SHOWN = 300
+# Characters that steer a terminal, break a line or turn its direction, where text stands on one line.
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]")
 
 CODES: dict[str, tuple[Severity, str]] = {
     "MIA001": ("error", "the file cannot be read as UTF-8 text of at most 1 MiB"),
@@ -44,6 +52,8 @@ CODES: dict[str, tuple[Severity, str]] = {
     ),
     "MIA029": ("error", "evidence is malformed, or of an attack, target or ordering that is unknown"),
     "MIA030": ("error", "an ordering compares what is the same, or what cannot be measured"),
+    "MIA031": ("error", "more is wrong than is shown"),
+    "MIA032": ("error", "an attack that runs names no target on which it is tested, or no control"),
 }
 
 
@@ -57,6 +67,12 @@ class Finding:
     line: int = 1
     column: int = 1
     hint: str = ""
+
+    def __post_init__(self) -> None:
+        # Messages hold what stands in files of others: it may be long, and it may try to steer the terminal.
+        for name in ("message", "hint"):
+            text = getattr(self, name)
+            object.__setattr__(self, name, printable(text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"))
 
     @property
     def severity(self) -> Severity:
@@ -87,22 +103,47 @@ class CatalogError(InputError):
 def nearest(name: str, valid: Iterable[str]) -> str:
     """Return a hint that names the valid name nearest to `name`, or lists a few valid ones."""
     names = sorted(valid)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    close = close_to(name, names, 0.5)
     if close:
-        return f"did you mean {close[0]}?"
+        return f"did you mean {close}?"
     shown = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
     return f"known: {shown}" if names else ""
+
+
+def close_to(name: str, valid: Iterable[str], least: float = 0.8) -> str | None:
+    """Return the valid name nearest to `name`, if they are alike at least to this degree (1 is the same)."""
+    return next(iter(difflib.get_close_matches(name[:MAX_SHOWN], valid, n=1, cutoff=least)), None)
 
 
 def unknown(kind: str, name: str, valid: Iterable[str]) -> InputError:
     """Return the error for a name that the user typed and that nothing bears."""
     hint = nearest(name, valid)
-    return InputError(f"unknown {kind} {name!r}" + (f": {hint}" if hint else ""))
+    return InputError(f"unknown {kind} {quoted(name)}" + (f": {hint}" if hint else ""))
+
+
+def quoted(text: str) -> str:
+    """Return text in quotes, cut where it is long."""
+    return repr(text if len(text) <= 60 else text[:59] + "…")
+
+
+def printable(text: str) -> str:
+    """Return text for one line of a terminal: characters that would steer it are written out."""
+    return UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def some(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Yield the first findings, and one that says that there are more."""
+    for number, finding in enumerate(findings):
+        if number == MAX_FINDINGS:
+            message = f"more is wrong than the {MAX_FINDINGS} findings before this one"
+            yield Finding("MIA031", message, finding.file, finding.line, finding.column)
+            return
+        yield finding
 
 
 def relative(path: Path) -> str:
-    """Return `path` as people would type it: relative to the working folder where it lies below it."""
+    """Return `path` as people would type it: relative to the working folder where it lies below it. Links are not followed."""
     try:
-        return str(path.resolve().relative_to(Path.cwd()))
+        return printable(str(Path(os.path.abspath(path)).relative_to(Path.cwd())))  # noqa: PTH100
     except (ValueError, OSError):
-        return str(path)
+        return printable(str(path))

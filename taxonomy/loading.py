@@ -23,7 +23,7 @@ def load(extra: Sequence[Path] = ()) -> Catalog:
     if key is not None and (parts := cache.find(key)) is not None:
         try:
             return _from_parts(parts, folders)
-        except (OSError, ValueError):
+        except cache.DAMAGED:
             cache.drop(key)
     catalog, findings = _read(folders)
     if any(finding.severity == "error" for finding in findings):
@@ -72,7 +72,7 @@ class _Kinds(Mapping[str, dict[str, Any]]):
         if kind not in self._read:
             try:
                 entries = [model_of(kind).model_validate(data) for data in self._parts(kind)]
-            except (OSError, ValueError):
+            except cache.DAMAGED:
                 # The cache was damaged or dropped meanwhile; the files are still there.
                 self._read = {**_read(self._folders)[0].kinds}
             else:

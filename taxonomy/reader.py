@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,8 +11,9 @@ from pydantic import BaseModel, ValidationError
 
 from taxonomy import yamlfile
 from taxonomy.catalog import Catalog
-from taxonomy.entries import KINDS, Attack, Defense, Entry, Step, model_of
-from taxonomy.findings import Finding, nearest, relative
+from taxonomy.entries import Attack, Defense, Entry, Step, model_of
+from taxonomy.files import MAX_TOTAL, Listing
+from taxonomy.findings import Finding, nearest, quoted, relative, some
 from taxonomy.orderings import Ordering, Pair
 from taxonomy.terms import Taxonomy
 from taxonomy.yamlfile import Document, Place
@@ -24,49 +25,49 @@ def read(folders: Sequence[Path]) -> tuple[Catalog, list[Finding]]:
     """Read every file of every folder; return what could be read, and what is wrong with the rest."""
     catalog, findings = Catalog(folders=list(folders)), list[Finding]()
     for folder in folders:
-        _read_folder(folder, catalog, findings)
-    for name in catalog.entries:
-        findings.extend(_unknown_names(catalog, name))
+        findings.extend(some(_read_folder(Listing(folder), catalog)))
+    names = (finding for name in catalog.entries for finding in _unknown_names(catalog, name))
+    findings.extend(some(names))
     return catalog, findings
 
 
-def _read_folder(folder: Path, catalog: Catalog, findings: list[Finding]) -> None:
-    if not folder.is_dir():
-        findings.append(Finding("MIA011", "no such folder", relative(folder)))
-        return
-    kinds = [kind for kind in KINDS if (folder / kind).is_dir()]
-    if not kinds and not (folder / "taxonomy.yaml").exists():
-        hint = "a catalog has taxonomy.yaml or a folder " + ", ".join(KINDS)
-        findings.append(Finding("MIA011", "the folder holds no catalog", relative(folder), hint=hint))
-    if (folder / "taxonomy.yaml").exists():
-        _read_taxonomy(folder / "taxonomy.yaml", catalog, findings)
-    for kind in kinds:
-        for path in sorted((folder / kind).glob("*.y*ml")):
+def _read_folder(listing: Listing, catalog: Catalog) -> Iterator[Finding]:
+    """Put the entries of a folder into the catalog; yield what is wrong with them."""
+    yield from listing.findings
+    if listing.taxonomy:
+        yield from _read_taxonomy(Path(listing.taxonomy), catalog)
+    total = 0
+    for kind, paths in listing.kinds.items():
+        for path in map(Path, paths):
             document = yamlfile.read(path)
+            total += document.size
+            if total > MAX_TOTAL:
+                yield Finding("MIA011", f"the folder holds more than {MAX_TOTAL:,} bytes", relative(listing.folder))
+                return
             entry = validate(model_of(kind), document)
-            findings.extend(document.findings)
+            yield from document.findings
             if entry is None:
                 continue
             if entry.id != path.stem:
-                findings.append(document.finding("MIA009", f"the id is {entry.id!r}", ("id",), f"the file says {path.stem}"))
+                yield document.finding("MIA009", f"the id is {entry.id!r}", ("id",), f"the file says {path.stem}")
             elif entry.id in catalog.documents:
                 other = relative(catalog.documents[entry.id].path)
-                findings.append(document.finding("MIA010", f"the id {entry.id!r} is taken", ("id",), f"see {other}"))
+                yield document.finding("MIA010", f"the id {entry.id!r} is taken", ("id",), f"see {other}")
             else:
                 catalog.kinds[kind][entry.id] = entry
                 catalog.documents[entry.id] = document
 
 
-def _read_taxonomy(path: Path, catalog: Catalog, findings: list[Finding]) -> None:
+def _read_taxonomy(path: Path, catalog: Catalog) -> Iterator[Finding]:
     document = yamlfile.read(path)
     taxonomy = validate(Taxonomy, document)
-    findings.extend(document.findings)
+    yield from document.findings
     if taxonomy is None:
         return
     catalog.documents[f"taxonomy:{path}"] = document
     for i, term in enumerate(taxonomy.terms):
         if term.id in catalog.terms:
-            findings.append(document.finding("MIA010", f"the term {term.id!r} is taken", ("terms", i, "id")))
+            yield document.finding("MIA010", f"the term {term.id!r} is taken", ("terms", i, "id"))
         else:
             catalog.terms[term.id] = term
             catalog.documents[term.id] = document
@@ -74,12 +75,12 @@ def _read_taxonomy(path: Path, catalog: Catalog, findings: list[Finding]) -> Non
         names = [(("needs", j), name) for j, name in enumerate(implication.needs)]
         for place, name in [*names, (("yields",), implication.yields)]:
             if name not in catalog.terms:
-                findings.append(_unknown_term(document, ("implications", i, *place), name, catalog))
+                yield _unknown_term(document, ("implications", i, *place), name, catalog)
         catalog.implications.append(implication)
     for i, reading in enumerate(taxonomy.readings):
         for j, name in enumerate(reading.means):
             if name not in catalog.terms:
-                findings.append(_unknown_term(document, ("readings", i, "means", j), name, catalog))
+                yield _unknown_term(document, ("readings", i, "means", j), name, catalog)
         catalog.readings.append(reading)
 
 
@@ -87,12 +88,17 @@ def _unknown_term(document: Document, place: Place, name: str, catalog: Catalog)
     return document.finding("MIA012", f"unknown term {name!r}", place, nearest(name, catalog.terms))
 
 
-def _unknown_names(catalog: Catalog, entry_id: str) -> Iterable[Finding]:
-    """Yield a finding for every name in an entry that nothing bears."""
-    entry, document = catalog.entries[entry_id], catalog.documents[entry_id]
+def unknown_terms(catalog: Catalog, entry: Entry, document: Document) -> Iterable[Finding]:
+    """Yield a finding for every term of an entry that the catalog does not have."""
     for place, name in _terms_in(entry):
         if name not in catalog.terms:
             yield _unknown_term(document, place, name, catalog)
+
+
+def _unknown_names(catalog: Catalog, entry_id: str) -> Iterable[Finding]:
+    """Yield a finding for every name in an entry that nothing bears."""
+    entry, document = catalog.entries[entry_id], catalog.documents[entry_id]
+    yield from unknown_terms(catalog, entry, document)
     for kind, place, name in _entries_in(entry):
         known = catalog.kinds[kind] if kind else catalog.entries
         if name not in known:
@@ -172,7 +178,7 @@ def validate(model: type[Model], document: Document) -> Model | None:
     try:
         return model.model_validate(document.data)
     except ValidationError as error:
-        document.findings.extend(_explain(model, document, problem) for problem in error.errors())
+        document.findings.extend(some(_explain(model, document, problem) for problem in error.errors(include_url=False)))
         return None
 
 
@@ -182,14 +188,16 @@ def _explain(model: type[BaseModel], document: Document, problem: Any) -> Findin
     kind, name = problem["type"], str(place[-1]) if place else ""
     if kind == "extra_forbidden":
         hint = nearest(name, _keys(model, place[:-1]))
-        return document.finding("MIA006", f"unknown key {name!r}", place, hint, key=True)
+        return document.finding("MIA006", f"unknown key {quoted(name)}", place, hint, key=True)
     if kind == "missing":
         return document.finding("MIA007", f"the key {name!r} is missing", place[:-1])
     given, hint = problem.get("input"), ""
     expected = problem.get("ctx", {}).get("expected")
     if kind == "literal_error" and isinstance(given, str):
         hint = nearest(given, [word.strip(" '") for word in expected.replace(" or ", ",").split(",")])
-    shown = f" (found {given!r})" if isinstance(given, str | int | float | bool) else ""
+    shown = (
+        f" (found {quoted(given) if isinstance(given, str) else given})" if isinstance(given, str | int | float | bool) else ""
+    )
     return document.finding("MIA008", problem["msg"][0].lower() + problem["msg"][1:] + shown, place, hint)
 
 

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from taxonomy.catalog import Catalog
+from taxonomy.files import UnreadableError, content
 from taxonomy.findings import CatalogError, Finding, relative
 
 FILE = "references.bib"
+_ABBREVIATION = re.compile(r"@\s*string\b", re.IGNORECASE)
 
 
 def works(catalog: Catalog) -> dict[str, Any]:
     """Return every cited work by its key, as pybtex's entries; raise CatalogError if a file cannot be parsed."""
-    from pybtex.database import parse_file
+    from pybtex.database import parse_string
     from pybtex.exceptions import PybtexError
 
     found: dict[str, Any] = {}
     for folder in catalog.folders:
         path = folder / FILE
-        if not path.is_file():
+        if not os.path.lexists(path):
             continue
         try:
-            found.update(parse_file(str(path), bib_format="bibtex").entries)
+            text = content(path).decode("utf-8-sig")
+            if _ABBREVIATION.search(text):
+                raise UnreadableError("it defines abbreviations (@string), which can grow without end; write them out")
+            found.update(parse_string(text, "bibtex").entries)
+        except (UnreadableError, UnicodeDecodeError) as error:
+            raise CatalogError([Finding("MIA001", f"the file cannot be read: {error}", relative(path))]) from error
         except PybtexError as error:
             line = getattr(error, "lineno", None) or 1
             raise CatalogError([Finding("MIA014", str(error), relative(path), line)]) from error

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from taxonomy.graph import Graph, Price, Rule
+from taxonomy.minimal_sets import MAKE, Search, searched, shrunk
 
-# Searches stop here and say so: the cheapest derivation and minimal sets are NP-hard in general.
-MAX_SEARCH = 50_000
+# The cheapest derivation is NP-hard in general: its search stops at this many choices in a row, or when its work is spent. One
+# unit is one term looked at.
+PROOF_WORK = 250_000
 MAX_DEPTH = 500
-MAX_SETS = 2_000
 
 Pricing = Callable[[Rule], Price]
 Cost = tuple[int, int, int, int]
@@ -44,6 +45,10 @@ class Resolver:
     def closure(self, grants: Iterable[str]) -> set[str]:
         """Return every term that follows from the grants. Linear in the size of the rules (Dowling & Gallier 1984)."""
         return {self.graph.names[term] for term in self._close(grants)}
+
+    def closure_mask(self, grants: Iterable[str]) -> int:
+        """Return the closure as a bit mask over the graph's terms, for comparisons of many."""
+        return sum(1 << term for term in self._close(grants))
 
     def _close(self, grants: Iterable[str]) -> dict[int, int]:
         """Return for each derivable term the position at which it was reached: a proof order."""
@@ -89,26 +94,41 @@ class Resolver:
         """Return every inclusion-minimal set of grantable terms that makes the goal derivable.
 
         Labels of minimal environments are propagated to a fixpoint (de Kleer 1986, the ATMS), on the goal's cone only;
-        an environment is a bit mask over grantable terms. A goal that is derivable already has one empty set.
+        an environment is a bit mask over grantable terms. A goal that is derivable already has one empty set. Where that is
+        too much work, the answer is some minimal sets, and `truncated`.
         """
         graph = self.graph
         if goal not in graph.index:
             return Missing((), False)
         derivable = self._close(grants)
-        cone = self._cone([graph.index[goal]], derivable)
         if graph.index[goal] in derivable:
             return Missing(((),), False)
+        cone = self._cone([graph.index[goal]], derivable)
         terms = sorted(term for term in set(grantable) if graph.index.get(term) in cone)
-        labels: dict[int, set[int]] = {term: set() for term in cone}
-        for bit, term in enumerate(terms):
-            labels[graph.index[term]] = {1 << bit}
-        rules = [rule for term in cone for rule in graph.yielded_by[term]]
-        needs = {r: [graph.index[n] for n in set(graph.rules[r].needs) if graph.index[n] not in derivable] for r in rules}
-        truncated = self._propagate(rules, needs, labels)
-        found = labels[graph.index[goal]]
-        sets = [tuple(term for bit, term in enumerate(terms) if mask >> bit & 1) for mask in found]
+        rules = sorted(rule for term in cone for rule in graph.yielded_by[term])
+        # In the order in which they are stated, so that the same work is counted everywhere.
+        stated = {r: dict.fromkeys(graph.index[need] for need in graph.rules[r].needs) for r in rules}
+        needs = {r: [need for need in stated[r] if need not in derivable] for r in rules}
+
+        def environments(search: Search) -> list[int]:
+            labels: dict[int, list[int]] = {term: [] for term in cone}
+            labels |= {graph.index[term]: [1 << bit] for bit, term in enumerate(terms)}
+            self._propagate(search, rules, needs, labels)
+            return labels[graph.index[goal]]
+
+        found, truncated = searched(environments)
         if truncated:
-            sets = sorted({self._shrink(goal, set(grants), chosen) for chosen in sets})
+            part = Resolver(Graph(graph.rules[rule] for rule in rules))
+            known = [graph.names[term] for term in derivable]
+
+            def unlocks(mask: int) -> bool:
+                return goal in part.closure([*known, *_named(terms, mask)])
+
+            everything = (1 << len(terms)) - 1
+            if not unlocks(everything):
+                return Missing((), False)
+            found = shrunk(found or [everything], MAKE * len(rules), unlocks)
+        sets = [_named(terms, mask) for mask in found]
         return Missing(tuple(sorted(sets, key=lambda s: (len(s), s))), truncated)
 
     def _cone(self, goals: Iterable[int], stop: dict[int, int]) -> set[int]:
@@ -123,53 +143,32 @@ class Resolver:
                 queue.extend(self.graph.index[need] for need in self.graph.rules[rule].needs)
         return cone
 
-    def _propagate(self, rules: list[int], needs: dict[int, list[int]], labels: dict[int, set[int]]) -> bool:
-        """Propagate minimal environments through the rules until nothing changes; return whether any were dropped."""
+    def _propagate(self, search: Search, rules: list[int], needs: dict[int, list[int]], labels: dict[int, list[int]]) -> None:
+        """Propagate minimal environments through the rules until nothing changes."""
         watchers: dict[int, list[int]] = {}
         for rule in rules:
             for need in needs[rule]:
                 watchers.setdefault(need, []).append(rule)
-        truncated = False
         queue, queued = deque(rules), set(rules)
         while queue:
             rule = queue.popleft()
             queued.discard(rule)
-            environments = {0}
+            search.spend(1)
+            environments = [0]
             for need in needs[rule]:
-                environments = _minimal({a | b for a in environments for b in labels[need]})
-                if len(environments) > MAX_SETS:
-                    truncated = True
-                    environments = set(sorted(environments, key=lambda m: (m.bit_count(), m))[:MAX_SETS])
+                environments = search.unions(environments, labels[need])
             head = self.graph.yields[rule]
-            merged = _minimal(labels[head] | environments)
-            if len(merged) > MAX_SETS:
-                truncated = True
-                merged = set(sorted(merged, key=lambda m: (m.bit_count(), m))[:MAX_SETS])
+            merged = search.minimal([*labels[head], *environments]) if labels[head] else environments
             if merged != labels[head]:
                 labels[head] = merged
                 for watcher in watchers.get(head, ()):
                     if watcher not in queued:
                         queued.add(watcher)
                         queue.append(watcher)
-        return truncated
-
-    def _shrink(self, goal: str, grants: set[str], chosen: tuple[str, ...]) -> tuple[str, ...]:
-        """Return a minimal subset: needed only where a cap may have dropped the smaller environment."""
-        kept = list(chosen)
-        for term in chosen:
-            rest = [other for other in kept if other != term]
-            if goal in self.closure(grants | set(rest)):
-                kept = rest
-        return tuple(kept)
 
 
-def _minimal(masks: set[int]) -> set[int]:
-    """Return the masks that contain no other mask."""
-    result: list[int] = []
-    for mask in sorted(masks, key=lambda m: (m.bit_count(), m)):
-        if not any(other & mask == other for other in result):
-            result.append(mask)
-    return set(result)
+def _named(terms: Sequence[str], mask: int) -> tuple[str, ...]:
+    return tuple(term for bit, term in enumerate(terms) if mask >> bit & 1)
 
 
 class _CheapestProof:
@@ -178,7 +177,7 @@ class _CheapestProof:
     def __init__(self, graph: Graph, order: dict[int, int], granted: set[str], pricing: Pricing, records: int):
         self.graph, self.granted, self.pricing, self.records = graph, granted, pricing, records
         self.derivable = {graph.names[term]: at for term, at in order.items()}
-        self.steps = 0
+        self.left = PROOF_WORK
         self.exhaustive = True
         self.ways: dict[str, list[tuple[Cost, Rule]]] = {}
         self.best: dict[str, Rule] | None = None
@@ -226,8 +225,8 @@ class _CheapestProof:
 
     def search(self, chosen: dict[str, Rule], open_terms: list[str], spent: Cost) -> None:
         """Extend a partial proof in every way that can still be cheaper than the best."""
-        self.steps += 1
-        if self.steps > MAX_SEARCH or len(chosen) > MAX_DEPTH:
+        self.left -= 1 + len(open_terms)
+        if self.left < 0 or len(chosen) > MAX_DEPTH:
             self.exhaustive = False
             return
         bound = spent
@@ -260,6 +259,7 @@ class _CheapestProof:
             seen.add(need)
             if need in chosen:
                 queue.extend(chosen[need].needs)
+        self.left -= len(seen)
         return False
 
 

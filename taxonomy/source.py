@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from taxonomy import folders
-from taxonomy.findings import InputError
+from taxonomy.files import UnreadableError, content
+from taxonomy.findings import InputError, relative
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,15 @@ def packages_in(folder: Path) -> dict[str, Package]:
 
 @functools.cache
 def _tree(path: Path, _stamp: tuple[int, int]) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
+    """Return the syntax tree of a file; raise InputError with its place if it is no Python."""
+    try:
+        return ast.parse(content(path))
+    except UnreadableError as error:
+        raise InputError(f"{relative(path)}: the file cannot be read: {error}") from error
+    except SyntaxError as error:
+        raise InputError(f"{relative(path)}:{error.lineno or 1}:{error.offset or 1}: this is no Python: {error.msg}") from error
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise InputError(f"{relative(path)}: this is no Python, or nested too deeply") from error
 
 
 def _parse(path: Path) -> ast.Module:
@@ -134,7 +143,7 @@ def _whole(packages: list[Package], root: Path) -> tuple[str, list[tuple[str, st
                 found[name] = hashlib.sha256(_canonical(tree).encode()).hexdigest()
                 needs += _imported(packages, tree)
                 continue
-        except (SyntaxError, ValueError):
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
             pass  # it is data, whatever it is called
         except OSError as error:
             raise _unreadable(path, error) from error

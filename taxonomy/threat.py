@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from taxonomy.entries import Limits, ReadyThreatModel, Setting, SurveyRow, Target
@@ -155,3 +155,30 @@ def contradictions(catalog: Catalog, threat: ThreatModel) -> list[str]:
     if "M1.updates" in knows and roles == {"participant"}:
         reasons.append("M1.updates with participant alone: a participant never sees another's upload")
     return reasons
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How further grants fit a threat model: the observation that they need instead of its own, and what else contradicts."""
+
+    observation: str | None
+    contradictions: tuple[str, ...]
+
+    @property
+    def fits(self) -> bool:
+        """Whether an adversary as stated can have them."""
+        return self.observation is None and not self.contradictions
+
+    def __str__(self) -> str:
+        remarks = [f"needs {self.observation} observation"] if self.observation else []
+        remarks += [f"contradicts itself: {reason}" for reason in self.contradictions]
+        return f" ({'; '.join(remarks)})" if remarks else ""
+
+
+def fit(catalog: Catalog, threat: ThreatModel, terms: Iterable[str]) -> Fit:
+    """Return how further grants fit a threat model."""
+    terms = frozenset(terms)
+    inside = any(catalog.terms[term].symbol == "M1" for term in terms)
+    observation = "white-box" if inside and threat.observation == "black-box" else None
+    granted = replace(threat, observation=observation or threat.observation, knows=threat.knows | terms)
+    return Fit(observation, tuple(contradictions(catalog, granted)))

@@ -143,15 +143,19 @@
     for (const answer of infeasible) {
       const least = atlas.least(answer.sets, threat);
       const ways = least.map((set) => {
+        const fit = atlas.fit(threat, set);
+        const reasons = fit.contradicts.map((reason) => `contradicts itself: ${reason}`);
+        const remark = [fit.observation && `needs ${fit.observation} observation`, ...reasons].filter(Boolean).join("; ");
         const button = element("button", { type: "button", "data-grant": set.join(",") }, "grant");
-        return element("li", {}, ...terms(set), " ", button);
+        return element("li", {}, ...terms(set), remark ? ` (${remark}) ` : " ", button);
       });
+      if (answer.truncated) ways.push(element("li", {}, "The search was cut short: there may be more."));
       const detail = element("details", {}, element("summary", {}, `what is missing (${least.length})`), element("ul", {}, ...ways));
       no.append(element("li", {}, attackLink(answer.id), ways.length ? detail : " (no grant would do)"));
     }
     out.append(section("Not feasible", infeasible.length, false, no));
 
-    const { cuts } = atlas.harden(threat);
+    const { cuts, truncated } = atlas.harden(threat);
     const rows = cuts.slice(0, 40).map((cut) =>
       element(
         "tr",
@@ -171,9 +175,13 @@
         element("tbody", {}, ...rows)
       )
     );
-    const note =
-      "Each line is a smallest set of grants to withdraw: no part of it stops as many attacks. Withdrawn is what was stated and what follows from it.";
-    out.append(section("What to withdraw", cuts.length, false, table, cuts.length > 40 ? note + " The first 40 are shown." : note));
+    const note = [
+      "Each line is a smallest set of grants to withdraw: no part of it stops as many attacks.",
+      "Withdrawn is what was stated and what follows from it.",
+      cuts.length > 40 && "The first 40 are shown.",
+      truncated && "The search was cut short: there may be more.",
+    ];
+    out.append(section("What to withdraw", cuts.length, false, table, note.filter(Boolean).join(" ")));
 
     const apart = element("ul", { class: "plain" });
     for (const answer of other) apart.append(element("li", {}, attackLink(answer.id), " (", answer.because.join(", "), ")"));
@@ -202,9 +210,9 @@
   root.addEventListener("click", (event) => {
     const granted = event.target.dataset.grant;
     if (granted === undefined) return;
-    const inside = granted.split(",").some((id) => id.startsWith("M1"));
-    const observation = inside ? "white-box" : threat.observation;
-    change({ ...threat, observation, knows: [...new Set([...threat.knows, ...granted.split(",")])] });
+    const set = granted.split(",");
+    const observation = atlas.fit(threat, set).observation || threat.observation;
+    change({ ...threat, observation, knows: [...new Set([...threat.knows, ...set])] });
     root.querySelector("[role=status]").focus();
   });
   root.querySelector("form").addEventListener("submit", (event) => event.preventDefault());

@@ -1,10 +1,10 @@
-// The resolver of taxonomy/resolver.py, taxonomy/answers.py and taxonomy/advice.py, for the browser: the same answers from the
-// exported graph. tests/site/test_explorer.py holds it to them in a real browser.
+// The resolver of taxonomy/resolver.py and taxonomy/answers.py for the browser: the same answers from the exported graph.
+// tests/site/test_same_answers.py holds it to them in a real browser.
 "use strict";
 
 const Resolver = (() => {
-  const MAX_SEARCH = 50000, MAX_DEPTH = 500, MAX_SETS = 2000, MAX_CUTS = 5000, RECORDS = 1000;
-  const ASPECTS = ["observation", "model-type", "frame"];
+  const { MAKE, searched, shrunk } = MinimalSets;
+  const PROOF_WORK = 250000, MAX_DEPTH = 500, RECORDS = 1000;
 
   const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
   const compareLists = (a, b) => {
@@ -15,21 +15,6 @@ const Resolver = (() => {
     return a.length - b.length;
   };
   const add = (a, b) => a.map((value, i) => value + b[i]);
-  const bits = (mask) => {
-    let count = 0;
-    for (; mask; mask &= mask - 1n) count++;
-    return count;
-  };
-  const byBits = (masks) =>
-    [...masks].map((mask) => [bits(mask), mask]).sort((a, b) => a[0] - b[0] || compare(a[1], b[1])).map((pair) => pair[1]);
-
-  // Masks that contain no other mask.
-  function minimal(masks) {
-    const kept = [];
-    for (const mask of byBits(masks)) if (!kept.some((other) => (other & mask) === other)) kept.push(mask);
-    return new Set(kept);
-  }
-
   class Graph {
     constructor(rules, terms) {
       this.rules = rules;
@@ -118,15 +103,16 @@ const Resolver = (() => {
           seen.add(need);
           if (chosen.has(need)) queue.push(...chosen.get(need).needs);
         }
+        left -= seen.size;
         return false;
       };
       let best = firstProof();
       let bestCost = costOf(best);
-      let steps = 0;
+      let left = PROOF_WORK;
       let exhaustive = true;
       const search = (chosen, open, spent) => {
-        steps++;
-        if (steps > MAX_SEARCH || chosen.size > MAX_DEPTH) {
+        left -= 1 + open.length;
+        if (left < 0 || chosen.size > MAX_DEPTH) {
           exhaustive = false;
           return;
         }
@@ -178,7 +164,7 @@ const Resolver = (() => {
       return done;
     }
 
-    // Every inclusion-minimal set of grantable terms that makes the goal derivable (the ATMS of de Kleer 1986).
+    // Every inclusion-minimal set of grantable terms that makes the goal derivable (the ATMS of de Kleer 1986), or some of them.
     missing(goal, grants, grantable) {
       const derivable = this.close(grants);
       if (derivable.has(goal)) return { sets: [[]], truncated: false };
@@ -191,45 +177,51 @@ const Resolver = (() => {
         for (const number of this.yieldedBy.get(term) || []) open.push(...this.rules[number].needs);
       }
       const terms = [...new Set(grantable)].filter((term) => cone.has(term)).sort(compare);
-      const labels = new Map([...cone].map((term) => [term, new Set()]));
-      terms.forEach((term, bit) => labels.set(term, new Set([1n << BigInt(bit)])));
-      const rules = [...cone].flatMap((term) => this.yieldedBy.get(term) || []);
+      const named = (mask) => terms.filter((_, bit) => (mask >> BigInt(bit)) & 1n);
+      const rules = [...cone].flatMap((term) => this.yieldedBy.get(term) || []).sort((a, b) => a - b);
+      let [found, truncated] = searched((search) => {
+        const labels = new Map([...cone].map((term) => [term, []]));
+        terms.forEach((term, bit) => labels.set(term, [1n << BigInt(bit)]));
+        this.propagate(search, rules, derivable, labels);
+        return labels.get(goal);
+      });
+      if (truncated) {
+        const part = new Graph(rules.map((rule) => this.rules[rule]), this.terms);
+        const unlocks = (mask) => part.close([...derivable.keys(), ...named(mask)]).has(goal);
+        const everything = (1n << BigInt(terms.length)) - 1n;
+        if (!unlocks(everything)) return { sets: [], truncated: false };
+        found = shrunk(found.length ? found : [everything], MAKE * rules.length, unlocks);
+      }
+      const sets = found.map(named);
+      sets.sort((a, b) => a.length - b.length || compareLists(a, b));
+      return { sets, truncated };
+    }
+
+    // Minimal environments go through the rules until nothing changes.
+    propagate(search, rules, derivable, labels) {
       const needs = new Map(rules.map((r) => [r, [...new Set(this.rules[r].needs)].filter((n) => !derivable.has(n))]));
       const watchers = new Map();
       for (const rule of rules) for (const need of needs.get(rule)) this.at(watchers, need).push(rule);
-      let truncated = false;
-      const capped = (masks) => {
-        if (masks.size <= MAX_SETS) return masks;
-        truncated = true;
-        return new Set(byBits(masks).slice(0, MAX_SETS));
-      };
       const queue = [...rules];
       const queued = new Set(rules);
       for (let i = 0; i < queue.length; i++) {
         const rule = queue[i];
         queued.delete(rule);
-        let environments = new Set([0n]);
-        for (const need of needs.get(rule)) {
-          const joined = new Set();
-          for (const a of environments) for (const b of labels.get(need)) joined.add(a | b);
-          environments = capped(minimal(joined));
-        }
+        search.spend(1);
+        let environments = [0n];
+        for (const need of needs.get(rule)) environments = search.unions(environments, labels.get(need));
         const head = this.rules[rule].yields;
         const before = labels.get(head);
-        const merged = capped(minimal(new Set([...before, ...environments])));
-        if (merged.size !== before.size || [...merged].some((mask) => !before.has(mask))) {
-          labels.set(head, merged);
-          for (const watcher of watchers.get(head) || []) {
-            if (!queued.has(watcher)) {
-              queued.add(watcher);
-              queue.push(watcher);
-            }
+        const merged = before.length ? search.minimal([...before, ...environments]) : environments;
+        if (merged.length === before.length && merged.every((mask, at) => mask === before[at])) continue;
+        labels.set(head, merged);
+        for (const watcher of watchers.get(head) || []) {
+          if (!queued.has(watcher)) {
+            queued.add(watcher);
+            queue.push(watcher);
           }
         }
       }
-      const sets = [...labels.get(goal)].map((mask) => terms.filter((_, bit) => (mask >> BigInt(bit)) & 1n));
-      sets.sort((a, b) => a.length - b.length || compareLists(a, b));
-      return { sets, truncated };
     }
   }
 
@@ -266,18 +258,38 @@ const Resolver = (() => {
       const goal = "attack:" + attack.id;
       const derivation = this.graph.derivation(goal, this.grants(threat), this.pricing(attack));
       if (derivation) return { id: attack.id, kind: "feasible", ...derivation };
-      return { id: attack.id, kind: "infeasible", ...this.graph.missing(goal, this.grants(threat), this.grantable(threat)) };
+      const missing = this.graph.missing(goal, this.grants(threat), this.grantable(threat));
+      const fitted = missing.sets.map((set) => ({ set, fit: this.fit(threat, set) }));
+      // The sort is stable: by size and name within those that fit, and within those that do not.
+      fitted.sort((a, b) => Number(!a.fit.fits) - Number(!b.fit.fits));
+      return {
+        id: attack.id,
+        kind: "infeasible",
+        sets: fitted.map((one) => one.set),
+        fits: fitted.map((one) => one.fit),
+        truncated: missing.truncated,
+      };
     }
 
     answers(threat) {
       return this.data.attacks.map((attack) => this.answer(attack, threat));
     }
 
-    // Minimal sets that grant least: one whose closure contains another's is folded away.
+    // How further grants fit a threat model: the observation that they need instead of its own, and what else contradicts.
+    fit(threat, set) {
+      const inside = set.some((term) => term.split(".")[0] === "M1");
+      const observation = inside && threat.observation === "black-box" ? "white-box" : null;
+      const knows = [...new Set([...threat.knows, ...set])];
+      const contradicts = this.contradictions({ ...threat, observation: observation || threat.observation, knows });
+      return { observation, contradicts, fits: observation === null && !contradicts.length };
+    }
+
+    // Minimal sets that grant least: one whose closure contains another's is folded away, but none that fits for one that does not.
     least(sets, threat) {
       const closures = sets.map((terms) => new Set(this.graph.close([...this.grants(threat), ...terms]).keys()));
+      const fits = sets.map((terms) => this.fit(threat, terms).fits);
       const within = (a, b) => a.size < b.size && [...a].every((term) => b.has(term));
-      return sets.filter((_, i) => !closures.some((other, j) => j !== i && within(other, closures[i])));
+      return sets.filter((_, i) => !closures.some((other, j) => fits[j] >= fits[i] && within(other, closures[i])));
     }
 
     contradictions(threat) {
@@ -300,77 +312,19 @@ const Resolver = (() => {
 
     // Minimal sets of grants to withdraw: each cut for which no proper subset removes the same or more attacks.
     harden(threat) {
-      const closed = [...this.implications.close(this.grants(threat)).keys()];
-      const terms = closed.filter((name) => !ASPECTS.includes(this.terms.get(name).aspect)).sort(compare);
-      const bit = new Map(terms.map((name, i) => [name, 1n << BigInt(i)]));
-      const aspects = [threat.observation, threat.model, threat.frame];
-      let truncated = false;
-      const environments = new Map();
-      for (const answer of this.answers(threat)) {
-        if (answer.kind !== "feasible") continue;
-        const supports = this.graph.missing("attack:" + answer.id, aspects, terms);
-        truncated = truncated || supports.truncated;
-        environments.set(answer.id, supports.sets.map((set) => set.reduce((mask, name) => mask | bit.get(name), 0n)));
-      }
-      const attacks = [...environments.keys()].sort(compare);
-      const removed = (cut) =>
-        attacks.filter((id) => environments.get(id).length && environments.get(id).every((e) => cut & e));
-      const single = new Set(attacks.flatMap((id) => [...hittingSets(environments.get(id))]));
-      const found = new Map();
-      const seen = new Set(single);
-      let queue = byBits(single);
-      while (queue.length) {
-        const cut = queue.shift();
-        if (found.size >= MAX_CUTS) {
-          truncated = true;
-          break;
-        }
-        const falls = new Set(removed(cut));
-        const members = [...bit.values()].filter((b) => cut & b);
-        const idle = members.some((b) => {
-          const less = new Set(removed(cut & ~b));
-          return [...falls].every((id) => less.has(id));
-        });
-        if (idle) continue;
-        found.set(cut, [...falls].sort(compare));
-        const fresh = [];
-        for (const other of single) {
-          const joined = cut | other;
-          if (!seen.has(joined)) {
-            seen.add(joined);
-            fresh.push(joined);
-          }
-        }
-        if (fresh.length) queue = byBits([...queue, ...fresh]);
-      }
-      const cuts = [...found].map(([cut, removes]) => ({
-        withdraw: terms.filter((name) => cut & bit.get(name)),
-        removes,
-        remaining: attacks.length - removes.length,
-      }));
+      const feasible = this.answers(threat).filter((answer) => answer.kind === "feasible");
+      const found = new Withdrawals(this, threat, feasible.map((answer) => answer.id));
+      const cuts = found.cuts().map((cut) => {
+        const removes = found.removed(cut);
+        return { withdraw: found.named(cut), removes, remaining: feasible.length - removes.length };
+      });
       cuts.sort(
         (a, b) =>
           a.withdraw.length - b.withdraw.length || b.removes.length - a.removes.length || compareLists(a.withdraw, b.withdraw)
       );
-      return { cuts, truncated };
+      return { cuts, truncated: found.truncated };
     }
-  }
-
-  // All inclusion-minimal sets of bits that share a bit with each environment (Berge's algorithm).
-  function hittingSets(environments) {
-    if (!environments.length || environments.includes(0n)) return new Set();
-    let sets = new Set([0n]);
-    for (const environment of environments) {
-      const single = [];
-      for (let rest = environment, b = 1n; rest; rest >>= 1n, b <<= 1n) if (rest & 1n) single.push(b);
-      const kept = [...sets].filter((s) => s & environment);
-      const grown = [...sets].filter((s) => !(s & environment)).flatMap((s) => single.map((b) => s | b));
-      sets = minimal(new Set([...kept, ...grown.filter((g) => !kept.some((k) => (k & g) === k))]));
-    }
-    return sets;
   }
 
   return { Atlas };
 })();
-
-if (typeof module !== "undefined") module.exports = Resolver;

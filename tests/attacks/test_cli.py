@@ -43,7 +43,7 @@ def test_terms_and_targets(mia_json):
 # -- questions
 
 
-def test_feasible(mia_json):
+def test_feasible(mia, mia_json):
     data = mia_json("feasible", *SCORES)
     assert data["threat_model"]["grants"] == ["Q.scores", "black-box", "discriminative", "record.label", "stand-alone"]
     feasible = {a["id"]: a for a in data["feasible"]}
@@ -59,8 +59,14 @@ def test_feasible(mia_json):
     assert feasible["shokri-2017"]["derivation"][-1]["rule"] == "shokri-2017"
     assert ["D1.samples", "M2"] in infeasible["carlini-2022-lira"]["missing"]
     assert infeasible["carlini-2022-lira"]["truncated"] is False
-    missing = infeasible["carlini-2022-lira"]["missing"]
-    assert missing == sorted(missing, key=lambda s: (len(s), s))
+    for attack in infeasible.values():
+        sets, needed = attack["missing"], attack["needs_observation"]
+        assert len(sets) == len(needed) == len(attack["contradicts"])
+        order = [(needs is not None, len(s), s) for s, needs in zip(sets, needed, strict=True)]
+        assert order == sorted(order), "by size, then by name, and what a black-box adversary cannot have comes last"
+        assert needed == ["white-box" if any(t.startswith("M1") for t in s) else None for s in sets]
+    assert "white-box" in infeasible["carlini-2022-gradient-norm"]["needs_observation"]
+    assert "(needs white-box observation)" in mia("feasible", *SCORES).stdout
 
 
 def test_an_attack_of_another_model_type_is_inapplicable(mia_json, tmp_path):
@@ -95,7 +101,11 @@ def test_explain(mia, mia_json):
     no = mia_json("explain", "carlini-2022-lira", *SCORES)
     assert not no["feasible"] and no["derivation"] == [] and no["missing"]
     assert "granted Q.scores" in mia("explain", "shokri-2017", *SCORES).stdout
-    assert "D1.samples + M2" in mia("explain", "carlini-2022-lira", *SCORES).stdout
+    text = mia("explain", "carlini-2022-lira", *SCORES).stdout
+    assert "D1.samples + M2" in text
+    sentence = "stand in for it. (shadow-data-from-samples)"
+    assert text.count(sentence) == 1 and "shadow-data-from-samples (see above)" in text, "a sentence is told once"
+    assert text.count("log-likelihood ratio") == 1
 
 
 def test_feasible_does_not_load_torch():
@@ -290,19 +300,12 @@ def test_check(mia, mia_json, tmp_path):
     assert result["locations"][0]["physicalLocation"]["region"]["startLine"] == 5
 
 
-def test_help_and_completion(mia):
-    for command in ((), ("feasible",), ("explain",), ("run",), ("store", "gc"), ("export", "graph")):
-        done = mia(*command, "--help")
-        assert done.returncode == 0 and "Usage:" in done.stdout
-    assert "Example: mia run" in mia("run", "--help").stdout
-    assert "--show-completion" in mia("--help").stdout
-
-
 # -- bad input: one message, exit code 2, no traceback
 
 BAD = {
     "unknown attack": (["run", "shokri-2071"], "did you mean shokri-2017?"),
-    "unknown attack to explain": (["explain", "lira", *SCORES], "unknown attack"),
+    "unknown attack to explain": (["explain", "lirra", *SCORES], "did you mean carlini-2022-lira (LiRA)?"),
+    "ambiguous name": (["explain", "logan", *SCORES], "may be any of logan-1, logan-2, logan-3, logan-3-generative"),
     "unknown target": (["run", "--target", "digits"], "did you mean digits-"),
     "unknown term": (["feasible", *SCORES, "--knows", "Q.lables"], "did you mean Q.labels?"),
     "unknown threat model": (["feasible", "--threat-model", "prediction-api-score"], "did you mean prediction-api-scores?"),

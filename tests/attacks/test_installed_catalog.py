@@ -17,6 +17,7 @@ needs: [discriminative, Q.scores, record.label]
 run: other_attacks.margin:infer
 params: {scale: 2.0}
 cost: {queries_per_record: 1}
+targets: {power: [digits-mlp], null: digits-null}
 """
 CODE = """\
 from attacks import signals

@@ -124,4 +124,14 @@ BAD: dict[str, tuple[dict[str, bytes | str], str, int, str]] = {
         "did you mean digits-mlp?",
     ),
     "MIA030": ({"orderings/bad-ordering.yaml": ORDERING}, "orderings/bad-ordering.yaml", 8, "both sides are the same"),
+    "MIA031": ({_attack: ATTACK + "".join(f"more{i}: 1\n" for i in range(200))}, _attack, 106, "more is wrong"),
+    "MIA032": (
+        {
+            _attack: ATTACK.replace("Q.scores", "Q.top-k")
+            + "run: attacks.discriminative.threshold:maximum_posterior\ntargets: {power: [digits-mlp]}\n"
+        },
+        _attack,
+        7,
+        "no control",
+    ),
 }

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import random
 from pathlib import Path
 
 import pytest
+from same_answers import agree
 
-from taxonomy.advice import harden
-from taxonomy.answers import Atlas, Feasible, Infeasible
 from taxonomy.threat import ThreatModel, contradictions
 
 PAGES = (
@@ -109,6 +107,17 @@ def test_a_missing_grant_can_be_granted(page, site):
     assert "record.label" in page.url
 
 
+def test_grants_that_a_black_box_adversary_cannot_have_are_marked(page, site):
+    """As `mia feasible` marks them; granting one makes the observation white-box."""
+    visit(page, site, "explorer.html#model=discriminative&frame=stand-alone&observation=black-box&knows=Q.labels,record.label")
+    ways = page.locator("li:has(> button[data-grant*='M1.parameters'])")
+    assert ways.count() and all("(needs white-box observation)" in text for text in ways.all_text_contents())
+    others = page.locator("li:has(> button[data-grant])").all_text_contents()
+    assert any("needs white-box" not in text for text in others)
+    page.locator("button[data-grant*='M1.parameters']").first.evaluate("button => button.click()")
+    assert "observation=white-box" in page.url and "M1.parameters" in page.url
+
+
 def test_without_javascript_there_is_a_table(browser, site):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
@@ -116,38 +125,6 @@ def test_without_javascript_there_is_a_table(browser, site):
     assert page.locator("#explorer").is_hidden()
     assert page.get_by_role("table").first.is_visible()
     context.close()
-
-
-def expected(atlas: Atlas, threat: ThreatModel) -> list:
-    answers = []
-    for answer in atlas.answers(threat):
-        if isinstance(answer, Feasible):
-            price = answer.derivation.price
-            rules = [rule.id for rule in answer.derivation.rules]
-            answers.append([answer.attack.id, "feasible", rules, [price.models, price.queries, price.queries_per_record]])
-        elif isinstance(answer, Infeasible):
-            sets = [list(terms) for terms in answer.missing.sets]
-            answers.append([answer.attack.id, "infeasible", sets, [list(s) for s in atlas.least(answer.missing, threat)]])
-        else:
-            answers.append([answer.attack.id, "inapplicable", list(answer.because)])
-    cuts = [[list(cut.withdraw), list(cut.removes), cut.remaining] for cut in harden(atlas, threat)[0]]
-    return [answers, cuts]
-
-
-IN_THE_BROWSER = """threat => {
-  const atlas = window.atlasOfTests ||= new Resolver.Atlas(MIA_ATLAS);
-  const answers = atlas.answers(threat).map((a) =>
-    a.kind === "feasible" ? [a.id, a.kind, a.rules.map((r) => r.id), a.price]
-    : a.kind === "infeasible" ? [a.id, a.kind, a.sets, atlas.least(a.sets, threat)]
-    : [a.id, a.kind, a.because]);
-  return [answers, atlas.harden(threat).cuts.map((c) => [c.withdraw, c.removes, c.remaining])];
-}"""
-
-
-def agree(page, atlas: Atlas, threats: list[ThreatModel]) -> None:
-    for threat in threats:
-        stated = {"observation": threat.observation, "model": threat.model, "frame": threat.frame, "knows": sorted(threat.knows)}
-        assert page.evaluate(IN_THE_BROWSER, stated) == json.loads(json.dumps(expected(atlas, threat))), stated
 
 
 def test_explorer_answers_as_the_resolver_for_every_ready_threat_model(page, site, catalog, atlas):

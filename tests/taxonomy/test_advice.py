@@ -1,21 +1,24 @@
-"""Withdrawals, what-ifs, gaps and comparisons, against brute force and clingo on the real catalog."""
+"""What-ifs, gaps and comparisons, against brute force and clingo on the real catalog."""
 
 from __future__ import annotations
 
-import itertools
+import io
 import random
+from dataclasses import replace
 
 import clingo
 import pytest
+from hard_catalogs import wide
+from rich.console import Console
 from test_catalog_on_clingo import _atoms
 from test_resolver import ask_clingo
 
-from taxonomy import advice
-from taxonomy.answers import Feasible
+from attacks import show_questions
+from taxonomy import advice, withdrawals
+from taxonomy.answers import Atlas, Feasible, Infeasible
+from taxonomy.entries import Attack
 from taxonomy.graph import goal
-from taxonomy.threat import ThreatModel, from_user
-
-READY = ["prediction-api-labels", "prediction-api-top-scores", "published-gan-samples", "auditor-with-known-members"]
+from taxonomy.threat import ThreatModel, contradictions, from_user
 
 
 def ready(catalog, name):
@@ -39,44 +42,6 @@ def feasible_without(atlas, threat, closed, cut):
     return {a for a in atlas.catalog.attacks if atom[goal(a)] in closure}
 
 
-@pytest.mark.parametrize("case", [*READY, *range(6)])
-def test_harden_is_exact(atlas, case):
-    """Brute force with clingo: every cut of up to three terms is listed exactly if no proper subset does as much."""
-    threat = ready(atlas.catalog, case) if isinstance(case, str) else random_threat(atlas.catalog, case)
-    cuts, truncated = advice.harden(atlas, threat)
-    assert not truncated
-    closed = advice.closed_grants(atlas, threat)
-    before = feasible_without(atlas, threat, closed, ())
-    listed = {cut.withdraw: set(cut.removes) for cut in cuts}
-    removed = {
-        cut: before - feasible_without(atlas, threat, closed, cut)
-        for n in range(3)
-        for cut in itertools.combinations(sorted(closed), n)
-    }
-    for cut, gone in removed.items():
-        if not cut:
-            continue
-        subsets = [s for n in range(len(cut)) for s in itertools.combinations(cut, n)]
-        minimal = bool(gone) and not any(removed[s] >= gone for s in subsets)
-        assert (cut in listed) == minimal, cut
-        if minimal:
-            assert listed[cut] == gone
-    for cut in cuts:
-        assert cut.remaining == len(before) - len(cut.removes)
-    if before:
-        assert any(cut.remaining == 0 for cut in cuts)
-
-
-def test_harden_orders_and_names_defenses(atlas):
-    cuts, _ = advice.harden(atlas, ready(atlas.catalog, "prediction-api-scores"))
-    keys = [(len(c.withdraw), -len(c.removes), c.withdraw) for c in cuts]
-    assert keys == sorted(keys)
-    assert any("label-only" in cut.defenses for cut in cuts if cut.withdraw == ("Q.scores", "Q.top-k"))
-    assert all(not set(cut.withdraw) & {"black-box", "discriminative", "stand-alone"} for cut in cuts), (
-        "aspects cannot be withdrawn"
-    )
-
-
 @pytest.mark.parametrize("seed", range(8))
 def test_what_if_is_the_difference_of_two_answers(atlas, seed):
     threat = random_threat(atlas.catalog, seed)
@@ -85,7 +50,7 @@ def test_what_if_is_the_difference_of_two_answers(atlas, seed):
     add, remove = choose.sample(terms, 2), choose.sample(sorted(threat.knows), 1)
     add = [t for t in add if t not in remove]
     change = advice.what_if(atlas, threat, add, remove)
-    closed = advice.closed_grants(atlas, threat)
+    closed = withdrawals.closed_grants(atlas, threat)
     before = feasible_without(atlas, threat, closed, ())
     after = feasible_without(atlas, threat, closed | set(add), remove)
     assert set(change.gained) == after - before and set(change.lost) == before - after
@@ -135,6 +100,45 @@ def test_compare(atlas):
     assert figures.figures and figures.dominates is None, "MAST is better at low FPR and worse in balanced accuracy"
     best = advice.compare(atlas, attacks["carlini-2022-lira"], attacks["sablayrolles-2019-mast"])
     assert best.dominates == "first"
+
+
+def test_what_a_search_that_was_cut_short_says_of_two_attacks():
+    """An attack with other needs is refuted by any environment; that none refutes it is proved by all of them alone."""
+    catalog = wide(12, 3)
+    entry = {"schema": 1, "title": "Another", "summary": "Another."}
+    attacks = {"less": ["discriminative", "b0"], "other": ["discriminative", "b0", "x"]}
+    catalog.terms["x"] = catalog.terms["a0-0"].model_copy(update={"id": "x"})
+    for name, needs in attacks.items():
+        catalog.attacks[name] = Attack.model_validate({**entry, "id": name, "needs": needs})
+    atlas = Atlas(catalog)
+    found = advice.compare(atlas, catalog.attacks["less"], catalog.attacks["wide"])
+    assert found.first_needs_no_more is None and found.second_needs_no_more is False
+    assert advice.compare(atlas, catalog.attacks["other"], catalog.attacks["wide"]).first_needs_no_more is False
+    text = io.StringIO()
+    show_questions.comparison(Console(file=text, width=200), catalog.attacks["less"], catalog.attacks["wide"], found)
+    assert "Whether less needs no more than wide is not known: the search was cut short." in text.getvalue()
+
+
+def test_sets_that_the_stated_observation_rules_out_are_marked_and_come_last(atlas):
+    marked = 0
+    for name in sorted(atlas.catalog.threat_models):
+        threat = ready(atlas.catalog, name)
+        for answer in atlas.answers(threat):
+            if not isinstance(answer, Infeasible):
+                continue
+            order = [(not fit.fits, len(s), s) for fit, s in zip(answer.fits, answer.missing.sets, strict=True)]
+            assert order == sorted(order)
+            for terms, fit in zip(answer.missing.sets, answer.fits, strict=True):
+                reasons = contradictions(atlas.catalog, replace(threat, knows=threat.knows | set(terms)))
+                assert fit.fits == (not reasons), (terms, reasons)
+                if fit.observation:
+                    after = replace(threat, observation=fit.observation, knows=threat.knows | set(terms))
+                    assert tuple(contradictions(atlas.catalog, after)) == fit.contradictions
+                    marked += 1
+            least = atlas.least(answer.missing, threat)
+            fitting = {s for s, fit in zip(answer.missing.sets, answer.fits, strict=True) if fit.fits}
+            assert not fitting or least[0] in fitting, "what fits is never folded away for what does not"
+    assert marked
 
 
 def test_as_surveyed(atlas):

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
 from bad_catalogs import ATTACK, BAD, EVIDENCE, ORDERING
 
 from taxonomy.check import check
@@ -146,3 +143,34 @@ def test_orderings_that_cannot_be_measured(tmp_path, changes, place, message):
         text = text.replace(old, new)
     found = [f for f in check([write(tmp_path, {"orderings/bad-ordering.yaml": text})])[1] if f.code == "MIA030"]
     assert any(message in f.message and f.line == place for f in found), found
+
+
+RUNS = ATTACK.replace("Q.scores", "Q.top-k") + "run: attacks.discriminative.threshold:maximum_posterior\n"
+OTHER = RUNS + "goal: inversion\nanswers: {unit: class, result: A picture, metric: likeness}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        (RUNS, 1, "no target is named on which the attack is tested"),
+        (RUNS, 1, "no control is named"),
+        (RUNS + "targets: {power: [digits-mlp]}\n", 7, "no control is named"),
+        (RUNS + "targets: {null: digits-null}\n", 7, "no target is named on which the attack is tested"),
+        (RUNS + "targets:\n  power: [digits-mlp]\n  null: fashion-mlp\n", 9, "fashion-mlp is no control"),
+        (OTHER, 1, "no target is named on which the attack is tested"),
+        (RUNS + "targets: {power: [digits-mlp], null: digits-null}\n", 0, ""),
+        (RUNS + "targets: {others: [digits-mlp], null: digits-null}\n", 0, ""),
+        (OTHER + "targets: {power: [digits-mlp]}\n", 0, ""),
+        (ATTACK, 0, ""),
+    ],
+    ids=["nothing", "nothing: control", "no control", "only a control", "no real control", "other goal", "both", "no claim",
+         "other goals need no control", "no code"],
+)  # fmt: skip
+def test_an_attack_that_runs_names_what_tests_it(tmp_path, monkeypatch, text, line, message):
+    """Deleting its targets or its control from an entry is found. Only what has no code, or no claim, goes without."""
+    monkeypatch.setattr("taxonomy.evidence.files", lambda catalog: [])
+    found = [f for f in check([write(tmp_path, {"attacks/bad-attack.yaml": text})])[1] if f.code == "MIA032"]
+    if not message:
+        assert found == []
+    else:
+        assert [f.line for f in found if message in f.message] == [line], found

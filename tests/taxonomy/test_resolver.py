@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import random
 
 import clingo
+import pytest
+from hard_catalogs import tangled, wide
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from taxonomy import minimal_sets
+from taxonomy.answers import Atlas
 from taxonomy.graph import Graph, Price, Rule
-from taxonomy.resolver import Resolver
+from taxonomy.resolver import Missing, Resolver
 
 TERMS = [f"t{i}" for i in range(9)]
 
@@ -124,13 +129,76 @@ def test_long_chains_need_no_recursion():
     assert not derivation.cheapest, "a search that was cut short must say so"
 
 
-def test_capped_sets_are_minimal_and_said_to_be_cut(monkeypatch):
-    monkeypatch.setattr("taxonomy.resolver.MAX_SETS", 4)
-    pairs = [Rule(f"r{i}{j}", "step", (f"a{i}{j}",), f"b{i}") for i in range(3) for j in range(3)]
-    goal = Rule("g", "attack", ("b0", "b1", "b2"), "g")
-    resolver = Resolver(Graph([*pairs, goal]))
-    missing = resolver.missing("g", [], [f"a{i}{j}" for i in range(3) for j in range(3)])
+def minimal(resolver: Resolver, goal: str, granted: list[str], terms: tuple[str, ...]) -> bool:
+    """Whether a set makes the goal derivable, and no part of it does."""
+    return goal in resolver.closure([*granted, *terms]) and all(
+        goal not in resolver.closure([*granted, *terms[:i], *terms[i + 1 :]]) for i in range(len(terms))
+    )
+
+
+@settings(max_examples=100, deadline=None)
+@given(rules, grants, st.lists(st.sampled_from(TERMS), max_size=6, unique=True), st.sampled_from([1, 4, 10, 30, 100]))
+def test_sets_under_any_budget_are_minimal_and_if_it_suffices_all(graph_rules, granted, grantable, work):
+    """With however little work: every set that is given is one of clingo's, and all are given unless that is said."""
+    resolver = Resolver(Graph(graph_rules, TERMS))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(minimal_sets, "WORK", work)
+        patch.setattr(minimal_sets, "FEW", 2)
+        missing = resolver.missing("t0", granted, grantable)
+    expected = clingo_minimal_sets(graph_rules, granted, "t0", [t for t in grantable if t not in granted])
+    assert set(map(frozenset, missing.sets)) <= expected
+    assert missing.truncated or set(map(frozenset, missing.sets)) == expected
+    assert len(set(missing.sets)) == len(missing.sets)
+
+
+@pytest.mark.parametrize(("needs", "ways"), [(12, 3), (14, 2), (40, 10)])
+def test_more_sets_than_can_be_listed_are_cut_short(needs, ways):
+    """12 needs of 3 ways each have half a million minimal sets. Some are given, and it is said that there are more."""
+    atlas = Atlas(wide(needs, ways))
+    missing = atlas.resolver.missing("attack:wide", ["discriminative"], atlas.catalog.grantable)
     assert missing.truncated and missing.sets
-    for terms in missing.sets:
-        assert "g" in resolver.closure(terms)
-        assert all("g" not in resolver.closure(set(terms) - {t}) for t in terms)
+    assert all(
+        len(terms) == needs and minimal(atlas.resolver, "attack:wide", ["discriminative"], terms) for terms in missing.sets
+    )
+
+
+def test_what_fits_the_budget_is_complete():
+    atlas = Atlas(wide(6, 3))
+    missing = atlas.resolver.missing("attack:wide", ["discriminative"], atlas.catalog.grantable)
+    assert len(missing.sets) == 3**6 and not missing.truncated
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_tangled_catalogs_are_cut_short_and_what_is_given_is_minimal(seed):
+    atlas = Atlas(tangled(seed))
+    cut_short = 0
+    for name in atlas.catalog.attacks:
+        missing = atlas.resolver.missing(f"attack:{name}", ["discriminative"], atlas.catalog.grantable)
+        assert missing.sets
+        assert all(minimal(atlas.resolver, f"attack:{name}", ["discriminative"], terms) for terms in missing.sets)
+        cut_short += missing.truncated
+    assert cut_short, "these are meant to be too much work"
+
+
+def test_a_goal_that_nothing_unlocks_is_not_cut_short(monkeypatch):
+    monkeypatch.setattr(minimal_sets, "WORK", 10)
+    rules = [Rule(f"r{i}", "step", ("nobody-has-it", f"a{i}"), "g") for i in range(20)]
+    assert Resolver(Graph(rules)).missing("g", [], [f"a{i}" for i in range(20)]) == Missing((), False)
+
+
+def test_a_proof_in_a_maze_of_prices_is_found_within_its_work(monkeypatch):
+    """Which shared steps cover all needs is the set cover problem: the search ends, and does not call its proof the cheapest."""
+    draw = random.Random(1)
+    needs = [Rule(f"r{i}-{s}", "step", (f"s{s}",), f"b{i}") for i in range(60) for s in draw.sample(range(40), 4)]
+    steps = [Rule(f"s{s}", "step", ("a",), f"s{s}", "", Price(1)) for s in range(40)]
+    goal = Rule("g", "attack", tuple(f"b{i}" for i in range(60)), "g")
+    resolver = Resolver(Graph([*needs, *steps, goal]))
+    derivation = resolver.derivation(["g"], ["a"])
+    assert derivation is not None and not derivation.cheapest
+    known = {"a"}
+    for rule in derivation.rules:
+        assert set(rule.needs) <= known
+        known.add(rule.yields)
+    monkeypatch.setattr("taxonomy.resolver.PROOF_WORK", 0)
+    first = resolver.derivation(["g"], ["a"])
+    assert first is not None and not first.cheapest and first.price.models >= derivation.price.models

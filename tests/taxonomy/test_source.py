@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 import pytest
+from bad_catalogs import ATTACK
 
 from taxonomy import check, source
 from taxonomy.findings import InputError
@@ -218,3 +219,28 @@ def test_our_own_code_keeps_to_what_can_be_followed():
 
 # Rooms above the attacks, which no `run` path names: they load late what a quick command does not need.
 LOADED_LATE = {"cli", "cli_bench", "cli_catalog", "cli_options", "cli_questions", "cli_run", "show", "loading"}
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (b"def infer(records, labels:\n", ":1:10: this is no Python"),
+        (b"\xff\xfe", "this is no Python"),
+        (b"x = \0", "this is no Python"),
+        (b"x = " + b"(" * 50_000, "this is no Python"),
+        (b"x = " + b"-" * 50_000 + b"1", "this is no Python"),
+        (b"#" * (1 << 21), "cannot be read"),
+    ],
+    ids=["syntax", "bytes", "zero", "parentheses", "depth", "size"],
+)
+def test_source_that_is_no_python_is_one_sentence(tmp_path, monkeypatch, text, place):
+    monkeypatch.setattr("taxonomy.evidence.files", lambda catalog: [])
+    (tmp_path / "mine.py").write_bytes(text)
+    home = source.packages_in(tmp_path)["mine"]
+    with pytest.raises(InputError, match=place) as caught:
+        source.signature(home, "mine:infer")
+    assert "mine.py" in str(caught.value) and "\n" not in str(caught.value)
+    entry = ATTACK + "run: mine:infer\ntargets: {power: [digits-mlp], null: digits-null}\n"
+    (tmp_path / "attacks").mkdir()
+    (tmp_path / "attacks" / "bad-attack.yaml").write_text(entry)
+    assert [f.line for f in check.check([tmp_path], [tmp_path])[1] if f.code == "MIA015"] == [6]

@@ -1,0 +1,51 @@
+"""The browser's resolver gives what the resolver gives, also where finding everything is too much work: the same part of it."""
+
+from __future__ import annotations
+
+import random
+import sys
+from pathlib import Path
+
+import pytest
+from building import ROOT
+from same_answers import agree
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
+from hard_catalogs import pairs, tangled, wide
+
+from taxonomy.answers import Atlas
+from taxonomy.threat import ThreatModel
+
+CASES = {
+    "wide": lambda: wide(12, 3),
+    "wide, in full": lambda: wide(5, 3),
+    "pairs": lambda: pairs(14),
+    "pairs, in full": lambda: pairs(7),
+    **{f"tangled {seed}": lambda seed=seed: tangled(seed) for seed in range(4)},
+}
+
+
+@pytest.fixture
+def page(browser):
+    opened = browser.new_page()
+    for name in ("minimal-sets", "withdrawals", "resolver"):
+        opened.add_script_tag(path=ROOT / "site" / "assets" / f"{name}.js")
+    yield opened
+    opened.close()
+
+
+@pytest.mark.parametrize("case", sorted(CASES))
+def test_the_same_part_of_what_is_too_much(page, case):
+    import explorer
+
+    catalog = CASES[case]()
+    draw, names = random.Random(1), catalog.grantable
+    threats = [
+        ThreatModel(observation, "discriminative", "stand-alone", frozenset(draw.sample(names, count)))
+        for observation, count in (("black-box", 0), ("black-box", 4), ("white-box", len(names)))
+    ]
+    found = agree(page, Atlas(catalog), threats, explorer.data(catalog))
+    cut_short = any(truncated for _, _, truncated in found) or any(
+        answer[4] for answers, _, _ in found for answer in answers if answer[1] == "infeasible"
+    )
+    assert cut_short == ("in full" not in case), "these catalogs are meant to be too much work, or not"
