@@ -273,7 +273,7 @@ def _log_mean(log_values: Tensor) -> Tensor:
     """Log of the mean over models of exp(log_values), (models, records) -> (records,), without the NaNs."""
     known = ~log_values.isnan()
     total = torch.logsumexp(log_values.masked_fill(~known, float("-inf")), dim=0)
-    mean = total - known.sum(dim=0).log()
+    mean = total - known.sum(dim=0).double().log()
     if not known.any():
         raise AttackError("no model is on this side of any record; train at least two shadow models")
-    return torch.where(known.any(dim=0), mean, torch.logsumexp(mean[known.any(dim=0)], 0) - known.any(dim=0).sum().log())
+    return torch.where(known.any(dim=0), mean, torch.logsumexp(mean[known.any(dim=0)], 0) - known.any(dim=0).sum().double().log())

@@ -130,7 +130,7 @@ def _train(maps: Tensor, member: Tensor, share: float, epochs: int) -> _AttackMo
     """Train an attack model on a fresh random patch of every map in every epoch, both kinds weighing the same."""
     model = _AttackModel(maps.shape[1])
     optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
-    weight = (~member).sum() / member.sum()
+    weight = (~member).sum().double() / member.sum()
     loss_of = nn.BCEWithLogitsLoss(pos_weight=weight.double())
     for _ in range(epochs):
         for chunk in torch.randperm(len(maps)).split(20):

@@ -43,7 +43,7 @@ def _train(features: Tensor, member: Tensor, hidden: int, epochs: int) -> nn.Mod
     """Train an inference model on features (n, classes) and membership (n,), both kinds weighing the same."""
     model = nn.Sequential(nn.Linear(features.shape[-1], hidden), nn.ReLU(), nn.Linear(hidden, 1)).double()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-    loss_of = nn.BCEWithLogitsLoss(pos_weight=((~member).sum() / member.sum()).double())
+    loss_of = nn.BCEWithLogitsLoss(pos_weight=(~member).sum().double() / member.sum())
     for _ in range(epochs):
         for chunk in torch.randperm(len(features)).split(100):
             optimizer.zero_grad(set_to_none=True)

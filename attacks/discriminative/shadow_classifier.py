@@ -95,7 +95,7 @@ def _train(features: Tensor, member: Tensor, hidden: int, epochs: int) -> _Attac
     """Train an attack model on features (n, classes) and membership (n,), both kinds weighing the same."""
     model = _AttackModel(features.shape[-1], hidden)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-    weight = (~member).sum() / member.sum()
+    weight = (~member).sum().double() / member.sum()
     loss_of = nn.BCEWithLogitsLoss(pos_weight=weight.double())
     batch = max(100, len(features) // 16)
     for _ in range(epochs):
