@@ -44,8 +44,8 @@ AUDIT = "audit"
 class Outcome:
     """What a run found: a result or an error for each attack, and the per-record scores.
 
-    `unsuited` are attacks that the target's records do not suit, each with what it takes. `exhibits` makes pictures of what the
-    target generates, by title, for targets that have some to show.
+    `unsuited` are attacks that the target's records do not suit, each with what it takes; `warnings` are those of the target.
+    `exhibits` makes pictures of what the target generates, by title, for targets that have some to show.
     """
 
     plan: Plan
@@ -55,6 +55,7 @@ class Outcome:
     results: list[dict[str, Any]] = field(default_factory=list)
     failures: list[dict[str, str]] = field(default_factory=list)
     unsuited: list[tuple[str, str]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     scores: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     trained: int = 0
     reused: int = 0
@@ -70,6 +71,7 @@ class Outcome:
             "seed": self.seed,
             "results": self.results,
             "failures": self.failures,
+            "warnings": self.warnings,
             "skipped": [{"id": name, "because": reason} for name, reason in (*self.plan.skipped, *self.unsuited)],
             "trained": self.trained,
             "reused": self.reused,
@@ -144,12 +146,15 @@ class Engine:
         with self._at_work():
             try:
                 target: Target = self.code.function(entry.run)(**entry.params, seed=seed)
-            except (InputError, AttackError):
+                target.id = name
+                target.warnings += target.check()
+            except InputError:
                 raise
+            except AttackError as error:
+                raise InputError(f"the target {name} cannot be made: {error}") from error
             except Exception as error:
                 problem = f"{type(error).__name__}: {error} ({_where(error)})"
                 raise InputError(f"the target {name} cannot be made with the parameters of its entry; {problem}") from error
-        target.id = name
         # A role without a handle is nothing to touch: what it is shown, the target offers beside it.
         roles = [term.id for term in self.catalog.terms.values() if term.aspect == "role" and term.handle is None]
         made = {*target.makers, *roles, LABEL, PARTIAL, *([COINS] if AUDIT in target.judges else [])}
@@ -163,6 +168,7 @@ class Engine:
         target = self.target(plan.target.id, seed)
         check_queries(plan, len(target.x))
         outcome = Outcome(plan, seed, target.facts, target.member.numpy(), exhibits=getattr(target, "exhibits", None))
+        outcome.warnings += target.warnings
         run = _Run(self, plan, target, seed)
         self.progress.start("Running attacks", len(plan.attacks))
         for planned in plan.attacks:
@@ -271,18 +277,20 @@ class _Run:
                 ledger = Ledger(self.plan.threat.limits.queries)
                 artifact, _ = self.call(rule, ledger, self.plan.params)
                 meta, arrays = artifacts.pack(artifact)
-                meta["queries"] = ledger.queries
+                meta |= {"queries": ledger.queries, "notes": ledger.notes}
                 self.engine.store.write(fingerprint, "step", rule.id, meta=meta, arrays=arrays)
             meta, arrays, _ = self.engine.store.read(fingerprint)
-            self.made[fingerprint] = (artifacts.unpack(meta, arrays, self.engine.workshop), int(meta["queries"]))
+            artifact = artifacts.unpack(meta, arrays, self.engine.workshop)
+            self.made[fingerprint] = (artifact, int(meta["queries"]), meta["notes"])
         return self.made[fingerprint][0]
 
-    def step_queries(self, planned: Planned) -> int:
-        """Return the queries that the steps of an attack's proof spent."""
+    def step_queries(self, planned: Planned) -> tuple[int, list[str]]:
+        """Return the queries that the steps of an attack's proof spent, and what was noted of the answers."""
         steps = [rule for rule in planned.rules if rule.kind == "step"]
         for rule in steps:
             self.step(rule)
-        return sum(self.made[self.fingerprint(rule, self.plan.params)][1] for rule in steps)
+        made = [self.made[self.fingerprint(rule, self.plan.params)] for rule in steps]
+        return sum(queries for _, queries, _ in made), [note for *_, notes in made for note in notes]
 
     def call(self, rule: Rule, ledger: Ledger, wants: Mapping[str, Params]) -> tuple[Any, float]:
         """Call a rule's function with the handles of its needs and nothing else; return its result and the seconds."""
@@ -322,7 +330,7 @@ class _Run:
         """Return the scores of one attack, if it has scores, and its figures."""
         rule = self.yields[goal(planned.attack.id)]
         fingerprint = self.fingerprint(rule, planned.wants)
-        spent = self.step_queries(planned)
+        spent, notes = self.step_queries(planned)
         if fingerprint not in self.engine.store:
             ledger = Ledger(self.plan.threat.limits.queries, spent)
             result, seconds = self.call(rule, ledger, planned.wants)
@@ -332,6 +340,7 @@ class _Run:
                 **found,
                 "seconds": seconds,
                 "queries": ledger.queries,
+                "notes": [*notes, *ledger.notes],
                 # So that `mia bench` can tell, without building the target, what of its work is done.
                 "target": self.plan.target.id,
                 "seed": self.seed,
@@ -345,7 +354,7 @@ class _Run:
         warnings = list(figures.pop("warnings"))
         if meta["queries"] > declared:
             warnings.append(f"it used {meta['queries']:,} queries, but its entry declares {declared:,}")
-        warnings += [f"its entry needs {name}, which it never touched" for name in meta["untouched"]]
+        warnings += [*meta["notes"], *(f"its entry needs {name}, which it never touched" for name in meta["untouched"])]
         return arrays.get("score"), {
             "attack": planned.attack.id,
             "title": planned.attack.title,

@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from attacks.errors import DivergedError
 from attacks.handles.handle import AttackError, NotGrantedError
 from attacks.handles.records import ShadowData
 from attacks.handles.trainers import HostedModel
 from attacks.seeds import record_ids
-from attacks.training import Model
+from attacks.training import Model, numbers
 
 # A change to records x (n, ...) that leaves their number and their shape as they are, such as an augmentation.
 Change = Callable[[Tensor], Tensor]
@@ -53,10 +54,18 @@ class ShadowModels:
     def log_probs(self, model: int, changed: Change | None = None) -> Tensor:
         """Return the answers of one model on `records`, float64 of shape (records, classes), or on the records `changed`.
 
-        They are worked out once and lie in the store, so that memory does not grow with the number of models.
+        They are worked out once and lie in the store, so that memory does not grow with the number of models. Raises
+        DivergedError if one is not a number, and says of how many models: the others alone would be a weaker attack.
         """
         x = self._records.x if changed is None else changed(self._records.x.clone())
-        return self._models[model].kept_log_probs(x).clone()
+        try:
+            return numbers(self._models[model].kept_log_probs(x)).clone()
+        except DivergedError:
+            diverged = [k for k, other in enumerate(self._models) if _diverged(other, x)]
+            raise DivergedError(
+                f"{len(diverged)} of {len(self)} shadow models answer not-a-number, since their training diverged: "
+                f"number {', '.join(map(str, diverged))}"
+            ) from None
 
     def signal(self, of: Callable[[Tensor, Tensor], Tensor], changed: Change | None = None) -> Tensor:
         """Return a signal of every model on every record, or on every record `changed`, float64 of shape (models, records)."""
@@ -65,6 +74,14 @@ class ShadowModels:
     def first(self, count: int) -> ShadowModels:
         """Return a view of the first `count` models."""
         return ShadowModels(self._models[:count], self._records, self._trained_on[:count])
+
+
+def _diverged(model: Model | HostedModel, x: Tensor) -> bool:
+    try:
+        numbers(model.kept_log_probs(x))
+    except DivergedError:
+        return True
+    return False
 
 
 class ReferenceModels:
