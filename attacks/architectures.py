@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from attacks.resolution import bounded
 from attacks.unet import UNet
 
-# Estimators that have logits give every class of their training set a probability above 0. A class that it did not hold has one
-# of 0, which is raised to that of the least likely class there is, and at most to this.
+# What has a probability of exactly 0 is raised to this where nothing else is known: the answers of a decision tree, which knows 0
+# and 1 alone, so that any bound tells the same, and classes that a training set did not hold.
 CLIP = 1e-6
 
 TREES, NEIGHBOURS = 100, 5
@@ -101,8 +101,9 @@ ESTIMATORS: dict[str, Callable[[int], Any]] = {
 }
 
 
-# The steps in which the probabilities of estimators without logits move: fully grown trees vote, and so do neighbours.
-STEPS = {"decision-tree": 1.0, "random-forest": 1 / TREES, "nearest-neighbours": 1 / NEIGHBOURS}
+# The steps in which the probabilities of estimators without logits move: fully grown trees vote, and so do neighbours. Half of a
+# step bounds 0 and 1.
+STEPS = {"decision-tree": 2 * CLIP, "random-forest": 1 / TREES, "nearest-neighbours": 1 / NEIGHBOURS}
 
 
 class Estimator(nn.Module):
@@ -120,8 +121,9 @@ class Estimator(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return log-probabilities, float64 of shape (n, classes), all of them finite.
 
-        Probabilities that move in steps are raised to where their resolution ends (attacks/resolution.py); of other estimators
-        only what is exactly 0 is raised, at most to `CLIP`.
+        Probabilities that move in steps are raised to where their resolution ends (attacks/resolution.py). Other estimators give
+        every class that they were trained on a probability above 0; where one is 0 nevertheless, it is raised to that of the
+        least likely other class, and at most to `CLIP`.
         """
         answer = torch.full((len(x), self.classes), -math.inf, dtype=torch.float64)
         if not len(x):

@@ -1,7 +1,7 @@
 """Where the resolution of answers ends: probabilities that move in steps say 0 and 1 of records that their logits tell apart.
 
-A decision tree says 0 or 1, five neighbours say fifths, scores that are rounded to two decimals say hundredths. A probability of
-1 has a margin of infinity, with which nothing can be computed. Half a step is as near to 0 and 1 as such answers can tell.
+Five neighbours say fifths, a hundred trees and scores that are rounded to two decimals say hundredths. A probability of 1 has a
+margin of infinity, with which nothing can be computed. Half a step is as near to 0 and 1 as such answers can tell.
 """
 
 from __future__ import annotations

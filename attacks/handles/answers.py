@@ -46,7 +46,7 @@ def log_probs(answer: Answer, x: Tensor, axes: int, ledger: Ledger, resolution: 
         exact = bounded(exact, resolution)
         ties = certain(exact, resolution)
         ledger.note(
-            f"the target's answers have a resolution of {resolution:g}, and those of one class for certain are ties",
+            "where the target gives one class a probability of 1, nothing tells records apart: such answers are ties",
             int(ties.sum()),
             ties.numel(),
         )
