@@ -10,13 +10,17 @@ from zipfile import ZipFile, ZipInfo
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from attacks.resolution import bounded
 from attacks.unet import UNet
 
-# A decision tree answers with probabilities of exactly 0 and 1. They are clipped here, so that a log-probability is finite;
-# the records that share the clipped answer are ties, which the metrics count and report.
+# What has a probability of exactly 0 is raised to this where nothing else is known: the answers of a decision tree, which knows 0
+# and 1 alone, so that any bound tells the same, and classes that a training set did not hold.
 CLIP = 1e-6
+
+TREES, NEIGHBOURS = 100, 5
 
 
 def mlp(shape: Sequence[int], classes: int, hidden: Sequence[int]) -> nn.Module:
@@ -74,13 +78,13 @@ def _decision_tree(seed: int) -> Any:
 def _random_forest(seed: int) -> Any:
     from sklearn.ensemble import RandomForestClassifier
 
-    return RandomForestClassifier(n_estimators=100, random_state=seed, n_jobs=1)
+    return RandomForestClassifier(n_estimators=TREES, random_state=seed, n_jobs=1)
 
 
 def _nearest_neighbours(seed: int) -> Any:
     from sklearn.neighbors import KNeighborsClassifier
 
-    return KNeighborsClassifier(n_neighbors=5)
+    return KNeighborsClassifier(n_neighbors=NEIGHBOURS)
 
 
 def _naive_bayes(seed: int) -> Any:
@@ -99,6 +103,11 @@ ESTIMATORS: dict[str, Callable[[int], Any]] = {
 }
 
 
+# The steps in which the probabilities of estimators without logits move: fully grown trees vote, and so do neighbours. Half of a
+# step bounds 0 and 1.
+STEPS = {"decision-tree": 2 * CLIP, "random-forest": 1 / TREES, "nearest-neighbours": 1 / NEIGHBOURS}
+
+
 class Estimator(nn.Module):
     """An estimator of scikit-learn that answers as a network does. Its state is the archive of skops: data, never a pickle."""
 
@@ -115,12 +124,40 @@ class Estimator(nn.Module):
         self._fitted = ESTIMATORS[self.name](seed % 2**32).fit(x.flatten(1).numpy(), y.numpy())
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return log-probabilities, float64 of shape (n, classes), from probabilities clipped at `CLIP` from below."""
-        answer = np.full((len(x), self.classes), CLIP)
-        if len(x):
-            # Classes that the training set did not hold have no column.
-            answer[:, self._fitted.classes_] = self._fitted.predict_proba(x.flatten(1).numpy())
-        return torch.log_softmax(torch.from_numpy(answer).clamp(min=CLIP).log(), dim=-1)
+        """Return log-probabilities, float64 of shape (n, classes), all of them finite.
+
+        Probabilities that move in steps are raised to where their resolution ends (attacks/resolution.py). Other estimators give
+        every class that they were trained on a probability above 0; where one is 0 nevertheless, it is raised to that of the
+        least likely other class, and at most to `CLIP`.
+        """
+        answer = torch.full((len(x), self.classes), -math.inf, dtype=torch.float64)
+        if not len(x):
+            return answer
+        # Classes that the training set did not hold have no column.
+        answer[:, torch.from_numpy(self._fitted.classes_)] = self._of_known_classes(x.flatten(1).numpy())
+        if self.resolution:
+            return bounded(answer, self.resolution)
+        missing = answer.isneginf()
+        least = answer.masked_fill(missing, math.inf).amin(dim=-1, keepdim=True).clamp(max=math.log(CLIP))
+        return torch.log_softmax(torch.where(missing, least, answer), dim=-1)
+
+    @property
+    def resolution(self) -> float:
+        """The step between two probabilities, or 0 where there are logits."""
+        return STEPS.get(self.name, 0.0)
+
+    def _of_known_classes(self, x: NDArray[np.float32]) -> Tensor:
+        """Return log-probabilities float64 (n, known classes), -inf where a probability is 0."""
+        if self.resolution:
+            return torch.from_numpy(self._fitted.predict_proba(x)).double().log()
+        # Asked in float32, some of these would answer in float32.
+        exact = x.astype(np.float64)
+        if hasattr(self._fitted, "decision_function"):
+            # Logits keep apart what probabilities round to 1; of two classes there is one.
+            logits = torch.from_numpy(self._fitted.decision_function(exact)).double()
+            logits = torch.stack([torch.zeros_like(logits), logits], dim=-1) if logits.ndim == 1 else logits
+            return torch.log_softmax(logits, dim=-1)
+        return torch.from_numpy(self._fitted.predict_log_proba(exact)).double()
 
     def state_dict(self, **options: Any) -> dict[str, Any]:  # type: ignore[override]
         """Return the fitted estimator as one array of bytes."""

@@ -228,7 +228,7 @@ def _figures(attack: str, target: str, outcome: Outcome) -> SeedFigures:
         set_membership=SetFigures(**_rounded(found["set_membership"])) if found.get("set_membership") else None,
         queries=found["queries"],
         models=found["models"],
-        warnings=found["warnings"],
+        warnings=[*outcome.warnings, *found["warnings"]],
         command=f"mia run {attack} --target {target} --seed {outcome.seed}",
     )
 

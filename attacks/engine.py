@@ -37,8 +37,8 @@ BLIND = "attacks.blind_baseline:measure"
 class Outcome:
     """What a run found: a result or an error for each attack, and the per-record scores.
 
-    `unsuited` are attacks that the target's records do not suit, each with what it takes. `exhibits` makes pictures of what the
-    target generates, by title, for targets that have some to show.
+    `unsuited` are attacks that the target's records do not suit, each with what it takes; `warnings` are those of the target.
+    `exhibits` makes pictures of what the target generates, by title, for targets that have some to show.
     """
 
     plan: Plan
@@ -48,6 +48,7 @@ class Outcome:
     results: list[dict[str, Any]] = field(default_factory=list)
     failures: list[dict[str, str]] = field(default_factory=list)
     unsuited: list[tuple[str, str]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     scores: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     trained: int = 0
     reused: int = 0
@@ -65,6 +66,7 @@ class Outcome:
             "seed": self.seed,
             "results": self.results,
             "failures": self.failures,
+            "warnings": self.warnings,
             "skipped": [{"id": name, "because": reason} for name, reason in (*self.plan.skipped, *self.unsuited)],
             "trained": self.trained,
             "reused": self.reused,
@@ -111,6 +113,8 @@ class Engine:
         with self._at_work():
             try:
                 target: Target = self.code.function(entry.run)(**entry.params, seed=seed)
+                target.id = name
+                target.warnings += target.check()
             except InputError:
                 raise
             except AttackError as error:
@@ -118,7 +122,6 @@ class Engine:
             except Exception as error:
                 problem = f"{type(error).__name__}: {error} ({_where(error)})"
                 raise InputError(f"the target {name} cannot be made with the parameters of its entry; {problem}") from error
-        target.id = name
         # A role without a handle is nothing to touch: what it is shown, the target offers beside it.
         roles = [term.id for term in self.catalog.terms.values() if term.aspect == "role" and term.handle is None]
         made = {*target.makers, *roles, LABEL, PARTIAL, *([COINS] if AUDIT in target.judges else [])}
@@ -153,6 +156,7 @@ class Engine:
         target = self.target(plan.target.id, seed)
         check_queries(plan, len(target.x))
         outcome = Outcome(plan, seed, target.facts, target.member.numpy(), exhibits=getattr(target, "exhibits", None))
+        outcome.warnings += target.warnings
         outcome.blind_baseline = self.blind_baseline(target)
         run = Run(self, plan, target, seed)
         self.progress.start("Running attacks", len(plan.attacks))

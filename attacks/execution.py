@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from attacks import artifacts, metrics, set_membership
 from attacks.handles import AttackError, Ledger
 from attacks.plan import Plan, Planned
-from attacks.proof import Proof
+from attacks.proof import Made, Proof
 from attacks.results import packed
 from attacks.store import Arrays
 from attacks.targets.target import Judge, Target
@@ -33,7 +33,7 @@ class Run:
         self.contents = engine.contents(target)
         self.terms = engine.catalog.terms
         self.views = {rule.id: rule.view for rule in engine.catalog.implications}
-        self.made: dict[str, tuple[Any, int]] = {}
+        self.made: dict[str, Made] = {}
 
     def figures(self, attack: Attack, meta: Mapping[str, Any], arrays: Arrays) -> dict[str, Any]:
         """Return what a finished attack's result is worth: by the truth on membership, or by the target's judge of its goal."""
@@ -63,7 +63,7 @@ class Run:
         fingerprint = proof.fingerprint(rule)
 
         def make() -> None:
-            ledger = Ledger(self.plan.threat.limits.queries, spent)
+            ledger = Ledger(self.plan.threat.limits.queries, sum(made.queries for made in steps))
             result, seconds = proof.call(rule, ledger)
             arrays, found = packed(result, planned.attack, len(self.target.x))
             handles = {self.terms[need].handle for need in rule.needs} - {None}
@@ -71,6 +71,7 @@ class Run:
                 **found,
                 "seconds": seconds,
                 "queries": ledger.queries,
+                "notes": [*(note for made in steps for note in made.notes), *ledger.notes],
                 # So that `mia bench` can tell, without building the target, what of its work is done.
                 "target": self.plan.target.id,
                 "seed": self.seed,
@@ -81,7 +82,7 @@ class Run:
             self.engine.store.write(fingerprint, "attack", planned.attack.id, meta=meta, arrays=arrays, inputs=inputs)
 
         if fingerprint not in self.engine.store:
-            spent = proof.step_queries()
+            steps = proof.steps()
             self.engine.store.once(fingerprint, make)
         meta, arrays, _ = self.engine.store.read(fingerprint)
         trained = self.engine.workshop.trained - before
@@ -90,7 +91,7 @@ class Run:
         warnings = list(figures.pop("warnings"))
         if meta["queries"] > declared:
             warnings.append(f"it used {meta['queries']:,} queries, but its entry declares {declared:,}")
-        warnings += [f"its entry needs {name}, which it never touched" for name in meta["untouched"]]
+        warnings += [*meta["notes"], *(f"its entry needs {name}, which it never touched" for name in meta["untouched"])]
         return arrays.get("score"), {
             "attack": planned.attack.id,
             "title": planned.attack.title,
@@ -100,7 +101,6 @@ class Run:
             "declared_queries": declared,
             # What the attack would have to train by itself, and what of it this run had to train when its turn came.
             "models": planned.price.models,
-            "models_trained": planned.price.models,
             "trained": trained,
             "seconds": meta["seconds"],
             "warnings": warnings,

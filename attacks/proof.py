@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from attacks import artifacts, training
@@ -21,6 +22,15 @@ if TYPE_CHECKING:
 
 LABEL = "record.label"
 PARTIAL = "record.partial"
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a step made, the queries that it spent, and what was noted of the answers to them."""
+
+    artifact: Any
+    queries: int
+    notes: list[str]
 
 
 class Proof:
@@ -104,11 +114,11 @@ class Proof:
     def artifact(self, rule: Rule) -> Any:
         """Return a step's artifact in the amount that this attack wants: the first models of as many as the whole run wants."""
         node = self.run.plan.node(self.planned, rule)
-        whole, many = self.step(rule)[0], amount(node.step)
+        whole, many = self.step(rule).artifact, amount(node.step)
         return whole.first(self.params(rule)[many]) if many else whole
 
-    def step(self, rule: Rule) -> tuple[Any, int]:
-        """Return a step's artifact in the amount that the whole run wants, and the queries that it spent; kept in the store."""
+    def step(self, rule: Rule) -> Made:
+        """Return what a step made in the amount that the whole run wants; kept in the store."""
         run, params = self.run, self.run.plan.node(self.planned, rule).params
         fingerprint = self.fingerprint(rule, params)
         if fingerprint not in run.made:
@@ -118,15 +128,15 @@ class Proof:
                 ledger = Ledger(run.plan.threat.limits.queries)
                 artifact, _ = self.call(rule, ledger, params)
                 meta, arrays = artifacts.pack(artifact)
-                meta["queries"] = ledger.queries
+                meta |= {"queries": ledger.queries, "notes": ledger.notes}
                 store.write(fingerprint, "step", rule.id, meta=meta, arrays=arrays, inputs=artifacts.models(meta))
             meta, arrays, _ = store.read(fingerprint)
-            run.made[fingerprint] = (artifacts.unpack(meta, arrays, run.engine.workshop), int(meta["queries"]))
+            run.made[fingerprint] = Made(artifacts.unpack(meta, arrays, run.engine.workshop), int(meta["queries"]), meta["notes"])
         return run.made[fingerprint]
 
-    def step_queries(self) -> int:
-        """Return the queries that the steps of the proof spent."""
-        return sum(self.step(rule)[1] for rule in self.planned.rules if rule.kind == "step")
+    def steps(self) -> list[Made]:
+        """Return what the steps of the proof made."""
+        return [self.step(rule) for rule in self.planned.rules if rule.kind == "step"]
 
     def call(self, rule: Rule, ledger: Ledger, params: Params | None = None) -> tuple[Any, float]:
         """Call a rule's function with the handles of its needs and nothing else; return its result and the seconds."""

@@ -31,8 +31,9 @@ def digest_arrays(*arrays: NDArray[Any]) -> str:
 
 
 def record_ids(x: NDArray[Any]) -> NDArray[np.uint64]:
-    """Return the identity of every record, uint64 of shape (n,): a hash of its features."""
+    """Return the identity of every record, uint64 of shape (n,): a hash of its features, for which -0.0 is 0.0."""
     rows = np.ascontiguousarray(x).reshape(len(x), int(np.prod(x.shape[1:])))
+    rows = rows + rows.dtype.type(0)
     hashes = (hashlib.blake2b(row.tobytes(), digest_size=8).digest() for row in rows)
     return np.frombuffer(b"".join(hashes), dtype=np.uint64).copy()
 

@@ -115,6 +115,8 @@ def results(out: Console, data: dict[str, Any]) -> None:
         out.print(f"Blind baseline: without the model, members are told from others with an AUC of {found}{chance}.")
     for reason in sorted({reason for r in data["results"] for reason in r.get("unresolved", {}).values()}):
         out.print(f"–  {escape(reason)}.")
+    for warning in data["warnings"]:
+        out.print(f"[yellow]{data['target']}[/]: {escape(warning)}.")
     for r in data["results"]:
         for warning in r["warnings"]:
             out.print(f"[yellow]{r['attack']}[/]: {escape(warning)}.")

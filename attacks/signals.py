@@ -10,13 +10,30 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from attacks.errors import AttackError
+
+
+def log_sum(values: Tensor) -> Tensor:
+    """Logarithm of the sum of exp(values) over the last axis, to the last bit the same whichever class is which.
+
+    A sum depends on its order by a rounding error, which would tell apart records whose answers are ties.
+    """
+    return torch.logsumexp(values.sort(dim=-1).values, dim=-1)
+
 
 def margin(log_probs: Tensor, label: Tensor) -> Tensor:
-    """Log-odds of the true class, log p_y - log(1 - p_y) (Carlini et al. 2022, Section IV-C)."""
+    """Log-odds of the true class, log p_y - log(1 - p_y) (Carlini et al. 2022, Section IV-C).
+
+    Raises AttackError for a label that has no column: whoever answered does not know of that class.
+    """
+    if label.numel() and int(label.max()) >= log_probs.shape[-1]:
+        raise AttackError(
+            f"a record has the label {int(label.max())}, but the answers have columns for {log_probs.shape[-1]} classes"
+        )
     index = label.expand(log_probs.shape[:-1]).unsqueeze(-1)
     of_label = log_probs.gather(-1, index).squeeze(-1)
     others = log_probs.scatter(-1, index, float("-inf"))
-    return of_label - torch.logsumexp(others, dim=-1)
+    return of_label - log_sum(others)
 
 
 def log_confidence(log_probs: Tensor, label: Tensor) -> Tensor:
@@ -38,7 +55,7 @@ def log_modified_entropy(log_probs: Tensor, label: Tensor) -> Tensor:
     odds = _odds_of_every_class(log_probs, label)
     index = label.expand(odds.shape[:-1]).unsqueeze(-1)
     odds = odds.scatter(-1, index, -odds.gather(-1, index))
-    return torch.logsumexp(torch.nn.functional.logsigmoid(odds) + _log_softplus(odds), dim=-1)
+    return log_sum(torch.nn.functional.logsigmoid(odds) + _log_softplus(odds))
 
 
 def log_entropy(log_probs: Tensor, label: Tensor) -> Tensor:
@@ -47,7 +64,7 @@ def log_entropy(log_probs: Tensor, label: Tensor) -> Tensor:
     With the log-odds s of a class its term is sigmoid(s) softplus(-s); its logarithm is distinct where the entropy rounds to 0.
     """
     odds = _odds_of_every_class(log_probs, label)
-    return torch.logsumexp(torch.nn.functional.logsigmoid(odds) + _log_softplus(-odds), dim=-1)
+    return log_sum(torch.nn.functional.logsigmoid(odds) + _log_softplus(-odds))
 
 
 def _odds_of_every_class(log_probs: Tensor, label: Tensor) -> Tensor:
@@ -62,7 +79,10 @@ def _log_softplus(value: Tensor) -> Tensor:
 
 def tempered(log_probs: Tensor, temperature: float) -> Tensor:
     """Log-probabilities of the same model with its logits divided by `temperature`."""
-    return log_probs if temperature == 1.0 else torch.log_softmax(log_probs / temperature, dim=-1)
+    if temperature == 1.0:
+        return log_probs
+    logits = log_probs / temperature
+    return logits - log_sum(logits).unsqueeze(-1)
 
 
 def predicted(log_probs: Tensor) -> Tensor:

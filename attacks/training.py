@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from attacks import architectures, noisy_descent
+from attacks.errors import AttackError, DivergedError
 
 CHUNK = 1024
 
@@ -21,9 +22,9 @@ class Recipe:
     """Architecture and training procedure of a classifier: what an adversary with M2 knows.
 
     `shape` is that of one record. Hidden layers, epochs, batch and learning rate are those of networks; estimators of
-    scikit-learn have none of them. A network with one class is a regression: it is trained on the squared error. With `clip`,
-    training is noisy full-batch gradient descent: `epochs` steps on all records, each divided by `batch`, with noise of `noise`
-    times `clip`.
+    scikit-learn have none of them. A `regression` has one output, which is trained on the squared error. With `clip`, training is
+    noisy full-batch gradient descent: `epochs` steps on all records, each divided by `batch`, with noise of `noise` times `clip`.
+    Raises AttackError for a classifier with less than two classes.
     """
 
     architecture: str
@@ -35,6 +36,11 @@ class Recipe:
     learning_rate: float = 0.0
     clip: float = 0.0
     noise: float = 0.0
+    regression: bool = False
+
+    def __post_init__(self) -> None:
+        if self.classes < 2 and not self.regression:
+            raise AttackError(f"a classifier tells at least two classes apart (found {self.classes}, which teaches nothing)")
 
     def as_json(self) -> dict[str, Any]:
         """Return the recipe as plain data."""
@@ -74,18 +80,25 @@ class Model:
     def log_probs(self, x: Tensor) -> Tensor:
         """Return log-probabilities, float64 of shape (n, classes), for x of shape (n, ...).
 
-        Those of a model that labels every pixel are of shape (n, height, width, classes).
+        Those of a model that labels every pixel are of shape (n, height, width, classes). Raises DivergedError if one is not a
+        number.
         """
         with torch.no_grad():
             logits = [self._module(chunk.float()) for chunk in x.split(CHUNK)] or [torch.empty(0, self.recipe.classes)]
         # Networks have the classes second, as the cross-entropy takes them; answers have them last, as signals take them.
-        return torch.log_softmax(torch.cat(logits).double().movedim(1, -1), dim=-1)
+        answers = torch.cat(logits).double().movedim(1, -1)
+        return numbers(answers if isinstance(self._module, architectures.Estimator) else torch.log_softmax(answers, dim=-1))
+
+    @property
+    def resolution(self) -> float:
+        """The step between two probabilities of a model that has no logits, or 0."""
+        return self._module.resolution if isinstance(self._module, architectures.Estimator) else 0.0
 
     def values(self, x: Tensor) -> Tensor:
-        """Return what a regression predicts, float64 of shape (n,), for x of shape (n, ...)."""
+        """Return what a regression predicts, float64 of shape (n,), for x of shape (n, ...); raise DivergedError for NaN."""
         with torch.no_grad():
             found = [self._module(chunk.float())[:, 0] for chunk in x.split(CHUNK)] or [torch.empty(0)]
-        return torch.cat(found).double()
+        return numbers(torch.cat(found).double())
 
     def kept_log_probs(self, x: Tensor) -> Tensor:
         """Return `log_probs(x)`; models of a workshop that has a store keep the answer there."""
@@ -94,6 +107,15 @@ class Model:
     def parameters(self) -> dict[str, Tensor]:
         """Return copies of the weights by name."""
         return {name: value.clone() for name, value in self._module.state_dict().items()}
+
+
+def numbers(answers: Tensor) -> Tensor:
+    """Return answers of a trained model (n, ...) as they are; raise DivergedError if one is not a number."""
+    bad = answers.isnan()
+    if bool(bad.any()):
+        count = int(bad.reshape(len(bad), -1).any(dim=1).sum())
+        raise DivergedError(f"a trained model answers not-a-number for {count:,} of {len(bad):,} records: its training diverged")
+    return answers
 
 
 def fit(recipe: Recipe, data: TrainingSet) -> nn.Module:
@@ -120,7 +142,7 @@ def fit(recipe: Recipe, data: TrainingSet) -> nn.Module:
             )
             return model.eval()
         optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, fused=True)
-        loss_of: Callable[[Tensor, Tensor], Tensor] = nn.CrossEntropyLoss() if recipe.classes > 1 else _squared_error
+        loss_of: Callable[[Tensor, Tensor], Tensor] = _squared_error if recipe.regression else nn.CrossEntropyLoss()
         x, y = data.x.float(), data.y
         for _ in range(recipe.epochs):
             for chunk in torch.randperm(len(x)).split(recipe.batch):

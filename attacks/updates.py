@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from attacks import inside
 from attacks.architectures import Estimator
 from attacks.handles import AttackError
-from attacks.training import Model
+from attacks.training import Model, numbers
 
 # Weights of this many copies are updated side by side.
 CHUNK = 128
@@ -31,7 +31,7 @@ class Copies:
         with torch.no_grad():
             weights = {name: value[copy] for name, value in self.weights.items()}
             logits: Tensor = torch.func.functional_call(self.network, weights, (x.float(),))
-        return torch.log_softmax(logits.double(), dim=-1)
+        return numbers(torch.log_softmax(logits.double(), dim=-1))
 
 
 def updated(model: Model, x: Tensor, label: Tensor, *, steps: int, learning_rate: float) -> Copies:

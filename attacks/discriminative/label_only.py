@@ -137,11 +137,11 @@ def _best_cut(score: Tensor, member: Tensor) -> tuple[float, float]:
     """Return the cut of the highest balanced accuracy when scores of at least the cut are members, and that accuracy."""
     cuts = score.unique()
     within, others = score[member].sort().values, score[~member].sort().values
-    found = 1 - torch.searchsorted(within, cuts).double() / len(within)
-    spared = torch.searchsorted(others, cuts).double() / len(others)
-    balanced = (found + spared) / 2
-    best = int(balanced.argmax())
-    return float(cuts[best]), float(balanced[best])
+    # In whole numbers, so that equal accuracies are equal, and the lowest of their cuts is taken.
+    found = (len(within) - torch.searchsorted(within, cuts)) * len(others)
+    spared = torch.searchsorted(others, cuts) * len(within)
+    best = int((found + spared).argmax())
+    return float(cuts[best]), int(found[best] + spared[best]) / (2 * len(within) * len(others))
 
 
 class _Noise:

@@ -116,9 +116,9 @@ def _below_class_threshold(
 def _best_threshold(value: Tensor, member: Tensor) -> float:
     """Return the observed value at which "member if at most this" has the best balanced accuracy; the lowest of several."""
     candidates = value.unique()
-    sides = (value[member].sort().values, value[~member].sort().values)
-    called = [torch.searchsorted(side, candidates, right=True).double() / len(side) for side in sides]
-    return float(candidates[(called[0] - called[1]).argmax()])
+    inside, others = (torch.searchsorted(v.sort().values, candidates, right=True) for v in (value[member], value[~member]))
+    # In whole numbers, so that equal accuracies are equal.
+    return float(candidates[(inside * int((~member).sum()) - others * int(member.sum())).argmax()])
 
 
 def error_density(records: Records, value: ValueOracle, error_spread: ErrorSpread) -> Scored:

@@ -117,7 +117,7 @@ def smooth_share_below(values: Tensor, at: Tensor) -> Tensor:
     """
     knots = torch.cat([torch.zeros(1, values.shape[1], dtype=torch.float64), values.sort(dim=0).values])
     # Equal losses are pushed apart by less than anything that counts.
-    knots = (knots + torch.arange(len(knots))[:, None] * 1e-300).cummax(dim=0).values
+    knots = (knots + torch.arange(len(knots), dtype=torch.float64)[:, None] * 1e-300).cummax(dim=0).values
     count = len(values)
     step = knots.diff(dim=0).clamp(min=1e-300)
     slope = 1 / (count * step)
@@ -135,7 +135,7 @@ def smooth_share_below(values: Tensor, at: Tensor) -> Tensor:
     left, width = knots.gather(0, place)[0], step.gather(0, place)[0]
     t = ((at - left) / width).clamp(min=0, max=1)
     from_left, from_right = tangent.gather(0, place)[0] * width, tangent.gather(0, place + 1)[0] * width
-    cubic = place[0] / count + t * (
+    cubic = place[0].double() / count + t * (
         from_left + t * (3 / count - 2 * from_left - from_right + t * (from_left + from_right - 2 / count))
     )
     return cubic.clamp(min=0, max=1)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from attacks import noising
+from attacks.handles import answers
 from attacks.handles.handle import AttackError, Handle, Ledger
 
 Predict = Callable[[Tensor, int], Tensor]
@@ -56,7 +57,7 @@ class NoisePredictor(_OnSchedule):
         if self._counted:
             self.ledger.charge(len(x))
         with torch.no_grad():
-            return self._predict(x.detach().clone().float(), step).double()
+            return answers.finite(self._predict(x.detach().clone().float(), step).double(), len(x))
 
 
 class DenoiserAccess(_OnSchedule):
@@ -75,4 +76,4 @@ class DenoiserAccess(_OnSchedule):
     def __call__(self, x: Tensor, step: int) -> Tensor:
         """Return the noise in records x (n, *shape) that are at this step, float32 (n, *shape), with its gradient."""
         self._touch()
-        return self._predict(x, self._checked(step))
+        return answers.finite(self._predict(x, self._checked(step)), len(x))

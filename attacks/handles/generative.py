@@ -9,6 +9,7 @@ from torch import Tensor
 
 from attacks.generators import Generator, GeneratorRecipe
 from attacks.generators import training as generators
+from attacks.handles import answers
 from attacks.handles.handle import AttackError, Handle, Ledger
 from attacks.training import Model, TrainingSet
 
@@ -29,7 +30,7 @@ class SampleOracle(Handle):
         self._touch()
         if self._counted:
             self.ledger.charge(count)
-        return torch.cat([self._draw(min(CHUNK, count - done)) for done in range(0, count, CHUNK)])
+        return answers.finite(torch.cat([self._draw(min(CHUNK, count - done)) for done in range(0, count, CHUNK)]), count)
 
 
 class LatentOracle(Handle):
@@ -47,7 +48,8 @@ class LatentOracle(Handle):
         if self._counted:
             self.ledger.charge(len(z))
         with torch.no_grad():
-            return torch.cat([self._decode(chunk) for chunk in z.detach().clone().float().split(CHUNK)])
+            made = torch.cat([self._decode(chunk) for chunk in z.detach().clone().float().split(CHUNK)])
+        return answers.finite(made, len(z))
 
 
 class GeneratorAccess(Handle):
@@ -61,7 +63,7 @@ class GeneratorAccess(Handle):
     def __call__(self, z: Tensor) -> Tensor:
         """Return the samples of codes z float32 (n, size), float32 (n, ...), with their gradient."""
         self._touch()
-        return self._decode(z)
+        return answers.finite(self._decode(z), len(z))
 
 
 class DiscriminatorAccess(Handle):
@@ -74,7 +76,7 @@ class DiscriminatorAccess(Handle):
     def __call__(self, x: Tensor) -> Tensor:
         """Return for records x (n, ...) how sure it is that each is real, float64 (n,): a logit, or minus an energy."""
         self._touch()
-        return _in_chunks(self._judge, x)
+        return _in_chunks(self._judge, x, "the target's discriminator")
 
 
 class EncoderAccess(Handle):
@@ -88,7 +90,8 @@ class EncoderAccess(Handle):
         """Return mean and logarithm of the variance of each record's code, both float32 (n, size)."""
         self._touch()
         with torch.no_grad():
-            return self._encode(x.detach().clone().float())
+            mean, log_variance = self._encode(x.detach().clone().float())
+        return answers.finite(mean, len(x)), answers.finite(log_variance, len(x))
 
 
 class GeneratorTrainer(Handle):
@@ -169,7 +172,7 @@ class ReferenceGenerator:
         """Return the samples of codes z float32 (n, size), float32 (n, ...), with their gradient if there is one."""
         with torch.set_grad_enabled(self.differentiable and torch.is_grad_enabled()):
             made: Tensor = self.__generator.module.decode(z)
-        return made
+        return answers.finite(made, len(z), "a reference generator")
 
     def hosted(self) -> ReferenceGenerator:
         """Return the same generator without its gradient."""
@@ -192,7 +195,7 @@ class OwnGan:
 
     def discriminator(self, x: Tensor) -> Tensor:
         """Return for records x (n, ...) how sure its discriminator is that each is real, float64 (n,)."""
-        return _in_chunks(self._generator.module.real, x)
+        return _in_chunks(self._generator.module.real, x, "the adversary's own discriminator")
 
 
 class OwnDiscriminator:
@@ -204,10 +207,11 @@ class OwnDiscriminator:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return for records x (n, ...) the log-odds of class 1, float64 (n,)."""
-        answers = self._model.log_probs(x)
-        return answers[:, 1] - answers[:, 0]
+        log_probs = self._model.log_probs(x)
+        return log_probs[:, 1] - log_probs[:, 0]
 
 
-def _in_chunks(judge: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+def _in_chunks(judge: Callable[[Tensor], Tensor], x: Tensor, who: str) -> Tensor:
     with torch.no_grad():
-        return torch.cat([judge(chunk).double() for chunk in x.detach().clone().float().split(CHUNK)])
+        judged = torch.cat([judge(chunk).double() for chunk in x.detach().clone().float().split(CHUNK)])
+    return answers.finite(judged, len(x), who)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-
-class AttackError(Exception):
-    """The attack cannot go on; the message says why."""
+from attacks.errors import AttackError as AttackError
 
 
 class NotGrantedError(AttackError):
@@ -20,12 +18,13 @@ class QueryLimitError(AttackError):
 
 
 class Ledger:
-    """What one attack or step used: which handles it touched and how many records it queried."""
+    """What one attack or step used: which handles it touched, how many records it queried, and what is to be known of answers."""
 
     def __init__(self, limit: int | None = None, spent: int = 0):
         self.limit = limit
         self.queries = spent
         self.touched: set[str] = set()
+        self._notes: dict[str, tuple[int, int]] = {}
 
     def charge(self, queries: int) -> None:
         """Count queries; raise QueryLimitError before the limit is passed."""
@@ -34,6 +33,16 @@ class Ledger:
                 f"the query limit is {self.limit:,}: {self.queries:,} were spent and {queries:,} more were asked for"
             )
         self.queries += queries
+
+    def note(self, sentence: str, concerned: int, answers: int) -> None:
+        """Note what a reader must know of `concerned` of so many answers; the same sentence is said once, with all of them."""
+        before = self._notes.get(sentence, (0, 0))
+        self._notes[sentence] = (before[0] + concerned, before[1] + answers)
+
+    @property
+    def notes(self) -> list[str]:
+        """What is to be known of answers, with how many of how many it concerns."""
+        return [f"{sentence} ({some:,} of {every:,} answers)" for sentence, (some, every) in self._notes.items() if some]
 
 
 class Handle:

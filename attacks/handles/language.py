@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attacks.generators import Generator
+from attacks.handles import answers
 from attacks.handles.handle import Handle, Ledger
 
 # Records are asked about in chunks where every symbol is answered, so that memory does not grow with their number.
@@ -30,7 +31,7 @@ class NextSymbolOracle(Handle):
         """
         self._touch()
         self.ledger.charge(len(x))
-        return self._scores(x.detach().clone())
+        return answers.log_probs(self._scores, x, 3, self.ledger)
 
 
 class LikelihoodOracle(Handle):
@@ -46,7 +47,7 @@ class LikelihoodOracle(Handle):
         self._touch()
         if self._counted:
             self.ledger.charge(len(x))
-        return self._likelihood(x.detach().clone())
+        return answers.likelihoods(self._likelihood, x, self.ledger)
 
 
 class RecordFormat(Handle):

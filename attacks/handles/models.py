@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from attacks.errors import DivergedError
 from attacks.handles.handle import AttackError
 from attacks.handles.records import ShadowData
 from attacks.handles.trainers import HostedModel
-from attacks.training import Model
+from attacks.training import Model, numbers
 
 # A change to records x (n, ...) that leaves their number and their shape as they are, such as an augmentation.
 Change = Callable[[Tensor], Tensor]
@@ -51,10 +52,11 @@ class ShadowModels:
     def log_probs(self, model: int, changed: Change | None = None) -> Tensor:
         """Return the answers of one model on `records`, float64 of shape (records, classes), or on the records `changed`.
 
-        They are worked out once and lie in the store, so that memory does not grow with the number of models.
+        They are worked out once and lie in the store, so that memory does not grow with the number of models. Raises
+        DivergedError if one is not a number, and says of how many models: the others alone would be a weaker attack.
         """
         x = self._records.x if changed is None else changed(self._records.x.clone())
-        return self._models[model].kept_log_probs(x).clone()
+        return _answers(self._models, model, x).clone()
 
     def signal(self, of: Callable[[Tensor, Tensor], Tensor], changed: Change | None = None) -> Tensor:
         """Return a signal of every model on every record, or on every record `changed`, float64 of shape (models, records)."""
@@ -63,6 +65,26 @@ class ShadowModels:
     def first(self, count: int) -> ShadowModels:
         """Return a view of the first `count` models."""
         return ShadowModels(self._models[:count], self._records, self._trained_on[:count])
+
+
+def _answers(models: Sequence[Model | HostedModel], number: int, x: Tensor) -> Tensor:
+    """Return the answers of one of the models; raise DivergedError, with how many of them diverged, if they are no numbers."""
+    try:
+        return numbers(models[number].kept_log_probs(x))
+    except DivergedError:
+        diverged = [k for k, other in enumerate(models) if _diverged(other, x)]
+        raise DivergedError(
+            f"{len(diverged)} of {len(models)} shadow models answer not-a-number, since their training diverged: "
+            f"number {', '.join(map(str, diverged))}"
+        ) from None
+
+
+def _diverged(model: Model | HostedModel, x: Tensor) -> bool:
+    try:
+        numbers(model.kept_log_probs(x))
+    except DivergedError:
+        return True
+    return False
 
 
 class ReferenceModels:
@@ -92,12 +114,13 @@ class ReferenceModels:
         return ReferenceModels(self._own.first(count))
 
     def answers(self, x: Tensor) -> Tensor:
-        """Return the answers of every model on records x (n, ...), float64 (models, n, classes)."""
-        return torch.stack([model.kept_log_probs(x) for model in self._own.models])
+        """Return the answers of every model on records x (n, ...), float64 (models, n, classes); raise DivergedError."""
+        models = self._own.models
+        return torch.stack([_answers(models, k, x) for k in range(len(models))])
 
     def signal(self, of: Callable[[Tensor, Tensor], Tensor], x: Tensor, label: Tensor) -> Tensor:
         """Return a signal of every model on records x (n, ...) with label (n,), float64 (models, n)."""
-        return torch.stack([of(model.kept_log_probs(x), label) for model in self._own.models])
+        return torch.stack([of(answers, label) for answers in self.answers(x)])
 
     def inner_signal(self, of: Callable[[Model], Tensor]) -> Tensor:
         """Return what `of` reads off every model's inside, float64 (models, n).

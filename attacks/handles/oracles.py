@@ -6,27 +6,48 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
+from attacks.handles import answers
 from attacks.handles.handle import Handle, Ledger
 
 
 class ScoreOracle(Handle):
-    """Answers with the score of every class. Each record that is asked about is one query."""
+    """Answers with the score of every class. Each record that is asked about is one query.
 
-    def __init__(self, name: str, answer: Callable[[Tensor], Tensor], ledger: Ledger, *, counted: bool = True):
+    What the target answers is checked (attacks/handles/answers.py): log-probabilities, normalised, float64 or cast to it with a
+    note. `resolution` is the step between two probabilities of a target that answers in steps, as trees and rounded scores do,
+    and 0 of others: a probability of 0 is raised to where the resolution ends, and answers of 0 and 1 are noted as ties.
+    """
+
+    _axes = 2
+
+    def __init__(
+        self,
+        name: str,
+        answer: Callable[[Tensor], Tensor],
+        ledger: Ledger,
+        *,
+        counted: bool = True,
+        resolution: float = 0.0,
+    ):
+        if not 0 <= resolution <= 1:
+            raise ValueError(f"the resolution of probabilities is from 0 to 1 (found {resolution})")
         super().__init__(name, ledger)
         self._answer = answer
         self._counted = counted
+        self._resolution = resolution
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return log-probabilities, float64 of shape (n, classes), for x of shape (n, ...)."""
         self._touch()
         if self._counted:
             self.ledger.charge(len(x))
-        return self._answer(x.detach().clone())
+        return answers.log_probs(self._answer, x, self._axes, self.ledger, self._resolution)
 
 
 class MaskOracle(ScoreOracle):
     """Answers with the score of every class at every pixel. Each picture that is asked about is one query."""
+
+    _axes = 4
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return log-probabilities, float64 of shape (n, height, width, classes), for x of shape (n, height, width)."""
@@ -59,7 +80,7 @@ class LabelOracle(Handle):
     def __call__(self, x: Tensor) -> Tensor:
         """Return predicted classes, int64 of shape (n,)."""
         self._touch()
-        return self._answer(x)
+        return answers.labels(self._answer, x)
 
 
 class ValueOracle(Handle):
@@ -73,7 +94,7 @@ class ValueOracle(Handle):
         """Return predicted values, float64 of shape (n,), for x of shape (n, ...)."""
         self._touch()
         self.ledger.charge(len(x))
-        return self._answer(x.detach().clone())
+        return answers.values(self._answer, x, self.ledger)
 
 
 class UpdatedScores(Handle):
@@ -108,4 +129,4 @@ class UpdatedScores(Handle):
     def _asked(self, answer: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         self._touch()
         self.ledger.charge(len(x))
-        return answer(x.detach().clone())
+        return answers.log_probs(answer, x, 2, self.ledger, 0.0)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from attacks.handles import answers
 from attacks.handles.handle import Handle, Ledger
 from attacks.handles.trainers import Trainer
 from attacks.training import CHUNK, Recipe
@@ -43,7 +44,8 @@ class HiddenValues(Handle):
         if self._counted:
             self.ledger.charge(len(x))
         with torch.no_grad():
-            return torch.cat([self._answer(chunk.float()) for chunk in x.detach().clone().split(CHUNK)])
+            values = torch.cat([self._answer(chunk.float()) for chunk in x.detach().clone().split(CHUNK)])
+        return answers.finite(values, len(x))
 
 
 class LaterLayers(Handle):
@@ -56,8 +58,7 @@ class LaterLayers(Handle):
     def __call__(self, values: Tensor) -> Tensor:
         """Return logits, float32 of shape (n, classes), for values at the split of shape (n, ...)."""
         self._touch()
-        logits: Tensor = self._layers(values)
-        return logits
+        return answers.finite(self._layers(values), len(values))
 
 
 class SplitTrainer(Trainer):

@@ -188,7 +188,7 @@ def _makers(
     recipe, size = model.recipe, training_size
 
     def scores(ledger: Ledger) -> ScoreOracle:
-        return ScoreOracle("scores", model.log_probs, ledger)
+        return ScoreOracle("scores", model.log_probs, ledger, resolution=model.resolution)
 
     def labels(ledger: Ledger) -> LabelOracle:
         oracle = scores(ledger)

@@ -40,7 +40,7 @@ def build(
     if not len(others):
         raise InputError(f"the diabetes data has {len(everyone)} records; the target leaves none to measure the errors on")
 
-    recipe = Recipe("mlp", everyone.shape[1:], 1, tuple(hidden), epochs, batch, learning_rate)
+    recipe = Recipe("mlp", everyone.shape[1:], 1, tuple(hidden), epochs, batch, learning_rate, regression=True)
     training_set = TrainingSet(
         torch.from_numpy(everyone[rows]), torch.from_numpy(value[rows]), derive_seed(seed, "target", "diabetes")
     )

@@ -101,7 +101,7 @@ def test_attack_data_from_shadow_models_and_from_known_members():
 
     def answer(q):
         asked.append(q)
-        return torch.zeros(len(q), 4, dtype=torch.float64)
+        return torch.full((len(q), 4), 0.25, dtype=torch.float64).log()
 
     known = KnownMembers(
         "known_members", X[:10], Y[:10], record_ids(X[:10].numpy()), ledger, ShadowData(X[10:], Y[10:], HELD.ids[10:])

@@ -291,7 +291,7 @@ def test_an_audits_bounds_stand_seed_by_seed_beside_its_auc():
     for seed, bound in enumerate((0.0, 1.5)):
         score = np.random.default_rng(seed).normal(size=200) + member
         metric = {"name": "epsilon at least", "value": bound, "ci": None, "chance": 0.0, "details": {}}
-        found = {**metrics.summarize(score, member, None), "metric": metric, "queries": 0, "models_trained": 0}
+        found = {**metrics.summarize(score, member, None), "metric": metric, "queries": 0, "models": 0}
         runs.append(Outcome(None, seed, {}, member, [found], scores={"audit": score}))
     measured = bench.on_target("audit", "coins", "power", "print", runs)
     assert measured.auc is not None and measured.metric is None, "the mean of lower bounds is no bound"

@@ -194,10 +194,10 @@ def test_run(mia, mia_json, tmp_path):
     assert data["target"] == "tiny" and data["seed"] == 3 and data["out"] == "out"
     results = {r["attack"]: r for r in data["results"]}
     for r in results.values():
-        keys = {"attack", "auc", "auc_ci", "tpr_at_fpr", "balanced_accuracy", "queries", "models_trained", "seconds"}
+        keys = {"attack", "auc", "auc_ci", "tpr_at_fpr", "balanced_accuracy", "queries", "models", "seconds"}
         assert keys <= set(r)
         assert set(r["tpr_at_fpr"]) == {"0.001", "0.01"} and r["tpr_at_fpr"]["0.001"] is None
-    assert results["carlini-2022-lira"]["models_trained"] == 4 and results["yeom-2018-loss"]["models_trained"] == 0
+    assert results["carlini-2022-lira"]["models"] == 4 and results["yeom-2018-loss"]["models"] == 0
     assert results["yeom-2018-loss"]["balanced_accuracy"] and results["carlini-2022-lira"]["balanced_accuracy"] is None
     with np.load(tmp_path / "out" / "scores.npz") as scores:
         assert set(scores.files) == {"yeom-2018-loss", "carlini-2022-lira", "member"}

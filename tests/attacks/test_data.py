@@ -11,6 +11,7 @@ import threading
 import numpy as np
 import pytest
 
+from attacks.seeds import record_ids
 from attacks.targets import data
 from attacks.targets.data import files, pictures, tables, text
 from taxonomy.findings import InputError
@@ -26,6 +27,50 @@ def test_digits_are_deduplicated_and_standardised():
 def test_duplicates_are_dropped():
     found = data.deduplicated("x", np.array([[1.0], [2.0], [1.0]]), np.array([0, 1, 1]))
     assert found.x.tolist() == [[1.0], [2.0]] and found.y.tolist() == [0, 1]
+
+
+def test_records_are_compared_as_models_see_them():
+    """Two records that differ in float64 alone are one record for a model of float32, and -0.0 is 0.0."""
+    x = np.array([[1.0, 0.0], [1.0 + 1e-12, -0.0], [2.0, -0.0], [2.0, 0.0], [3.0, 0.0]])
+    found = data.deduplicated("x", x, np.arange(5))
+    assert found.x.tolist() == [[1, 0], [2, 0], [3, 0]] and found.y.tolist() == [0, 2, 4]
+    assert found.x.dtype == np.float32 and not np.signbit(found.x).any()
+
+
+def test_an_id_does_not_know_the_sign_of_zero():
+    for kind in (np.float32, np.float64):
+        plus, minus = record_ids(np.array([[0.0, 1.0]], kind)), record_ids(np.array([[-0.0, 1.0]], kind))
+        assert plus == minus != record_ids(np.array([[0.0, -1.0]], kind))
+    assert record_ids(np.array([[1, 2]])) == record_ids(np.array([[1, 2]])) != record_ids(np.array([[1, 3]]))
+    # Ids decide which shadow model has which record; this one was the same before -0.0 was 0.0.
+    assert record_ids(np.arange(4, dtype=np.float32)[None]).tolist() == [5495844738850925895]
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        ([[1.0, 2], [np.nan, 3], [4, np.inf]], [0, 1, 1], "the data set x: 2 of 3 records hold no finite number, .* column 0"),
+        ([[1.0, 2], [2, np.nan]], [0, 1], "1 of 2 records hold no finite number, the first of them in column 1"),
+        ([[[1.0], [2]], [[3], [np.inf]]], [0, 1], r"in column \(1, 0\)"),
+        ([[1.0], [2]], [0, 1, 1], r"has 2 records, and as labels int64 \(3,\)"),
+        ([[1.0], [2]], [0, -1], "from -1; it takes one whole number a record, from 0 on"),
+    ],
+)
+def test_data_are_checked_where_they_enter(x, y, message):
+    with pytest.raises(InputError, match=message):
+        data.Data("x", np.array(x, np.float32), np.array(y))
+
+
+def test_labels_without_records_and_one_class_are_no_classes():
+    x = np.arange(8, dtype=np.float32)[:, None]
+    assert data.Data("x", x, np.arange(8) % 3).classes == 3
+    with pytest.raises(InputError, match=r"labels from 0 to 6, but no record of 4 of them \(1, 2, 4, 5\); number its 3 classes"):
+        data.Data("x", x, np.array([0, 3, 6, 0, 3, 6, 0, 3])).classes  # noqa: B018
+    with pytest.raises(InputError, match=r"no record of 98 of them \(1, 2, 3, 4, 5 and 93 more\)"):
+        data.Data("x", x, np.array([0, 99] * 4)).classes  # noqa: B018
+    for label in (0, 4):
+        with pytest.raises(InputError, match="8 records of one class; a classifier takes two"):
+            data.Data("x", x, np.full(8, label)).classes  # noqa: B018
 
 
 @pytest.mark.parametrize(

@@ -319,7 +319,7 @@ def test_the_platform_trains_but_shows_no_weights(tmp_path):
         return from_user(catalog, observation="black-box", model="discriminative", knows=knows)
 
     outcome = run(tmp_path, names=["carlini-2022-lira"], threat=threat)
-    assert not outcome.failures and outcome.results[0]["models_trained"] == 4
+    assert not outcome.failures and outcome.results[0]["models"] == 4
     assert "shadow-models-same-platform" in [r.id for r in outcome.plan.attacks[0].rules]
     target = Engine(load([TINY]), Store(tmp_path)).target("tiny", 0)
     platform = target.grant(["M3"]).handle("M3", Ledger())

@@ -16,6 +16,7 @@ from scipy import stats
 
 sys.path.insert(0, str(Path(__file__).parent))
 import fixture
+import promotions
 
 from attacks import metrics, signals
 from attacks.code import Code
@@ -42,8 +43,9 @@ def scores(attack_id: str) -> tuple[torch.Tensor, float | None]:
 
 
 @pytest.mark.parametrize("attack_id", RUNNING)
-def test_golden(attack_id):
+def test_golden(attack_id, monkeypatch):
     golden = json.loads(GOLDEN.read_text())
+    promotions.refused(monkeypatch)
     assert attack_id in golden, f"{attack_id} has no golden scores; run: python tests/attacks/test_golden.py {attack_id}"
     score, cut = scores(attack_id)
     assert score.tolist() == pytest.approx(golden[attack_id]["score"], rel=1e-6, abs=1e-9)

@@ -25,7 +25,7 @@ def test_labels_need_the_grant():
 
 def test_queries_are_counted_and_stop_at_the_limit():
     ledger = Ledger(limit=10)
-    oracle = ScoreOracle("scores", lambda x: torch.zeros(len(x), 2, dtype=torch.float64), ledger)
+    oracle = ScoreOracle("scores", lambda x: torch.full((len(x), 2), 0.5, dtype=torch.float64).log(), ledger)
     oracle(torch.zeros(6, 1))
     with pytest.raises(QueryLimitError, match="limit is 10: 6 were spent and 5 more"):
         oracle(torch.zeros(5, 1))

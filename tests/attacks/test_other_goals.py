@@ -80,7 +80,7 @@ def test_the_hidden_feature_is_hidden(kept_store):
         plain.records(Ledger(), with_label=True, partial=True)
     (result,) = engine.run(plan.make(catalog, catalog.target("genomes-panel-tree"), None, ["fredrikson-2015-tree"])).results
     metric = result["metric"]
-    assert metric["name"] == "attribute advantage" and not result["warnings"]
+    assert metric["name"] == "attribute advantage" and [w for w in result["warnings"] if "are ties" not in w] == []
     assert metric["value"] == pytest.approx(metric["details"]["members"] - metric["details"]["others"])
     counts, population, _ = data.genotypes()
     differing = [np.var([counts[population == p, k].mean() for p in range(26)]) / counts[:, k].var() for k in range(24)]

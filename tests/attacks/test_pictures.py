@@ -29,7 +29,7 @@ def outcome(exhibits):
     member = np.arange(40) < 20
     score = np.arange(40.0)
     result = {**metrics.summarize(score, member, None), "attack": "yeom-2018-loss", "title": "T", "goal": "membership"}
-    result |= {"queries": 0, "models_trained": 0, "seconds": 0.0, "set_membership": None}
+    result |= {"queries": 0, "models": 0, "seconds": 0.0, "set_membership": None}
     catalog = load()
     plan = make(catalog, catalog.target("digits-mlp"), None, ["yeom-2018-loss"])
     return Outcome(plan, 0, {}, member, [result], scores={"yeom-2018-loss": score}, exhibits=exhibits)

@@ -135,5 +135,5 @@ def outcome(seed, score, member):
     from attacks import metrics
 
     figures = {**metrics.summarize(score, member, None), **set_membership.summarize(score, member)}
-    result = {**figures, "attack": "a", "queries": 0, "models_trained": 0, "warnings": []}
+    result = {**figures, "attack": "a", "queries": 0, "models": 0, "warnings": []}
     return Outcome(None, seed, {}, member, [result], scores={"a": score})

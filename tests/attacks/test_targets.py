@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,9 +14,11 @@ from test_downloads import SETS
 
 from attacks import plan as plans
 from attacks.engine import Engine
-from attacks.handles import Ledger
+from attacks.handles import Ledger, Population
 from attacks.store import Store
 from attacks.targets import classifier
+from attacks.targets.target import Target
+from taxonomy.findings import InputError
 from taxonomy.loading import load
 
 CATALOG = load()
@@ -103,3 +107,100 @@ def test_pool_and_split_are_the_same_for_all_model_types():
         for name in ("decision-tree", "naive-bayes")
     )
     assert (tree.ids == bayes.ids).all() and torch.equal(tree.member, bayes.member)
+
+
+# -- candidates are checked where they enter -------------------------------------------------------------------------------
+
+
+def small(**changes):
+    """A target of 40 candidates with 4 classes, half of them members, and an adversary who holds 20 other records."""
+    x = torch.arange(60 * 3, dtype=torch.float32).reshape(60, 3)
+    held = x[40:].clone()
+    parts = {"x": x[:40], "label": torch.arange(40) % 4, "member": torch.arange(40) < 20, "held": held, **changes}
+    label = torch.zeros(len(parts["held"]), dtype=torch.int64)
+    ids = np.arange(100, 100 + len(label), dtype=np.uint64)
+    population = lambda ledger: Population("population", parts["held"], label, ids, ledger)  # noqa: E731
+    return Target(
+        id="small",
+        x=parts["x"],
+        label=parts["label"],
+        ids=np.arange(len(parts["x"]), dtype=np.uint64),
+        member=parts["member"],
+        makers={"D1.samples": population, "Q.scores": lambda ledger: None},
+        fingerprint="small",
+    )
+
+
+def replaced(rows, by):
+    """The candidates with some rows replaced by others, -0.0 in place of 0.0."""
+    x = torch.arange(60 * 3, dtype=torch.float32).reshape(60, 3)
+    x[rows] = x[by]
+    x[rows] = torch.where(x[rows] == 0, -0.0, x[rows])
+    return x
+
+
+@pytest.mark.parametrize(
+    ("changes", "warnings"),
+    [
+        ({}, []),
+        (
+            {"x": replaced([30, 31], [0, 1])[:40]},
+            ["candidates that are members stand among the candidates that are none too: 2"],
+        ),
+        ({"x": replaced([5, 6], [0, 0])[:40]}, ["candidates that are members are copies of others of them: 2"]),
+        ({"x": replaced([35], [36])[:40]}, ["candidates that are none are copies of others of them: 1"]),
+        (
+            {"held": replaced([50, 51, 52], [0, 1, 30])[40:]},
+            [
+                "candidates that are members stand among the records that the adversary holds (D1.samples) too: 2",
+                "candidates that are none stand among the records that the adversary holds (D1.samples) too: 1",
+            ],
+        ),
+        ({"label": torch.arange(40) % 4 * 2}, ["no candidate has 3 of the labels from 0 to 6 (1, 3, 5)"]),
+        ({"label": torch.full((40,), 1)}, ["no candidate has 1 of the labels from 0 to 1 (0)"]),
+    ],
+)
+def test_records_that_stand_twice_are_counted(changes, warnings):
+    assert small(**changes).check() == warnings
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"x": replaced([3, 9], [3, 9])[:40].masked_fill(torch.tensor([False, True, False]), np.nan)}, "40 of 40 .* column 1"),
+        ({"x": torch.zeros(40, 3).double()}, r"tensor of float32 \(n, ...\), not Tensor of torch.float64"),
+        ({"x": torch.zeros(0, 3)}, r"not Tensor of torch.float32 \(0, 3\)"),
+        ({"x": np.zeros((40, 3), np.float32)}, r"not ndarray of float32 \(40, 3\)"),
+        ({"label": torch.zeros(39, dtype=torch.int64)}, r"labels are int64 \(40,\)"),
+        ({"label": torch.zeros(40)}, "not torch.float32"),
+        ({"label": torch.full((40,), -1)}, "no class, which are numbered from 0"),
+        ({"label": torch.full((40,), np.nan).double()}, "no finite number"),
+        ({"member": torch.zeros(40)}, "a bool that says if it is a member"),
+    ],
+)
+def test_candidates_that_are_none_are_refused(changes, message):
+    with pytest.raises(InputError, match=f"small.*{message}"):
+        small(**changes).check()
+
+
+def test_what_is_odd_about_a_targets_candidates_stands_in_every_output(mia, tmp_path):
+    """A target of the user's own whose non-members hold copies of its members."""
+    (tmp_path / "catalog" / "targets").mkdir(parents=True)
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "copied.py").write_text(
+        "from attacks.targets import classifier\n"
+        "def build(*, seed=0, **params):\n"
+        "    target = classifier.build(**params, seed=seed)\n"
+        "    inside, outside = target.member.nonzero().flatten(), (~target.member).nonzero().flatten()\n"
+        "    target.x[outside[:3]] = target.x[inside[:3]]\n"
+        "    return target\n"
+    )
+    tiny = (Path(__file__).parents[1] / "data" / "tiny" / "targets" / "tiny.yaml").read_text()
+    text = tiny.replace("id: tiny", "id: copied").replace("attacks.targets.classifier:build", "copied:build")
+    (tmp_path / "catalog" / "targets" / "copied.yaml").write_text(text)
+    command = ["run", "yeom-2018-gap", "--target", "copied", "--catalog", tmp_path / "catalog"]
+    done = mia(*command, "--trust-code", tmp_path / "code", "--out", tmp_path / "out")
+    warning = "candidates that are members stand among the candidates that are none too: 3"
+    assert done.returncode == 0 and warning in " ".join(done.stdout.split())
+    assert json.loads((tmp_path / "out" / "results.json").read_text())["warnings"] == [warning]
+    assert warning in (tmp_path / "out" / "report.html").read_text()
