@@ -26,7 +26,7 @@ MENDED_NEXT = {
     *("choquettechoo-2021-boundary", "choquettechoo-2021-noise", "choquettechoo-2021-combined", "li-2021-boundary"),
     *("he-2020-segmentation", "he-2020-segmentation-concatenation", "rahimian-2020-sampling"),
     *("hilprecht-2019-reconstruction", "hilprecht-2019-monte-carlo", "hilprecht-2019-monte-carlo-features"),
-    *("matsumoto-2023-loss", "nasr-2019-unsupervised", "nasr-2019-unsupervised-federated"),
+    "matsumoto-2023-loss",
     *("brannvall-2026-bavaria", "brannvall-2026-bavaria-offline", "carlini-2022-lira", "carlini-2022-lira-offline"),
 }
 
