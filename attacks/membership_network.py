@@ -92,7 +92,7 @@ def known_features(
 
 
 def drawn(ids: NDArray[np.uint64], count: int) -> Tensor:
-    """Return the rows of at most `count` records, int64: drawn by a hash of their ids (n,), so that their order changes nothing."""
+    """Return the rows of at most `count` records, int64, drawn by a hash of their ids (n,): their order changes nothing."""
     return torch.from_numpy(np.argsort(hash_records(0, 0, ids), kind="stable")[:count])
 
 

@@ -47,8 +47,9 @@ def gradient_norm_calibrated(
     target = norms(inside.network(trainer.recipe, parameters.weights))
     without = reference_models.inner_signal(lambda model: norms(inside.network(model.recipe, model.parameters())))
     mean = without.nanmean(dim=0)
-    if mean.isnan().any():
-        raise AttackError(f"{int(mean.isnan().sum())} of {len(mean)} records have no reference model that was trained without them")
+    lacking = int(mean.isnan().sum())
+    if lacking:
+        raise AttackError(f"{lacking} of {len(mean)} records have no reference model that was trained without them")
     return mean - target
 
 
@@ -62,7 +63,7 @@ def taylor(records: Records, parameters: Parameters, trainer: Trainer, populatio
     """
     size = trainer.training_size
     if len(population) < size:
-        raise AttackError(f"the model without the candidates takes {size:,} records of the population (found {len(population):,})")
+        raise AttackError(f"a model without the candidates takes {size:,} records of the population (found {len(population):,})")
     order = np.argsort(hash_records(derive_seed(seed, "draw"), 0, population.ids), kind="stable")[:size]
     rows = torch.from_numpy(order)
     without = TrainingSet(population.x[rows], population.label[rows], derive_seed(seed, "model"))
