@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import runpy
 import signal
 import socket
 import subprocess
@@ -121,7 +122,7 @@ def test_what_is_recorded_equals_what_is_computed_anew(place, mia):
 
 def attacked_by_command(folder, victim, mia):
     """Follow the page to `mia run`."""
-    subprocess.run([sys.executable, EXAMPLE / "candidates.py"], cwd=folder, check=True)
+    runpy.run_path(str(EXAMPLE / "candidates.py"), run_name="__main__")
     entry = (EXAMPLE / "catalog" / "targets" / "our-federation.yaml").read_text()
     place = folder / "catalog" / "targets" / "our-federation.yaml"
     place.parent.mkdir(parents=True)
