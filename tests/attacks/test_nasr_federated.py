@@ -141,6 +141,12 @@ def test_ascent_follows_the_gradient_and_raises_the_loss():
     assert torch.equal(own.uploads[0][1]["1.weight"], world.run().uploads[0][1]["1.weight"])
 
 
+def test_a_rate_that_makes_the_model_diverge_is_told():
+    world = World(2)
+    with pytest.raises(AttackError, match="to climb 80 records by 1e\\+30 each makes the model diverge"):
+        federated_white_box.active(world.records, world.seat(0), world.trainer, world.known, rate=1e30, **SMALL)
+
+
 def test_a_record_is_climbed_as_far_in_company_as_alone():
     """The step of many records is the sum of those of each: others take nothing away from a record's own."""
     world = World(2)
