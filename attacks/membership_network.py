@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from attacks import inside, signals
-from attacks.handles import AttackError, KnownFeatures, KnownMembers
+from attacks.handles import AttackError, KnownFeatures, KnownMembers, UnsuitableError
 from attacks.seeds import hash_records
 
 # What the attack network may look at: the three columns of Table VIII, each with all before it.
@@ -144,10 +144,10 @@ def embedded(
     the larger mean gradient norm, over all networks, holds the non-members.
 
     All this is learnt from the records as a set: it is drawn from in the order of their `ids` uint64 (n,), so that the order in
-    which they stand changes nothing, but another set is another line. Raises AttackError for fewer than two records.
+    which they stand changes nothing, but another set is another line. Raises UnsuitableError for fewer than two.
     """
     if len(x) < 2:
-        raise AttackError(f"the candidates are split into two clusters, which takes two or more of them (found {len(x)})")
+        raise UnsuitableError(f"the candidates are split into two clusters, which takes two or more of them (found {len(x)})")
     order = torch.from_numpy(np.lexsort((label.numpy(), ids)))
     x, label = x[order], label[order]
     seen = components(networks, x, label, "gradients", layers)

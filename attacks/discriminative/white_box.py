@@ -16,6 +16,7 @@ from attacks.handles import (
     ReferenceModels,
     Scored,
     Trainer,
+    UnsuitableError,
 )
 from attacks.seeds import derive_seed, hash_records
 from attacks.training import TrainingSet
@@ -59,11 +60,13 @@ def taylor(records: Records, parameters: Parameters, trainer: Trainer, populatio
     Sablayrolles et al. 2019: -(theta - theta0) . grad loss(theta0, z). theta are the target's weights, theta0 those of one model
     that was trained by the same recipe on as many records of the population, hence without any candidate. The expansion takes
     theta0 to be near theta, as it is where the loss is convex; two networks with hidden layers, trained from different initial
-    weights, are not near each other even where they answer alike. Raises AttackError if the population is too small for it.
+    weights, are not near each other even where they answer alike. Raises UnsuitableError if the population is too small.
     """
     size = trainer.training_size
     if len(population) < size:
-        raise AttackError(f"a model without the candidates takes {size:,} records of the population (found {len(population):,})")
+        raise UnsuitableError(
+            f"a model without the candidates takes {size:,} records of the population (found {len(population):,})"
+        )
     order = np.argsort(hash_records(derive_seed(seed, "draw"), 0, population.ids), kind="stable")[:size]
     rows = torch.from_numpy(order)
     without = TrainingSet(population.x[rows], population.label[rows], derive_seed(seed, "model"))
