@@ -87,14 +87,14 @@ class History:
     what was sent to a participant, equal to the global model unless the server cheats. `uploads[round][participant]`: weights
     after local training. `batches[round][participant]`: which rows of its records, int64, a participant trained on, sorted; the
     truth about membership in a round. `shares`: every participant's share of all records, float64 (participants,), which is its
-    weight in the average.
+    weight in the average; None where it is not known that the server averages.
     """
 
     globals: list[Weights]
     received: list[list[Weights]]
     uploads: list[list[Weights]]
     batches: list[list[Tensor]]
-    shares: Tensor
+    shares: Tensor | None
 
 
 def run(recipe: Federation, parts: Sequence[Part], seed: int, policy: Policy | None = None, seat: int | None = None) -> History:
@@ -107,7 +107,8 @@ def run(recipe: Federation, parts: Sequence[Part], seed: int, policy: Policy | N
     if not parts or any(not len(part.x) for part in parts):
         raise ValueError("a federation needs participants, and each of them records")
     records = torch.tensor([len(part.x) for part in parts], dtype=torch.float64)
-    history = History([], [], [], [], records / records.sum())
+    shares = records / records.sum()
+    history = History([], [], [], [], shares)
     with training.one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(seed, "initial weights") % 2**63)
         module = recipe.model.build().train()
@@ -130,7 +131,7 @@ def run(recipe: Federation, parts: Sequence[Part], seed: int, policy: Policy | N
             history.received.append(received)
             history.uploads.append(uploads)
             history.batches.append(rows)
-            current, last = average(uploads, history.shares), uploads
+            current, last = average(uploads, shares), uploads
         history.globals.append(current)
     return history
 

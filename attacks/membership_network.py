@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from attacks import inside, signals
-from attacks.handles import AttackError, KnownFeatures, KnownMembers
+from attacks.handles import AttackError, KnownFeatures, KnownMembers, UnsuitableError
+from attacks.seeds import hash_records
 
 # What the attack network may look at: the three columns of Table VIII, each with all before it.
 VIEWS = ("scores", "outputs", "gradients")
@@ -80,20 +83,24 @@ class Look:
 def known_features(
     networks: Sequence[nn.Module], known_members: KnownMembers, rounds: Sequence[int], look: Look
 ) -> KnownFeatures:
-    """Return what the attack network looks at in some rounds' models, for known members and then for known non-members."""
+    """Return what the attack network looks at in some rounds' models, for known members and then for as many non-members."""
     members, others = known_members, known_members.non_members
-    x, label = torch.cat([members.x, others.x]), torch.cat([members.label, others.label])
+    rows = drawn(others.ids, len(members))
+    x, label = torch.cat([members.x, others.x[rows]]), torch.cat([members.label, others.label[rows]])
     seen = components(networks, x, label, look.features, look.layers)
     return KnownFeatures(tuple(seen), torch.arange(len(x)) < len(members), tuple(rounds), look.features, look.layers)
 
 
+def drawn(ids: NDArray[np.uint64], count: int) -> Tensor:
+    """Return the rows of at most `count` records, int64, drawn by a hash of their ids (n,): their order changes nothing."""
+    return torch.from_numpy(np.argsort(hash_records(0, 0, ids), kind="stable")[:count])
+
+
 def learnt_from(known: KnownFeatures, kernels: int, epochs: int) -> Callable[[Sequence[Tensor]], Tensor]:
-    """Do as `learnt` with all known members and as many known non-members, drawn at random."""
-    members, others = known.member.nonzero().flatten(), (~known.member).nonzero().flatten()
-    if not len(members) or not len(others):
+    """Do as `learnt` with all known records; raise AttackError unless there are members and others among them."""
+    if known.member.all() or not known.member.any():
         raise AttackError("the attack network learns from known members and known non-members; one kind is missing")
-    rows = torch.cat([members, others[torch.randperm(len(others))[: len(members)]]])
-    return learnt([component[rows] for component in known.components], known.member[rows], kernels, epochs)
+    return learnt(known.components, known.member, kernels, epochs)
 
 
 def learnt(seen: Sequence[Tensor], member: Tensor, kernels: int, epochs: int) -> Callable[[Sequence[Tensor]], Tensor]:
@@ -122,14 +129,27 @@ def learnt(seen: Sequence[Tensor], member: Tensor, kernels: int, epochs: int) ->
 
 
 def embedded(
-    networks: Sequence[nn.Module], x: Tensor, label: Tensor, kernels: int, epochs: int, layers: int = 1
+    networks: Sequence[nn.Module],
+    x: Tensor,
+    label: Tensor,
+    ids: NDArray[np.uint64],
+    kernels: int,
+    epochs: int,
+    layers: int = 1,
 ) -> tuple[Tensor, float]:
     """Return the place (n,) of each record on a line that an autoencoder found, members above, and where two clusters part.
 
     An encoder squeezes the components into one number, from which a decoder with a hidden layer of 64 rebuilds, for every
     network, loss, correctness, confidence in the label, entropy and gradient norm (each standardised here). The cluster with
     the larger mean gradient norm, over all networks, holds the non-members.
+
+    All this is learnt from the records as a set: it is drawn from in the order of their `ids` uint64 (n,), so that the order in
+    which they stand changes nothing, but another set is another line. Raises UnsuitableError for fewer than two.
     """
+    if len(x) < 2:
+        raise UnsuitableError(f"the candidates are split into two clusters, which takes two or more of them (found {len(x)})")
+    order = torch.from_numpy(np.lexsort((label.numpy(), ids)))
+    x, label = x[order], label[order]
     seen = components(networks, x, label, "gradients", layers)
     seen = [component / component.square().mean().sqrt().clamp(min=1e-30) for component in seen]
     columns, norms = list[Tensor](), list[Tensor]()
@@ -159,7 +179,7 @@ def embedded(
     upper = code > between_two_clusters(code)
     if norm[upper].mean() > norm[~upper].mean():
         code = -code
-    return code, float(between_two_clusters(code))
+    return code[order.argsort()], float(between_two_clusters(code))
 
 
 class Encoder(nn.Module):

@@ -6,23 +6,31 @@ import torch
 from torch import Tensor, nn
 
 from attacks.federation import Policy, Weights, copied
+from attacks.handles import AttackError
 from attacks.training import Recipe
 
 
 class Ascent:
-    """One step up the gradient of the mean loss on some records, x float32 (n, ...), label int64 (n,)."""
+    """One step up the gradient of the loss on some records, x float32 (n, ...), label int64 (n,).
+
+    Each record counts by itself, however many others there are: the step is the sum of `rate` times the gradient of each.
+    """
 
     def __init__(self, recipe: Recipe, x: Tensor, label: Tensor, rate: float):
         self._module = recipe.build()
         self._x, self._label, self._rate = x.float(), label, rate
 
     def __call__(self, weights: Weights) -> Weights:
-        """Return the weights moved by `rate` times the gradient."""
+        """Return the weights moved up; raise AttackError if they are no longer finite."""
         self._module.load_state_dict(weights)
-        loss = nn.functional.cross_entropy(self._module(self._x), self._label)
+        loss = nn.functional.cross_entropy(self._module(self._x), self._label, reduction="sum")
         names, values = zip(*self._module.named_parameters(), strict=True)
         slope = dict(zip(names, torch.autograd.grad(loss, values), strict=True))
         moved = {name: value + self._rate * slope[name] if name in slope else value for name, value in weights.items()}
+        if not all(value.isfinite().all() for value in moved.values()):
+            raise AttackError(
+                f"to climb {len(self._x):,} records by {self._rate:g} each makes the model diverge; take a smaller rate"
+            )
         return copied(moved)
 
 

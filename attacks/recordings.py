@@ -8,8 +8,10 @@ Nothing here needs Flower: an auditor can load what others recorded.
 from __future__ import annotations
 
 import json
+import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +21,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from attacks.federation import History, Weights
+from attacks.federation import History, Weights, average
 from attacks.handles import Ledger
 from attacks.handles.federation import Seen, seen
 from taxonomy.findings import InputError
 
 MODEL, UPLOADS, ENDING = "model", "uploads", ".safetensors"
+# How far a global model may lie from the mean of the uploads before it, as a share of the step, and still be called that mean.
+# Rounding of float32 leaves some 1e-6; momentum, adaptive steps, medians and noise leave tenths and more.
+AVERAGED = 0.01
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,12 @@ class Recorder:
 
     def _write(self, name: str, parts: Mapping[str, Weights], facts: Mapping[str, Any]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        tensors = {f"{part}/{key}": value.contiguous() for part, weights in parts.items() for key, value in weights.items()}
+        # Each tensor is copied: safetensors refuses weights that are tied, which share their memory.
+        tensors = {
+            f"{part}/{key}": value.detach().clone(memory_format=torch.contiguous_format)
+            for part, weights in parts.items()
+            for key, value in weights.items()
+        }
         # safetensors sorts what it holds; the order of the weights is that of the user's state_dict, and has to be kept.
         order = {part: list(weights) for part, weights in parts.items()}
         draft = self.folder / f".{name}-{os.getpid()}"
@@ -75,6 +85,7 @@ class Recording:
     `models`: the global model at the start of every round and, if it was seen, the final one. `nodes`: names of the participants;
     a participant's recording holds only itself. `received[round][participant]` and `uploads[round][participant]`: what each was
     sent and uploaded. `records`: how many records each said to have, int64 (rounds, participants); 0 where it did not say.
+    `left_out` says which recorded rounds are not among these, and why; it is empty if all are.
     """
 
     models: list[Weights]
@@ -82,6 +93,7 @@ class Recording:
     received: list[list[Weights]]
     uploads: list[list[Weights]]
     records: Tensor
+    left_out: str = ""
 
     @property
     def shares(self) -> Tensor:
@@ -92,59 +104,121 @@ class Recording:
             )
         return self.records[0].double() / self.records[0].sum()
 
+    def averaging_errors(self) -> list[float]:
+        """Return how far the model after each round lies from the weighted mean of its uploads, as a share of that mean's step.
+
+        The weights are the numbers of records that participants state in that round, all above 0. Where the server does something
+        else than averaging, as FedAdam, FedAvgM and FedMedian do, what the others uploaded together does not follow from the
+        global models.
+        """
+        found = []
+        for number, after in enumerate(self.models[1:]):
+            records = self.records[number].double()
+            mean = average(self.uploads[number], records / records.sum())
+            apart, step = (_distance(mean, weights) for weights in (after, self.models[number]))
+            found.append(apart / step if step else (math.inf if apart else 0.0))
+        return found
+
     def as_server(self, victim: str, ledger: Ledger | None = None) -> Seen:
-        """Return the handles of a server that asks about the records of one node; raise InputError if there is none such."""
+        """Return the handles of a server that asks about the records of one node; raise InputError if there is none such.
+
+        What it sees of the uploads is right whatever it makes of them.
+        """
         if victim not in self.nodes:
-            raise InputError(f"{victim!r} is no node of this recording; there are {', '.join(self.nodes)}")
+            raise InputError(f"{victim!r} is no node of this recording; there are {', '.join(self.nodes)}{self._but()}")
         return seen(self._history(self.shares), None, self.nodes.index(victim), ledger or Ledger())
 
-    def as_participant(self, share: float, node: str | None = None, ledger: Ledger | None = None) -> Seen:
+    def as_participant(self, share: float | None, node: str | None = None, ledger: Ledger | None = None) -> Seen:
         """Return the handles of a participant that holds this share of all records: the only node, or the one that is named.
 
-        A participant that was not sent the final model does not learn what came of its last upload, which is then left out.
+        The share is its weight in the average; None where the server does something else than averaging. A participant cannot
+        find that out from what it sees. The recording of a server can be checked: InputError is raised for a share where the
+        global models are not the means of the uploads. A participant that was not sent the final model does not learn what came
+        of its last upload, which is then left out.
         """
         node = self.nodes[0] if node is None and len(self.nodes) == 1 else node
         if node not in self.nodes:
-            raise InputError(f"the node is one of {', '.join(self.nodes)} (found {node!r})")
-        shares = torch.zeros(len(self.nodes), dtype=torch.float64)
-        shares[self.nodes.index(node)] = share
+            raise InputError(f"the node is one of {', '.join(self.nodes)}{self._but()} (found {node!r})")
+        shares = None
+        if share is not None:
+            self.check_averaging()
+            shares = torch.zeros(len(self.nodes), dtype=torch.float64)
+            shares[self.nodes.index(node)] = share
         return seen(self._history(shares), self.nodes.index(node), 0, ledger or Ledger())
 
-    def _history(self, shares: Tensor) -> History:
+    def check_averaging(self) -> None:
+        """Raise InputError if this is the recording of a server that does not average.
+
+        That of a participant cannot tell, nor one in which participants do not say how many records they have.
+        """
+        if len(self.nodes) == 1 or not (self.records > 0).all():
+            return
+        errors = self.averaging_errors()
+        wrong = next((number for number, error in enumerate(errors) if error > AVERAGED), None)
+        if wrong is not None:
+            raise InputError(
+                f"the server does not average: after round {wrong + 1} of the recording its model is off the mean of the uploads "
+                f"by {errors[wrong]:.2g} of the step (then state no share or, of a target, `averaged: false`)"
+            )
+
+    def _history(self, shares: Tensor | None) -> History:
         rounds = len(self.models) - 1
         if not rounds:
-            raise InputError("the recording holds one model, and a round is seen only where there is one before it and one after")
+            raise InputError(
+                "the recording holds one model, and a round is seen only where there is one before it and one after" + self._but()
+            )
         return History(self.models, self.received[:rounds], self.uploads[:rounds], [], shares)
+
+    def _but(self) -> str:
+        return f" ({self.left_out})" if self.left_out else ""
 
 
 def load(folder: Path | str, names: Sequence[str] | None = None) -> Recording:
-    """Return what was recorded in a folder; raise InputError if that is nothing, or if a round is not whole.
+    """Return what was recorded in a folder; raise InputError if that is nothing, or if a file is damaged.
 
     `names` are those of the weights, in the order of the user's `state_dict()`: clients that upload lists of arrays do not
-    send any. Handles are of federations in which everyone takes part in every round, so a missing upload is refused.
+    send any. Handles are of federations in which everyone takes part in every round. Where a client failed or a file is missing,
+    the longest run of rounds in which the same nodes uploaded is taken, the first of several, and the others are left out.
+    Weights of half precision are given back as float32, which holds them exactly.
     """
     found = {kind: _files(Path(folder), kind) for kind in (MODEL, UPLOADS)}
-    rounds = sorted(found[UPLOADS])
-    if not rounds:
+    if not found[UPLOADS]:
         raise InputError(f"there is no recording in {folder}")
+    rounds, left_out = _longest_run(found[MODEL], found[UPLOADS])
+    if not rounds:
+        raise InputError(f"{folder} holds no whole round: one takes the model that was sent out and uploads of it")
     models: list[Weights] = []
     received: list[list[Weights]] = []
     uploads: list[list[Weights]] = []
-    records: list[dict[str, int]] = []
-    for number in range(rounds[0], rounds[-1] + 1):
-        if number not in found[MODEL] or number not in found[UPLOADS]:
-            raise InputError(f"{folder} holds rounds {rounds[0]} to {rounds[-1]}, but round {number} is not whole")
+    records: list[list[int]] = []
+    for number in rounds:
         models.append(_read(found[MODEL][number], names)[0][MODEL])
         parts, facts = _read(found[UPLOADS][number], names)
-        records.append(facts["records"])
-        nodes = sorted(records[0])
-        if sorted(records[-1]) != nodes:
-            raise InputError(f"{folder}: not the same nodes uploaded in rounds {rounds[0]} and {number}")
+        nodes = sorted(facts["records"])
+        records.append([facts["records"][node] for node in nodes])
         received.append([parts.get(f"received {node}", models[-1]) for node in nodes])
         uploads.append([parts[f"upload {node}"] for node in nodes])
     if rounds[-1] + 1 in found[MODEL]:
         models.append(_read(found[MODEL][rounds[-1] + 1], names)[0][MODEL])
-    return Recording(models, nodes, received, uploads, torch.tensor([[row[node] for node in nodes] for row in records]))
+    return Recording(models, nodes, received, uploads, torch.tensor(records), left_out)
+
+
+def _longest_run(models: Mapping[int, Path], uploads: Mapping[int, Path]) -> tuple[range, str]:
+    """Return the longest run of whole rounds in which the same nodes uploaded, and a sentence on those that are left out."""
+    nodes = {number: tuple(sorted(_facts(path)["records"])) for number, path in uploads.items() if number in models}
+    best, first, every = range(0), 0, range(min(uploads), max(uploads) + 1)
+    for number in every:
+        if not nodes.get(number):
+            continue
+        if nodes.get(number - 1) != nodes[number]:
+            first = number
+        if number + 1 - first > len(best):
+            best = range(first, number + 1)
+    beside = next((number for number in (best.stop, best.start - 1) if number in every), None)
+    if not best or beside is None:
+        return best, ""
+    why = f"in round {beside} {', '.join(nodes[beside])} uploaded" if nodes.get(beside) else f"round {beside} is not whole"
+    return best, f"of the recorded rounds {every[0]} to {every[-1]} only {best[0]} to {best[-1]} are used: {why}"
 
 
 def _files(folder: Path, kind: str) -> dict[int, Path]:
@@ -152,16 +226,40 @@ def _files(folder: Path, kind: str) -> dict[int, Path]:
     return {int(number): path for number, path in found if number.isdecimal()}
 
 
+def _facts(path: Path) -> dict[str, Any]:
+    """Return what a file says beside its weights; raise InputError if it is damaged."""
+    with _opened(path) as file:
+        facts: dict[str, Any] = json.loads(file.metadata()["facts"])
+    return facts
+
+
 def _read(path: Path, names: Sequence[str] | None) -> tuple[dict[str, Weights], dict[str, Any]]:
-    try:
-        with safe_open(path, "pt") as file:
-            facts = json.loads(file.metadata()["facts"])
-            parts = {part: {key: file.get_tensor(f"{part}/{key}") for key in keys} for part, keys in facts["weights"].items()}
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path} is no file of a recording ({error})") from error
+    facts = _facts(path)
+    with _opened(path) as file:
+        parts = {part: {key: _full(file.get_tensor(f"{part}/{key}")) for key in keys} for part, keys in facts["weights"].items()}
     if names is not None:
         wrong = next((len(weights) for weights in parts.values() if len(weights) != len(names)), None)
         if wrong is not None:
             raise InputError(f"{path} holds {wrong} weights, and {len(names)} names were given")
         parts = {part: dict(zip(names, weights.values(), strict=True)) for part, weights in parts.items()}
     return parts, facts
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    try:
+        with safe_open(path, "pt") as file:
+            yield file
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path} is no file of a recording ({error})") from error
+
+
+def _full(value: Tensor) -> Tensor:
+    """Return a tensor in a precision that numpy knows and that can be computed with."""
+    return value.float() if value.is_floating_point() and value.itemsize < 4 else value
+
+
+def _distance(one: Weights, other: Weights) -> float:
+    """Return the Euclidean distance of two models over all weights that are no whole numbers."""
+    parts = [(value.double() - other[name].double()).square().sum() for name, value in one.items() if value.is_floating_point()]
+    return math.sqrt(sum(map(float, parts)))

@@ -39,6 +39,11 @@ def parts(network: nn.Module, split_after: str) -> tuple[nn.Sequential, nn.Seque
     return nn.Sequential(*every[:at]), nn.Sequential(*every[at:])
 
 
+def is_deep(layers: nn.Module) -> bool:
+    """Return whether an activation function stands among the layers that the device runs; without one they are shallow."""
+    return any(isinstance(layer, nn.ReLU) for layer in layers.modules())
+
+
 def split_of(trainer: Trainer) -> str:
     """Return the layer after which a model of known structure is split; raise AttackError if one party runs all of it."""
     if not isinstance(trainer, SplitTrainer):

@@ -25,20 +25,24 @@ def by_search(
     *,
     steps: int = 500,
     step: float = 0.01,
+    deep_steps: int = 5000,
+    deep_step: float = 0.001,
     total_variation: float = 0.1,
     beta: float = 1.0,
 ) -> Tensor:
     """Inputs whose hidden values are those that were received, float32 (inputs, ...): regularised maximum likelihood (rMLE).
 
     He et al. 2019, Section 4.1, Algorithm 1 and Equation 3: from grey, Adam makes the squared distance of the hidden values plus
-    `total_variation` times the total variation of the picture small. `step`, `steps` and `beta` are the paper's for early layers;
-    behind later ones it takes 5,000 steps of 0.001, which we leave out to save time. Distance and variation are means over values
-    and pixels, as in the authors' code; the paper writes sums. It gives no weight of the variation and says that later splits
-    need more; ours is one for all, chosen by a trial on a model that is no target here. Raises AttackError for a model without a
-    split.
+    `total_variation` times the total variation of the picture small. Behind shallow layers it takes `steps` steps of `step`, and
+    `deep_steps` of `deep_step` behind deep ones, the paper's numbers as is `beta`; it calls its first convolutions shallow, and
+    we call deep what stands behind an activation function. Distance and variation are means over values and pixels, as in the
+    authors' code; the paper writes sums. It gives no weight of the variation and says that later splits need more; ours is one
+    for all, chosen by a trial on a model that is no target here. Raises AttackError for a model without a split.
     """
     network = inside.rebuilt(trainer.recipe, parameters.weights).requires_grad_(False)
     first, _ = split_layers.parts(network, split_layers.split_of(trainer))
+    if split_layers.is_deep(first):
+        steps, step = deep_steps, deep_step
     return _search(first, activations.values, records.x, steps, step, total_variation, beta)
 
 
@@ -60,6 +64,8 @@ def by_stand_in(
     *,
     steps: int = 500,
     step: float = 0.01,
+    deep_steps: int = 5000,
+    deep_step: float = 0.001,
     total_variation: float = 0.1,
     beta: float = 1.0,
 ) -> Tensor:
@@ -68,6 +74,8 @@ def by_stand_in(
     He et al. 2019, Section 6.1, Algorithm 3: the search of `by_search`, on first layers of the adversary's own and with the same
     parameters, since the paper gives no others. The authors' code takes steps of 0.1 and more variation for CIFAR-10.
     """
+    if split_layers.is_deep(stand_in_layers.layers):
+        steps, step = deep_steps, deep_step
     return _search(stand_in_layers, activations.values, records.x, steps, step, total_variation, beta)
 
 

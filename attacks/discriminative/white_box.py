@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -15,8 +16,9 @@ from attacks.handles import (
     ReferenceModels,
     Scored,
     Trainer,
+    UnsuitableError,
 )
-from attacks.seeds import derive_seed
+from attacks.seeds import derive_seed, hash_records
 from attacks.training import TrainingSet
 
 
@@ -54,10 +56,16 @@ def taylor(records: Records, parameters: Parameters, trainer: Trainer, populatio
     Sablayrolles et al. 2019: -(theta - theta0) . grad loss(theta0, z). theta are the target's weights, theta0 those of one model
     that was trained by the same recipe on as many records of the population, hence without any candidate. The expansion takes
     theta0 to be near theta, as it is where the loss is convex; two networks with hidden layers, trained from different initial
-    weights, are not near each other even where they answer alike.
+    weights, are not near each other even where they answer alike. Raises UnsuitableError if the population is too small.
     """
-    order = torch.randperm(len(population), generator=torch.Generator().manual_seed(seed % 2**63))[: trainer.training_size]
-    without = TrainingSet(population.x[order], population.label[order], derive_seed(seed, "model"))
+    size = trainer.training_size
+    if len(population) < size:
+        raise UnsuitableError(
+            f"a model without the candidates takes {size:,} records of the population (found {len(population):,})"
+        )
+    order = np.argsort(hash_records(derive_seed(seed, "draw"), 0, population.ids), kind="stable")[:size]
+    rows = torch.from_numpy(order)
+    without = TrainingSet(population.x[rows], population.label[rows], derive_seed(seed, "model"))
     (reference,) = trainer.fit_many([without])
     start = {name: value.double() for name, value in reference.parameters().items()}
     step = {name: value.double() - start[name] for name, value in parameters.weights.items()}
@@ -93,12 +101,12 @@ def supervised(
     if not len(known_members) or not len(population):
         raise AttackError("the attack network learns from known members and known non-members; one kind is missing")
     network = inside.network(trainer.recipe, parameters.weights)
+    others = membership_network.drawn(population.ids, len(known_members))
+    x = torch.cat([known_members.x, population.x[others]])
+    label = torch.cat([known_members.label, population.label[others]])
+    seen = membership_network.components([network], x, label, features)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed % 2**63)
-        others = torch.randperm(len(population))[: len(known_members)]
-        x = torch.cat([known_members.x, population.x[others]])
-        label = torch.cat([known_members.label, population.label[others]])
-        seen = membership_network.components([network], x, label, features)
         log_odds = membership_network.learnt(seen, torch.arange(len(x)) < len(known_members), kernels, epochs)
     return Scored(log_odds(membership_network.components([network], records.x, records.label, features)), cut=0.0)
 
@@ -119,8 +127,10 @@ def unsupervised(
     standardised here). Kernels and epochs are few for the sake of time. The numbers of all candidates are split into two
     clusters; the one with the larger mean gradient norm holds the non-members. On a line the best two clusters of least squares
     are exact, and have a threshold between them, which gives every record a score: they stand for the clustering of the paper.
+    Autoencoder and clusters are learnt from the set of candidates, of which there must be two or more: a record's score depends
+    on the others, and not on their order.
     """
     network = inside.network(trainer.recipe, parameters.weights)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed % 2**63)
-        return Scored(*membership_network.embedded([network], records.x, records.label, kernels, epochs))
+        return Scored(*membership_network.embedded([network], records.x, records.label, records.ids, kernels, epochs))

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from attacks.federation import Federation, Policy, Weights, copied
 from attacks.handles import AttackError, FederatedTrainer, Records, Seat
+from attacks.seeds import derive_seed
 
 BATCH = 64
 
@@ -20,6 +21,7 @@ def generated(
     trainer: FederatedTrainer,
     *,
     label: int = 0,
+    generators: int = 5,
     count: int = 200,
     fakes: int = 60,
     steps: int = 20,
@@ -28,28 +30,34 @@ def generated(
     learning_rate: float = 0.001,
     seed: int = 0,
 ) -> Tensor:
-    """Records that look like those of class `label`, float32 (count, ...). Hitaj et al. 2017, Section 7 and Algorithm 1.
+    """Records that look like those of class `label`, float32 (generators, count, ...). Hitaj et al. 2017, Section 7, Algorithm 1.
 
     In every round the adversary takes the global model for a discriminator and trains a generator for `steps` batches so that
     the model calls what it makes the class. `fakes` of these go into the federation under the last class, which nobody's
     records have: to tell them from its own, the victim must show the model more. With no fakes the generator only looks on. After
     its honest training the adversary trains on the fakes by the recipe of the federation, where the paper mixes them with its
     own records. The generator, two hidden layers trained by Adam, is smaller than the paper's, and makes values between the
-    smallest and the largest of the candidates, of which nothing else is read. Raises AttackError if `label` is no class beside
-    the last one.
+    smallest and the largest of the candidates, of which nothing else is read.
+
+    What one generator makes up is nearly one record, and another may make another: the attack is done `generators` times, each
+    in a federation of its own, which is what it costs. Raises AttackError if `label` is no class beside the last one.
     """
     recipe = trainer.federation
     if not 0 <= label < recipe.model.classes - 1:
         raise AttackError(f"label is a class from 0 to {recipe.model.classes - 2}; the last one is for fakes (found {label})")
-    if min(count, steps, latent, hidden) < 1 or fakes < 0:
-        raise AttackError("count, steps, latent and hidden are at least 1, and fakes at least 0")
+    if min(generators, count) < 2 or min(steps, latent, hidden) < 1 or fakes < 0:
+        raise AttackError("generators and count are at least 2, steps, latent and hidden at least 1, and fakes at least 0")
     low, high = float(records.x.min()), float(records.x.max())
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed % 2**63)
-        generator = _Generator(records.x.shape[1:], latent, hidden, low, high)
-    policy = _Fakes(recipe, generator, label, fakes, steps, learning_rate, seed)
-    seat.run(policy)
-    return policy.sample(count)
+    made = []
+    for number in range(generators):
+        own = derive_seed(seed, "generator", number)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(own)
+            generator = _Generator(records.x.shape[1:], latent, hidden, low, high)
+        policy = _Fakes(recipe, generator, label, fakes, steps, learning_rate, own)
+        seat.run(policy)
+        made.append(policy.sample(count))
+    return torch.stack(made)
 
 
 class _Generator(nn.Module):

@@ -10,17 +10,23 @@ from attacks.handles import FederatedTrainer, OthersUpdates, Records, Scored
 
 
 def words_of_updates(
-    records: Records, others_updates: OthersUpdates, trainer: FederatedTrainer, *, smallest: float = 1e-7
+    records: Records,
+    others_updates: OthersUpdates,
+    trainer: FederatedTrainer,
+    *,
+    smallest: float = 1e-7,
+    single_records: bool = False,
 ) -> Scored:
     """Share of the rounds whose update touched all words of a record, float64 (n,). Melis et al. 2019, Sections IV-B and IV-C.
 
     A dense layer on a record that counts words, or marks them, adds up one vector a word: it is an embedding layer. The gradient
     of the vector of a word that is in no record of the batch is zero, so words whose vectors moved are the words of the batch.
-    A record whose words all moved in some round is called a member, as in the paper: the cut is one round.
+    A record whose words all moved in some round is called a member, as in the paper: the cut is one round. So is, by this rule,
+    every record whose words are part of those of a member.
 
-    The paper asks whether the record's words are among those of the update. Where a candidate alone explains the whole update, as
-    the product of the record and one vector that the gradient of a dense layer on one record is, it was the batch, and no other
-    candidate is called a member for this round.
+    With `single_records`, which the paper does not have, a candidate that alone explains the whole update, as the product of the
+    record and one vector that the gradient of a dense layer on one record is, was the batch, and no other candidate is called a
+    member for this round. A score then depends on which other candidates there are.
 
     Steps below `smallest` do not count: rounding leaves some 1e-9 in the vectors of words that only the adversary's own batch
     touched. A member is missed only where none of the units behind its words is active, so that nothing moves. Raises
@@ -32,8 +38,9 @@ def words_of_updates(
     for number in range(len(others_updates)):
         step = others_updates.mean(number)[weight].double()
         moved = step.abs().amax(dim=0) > smallest
-        batch = _explains(x, step * moved, smallest)
-        rounds += batch if batch.any() else ~((x != 0) & ~moved).any(1)
+        among = ~((x != 0) & ~moved).any(1)
+        batch = _explains(x, step * moved, smallest) if single_records else torch.zeros_like(among)
+        rounds += batch if batch.any() else among
     return Scored(rounds / len(others_updates), 1 / len(others_updates))
 
 

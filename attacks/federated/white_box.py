@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -54,7 +55,7 @@ def active(
     trainer: Trainer,
     known_members: KnownMembers,
     *,
-    rate: float = 1.0,
+    rate: float = 0.001,
     snapshots: int = 5,
     begin: float = 0.333,
     end: float = 1.0,
@@ -66,9 +67,10 @@ def active(
 ) -> Scored:
     """Do as `passive` in a federation in which a participant climbs the loss, float64 (n,); member if above 0.
 
-    Nasr et al. 2019, Sections II-C and IV-E. In every round the participant adds `rate` times the gradient of the mean loss on
-    candidates and known records to its upload. The known ones are climbed too, since the network must learn what becomes of
-    members. Whoever holds a record brings its loss down again.
+    Nasr et al. 2019, Sections II-C and IV-E. In every round the participant adds to its upload, for each candidate and each
+    known record, `rate` times the gradient of its loss. The known ones are climbed too, since the network must learn what becomes
+    of members. Whoever holds a record brings its loss down again. All candidates are climbed in one run of the federation, so
+    that each one's score depends on the others, and not on their order.
     """
     policy = AscendingParticipant(_ascent(records, trainer, known_members, rate))
     seen = seat.run(policy)
@@ -85,7 +87,7 @@ def active_server(
     trainer: Trainer,
     known_members: KnownMembers,
     *,
-    rate: float = 1.0,
+    rate: float = 0.002,
     snapshots: int = 5,
     begin: float = 0.333,
     end: float = 1.0,
@@ -98,7 +100,7 @@ def active_server(
     """Do as `passive_server` where the server climbs the loss in what it sends the victim, float64 (n,); member if above 0.
 
     Nasr et al. 2019, Sections II-C and IV-E. What is sent to the victim is the average, moved by `rate` times the gradient of
-    the mean loss on candidates and known records.
+    the loss of each candidate and each known record; so a score depends on the other candidates, as in `active`.
     """
     policy = CheatingServer(seat.victim, isolate=False, ascent=_ascent(records, trainer, known_members, rate))
     look = Look(snapshots, begin, end, features, layers)
@@ -135,7 +137,7 @@ def isolating_ascent(
     trainer: Trainer,
     known_members: KnownMembers,
     *,
-    rate: float = 1.0,
+    rate: float = 0.001,
     snapshots: int = 5,
     begin: float = 0.333,
     end: float = 1.0,
@@ -169,13 +171,14 @@ def unsupervised(
 ) -> Scored:
     """Place of each record on a line that an autoencoder found, float64 (n,); member if in the cluster of small gradients.
 
-    Nasr et al. 2019, Section II-D, on the global models of some rounds; otherwise as the stand-alone attack is here.
+    Nasr et al. 2019, Section II-D, on the global models of some rounds; otherwise as the stand-alone attack is here, and like it
+    on the set of candidates.
     """
     numbers = Look(snapshots, begin, end).rounds(len(rounds))
     networks = [inside.network(trainer.recipe, rounds.weights(number)) for number in numbers]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed % 2**63)
-        return Scored(*membership_network.embedded(networks, records.x, records.label, kernels, epochs, layers))
+        return Scored(*membership_network.embedded(networks, records.x, records.label, records.ids, kernels, epochs, layers))
 
 
 def _judged(
@@ -211,7 +214,8 @@ def _by_uploads(
 
 
 def _ascent(records: Records, trainer: Trainer, known_members: KnownMembers, rate: float) -> Ascent:
-    others = known_members.non_members
-    x = torch.cat([records.x, known_members.x, others.x])
-    label = torch.cat([records.label, known_members.label, others.label])
+    """Return the ascent on candidates, in the order of their ids, and on known records."""
+    others, order = known_members.non_members, torch.from_numpy(np.argsort(records.ids, kind="stable"))
+    x = torch.cat([records.x[order], known_members.x, others.x])
+    label = torch.cat([records.label[order], known_members.label, others.label])
     return Ascent(trainer.recipe, x, label, rate)

@@ -40,7 +40,7 @@ class Rounds(Handle):
 class OwnUpdates(Handle):
     """What one participant was sent and uploaded itself, in every round. It holds nothing of the others."""
 
-    def __init__(self, name: str, received: Sequence[Weights], uploads: Sequence[Weights], share: float, ledger: Ledger):
+    def __init__(self, name: str, received: Sequence[Weights], uploads: Sequence[Weights], share: float | None, ledger: Ledger):
         super().__init__(name, ledger)
         self._received, self._uploads, self._share = list(received), list(uploads), share
 
@@ -50,8 +50,10 @@ class OwnUpdates(Handle):
 
     @property
     def share(self) -> float:
-        """The participant's share of all records, which is its weight in the average."""
+        """The participant's share of all records, its weight in the average; raises AttackError if there is no average."""
         self._touch()
+        if self._share is None:
+            raise AttackError("the server is not known to average, so what the others uploaded does not follow from its models")
         return self._share
 
     def received(self, round: int) -> Weights:
@@ -218,12 +220,14 @@ class KnownFeatures:
 def seen(history: History, seat: int | None, victim: int, ledger: Ledger) -> Seen:
     """Return what participant number `seat` sees of a federation, or the server if `seat` is None."""
     if seat is None:
+        assert history.shares is not None, "a server knows how many records the participants say to have"
         updates = Updates("updates", history.received, history.uploads, history.shares, victim, ledger)
         return Seen(Rounds("rounds", history.globals, ledger), updates, None)
     # A participant takes what it was sent for the global model; only the final one it may see without training on it.
     received = [row[seat] for row in history.received]
     rounds = Rounds("rounds", [*received, history.globals[-1]], ledger)
-    own = OwnUpdates("own_updates", received, [row[seat] for row in history.uploads], float(history.shares[seat]), ledger)
+    share = None if history.shares is None else float(history.shares[seat])
+    own = OwnUpdates("own_updates", received, [row[seat] for row in history.uploads], share, ledger)
     return Seen(rounds, None, own)
 
 

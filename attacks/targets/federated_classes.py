@@ -40,9 +40,10 @@ def build(
 
     Pictures are brought to [-1, 1], as in the paper. Classes are renamed by the seed; class 0 is the one that is asked for, which
     only the victim has. The model has one class more than the data, the last, of which nobody has records. Each participant
-    holds `per_class` records of each of its classes. Candidates are the victim's records and as many others of its classes. With
-    `wanted_held` false the victim holds other records of its other classes in place of those of class 0, which are no candidates:
-    a control whose model never saw a record of the class, for attacks that ask for one.
+    holds `per_class` records of each of its classes. Candidates are the victim's records and, of each class, as many others, so
+    that nothing but the model tells members from the rest. With `wanted_held` false the victim holds more records of its other
+    classes in place of those of class 0: a control whose model never saw a record of the class, for attacks that ask for one.
+    These and all records of class 0 are no candidates.
     """
     every = pictures(data)
     half = every.classes // 2
@@ -66,6 +67,7 @@ def build(
         more = -(-per_class // (half - 1))
         kept = members[held.y[members] != WANTED]
         victim = np.concatenate([kept, [row for k in first[1:] for row in take(k, more)][:per_class]])
+        members, outside = kept, outside[held.y[outside] != WANTED]
     shuffle = np.random.default_rng(derive_seed(seed, "candidates", data)).permutation(2 * len(members))
     candidates = np.concatenate([members, outside])[shuffle]
     is_member = np.isin(candidates, victim)

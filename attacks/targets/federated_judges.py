@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy import stats
 from torch import Tensor
 
 from attacks import metrics, signals, training
 from attacks.handles import AttackError
-from attacks.metrics import Metric
+from attacks.metrics import Interval, Metric
 from attacks.targets.target import Judge
 from attacks.training import Recipe, TrainingSet
 
@@ -65,26 +67,64 @@ def inputs_of_uploads(truth: Sequence[Tensor], mean: Tensor) -> Judge:
 
 
 def records_of_class(x: Tensor, y: Tensor, classes: int, wanted: int, seed: int) -> Judge:
-    """Return the judge of made-up records (n, ...) of class `wanted`: the share that an independent classifier assigns to it.
+    """Return the judge of made-up records (generators, n, ...) of class `wanted`: the mean share that a classifier gives to it.
 
     It asks for the nearest neighbours among x (m, ...) with labels y (m,), records that no participant has: it looks at the whole
     record, and has nothing in common with the network that the records were made to please, so what fools only networks does not
-    count. Chance is one class of `classes`. `likeness` is the correlation of the mean made-up record with the mean record of the
-    class, `likeness_to_others` the largest with that of another class. The interval is that of more records of the same
-    generator; another run makes another generator.
+    count.
+
+    A generator is one observation, however many records it makes: it often makes nearly one and the same, and then all of them
+    are recognised, or none. So the interval is over generators (`of_shares`); `lowest` and `highest` are the shares of the worst
+    and the best one. `diversity` is how far the records of one generator lie from each other, as a share of how far those of the
+    class do, the mean over generators: near 0 one picture was made, at 1 they differ as real ones do.
+
+    Chance is 0. What comes out by chance cannot be computed: who deals classes out to records by chance gets one of `classes`
+    right, but a generator that ignores the class makes one thing, which is that class or is not. On average over classes that is
+    one of them, and for a given one all or nothing; and one that is trained to please a network that never saw the class is
+    pushed away from the classes that it did see. What a figure has to be compared with is therefore measured: the share on the
+    control, whose network never saw the class.
+
+    `likeness` is the correlation of a generator's mean record with the mean record of the class, `likeness_to_others` the largest
+    with that of another class, both as means over generators.
     """
+    means = torch.stack([x[y == k].double().mean(0).flatten() for k in range(classes)])
+    apart = float(torch.pdist(x[y == wanted].double().flatten(1)).mean())
 
     def judge(found: Any) -> Metric:
-        if not isinstance(found, Tensor) or found.dim() != x.dim() or found.shape[1:] != x.shape[1:] or not len(found):
-            raise AttackError(f"a generator of class records makes records of shape {tuple(x.shape[1:])}")
+        if (
+            not isinstance(found, Tensor)
+            or found.dim() != x.dim() + 1
+            or found.shape[2:] != x.shape[1:]
+            or min(found.shape[:2]) < 2
+        ):
+            raise AttackError(f"generators of class records, two or more, make two records or more of shape {tuple(x.shape[1:])}")
         recipe = Recipe("nearest-neighbours", tuple(x.shape[1:]), classes)
         (classifier,) = training.fit_many(recipe, [TrainingSet(x, y, seed)], "judge")
-        hits = (signals.predicted(classifier.log_probs(found)) == wanted).numpy()
-        mean = found.double().mean(0).flatten()
-        means = [x[y == k].double().mean(0).flatten() for k in range(classes)]
-        alike = [float(torch.corrcoef(torch.stack([mean, of]))[0, 1].nan_to_num()) for of in means]
-        others = max(value for k, value in enumerate(alike) if k != wanted)
-        details = {"likeness": alike[wanted], "likeness_to_others": others}
-        return metrics.share("made-up records recognised", hits, 1 / classes, **details)
+        hits = signals.predicted(classifier.log_probs(found.flatten(0, 1))).reshape(found.shape[:2]) == wanted
+        shares = hits.double().mean(1).numpy()
+        alike = torch.stack([torch.corrcoef(torch.stack([made.double().mean(0).flatten(), *means]))[0, 1:] for made in found])
+        of_class, of_others = alike.nan_to_num()[:, wanted], torch.cat([alike[:, :wanted], alike[:, wanted + 1 :]], dim=1)
+        details = {
+            "lowest": float(shares.min()),
+            "highest": float(shares.max()),
+            "diversity": float(np.mean([float(torch.pdist(made.double().flatten(1)).mean()) for made in found])) / apart,
+            "likeness": float(of_class.mean()),
+            "likeness_to_others": float(of_others.nan_to_num().amax(1).mean()),
+        }
+        return Metric("made-up records recognised", float(shares.mean()), of_shares(shares), 0.0, details)
 
     return judge
+
+
+def of_shares(shares: NDArray[np.float64]) -> Interval:
+    """Return the 95 % interval of the mean of shares (n,), each from 0 to 1 and an observation of its own.
+
+    It is the exact interval of a proportion (Clopper & Pearson 1934) with the sum of the shares for the number of hits: of all
+    that lies between 0 and 1 with a given mean, a coin varies most. So it holds the mean at least as often as it says, also of
+    shares that are all 0 or 1, where one from their spread would be far too narrow; it is wider than need be where shares are
+    alike.
+    """
+    found, count = float(shares.sum()), len(shares)
+    low = float(stats.beta.ppf(0.025, found, count - found + 1)) if found > 0 else 0.0
+    high = float(stats.beta.ppf(0.975, found + 1, count - found)) if found < count else 1.0
+    return low, high

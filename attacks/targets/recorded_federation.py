@@ -44,6 +44,7 @@ def build(
     node: str,
     classes: int,
     training_size: int = 0,
+    averaged: bool = True,
     algorithm: str = "fedavg",
     batch: int = 0,
     learning_rate: float = 0.0,
@@ -60,8 +61,10 @@ def build(
     `recording` is the folder. The seat is "server", and `node` whom it asks about, or "participant", and `node` itself. `records`
     is a file of numpy (npz): candidates `x` float32 (n, ...), `y` int64 (n,) and `member` bool (n,), the truth; if the adversary
     has them, records that it knows to be members, `known_x` and `known_y`, and records that nobody trained on, `pool_x` and
-    `pool_y`. `training_size` is the number of all participants' records, which a server adds up itself. The rest says how the
-    federation trained. Weights are told apart by their order, so the user's own names do not matter. No seed counts.
+    `pool_y`. `training_size` is the number of all participants' records, which a server adds up itself. `averaged` says whether
+    the server takes the plain mean of the uploads, which the recording of a server can be checked for; where it does not, a
+    participant cannot tell what the others uploaded. The rest says how the federation trained. Weights are told apart by their
+    order, so the user's own names do not matter. No seed counts.
     """
     if seat not in (PARTICIPANT, SERVER):
         raise InputError(f"the seat is {PARTICIPANT} or {SERVER} (found {seat!r})")
@@ -70,16 +73,20 @@ def build(
     structure = Recipe(architecture, tuple(x.shape[1:]), classes, tuple(hidden), epochs, adam_batch, adam_learning_rate)
     found = load(recording, list(structure.build().state_dict()))
 
+    if averaged:
+        found.check_averaging()
+
     def seen(ledger: Ledger) -> Seen:
         if seat == SERVER:
             return found.as_server(node, ledger)
-        return found.as_participant(_share(found, node, training_size), node, ledger)
+        share = _share(found, node, training_size)
+        return found.as_participant(share if averaged else None, node, ledger)
 
     final, rounds = seen(Ledger()).rounds.last, len(seen(Ledger()).rounds)
     recipe = Federation(algorithm, structure, rounds, batch, learning_rate, local_epochs)
     weights = [*found.models, *(each for row in (*found.received, *found.uploads) for each in row)]
     arrays = [*(value.numpy() for part in (*weights, held) for value in part.values()), found.records.numpy()]
-    fingerprint = digest([recipe.as_json(), seat, node, training_size, digest_arrays(*arrays)])
+    fingerprint = digest([recipe.as_json(), seat, node, training_size, averaged, digest_arrays(*arrays)])
     try:
         model = model_of(recipe, final, fingerprint)
     except RuntimeError as error:
@@ -123,6 +130,7 @@ def build(
             "test_accuracy": accuracy(model.log_probs(x[~member]), label[~member]),
             "participants": len(found.nodes),
             "rounds": rounds,
+            **({"left_out": found.left_out} if found.left_out else {}),
         },
     )
 

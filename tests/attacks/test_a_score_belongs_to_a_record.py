@@ -21,14 +21,6 @@ from taxonomy.loading import load
 CATALOG = load()
 # Float32 sums in blocks of another size may differ in the last digits.
 TOLERANCE = {"rel": 1e-6, "abs": 1e-6}
-# Being mended; see them fail with --runxfail.
-MENDED_NEXT = {
-    *("nasr-2019-unsupervised", "nasr-2019-unsupervised-federated"),
-}
-
-
-def cases(names: list[str]) -> list[Any]:
-    return [pytest.param(name, marks=[pytest.mark.xfail] if name in MENDED_NEXT else []) for name in names]
 
 
 def of_rows(handle: Any, rows: Tensor, matched: bool) -> Any:
@@ -62,14 +54,14 @@ def scores(attack_id: str, rows: Tensor | None = None) -> Tensor:
     return result.score if isinstance(result, Scored | Guessed) else result
 
 
-@pytest.mark.parametrize("attack_id", cases(RUNNING))
+@pytest.mark.parametrize("attack_id", RUNNING)
 def test_the_order_of_the_candidates_changes_no_score(attack_id):
     every = scores(attack_id)
     order = torch.randperm(len(every), generator=torch.Generator().manual_seed(1))
     assert scores(attack_id, order).tolist() == pytest.approx(every[order].tolist(), **TOLERANCE)
 
 
-@pytest.mark.parametrize("attack_id", cases([name for name in RUNNING if CATALOG.attacks[name].depends_on == "record"]))
+@pytest.mark.parametrize("attack_id", [name for name in RUNNING if CATALOG.attacks[name].depends_on == "record"])
 @pytest.mark.parametrize("some", [slice(0, 1), slice(3, 14)], ids=["alone", "in small company"])
 def test_the_other_candidates_change_no_score(attack_id, some):
     every = scores(attack_id)

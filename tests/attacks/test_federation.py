@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import json
 from itertools import chain
 
 import numpy as np
@@ -12,7 +13,9 @@ import torch
 from torch import Tensor
 
 from attacks import federated_views, federation, training
+from attacks import plan as plans
 from attacks.code import Code
+from attacks.engine import Engine
 from attacks.federation import Federation, Policy
 from attacks.handles import AttackError, Ledger, Seat, Seen
 from attacks.handles.federation import seen
@@ -22,7 +25,7 @@ from attacks.training import Recipe, TrainingSet
 from attacks.workshop import SerialExecutor, Silent, StoreWorkshop
 from taxonomy.findings import InputError
 from taxonomy.loading import load
-from taxonomy.threat import with_what_roles_see
+from taxonomy.threat import ThreatModel, with_what_roles_see
 
 MODEL = Recipe("mlp", (5,), 3, hidden=(4,), epochs=2, batch=8, learning_rate=0.01)
 AVERAGING = Federation("fedavg", MODEL, rounds=3, batch=4, learning_rate=0.1, local_epochs=2)
@@ -351,10 +354,24 @@ def test_roles_are_granted_what_they_see():
     assert with_what_roles_see(catalog, ["Q.scores"]) == {"Q.scores"}
 
 
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """A catalog with a federation that is trained at once, and a store that holds it after the first run."""
+    folder = tmp_path_factory.mktemp("tiny")
+    (folder / "targets").mkdir()
+    entry = load().target("digits-federated").model_dump(by_alias=True)
+    params = {**entry["params"], "hidden": [8], "rounds": 2}
+    (folder / "targets" / "tiny.yaml").write_text(json.dumps({**entry, "id": "tiny", "params": params}))
+    return load([folder]), folder / "store"
+
+
 @pytest.mark.parametrize("ready", ["honest-but-curious-participant", "malicious-participant", "user-of-a-federated-model"])
-def test_attacks_on_one_model_run_in_a_federation(ready, mia_json):
+def test_attacks_on_one_model_run_in_a_federation(ready, tiny):
     """By derivation: the last round's parameters, with the structure, answer queries at home; a user asks the model itself."""
-    found = mia_json("run", "yeom-2018-gap", "ml-leaks-3", "--target", "digits-federated", "--threat-model", ready)
-    assert {r["attack"] for r in found["results"]} == {"yeom-2018-gap", "ml-leaks-3"} and found["trained"] == 1
-    asked = {r["queries"] > 0 for r in found["results"]}
+    catalog, store = tiny
+    names = ["yeom-2018-gap", "ml-leaks-3"]
+    plan = plans.make(catalog, catalog.target("tiny"), ThreatModel.of(catalog.threat_models[ready]), names)
+    outcome = Engine(catalog, Store(store)).run(plan, 0)
+    assert {r["attack"] for r in outcome.results} == set(names) and not outcome.failures
+    asked = {r["queries"] > 0 for r in outcome.results}
     assert asked == {ready == "user-of-a-federated-model"}

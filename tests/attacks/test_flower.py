@@ -8,11 +8,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import runpy
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -26,6 +26,7 @@ sys.path.insert(0, str(EXAMPLE))
 
 import audit  # noqa: E402
 from digits_federation import client_app, server_app, task  # noqa: E402
+from flower_fixture import ADVERSARY, RUN, OneProcess  # noqa: E402
 from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict  # noqa: E402
 from flwr.client import NumPyClient  # noqa: E402
 from flwr.clientapp import ClientApp  # noqa: E402
@@ -33,7 +34,6 @@ from flwr.common import ndarrays_to_parameters  # noqa: E402
 from flwr.server import ServerConfig, SimpleClientManager  # noqa: E402
 from flwr.server.compat import start_grid  # noqa: E402
 from flwr.server.strategy import FedAvg as LegacyFedAvg  # noqa: E402
-from flwr.serverapp import Grid  # noqa: E402
 from flwr.serverapp.strategy import FedAvg  # noqa: E402
 
 from attacks.federated_views import others_from_rounds, others_from_uploads  # noqa: E402
@@ -41,43 +41,8 @@ from attacks.federation import Policy  # noqa: E402
 from attacks.flower import ActiveMod, RecordingLegacyStrategy, RecordingMod, RecordingStrategy  # noqa: E402
 from attacks.recordings import load  # noqa: E402
 
-ADVERSARY, VICTIM, ROUNDS, RUN = 2, 1, 2, 41
+VICTIM, ROUNDS = 1, 2
 SIZES = [60, 80, 100]
-
-
-class OneProcess(Grid):
-    """Hands every message to the app of its node, in this process."""
-
-    def __init__(self, app, configs):
-        self.app, self.lock = app, threading.Lock()
-        self.contexts = {100 + k: Context(RUN, 100 + k, config, RecordDict(), {"adversary": ADVERSARY}) for k, config in configs}
-
-    def set_run(self, run):
-        raise NotImplementedError
-
-    @property
-    def run(self):
-        return type("Run", (), {"run_id": RUN})
-
-    def create_message(self, *_, **__):
-        raise NotImplementedError
-
-    def get_node_ids(self):
-        return list(self.contexts)
-
-    def push_messages(self, messages):
-        raise NotImplementedError
-
-    def pull_messages(self, message_ids):
-        raise NotImplementedError
-
-    def send_and_receive(self, messages, *, timeout=None):
-        # A legacy server asks from several threads, which would share torch's random numbers.
-        with self.lock:
-            return self._answers(messages)
-
-    def _answers(self, messages):
-        return [self.app(message, self.contexts[message.metadata.dst_node_id]) for message in messages]
 
 
 @pytest.fixture
@@ -157,7 +122,7 @@ def test_what_is_recorded_equals_what_is_computed_anew(place, mia):
 
 def attacked_by_command(folder, victim, mia):
     """Follow the page to `mia run`."""
-    subprocess.run([sys.executable, EXAMPLE / "candidates.py"], cwd=folder, check=True)
+    runpy.run_path(str(EXAMPLE / "candidates.py"), run_name="__main__")
     entry = (EXAMPLE / "catalog" / "targets" / "our-federation.yaml").read_text()
     place = folder / "catalog" / "targets" / "our-federation.yaml"
     place.parent.mkdir(parents=True)

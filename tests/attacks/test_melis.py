@@ -50,7 +50,7 @@ def texts(count=3 * MEMBERS, seed=0):
     return torch.from_numpy(x[generator.permutation(count)]), torch.arange(count) % CLASSES
 
 
-def asked(batch, *, participants=2, algorithm="fedsgd", rounds=None, hidden=(32,), dropout=0.0):
+def asked(batch, *, participants=2, algorithm="fedsgd", rounds=None, hidden=(32,), dropout=0.0, **settings):
     """Let participants learn from texts; return the attack's result, the words of each round by the truth, and members."""
     x, y = texts((participants + 1) * MEMBERS)
     model = with_dropout(Recipe("mlp", (WORDS,), CLASSES, hidden), dropout)
@@ -62,7 +62,7 @@ def asked(batch, *, participants=2, algorithm="fedsgd", rounds=None, hidden=(32,
     others = federated_views.others_from_rounds(view.rounds, view.own_updates)
     candidates = torch.cat([parts[1].x, x[-MEMBERS:]])
     records = Records(candidates, None, record_ids(candidates.numpy()), ledger)
-    result = embedding.words_of_updates(records, others, FederatedTrainer("trainer", recipe.model, 2, recipe, ledger))
+    result = embedding.words_of_updates(records, others, FederatedTrainer("trainer", recipe.model, 2, recipe, ledger), **settings)
     truth = [
         torch.cat([part.x[rows] for part, rows in list(zip(parts, of, strict=True))[1:]]).numpy().any(0) for of in history.batches
     ]
@@ -72,8 +72,10 @@ def asked(batch, *, participants=2, algorithm="fedsgd", rounds=None, hidden=(32,
 @pytest.mark.parametrize(
     ("batch", "options"),
     [
+        (1, {}),
         (4, {}),
         (8, {}),
+        (8, {"single_records": True}),
         (4, {"participants": 3}),
         (1, {"participants": 3}),
         (4, {"algorithm": "fedavg", "rounds": 2}),
@@ -90,11 +92,15 @@ def test_the_words_that_moved_are_those_of_the_others_batches(batch, options):
     assert found["tpr"] == 1, "no member is ever missed"
 
 
-def test_recall_and_precision_are_1_for_batches_of_one_record():
-    result, _, _, member = asked(1)
+def test_batches_of_one_record():
+    """With the setting that the paper does not have, all is right; by the paper's rule a part of a member is one as well."""
+    result, _, words, member = asked(1, single_records=True)
     found = metrics.at_cut(result.score.numpy(), member, result.cut)
     assert found["tpr"] == 1 and found["precision"] == 1
     assert result.score.tolist() == (member / MEMBERS).tolist(), "each member is in one batch, and nobody else in any"
+    x = words.astype(int)
+    parts = ((x @ x[member].T) == x.sum(1)[:, None]).mean(1)
+    assert asked(1)[0].score.tolist() == pytest.approx(parts.tolist())
 
 
 def test_precision_falls_with_the_batch():
@@ -105,20 +111,22 @@ def test_precision_falls_with_the_batch():
 
 
 def test_part_of_a_record_is_no_record_only_where_updates_come_from_one():
-    """A gloss whose words all stand in a longer one: told apart where one record explains the update, a member otherwise."""
+    """A gloss whose words all stand in a longer one: a member by the paper's rule; by ours not where one record explains it."""
     long, short = np.zeros((2, words_fixture.WORDS), dtype=np.float32)
     long[:5], short[:3] = 1, 1
     x = torch.from_numpy(np.stack([long, short]))
 
-    def score(step, share=0.5):
+    def score(step, share=0.5, single_records=True):
         records = Records(x, None, record_ids(x.numpy()), Ledger())
         recipe = Federation("fedsgd", words_fixture.RECIPE, 1, 1, 0.1)
         trainer = FederatedTrainer("trainer", words_fixture.RECIPE, 2, recipe, Ledger())
         updates = OthersUpdates("others_updates", [{"1.weight": step, "1.bias": torch.ones(3)}], share, Ledger())
-        return embedding.words_of_updates(records, updates, trainer).score.tolist()
+        return embedding.words_of_updates(records, updates, trainer, single_records=single_records).score.tolist()
 
     one, other = torch.tensor([0.1, -0.2, 0.3]), torch.tensor([0.2, 0.1, -0.1])
     assert score(torch.outer(one, x[0])) == [1, 0] and score(torch.outer(one, x[1])) == [0, 1]
+    assert score(torch.outer(one, x[0]), single_records=False) == [1, 1]
+    assert score(torch.outer(one, x[1]), single_records=False) == [0, 1]
     # Two records, be they of one participant or of two; also where the gradients of both have one direction, as with two classes.
     for share in (0.5, 2 / 3):
         assert score(torch.outer(one, x[0]) + torch.outer(other, x[1]), share) == [1, 1]

@@ -123,7 +123,7 @@ def losses(weights, x, y):
     return torch.nn.functional.cross_entropy(network(x.double()), y, reduction="none").detach()
 
 
-def ascent(world, rate=0.5):
+def ascent(world, rate=1 / 60):
     return Ascent(MODEL, world.records.x, world.records.label, rate)
 
 
@@ -132,13 +132,45 @@ def test_ascent_follows_the_gradient_and_raises_the_loss():
     x, y = world.records.x, world.records.label
     before = world.run().globals[3]
     after = ascent(world, 0.01)(before)
-    slope = inside.gradients(inside.network(MODEL, before), x, y, lambda g: g["1.weight"]).mean(0)
-    assert (after["1.weight"] - before["1.weight"]).numpy() == pytest.approx(0.01 * slope.numpy(), abs=1e-6)
+    slope = inside.gradients(inside.network(MODEL, before), x, y, lambda g: g["1.weight"]).sum(0)
+    assert (after["1.weight"] - before["1.weight"]).numpy() == pytest.approx(0.01 * slope.numpy(), abs=1e-5)
     assert losses(after, x, y).mean() > losses(before, x, y).mean()
     own = world.run(AscendingParticipant(ascent(world)), 0)
     # The adversary's own upload of the first round, at least, has a higher loss on the candidates than the honest one.
     assert losses(own.uploads[0][0], x, y).mean() > losses(world.run().uploads[0][0], x, y).mean() + 0.01
     assert torch.equal(own.uploads[0][1]["1.weight"], world.run().uploads[0][1]["1.weight"])
+
+
+def test_a_rate_that_makes_the_model_diverge_is_told():
+    world = World(2)
+    with pytest.raises(AttackError, match="to climb 80 records by 1e\\+30 each makes the model diverge"):
+        federated_white_box.active(world.records, world.seat(0), world.trainer, world.known, rate=1e30, **SMALL)
+
+
+def test_a_record_is_climbed_as_far_in_company_as_alone():
+    """The step of many records is the sum of those of each: others take nothing away from a record's own."""
+    world = World(2)
+    x, y = world.records.x, world.records.label
+    before = world.run().globals[3]
+
+    def step(rows):
+        return federation.change(Ascent(MODEL, x[rows], y[rows], 0.01)(before), before)
+
+    together, alone = step(slice(None)), [step([k]) for k in range(len(x))]
+    for name, moved in together.items():
+        assert moved.numpy() == pytest.approx(torch.stack([one[name] for one in alone]).sum(0).numpy(), abs=1e-5)
+
+
+@pytest.mark.parametrize("attack", ["active", "active_server", "isolating_ascent"])
+def test_the_order_of_the_candidates_changes_nothing_that_is_climbed(attack):
+    """Through a federation that is really run, to the bit: rounding in another order would be amplified from round to round."""
+    world, place = World(3), 0 if attack == "active" else None
+    order = torch.randperm(30, generator=torch.Generator().manual_seed(2))
+    held = world.records
+    turned = Records(held.x[order], held.label[order], held.ids[order.numpy()], Ledger())
+    run = getattr(federated_white_box, attack)
+    first, second = (run(each, world.seat(place), world.trainer, world.known, rate=0.01, **SMALL) for each in (held, turned))
+    assert second.score.tolist() == pytest.approx(first.score[order].tolist(), rel=1e-9)
 
 
 def test_a_climbing_server_changes_what_the_victim_is_sent():

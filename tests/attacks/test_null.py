@@ -13,21 +13,21 @@ SEEDS = range(5)
 Z_999 = 3.2905
 RUNNING = [a for a in sorted(CATALOG.attacks.values(), key=lambda a: a.id) if a.run]
 CASES = [a.id for a in RUNNING if a.goal == "membership"]
+# What a generator of records of a class reaches by chance cannot be computed: test_hitaj.py compares it with its control.
 JUDGED = [
     pytest.param(a.id, marks=[] if a.targets.null in FAST_TARGETS else [pytest.mark.slow])
     for a in RUNNING
-    if a.goal == "reconstruction"
+    if a.goal == "reconstruction" and a.answers.unit != "class"
 ]
 PROPERTIES = [
     pytest.param(a.id, marks=[] if a.targets.null in FAST_TARGETS else [pytest.mark.slow])
     for a in RUNNING
     if a.goal == "property"
 ]
-# How many independent things a judge counts in one run, by the parameters of the target. What one generator makes up is one.
+# How many independent things a judge counts in one run, by the parameters of the target.
 COUNTED = {
     "labels found": lambda params: params["single_updates"],
     "inputs recovered": lambda params: params["rounds"],
-    "made-up records recognised": lambda params: 1,
 }
 
 
@@ -60,8 +60,7 @@ def test_nothing_is_found_of_other_records(attack_id, measured):
     assert abs(pooled - chance) <= Z_999 * error, (
         f"{attack_id} finds {pooled:.3f} on {target}, where {chance:.3f} is chance (standard error {error:.3f})"
     )
-    # The interval of a figure that counts one thing a run says how well the run was measured, and nothing of other runs.
-    assert counted == 1 or all(m["ci"][0] <= m["chance"] for m in found)
+    assert all(m["ci"][0] <= m["chance"] for m in found)
 
 
 @pytest.mark.parametrize("attack_id", PROPERTIES)

@@ -9,13 +9,17 @@ import numpy as np
 import pytest
 import torch
 
+from attacks import plan as plans
+from attacks.engine import Engine
 from attacks.federation import Federation
-from attacks.handles import Ledger
+from attacks.handles import AttackError, Ledger
 from attacks.recordings import Recorder, Upload, load
+from attacks.store import Store
 from attacks.targets import data as datasets
 from attacks.targets import federated, recorded_federation
 from attacks.training import Recipe
 from taxonomy.findings import InputError
+from taxonomy.loading import load as load_catalog
 
 SIZES = {"participants": 3, "records": 60, "non_members": 50, "known_members": 10}
 TRAINING = {"batch": 16, "learning_rate": 0.1, "local_epochs": 5}
@@ -157,15 +161,63 @@ def test_other_files_are_another_target(ours, tmp_path, monkeypatch):
     assert not {"D1.samples", "D1.marginals", "D2.members"} & set(bare.makers)
 
 
-def test_mia_run_attacks_it(ours, mia, tmp_path):
+def attacked(folder, place, attack, **changed):
+    """What one attack finds on the recording of this folder, by the way of `mia run`: an entry, a plan, the engine."""
+    entry = place / "catalog" / "targets" / "ours.yaml"
+    entry.parent.mkdir(parents=True)
+    entry.write_text(ENTRY.replace("{params}", json.dumps({**params(folder, "server"), **changed})))
+    catalog = load_catalog([place / "catalog"])
+    plan = plans.make(catalog, catalog.target("ours"), None, [attack])
+    outcome = Engine(catalog, Store(place / "store")).run(plan, 0)
+    assert not outcome.failures, outcome.failures
+    return outcome
+
+
+def test_the_engine_attacks_it(ours, tmp_path):
+    """The command itself is run by test_flower.py."""
     folder, _ = ours
-    place = tmp_path / "catalog" / "targets" / "ours.yaml"
-    place.parent.mkdir(parents=True)
-    place.write_text(ENTRY.replace("{params}", json.dumps(params(folder, "server"))))
-    catalog = ("--catalog", str(tmp_path / "catalog"))
-    checked = mia("check", str(tmp_path / "catalog"))
-    assert checked.returncode == 0, checked.stdout + checked.stderr
-    done = mia("run", "yeom-2018-bounded-loss", "--target", "ours", *catalog, "--json")
-    assert done.returncode == 0, done.stderr
-    (result,) = json.loads(done.stdout)["results"]
+    (result,) = attacked(folder, tmp_path, "yeom-2018-bounded-loss").results
     assert result["attack"] == "yeom-2018-bounded-loss" and result["auc"] > 0.5
+
+
+def another(folder, place, of=lambda value: value, without=()):
+    """A copy of the server's recording in which what is uploaded and sent is changed, and some nodes fail in some rounds."""
+    held, recorder = load(folder / "server"), Recorder(place)
+    for number, weights in enumerate(held.models, 1):
+        recorder.model(number, {name: of(value) for name, value in weights.items()})
+    for number, row in enumerate(held.uploads, 1):
+        named = {f"node-{k}": Upload({name: of(value) for name, value in each.items()}, 60) for k, each in enumerate(row)}
+        recorder.uploads(number, {node: upload for node, upload in named.items() if (node, number) not in without})
+    return str(place)
+
+
+def test_half_precision_can_be_attacked(ours, tmp_path):
+    """Weights of bfloat16, from uploads to scores."""
+    folder, _ = ours
+    half = another(folder, tmp_path / "half", lambda value: value.bfloat16())
+    (result,) = attacked(folder, tmp_path, "yeom-2018-bounded-loss", recording=half).results
+    assert result["auc"] > 0.5
+
+
+def test_the_rounds_before_a_failure_are_attacked(ours, tmp_path):
+    folder, _ = ours
+    failed = another(folder, tmp_path / "failed", without={("node-2", 3)})
+    found = recorded_federation.build(**{**params(folder, "server"), "recording": failed})
+    assert found.facts["rounds"] == 2
+    assert found.facts["left_out"] == "of the recorded rounds 1 to 3 only 1 to 2 are used: in round 3 node-0, node-1 uploaded"
+
+
+def test_a_participant_of_a_server_that_does_not_average_has_no_share(ours, tmp_path):
+    folder, _ = ours
+    good = params(folder, "participant")
+    assert recorded_federation.build(**good).makers["M1.own-updates"](Ledger()).share == pytest.approx(1 / 3)
+    other = recorded_federation.build(**good, averaged=False)
+    with pytest.raises(AttackError, match="not known to average"):
+        _ = other.makers["M1.own-updates"](Ledger()).share
+    assert other.fingerprint != recorded_federation.build(**good).fingerprint
+    # In the recording of a server the statement can be checked, whoever's seat is taken.
+    moved = another(folder, tmp_path / "moved")
+    Recorder(tmp_path / "moved").model(3, {name: value + 1 for name, value in load(moved).models[2].items()})
+    with pytest.raises(InputError, match="after round 2 of the recording"):
+        recorded_federation.build(**{**good, "recording": moved})
+    assert recorded_federation.build(**{**good, "recording": moved, "averaged": False}).facts["rounds"] == 3

@@ -14,7 +14,8 @@ import fixture
 
 from attacks import inside, membership_network, signals
 from attacks.discriminative import white_box
-from attacks.handles import AttackError, HostedModel, ReferenceModels, ShadowModels
+from attacks.federated import white_box as federated_white_box
+from attacks.handles import AttackError, HostedModel, Ledger, Population, Records, ReferenceModels, Scored, ShadowModels
 from attacks.training import Recipe
 
 NAMES = ["records", "parameters", "trainer"]
@@ -95,6 +96,59 @@ def test_matt_is_the_papers_product():
 
     expected = -(loss(1e-6) - loss(-1e-6)) / 2e-6
     assert white_box.taylor(**given).tolist() == pytest.approx(expected.tolist(), rel=1e-5, abs=1e-6)
+
+
+def in_another_order(given):
+    """The same handles, with the adversary's own records in another order."""
+    order = torch.randperm(len(given["population"]), generator=torch.Generator().manual_seed(3))
+    held = given["population"]
+    return {**given, "population": Population("population", held.x[order], held.label[order], held.ids[order.numpy()], Ledger())}
+
+
+@pytest.mark.parametrize("attack", [white_box.taylor, white_box.supervised])
+def test_the_order_of_the_population_changes_no_score(attack, monkeypatch):
+    """More records than are wanted, so that some are drawn. A model is told from another by the records that it is trained on."""
+    trained = []
+
+    def fit_many(self, sets):
+        trained.extend(sets)
+        return [fixture.Answers(fixture.answers(np.zeros(fixture.RECORDS, dtype=bool), 300)) for _ in sets]
+
+    monkeypatch.setattr(fixture.FixedTrainer, "fit_many", fit_many)
+    names = [*NAMES, *(["population"] if attack is white_box.taylor else ["known_members", "population"])]
+    given = fixture.handles(names)
+    found = [attack(**each, seed=4) for each in (given, in_another_order(given))]
+    first, second = (each.score if isinstance(each, Scored) else each for each in found)
+    assert first.tolist() == second.tolist()
+    if attack is white_box.taylor:
+        assert torch.equal(trained[0].x, trained[1].x) and len(trained[0].x) == fixture.RECORDS // 2
+
+
+def test_a_population_too_small_for_a_model_is_refused():
+    given = fixture.handles([*NAMES, "population"])
+    few = Population("population", *(getattr(given["population"], name)[:5] for name in ("x", "label", "ids")), Ledger())
+    with pytest.raises(AttackError, match=r"takes 12 records of the population \(found 5\)"):
+        white_box.taylor(**{**given, "population": few})
+
+
+def test_a_record_that_every_reference_model_knows_has_no_calibration():
+    given = fixture.handles([*NAMES, "reference_models"])
+    shadow = given["reference_models"]._shadow_models
+    inside = shadow.trained_on.clone()
+    inside[:, 2] = True
+    knowing = ReferenceModels(ShadowModels(shadow.models, shadow.records, inside))
+    with pytest.raises(AttackError, match="1 of 24 records have no reference model"):
+        white_box.gradient_norm_calibrated(*[given[n] for n in NAMES], knowing)
+
+
+def test_one_candidate_makes_no_clusters():
+    given = fixture.handles(NAMES)
+    held = given["records"]
+    given["records"] = Records(held.x[:1], held.label[:1], held.ids[:1], Ledger())
+    with pytest.raises(AttackError, match=r"two or more of them \(found 1\)"):
+        white_box.unsupervised(**given)
+    with pytest.raises(AttackError, match=r"two or more of them \(found 1\)"):
+        federated_white_box.unsupervised(given["records"], fixture.handles(["rounds"])["rounds"], given["trainer"])
 
 
 def test_two_clusters_are_the_best_of_all_splits():
