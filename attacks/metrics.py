@@ -109,10 +109,10 @@ def auc_interval(score: Scores, member: Truth, confidence: float = 0.95) -> Inte
 def summarize(score: Scores, member: Truth, cut: float | None) -> dict[str, Any]:
     """Return every figure of one attack as plain data; what cannot be resolved is None, with the reason.
 
-    `tpr_at_fpr` is the field's estimate, the largest rate of a threshold whose FPR on the sample is at most that. The choice
-    flatters: where k of n non-members are allowed, the threshold may come as near to the next one as it likes, and that one's
-    true FPR is (k + 1) / (n + 1) on average. `tpr_at_fpr_ci` is about the true rate at the true FPR, and `tpr_at_fpr_middle` is
-    what that is as likely above as below.
+    `tpr_at_fpr` is the field's estimate, the largest rate of a threshold whose FPR on the sample is at most that. This choice
+    flatters (`rate_interval.true_rate`); with normal scores it is 6 to 20 % too high at 1 % with 400 non-members, 30 to 80 % at
+    0.1 % with 1,000. `tpr_at_fpr_ci` is about the true rate at the true FPR, and `tpr_at_fpr_middle` is what that is as likely
+    above as below.
     """
     curve = roc(score, member)
     members, others, found = curve.members, curve.others, area(curve)

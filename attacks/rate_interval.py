@@ -20,7 +20,7 @@ from attacks.ranking import Roc
 
 # With few non-members above the threshold the interval is wider than it need be: what lies between two of them varies too. The
 # error of either limit is therefore set higher by MORE where FEW or fewer are expected there, and by less where more are. An
-# interval that has an upper limit only has the error ONE_SIDED. All three were chosen on simulations (tests/attacks/test_coverage).
+# interval that has an upper limit only has the error ONE_SIDED. All three were chosen on simulations as in test_coverage.py.
 MORE, FEW, ONE_SIDED = 0.01, 4, 0.045
 
 
@@ -51,6 +51,20 @@ def of_rate(curve: Roc, rate: float) -> RateInterval:
     tails = _tails(curve.others, rate)
     low, middle, high = (share_quantile(hits, gathered, curve.members, level) for level in (tails[0], 0.5, 1 - tails[1]))
     return RateInterval((low, high), middle)
+
+
+def true_rate(others: int, rate: float) -> float:
+    """Return the true false positive rate, on average, of a threshold that is chosen to have at most `rate` on a sample.
+
+    Where k non-members are allowed, the threshold may come as near to the next one as it likes; and the share of all non-members
+    that is above the k + 1st highest of n is (k + 1) / (n + 1) on average, whatever the distribution.
+    """
+    return (math.floor(rate * others + 1e-9) + 1) / (others + 1)
+
+
+def has_lower_limit(others: int, rate: float) -> bool:
+    """Return whether so many non-members can tell a rate from 0: whether some of them are surely above the true threshold."""
+    return _tails(others, rate)[0] > 0
 
 
 def _tails(others: int, rate: float) -> tuple[float, float]:
