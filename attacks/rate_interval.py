@@ -20,8 +20,9 @@ from attacks.ranking import Roc
 
 # With few non-members above the threshold the interval is wider than it need be: what lies between two of them varies too. The
 # error of either limit is therefore set higher by MORE where FEW or fewer are expected there, and by less where more are. An
-# interval that has an upper limit only has the error ONE_SIDED. All three were chosen on simulations as in test_coverage.py.
-MORE, FEW, ONE_SIDED = 0.01, 4, 0.045
+# interval that has an upper limit only has the error ONE_SIDED. From SPLIT of the variance on, hits are in two parts. All four
+# were chosen on simulations as in test_coverage.py.
+MORE, FEW, ONE_SIDED, SPLIT = 0.01, 4, 0.045, 0.9
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,11 @@ def of_rate(curve: Roc, rate: float) -> RateInterval:
     If they are j, the threshold lies between the j-th and the next highest non-member, and as many members are above it as above
     the one, or the other, or some number between. That number is binomial too. So the confidence in a rate is that of a share
     that was counted (mid-P), averaged over j and, half and half, over these two ends. Nothing is drawn at random, and nothing is
-    assumed of the distributions. Ties need no care: of non-members that share one score a threshold takes none or all, and
-    "above" says so.
+    assumed of the distributions. Of non-members that share one score a threshold takes none or all, and "above" says so.
+
+    Measured with 100 to 5,000 records on either side, at 1 % and 0.1 %, it covers 93 to 98 % where scores are normal,
+    heavy-tailed, mixed or rounded, and more where fewer than ten members or three non-members are above the threshold. It covers
+    least, down to 87 % with 400 non-members at 1 %, where a small step of the true ROC ends at just this rate.
 
     Where none of the non-members may well be above the threshold (with fewer than some 270 at 1 %, or 2,700 at 0.1 %), no method
     knows a lower limit but 0; the interval goes from 0.
@@ -48,9 +52,31 @@ def of_rate(curve: Roc, rate: float) -> RateInterval:
     above, weight = _ranks(curve.others, rate)
     hits, inverse = np.unique(_hits(curve, above), return_inverse=True)
     gathered = np.asarray(np.bincount(inverse, weight), dtype=np.float64)
-    tails = _tails(curve.others, rate)
-    low, middle, high = (share_quantile(hits, gathered, curve.members, level) for level in (tails[0], 0.5, 1 - tails[1]))
-    return RateInterval((low, high), middle)
+    below, beyond = _tails(curve.others, rate)
+
+    def quantile(hits: NDArray[np.int64], weight: NDArray[np.float64], level: float) -> float:
+        return share_quantile(hits, weight / weight.sum(), curve.members, level)
+
+    parts = _parts(hits, gathered)
+    low = min(quantile(*part, below) for part in parts if part[1].sum() > below)
+    high = max(quantile(*part, 1 - beyond) for part in parts if part[1].sum() > beyond)
+    return RateInterval((low, high), quantile(hits, gathered, 0.5))
+
+
+def _parts(hits: NDArray[np.int64], weight: NDArray[np.float64]) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+    """Return the numbers of hits (k,) in two parts, if they are nearly two numbers, and else as they are.
+
+    Where many share a score, the threshold lies on one side of a large step or on the other, with nothing between. An average
+    over both sides would be too sure of either; so the interval reaches over that of each side where the threshold may well lie.
+    """
+    share, mean = np.cumsum(weight)[:-1], np.cumsum(weight * hits)[:-1]
+    whole = float(weight @ hits)
+    variance = float(weight @ (hits - whole) ** 2)
+    between = (mean - share * whole) ** 2 / (share * (1 - share))
+    if not len(between) or between.max() < SPLIT * variance:
+        return [(hits, weight)]
+    last = int(between.argmax()) + 1
+    return [(hits[:last], weight[:last]), (hits[last:], weight[last:])]
 
 
 def true_rate(others: int, rate: float) -> float:
