@@ -8,30 +8,35 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-from taxonomy.evidence import Average
+from attacks.intervals import TAIL
+from taxonomy.evidence import Average, Interval
 
 DIGITS = 5
 
 
-def average(values: Sequence[float], errors: Sequence[float], low: float = 0.0, high: float = 1.0) -> Average:
-    """Return the mean over k seeds with a 95 % interval that counts both seeds and records.
+def average(
+    values: Sequence[float],
+    intervals: Sequence[Sequence[float]],
+    limits: Interval = (0.0, 1.0),
+    middles: Sequence[float] | None = None,
+) -> Average:
+    """Return the mean over k seeds with a 95 % interval that counts both seeds and records, within the limits of the figure.
 
     Every seed has another split, target and shadow models. The interval is Student's t over seeds (k - 1 degrees of freedom);
-    but never narrower than what the standard errors within the seeds alone would give (normal), since few seeds may agree by
-    chance. With one seed only the latter is known. Seeds draw their candidates from one data set, so the interval says how the
-    figure varies on this data, not on others.
+    but on neither side narrower than what the intervals within the seeds give alone (square and add, Newcombe 1998), since few
+    seeds may agree by chance. With one seed it is the interval of that seed. `middles` are given where the figures are biased:
+    the interval is then about the mean of these, and is widened if it does not hold the mean of the figures. Seeds draw their
+    candidates from one data set, so the interval says how the figure varies on this data, not on others.
     """
-    found, k = np.asarray(values, dtype=np.float64), len(values)
-    half = float(stats.norm.ppf(0.975)) * math.sqrt(float(np.mean(np.square(errors))) / k)
+    ends, k = np.asarray(intervals, dtype=np.float64), len(values)
+    found = np.asarray(values if middles is None else middles, dtype=np.float64)
+    below, above = (float(np.hypot.reduce(found - ends[:, side])) / k for side in (0, 1))
     if k > 1:
-        half = max(half, float(stats.t.ppf(0.975, k - 1)) * float(found.std(ddof=1)) / math.sqrt(k))
-    mean = float(found.mean())
-    return Average(mean=short(mean), ci=(short(max(low, mean - half)), short(min(high, mean + half))))
-
-
-def error_of(error: float, interval: Sequence[float]) -> float:
-    """Return a standard error, or a quarter of the interval's width where it is 0: at a figure of 0 or 1 nothing is certain."""
-    return error or (interval[1] - interval[0]) / 4
+        half_width = float(stats.t.ppf(1 - TAIL, k - 1)) * float(found.std(ddof=1)) / math.sqrt(k)
+        below, above = max(below, half_width), max(above, half_width)
+    mean, centre = float(np.mean(values)), float(found.mean())
+    low, high = max(limits[0], min(centre - below, mean)), min(limits[1], max(centre + above, mean))
+    return Average(mean=short(mean), ci=(short(low), short(high)))
 
 
 def short(value: float) -> float:

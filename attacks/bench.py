@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 import json
-import math
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ from numpy.typing import NDArray
 
 from attacks import drafts, metrics
 from attacks import plan as plans
-from attacks.averages import average, error_of, short
+from attacks.averages import average, short
 from attacks.bench_plan import Group, Key, Settings, targets_of
 from attacks.comparisons import compare
 from attacks.engine import Engine, Outcome
@@ -182,20 +181,14 @@ def on_target(attack: str, target: str, role: Role, fingerprint: str, outcomes: 
     seeds = [_figures(attack, target, outcome) for outcome in outcomes]
     parts: dict[str, Any] = {"target": target, "role": role, "fingerprint": fingerprint, "seeds": seeds}
     if "auc" not in results[0]:
-        # A judge gives an interval; a quarter of its width is near enough to a standard error. What judges give are shares,
-        # differences of shares, and correlations: none lies beyond 1.
         judged = [r["metric"] for r in results]
-        errors = [(m["ci"][1] - m["ci"][0]) / 4 for m in judged]
-        return OnTarget(**parts, metric=average([m["value"] for m in judged], errors, -1.0, 1.0))
-    area = average([r["auc"] for r in results], [error_of(r["auc_se"], r["auc_ci"]) for r in results])
+        mean = average([m["value"] for m in judged], [m["ci"] for m in judged], tuple(judged[0]["range"]))
+        return OnTarget(**parts, metric=mean)
+    area = average([r["auc"] for r in results], [r["auc_ci"] for r in results])
     rates = dict[str, Average | None]()
     for rate in results[0]["tpr_at_fpr"]:
-        found = [r["tpr_at_fpr"][rate] for r in results]
-        intervals = [r["tpr_at_fpr_ci"][rate] for r in results]
-        rates[rate] = None
-        if None not in found:
-            errors = [math.sqrt(f * (1 - f) / r["members"]) for f, r in zip(found, results, strict=True)]
-            rates[rate] = average(found, [error_of(e, ci) for e, ci in zip(errors, intervals, strict=True)])
+        found, ends, middles = ([r[name][rate] for r in results] for name in ("tpr_at_fpr", "tpr_at_fpr_ci", "tpr_at_fpr_middle"))
+        rates[rate] = None if None in found else average(found, ends, middles=middles)
     curves = [(outcome.scores[attack], outcome.member) for outcome in outcomes]
     return OnTarget(**parts, auc=area, tpr_at_fpr=rates, set_membership=_on_sets(results), roc=mean_roc(curves))
 
@@ -207,9 +200,7 @@ def _on_sets(results: Sequence[Mapping[str, Any]]) -> OnSets | None:
         return None
 
     def mean(name: str) -> Average:
-        # As with what judges give: a quarter of an interval's width is near enough to a standard error.
-        low, high = (np.array([f[f"{name}_ci"][end] for f in found]) for end in (0, 1))
-        return average([f[name] for f in found], (high - low) / 4)
+        return average([f[name] for f in found], [f[f"{name}_ci"] for f in found])
 
     return OnSets(size=found[0]["size"], set_accuracy=mean("set_accuracy"), single_accuracy=mean("single_accuracy"))
 

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks import metrics
-from attacks.averages import average, error_of, short
+from attacks.averages import average, short
 from attacks.engine import Outcome
+from attacks.intervals import TAIL, Z
+from attacks.ranking import last_of_groups
 from taxonomy.evidence import Interval, Ordered, SeedDifference, Verdict
 from taxonomy.orderings import Ordering, Side
 
@@ -37,7 +39,8 @@ def compare(ordering: Ordering, sides: tuple[Side, Side], fingerprint: str, pair
         error = _error(ordering.metric, (better, worse), paired=target == against)
         difference = values[0] - values[1]
         seeds.append((better.seed, values[0], values[1], difference, error))
-    mean = average([s[3] for s in seeds], [s[4] for s in seeds], -1.0)
+    ends = [(difference - Z * error, difference + Z * error) for *_, difference, error in seeds]
+    mean = average([s[3] for s in seeds], ends, metrics.DIFFERENCE)
     rows = [SeedDifference(seed=s, better=short(b), worse=short(w), difference=short(d), se=short(e)) for s, b, w, d, e in seeds]
     return Ordered(**parts, difference=mean, verdict=verdict(mean.ci, ordering.within), seeds=rows)
 
@@ -88,27 +91,29 @@ Judged = tuple[NDArray[np.float64], float | None]
 
 
 def own_error(metric: str, judged: Judged, member: NDArray[np.bool_]) -> float:
-    """Return the standard error of a figure of one attack: DeLong's of an area, else that of a bootstrap as in `paired_error`.
-
-    Where no draw differs, it is that of a share of all members.
-    """
+    """Return the standard error of a figure of one attack: DeLong's of an area, else that of a bootstrap as in `paired_error`."""
     if metric == "auc":
-        return error_of(math.sqrt(metrics.auc_variance(judged[0], member)), metrics.auc_interval(judged[0], member))
-    figure, members = _figure_of_draw(metric, *judged, member), int(member.sum())
-    error = float(np.std([figure(times) for times in _draws(member)], ddof=1))
-    return error_of(error, metrics.binomial_interval(members, members))
+        return _not_certain(math.sqrt(metrics.auc_variance(judged[0], member)), member)
+    figure = _figure_of_draw(metric, *judged, member)
+    return _not_certain(float(np.std([figure(times) for times in _draws(member)], ddof=1)), member)
 
 
 def paired_error(metric: str, first: Judged, second: Judged, member: NDArray[np.bool_]) -> float:
     """Return the standard error of the difference of a figure of two attacks on the same records.
 
     Of areas it is DeLong's (1988) for correlated curves; of other figures that of a paired bootstrap of 1,000 draws (Efron
-    1979), members and non-members drawn apart, from a fixed generator.
+    1979), members and non-members drawn apart, from a fixed generator. Every draw chooses its own threshold.
     """
     if metric == "auc":
-        return metrics.auc_difference_error(first[0], second[0], member)
+        return _not_certain(metrics.auc_difference_error(first[0], second[0], member), member)
     figures = [_figure_of_draw(metric, *judged, member) for judged in (first, second)]
-    return float(np.std([figures[0](times) - figures[1](times) for times in _draws(member)], ddof=1))
+    return _not_certain(float(np.std([figures[0](times) - figures[1](times) for times in _draws(member)], ddof=1)), member)
+
+
+def _not_certain(error: float, member: NDArray[np.bool_]) -> float:
+    """Return a standard error, or that of a figure that no record changes where that is larger: others still may."""
+    fewer = min(int(member.sum()), int((~member).sum()))
+    return max(error, (1 - math.pow(TAIL, 1 / fewer)) / (2 * Z))
 
 
 def _draws(member: NDArray[np.bool_]) -> Iterator[NDArray[np.int64]]:
@@ -134,7 +139,7 @@ def _figure_of_draw(
             return lambda times: float(times[found].sum() / max(1, times[found].sum() + times[alarmed].sum()))
         return lambda times: float(times[found].sum() / members + 1 - times[alarmed].sum() / others) / 2
     order = np.argsort(-score, kind="stable")
-    truth, last = member[order], np.append(np.nonzero(np.diff(score[order]))[0], len(score) - 1)
+    truth, last = member[order], last_of_groups(score[order])
     allowed = float(metric.removeprefix("tpr_at_fpr_")) * others + 1e-9
 
     def rate(times: NDArray[np.int64]) -> float:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks import drafts, metrics
+from attacks import drafts, metrics, rate_interval
 from taxonomy.findings import InputError
 
 if TYPE_CHECKING:
@@ -129,6 +129,8 @@ def html(data: dict[str, Any], picture: bytes, exhibits: Sequence[Exhibit] = ())
     reasons = sorted({reason for result in data["results"] for reason in result.get("unresolved", {}).values()})
     membership = sorted((r for r in data["results"] if "auc" in r), key=lambda r: -r["auc"])
     others = [r for r in data["results"] if "metric" in r]
+    others_of = membership[0]["non_members"] if membership else 0
+    resolved = [rate for rate in metrics.FALSE_POSITIVE_RATES if rate * others_of >= 1 - 1e-9]
     sets = next((r["set_membership"]["size"] for r in membership if r.get("set_membership")), None)
     return template.render(
         run=data,
@@ -136,6 +138,8 @@ def html(data: dict[str, Any], picture: bytes, exhibits: Sequence[Exhibit] = ())
         others=others,
         reasons=reasons,
         sets=sets,
+        flattered=[(rate, rate_interval.true_rate(others_of, rate)) for rate in resolved],
+        unbounded=[rate for rate in resolved if not rate_interval.has_lower_limit(others_of, rate)],
         exhibits=exhibits,
         picture=base64.b64encode(picture).decode(),
     )

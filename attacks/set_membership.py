@@ -7,16 +7,21 @@ which the M records with the highest scores are called members.
 
 from __future__ import annotations
 
+import functools
+import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from attacks.intervals import Interval, Z
 from attacks.metrics import Scores, Truth
 
 SIZE, FEWEST = 100, 10
-DRAWS, RESAMPLES, TOGETHER = 1000, 200, 20
+# How many sets are drawn of either side. Each of members meets two of the others, so that what both sides vary can be told apart.
+DRAWS = 500
 
 
 def summarize(score: Scores, member: Truth) -> dict[str, Any]:
@@ -25,8 +30,7 @@ def summarize(score: Scores, member: Truth) -> dict[str, Any]:
     Sets hold 100 records, or half of the members or non-members where there are fewer than 200 of these, so that draws differ.
     Both accuracies are means over 1,000 draws from a fixed generator. The draws share the records of one target, so that a small
     advantage that these records have by chance is in all of them: sets tell chance from leakage no better than records do. The
-    95 % intervals are therefore of a bootstrap of records (Efron 1979; 200 resamples, members and non-members apart, 20 draws
-    each), and say how the figures would vary with other records on the same model.
+    95 % intervals (`_intervals`) therefore say how the figures would vary with other records on the same model.
     """
     # In order of the scores, so that the figures do not depend on the order of the records.
     inside, outside = np.sort(score[member]), np.sort(score[~member])
@@ -35,36 +39,45 @@ def summarize(score: Scores, member: Truth) -> dict[str, Any]:
     if size < FEWEST:
         reason = f"sets of {FEWEST} records need {2 * FEWEST} members and as many non-members (found {fewest})"
         return {"set_membership": None, "unresolved": {"set_membership": reason}}
-    generator = np.random.default_rng(0)
-    found = accuracies(np.concatenate([_drawn(inside, outside, size, generator) for _ in range(DRAWS // TOGETHER)])).mean(axis=0)
-    resampled = [
-        _drawn(generator.choice(inside, len(inside)), generator.choice(outside, len(outside)), size, generator)
-        for _ in range(RESAMPLES)
-    ]
-    spread = accuracies(np.concatenate(resampled)).reshape(RESAMPLES, TOGETHER, 2).mean(axis=1)
-    # Draws that all agree do not make certain (the rule of three); an interval holds its own figure.
-    low = np.minimum(np.quantile(spread, 0.025, axis=0), np.minimum(found, 1 - 3 / DRAWS))
-    high = np.maximum(np.quantile(spread, 0.975, axis=0), np.maximum(found, 3 / DRAWS))
+    members, others = inside[_rows(len(inside), size, 0)], outside[_rows(len(outside), size, 1)]
+    met = [np.concatenate([members, others], axis=1), np.concatenate([members, np.roll(others, -1, axis=0)], axis=1)]
+    found = accuracies(np.concatenate(met))
     figures: dict[str, Any] = {"size": size}
-    for k, name in enumerate(("set_accuracy", "single_accuracy")):
-        figures |= {name: float(found[k]), f"{name}_ci": [float(low[k]), float(high[k])]}
+    for name, value, ends in zip(
+        ("set_accuracy", "single_accuracy"),
+        (float(found.of_sets.mean()), float(found.of_records.mean())),
+        _intervals(found, size, len(inside), len(outside)),
+        strict=True,
+    ):
+        figures |= {name: value, f"{name}_ci": list(ends)}
     return {"set_membership": figures, "unresolved": {}}
 
 
-def _drawn(inside: Scores, outside: Scores, size: int, generator: np.random.Generator) -> Scores:
-    """Return the scores of 20 pairs of sets, (20, 2 size), members first; no record twice in one pair."""
-    sides = []
-    for side in (inside, outside):
-        picked = np.argpartition(generator.random((TOGETHER, len(side))), size, axis=1)[:, :size]
-        sides.append(side[picked])
-    return np.concatenate(sides, axis=1)
+@functools.lru_cache(maxsize=8)
+def _rows(count: int, size: int, side: int) -> NDArray[np.int64]:
+    """Return 500 sets of rows out of `count`, (500, size), no row twice in one set (Floyd's method, all sets at once)."""
+    generator, rows = np.random.default_rng(side), np.empty((DRAWS, size), dtype=np.int64)
+    for k, last in enumerate(range(count - size, count)):
+        drawn = generator.integers(last + 1, size=DRAWS)
+        rows[:, k] = np.where((rows[:, :k] == drawn[:, None]).any(axis=1), last, drawn)
+    return rows
 
 
-def accuracies(drawn: Scores) -> NDArray[np.float64]:
-    """Return of each pair of sets (draws, 2 size) whether the sets, and what share of records, are told apart, (draws, 2).
+@dataclass(frozen=True)
+class Accuracies:
+    """Of each pair of sets (draws,): whether the sets are told apart, and what share of their records is.
 
-    Where records tie for the last of the highest places, these are expected values over all ways to fill them.
+    Where records tie for the last of the highest places, these are expected values over all ways to fill them; `by_ties` is the
+    variance of the share over these ways.
     """
+
+    of_sets: NDArray[np.float64]
+    of_records: NDArray[np.float64]
+    by_ties: NDArray[np.float64]
+
+
+def accuracies(drawn: Scores) -> Accuracies:
+    """Return the accuracies of pairs of sets (draws, 2 size), members first."""
     size = drawn.shape[1] // 2
     last = np.partition(drawn, size, axis=1)[:, size, None]
     above, tied = drawn > last, drawn == last
@@ -76,4 +89,35 @@ def accuracies(drawn: Scores) -> NDArray[np.float64]:
     open_ = np.flatnonzero(ties > places)
     chances = stats.hypergeom(ties[open_], tied_members[open_], places[open_])
     wins[open_] = chances.sf(np.floor(missing[open_])) + chances.pmf(missing[open_]) / 2
-    return np.stack([wins, (members + places * tied_members / ties) / size], axis=1)
+    share = tied_members / ties
+    by_ties = places * share * (1 - share) * (ties - places) / np.maximum(ties - 1, 1) / size**2
+    return Accuracies(wins, (members + places * share) / size, by_ties)
+
+
+def _intervals(found: Accuracies, size: int, members: int, others: int) -> tuple[Interval, Interval]:
+    """Return the intervals of the accuracy on sets and of that on single records, of draws as `summarize` makes them.
+
+    The accuracy on records is a mean over members and over others. The variance of sets of `size`, drawn from m records without
+    replacement, is to that of the mean over other m records as 1 / size - 1 / m to 1 / m. What members vary is seen in draws that
+    share them (their covariance), and what others vary likewise. The interval of the share is Wilson's (1927) for as many trials
+    as have this variance. A pair of fresh sets is told apart if the accuracy on its own records is above one half, and that
+    accuracy is nearly normal: the interval of the accuracy on sets follows from that of its mean.
+    """
+    single, sets = float(found.of_records.mean()), float(found.of_sets.mean())
+    first, second = np.split(found.of_records - single, 2)
+    of_members, of_others = float(first @ second) / DRAWS, float(np.roll(first, -1) @ second) / DRAWS
+    of_mean = sum(max(0.0, part) / (count / size - 1) for part, count in ((of_members, members), (of_others, others)))
+    spread = math.sqrt(float(found.of_records.var() + found.by_ties.mean()) + of_mean)
+    # One or two records may have been missed, even where all draws agree.
+    nearest = 1 / (4 * min(members, others))
+    of_mean = max(of_mean, 9 * nearest**2)
+
+    inner = min(max(single, nearest), 1 - nearest)
+    trials = inner * (1 - inner) / of_mean
+    middle = (single + Z**2 / (2 * trials)) / (1 + Z**2 / trials)
+    half_width = Z * math.sqrt(single * (1 - single) / trials + (Z / (2 * trials)) ** 2) / (1 + Z**2 / trials)
+    low, high = (float(stats.norm.cdf((single - 0.5 + sign * Z * math.sqrt(of_mean)) / max(spread, nearest))) for sign in (-1, 1))
+    # Draws that all agree do not make certain (the rule of three); an interval holds its own figure.
+    agreed = 3 / (2 * DRAWS)
+    of_sets = (min(low, sets, 1 - agreed), max(high, sets, agreed))
+    return of_sets, (max(0.0, min(middle - half_width, single)), min(1.0, max(middle + half_width, single)))

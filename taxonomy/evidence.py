@@ -48,13 +48,14 @@ class Average(Strict):
 class MetricFigures(Strict):
     """What the target's judge found of an attack with another goal than membership, or of an audit's guesses.
 
-    A figure that is itself the end of an interval, such as a lower bound, has no `ci`.
+    A figure that is itself the end of an interval, such as a lower bound, has no `ci`. `range` is where the figure can lie.
     """
 
     name: str
     value: float
     ci: Interval | None = None
     chance: float
+    range: Interval | None = None
     details: dict[str, float] = Field(default_factory=dict)
 
 

@@ -107,7 +107,7 @@ def _audited(guess: NDArray[np.int8], coin: Truth, delta: float, true_epsilon: f
     if math.isfinite(true_epsilon):
         details["true epsilon"] = true_epsilon
     # The figure is itself the end of a one-sided interval with 95 % confidence, so it has none of its own.
-    return Metric("lower bound on epsilon", bound, None, 0.0, details)
+    return Metric("lower bound on epsilon", bound, None, 0.0, details, range=None)
 
 
 def _accuracy(model: Model, x: torch.Tensor, y: torch.Tensor) -> float:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from scipy import stats
 from torch import Tensor
 
 from attacks.handles import AttackError
-from attacks.metrics import Metric
+from attacks.intervals import mean_interval
+from attacks.metrics import DIFFERENCE, Metric
 from attacks.structural_similarity import signal_to_noise, similarity
 from attacks.targets.target import Judge
 
@@ -44,10 +44,8 @@ def judge(truth: Tensor, own: Tensor, black: float, white: float) -> Judge:
             "recognisable": float((alike >= RECOGNISABLE).double().mean()),
             "shuffled": _shuffled(pictures, true),
         }
-        value, spread = float(alike.mean()), float(alike.std() / len(alike) ** 0.5)
-        half_width = float(stats.t.ppf(0.975, len(alike) - 1)) * spread
-        interval = (max(-1.0, value - half_width), min(1.0, value + half_width))
-        return Metric("structural similarity", value, interval, chance, details)
+        interval = mean_interval(alike.numpy(), *DIFFERENCE)
+        return Metric("structural similarity", float(alike.mean()), interval, chance, details, DIFFERENCE)
 
     return judged
 

@@ -57,11 +57,48 @@ def test_what_judges_find_is_compared_too():
 
 
 def test_the_interval_over_seeds_is_students_and_never_narrower_than_the_records_allow():
-    spread = averages.average([0.6, 0.7, 0.8], [0.01, 0.01, 0.01])
+    def around(values, below, above):
+        return [(value - below, value + above) for value in values]
+
+    spread = averages.average([0.6, 0.7, 0.8], around([0.6, 0.7, 0.8], 0.02, 0.02))
     assert spread.ci == pytest.approx((0.7 - 4.30265 * 0.1 / 3**0.5, 0.7 + 4.30265 * 0.1 / 3**0.5), abs=2e-5)
-    agreed = averages.average([0.7, 0.7, 0.7], [0.03, 0.03, 0.03])
-    assert agreed.ci == pytest.approx((0.7 - 1.95996 * 0.03 / 3**0.5, 0.7 + 1.95996 * 0.03 / 3**0.5), abs=2e-5)
-    assert averages.average([0.99], [0.03]).ci[1] == 1.0
+    agreed = averages.average([0.7, 0.7, 0.7], around([0.7] * 3, 0.06, 0.03))
+    assert agreed.ci == pytest.approx((0.7 - 0.06 / 3**0.5, 0.7 + 0.03 / 3**0.5), abs=2e-5), "on either side its own"
+    assert averages.average([0.12], [(0.03, 0.18)]).ci == (0.03, 0.18), "one seed has the interval of that seed"
+
+
+def test_a_mean_stays_within_the_range_of_its_figure():
+    """Published once: shares with a lower end below 0."""
+    for limits in ((0.0, 1.0), (-1.0, 1.0)):
+        shares = averages.average([0.0, 0.1, 0.9], [(0.0, 0.3), (0.0, 0.4), (0.5, 1.0)], limits)
+        assert limits[0] <= shares.ci[0] and shares.ci[1] <= limits[1]
+    assert (
+        averages.average([1.0, 1.0], [(0.9, 1.0)] * 2).ci[1] == 1.0 and averages.average([1.0, 1.0], [(0.9, 1.0)] * 2).ci[0] < 1
+    )
+
+
+def test_a_mean_of_biased_figures_is_about_their_middles_and_holds_the_mean():
+    ends = [(0.0, 0.2)] * 100
+    found = averages.average([0.16] * 100, ends, middles=[0.1] * 100)
+    assert found.mean == 0.16 and found.ci == pytest.approx((0.09, 0.16), abs=1e-5), "0.1 give or take 0.1 / 10"
+
+
+def test_nothing_is_certain_of_attacks_that_no_record_tells_apart():
+    """Both rank all records right, or have the same scores: their difference is 0 here, but others may differ."""
+    member = np.arange(800) < 400
+    for score in (member * 1.0, np.arange(800.0)):
+        for metric in ("auc", "balanced_accuracy", "precision", "tpr_at_fpr_0.01"):
+            error = comparisons.paired_error(metric, (score, 0.5), (score * 2, 1.0), member)
+            assert 0.001 < error < 0.01, metric
+
+
+def test_equal_infinities_are_ties_in_comparisons_too():
+    member = np.arange(200) < 100
+    for score in (np.full(200, np.inf), np.full(200, -np.inf)):
+        figure = comparisons._figure_of_draw("tpr_at_fpr_0.01", score, None, member)
+        for order in (np.arange(200), np.arange(200)[::-1]):
+            reordered = comparisons._figure_of_draw("tpr_at_fpr_0.01", score[order], None, member[order])
+            assert figure(np.ones(200, dtype=int)) == reordered(np.ones(200, dtype=int)) == 0
 
 
 def test_paired_errors_agree_with_resampling():

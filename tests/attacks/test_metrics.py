@@ -88,6 +88,46 @@ def test_ties_are_warned_about():
     assert not metrics.summarize(np.random.default_rng(0).normal(size=400), member, None)["warnings"]
 
 
+def test_equal_infinities_are_ties():
+    """Once a TPR of 0.5 or 0 by the order of the records, without a warning: infinities have no difference."""
+    member = np.arange(200) < 100
+    for infinite in (np.full(200, np.inf), np.full(200, -np.inf)):
+        found = [metrics.summarize(infinite[order], member[order], None) for order in (np.arange(200), np.arange(200)[::-1])]
+        assert found[0] == found[1] and found[0]["tpr_at_fpr"]["0.01"] == 0 and found[0]["auc"] == 0.5
+        assert "100.0% of the non-members share one score" in found[0]["warnings"][0]
+        assert len(metrics.roc(infinite, member).threshold) == 2 and metrics.tie_across(infinite, member, 0.01) == 1
+
+
+def test_infinities_rank_above_and_below_all_else():
+    """As the largest and smallest of finite scores do, in every figure."""
+    generator = np.random.default_rng(0)
+    member = np.arange(300) < 150
+    finite = np.round(generator.normal(size=300) + member, 1)
+    finite[:20], finite[140:170] = 99.0, -99.0
+    infinite = np.select([finite == 99, finite == -99], [np.inf, -np.inf], finite)
+    assert metrics.summarize(infinite, member, 0.5) == metrics.summarize(finite, member, 0.5)
+    assert metrics.auc_difference_error(infinite, -infinite, member) == metrics.auc_difference_error(finite, -finite, member)
+
+
+def test_a_rate_that_the_non_members_hit_exactly_is_allowed():
+    """29 of 29,000 are 0.1 %, whatever the last bit of the quotient says."""
+    member = np.arange(29_100) < 100
+    score = np.where(member, 5.0, np.where(np.arange(29_100) < 129, 6.0, 0.0))
+    assert metrics.tpr_at_fpr(score, member, 0.001) == 1
+
+
+def test_the_estimate_is_biased_as_it_is_explained():
+    """Its threshold is as near to the next non-member as can be, whose true FPR is (k + 1) / (n + 1) on average."""
+    generator = np.random.default_rng(0)
+    member, rates = np.arange(800) < 400, []
+    for _ in range(400):
+        score = generator.random(800)
+        curve = metrics.roc(score, member)
+        rates.append(1 - curve.threshold[curve.within(0.01) + 1])
+    # Of a score that is uniform among non-members and members, the true rate at a threshold is what lies above it.
+    assert np.mean(rates) == pytest.approx(5 / 401, abs=4 * np.std(rates) / 20)
+
+
 def test_figures_at_the_cut():
     found = metrics.at_cut(SCORE, MEMBER, 2.5)
     assert found["tpr"] == pytest.approx(4 / 6) and found["fpr"] == pytest.approx(3 / 5)

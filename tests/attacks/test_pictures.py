@@ -25,9 +25,9 @@ def test_a_grid_shows_every_picture_once_in_reading_order():
     assert imread(io.BytesIO(report.grid(np.zeros((3, 100, 50))))).shape[:2] == (104, 3 * 54), "large ones stay as they are"
 
 
-def outcome(exhibits):
-    member = np.arange(40) < 20
-    score = np.arange(40.0)
+def outcome(exhibits, score=None, member=None):
+    member = np.arange(40) < 20 if member is None else member
+    score = np.arange(40.0) if score is None else score
     result = {**metrics.summarize(score, member, None), "attack": "yeom-2018-loss", "title": "T", "goal": "membership"}
     result |= {"queries": 0, "models": 0, "seconds": 0.0, "set_membership": None}
     catalog = load()
@@ -50,3 +50,21 @@ def test_a_target_without_pictures_has_none_in_its_report(tmp_path):
     report.write(outcome(None), tmp_path, "mia run")
     assert "What the target makes" not in (tmp_path / "report.html").read_text()
     assert {p.name for p in tmp_path.iterdir()} == {"report.html", "results.json", "roc.png", "scores.npz"}
+
+
+def test_the_roc_of_infinite_scores_is_that_of_the_largest_and_smallest():
+    member = np.arange(400) < 200
+    score = np.round(np.random.default_rng(0).normal(size=400) + member, 1)
+    infinite = np.select([score > 2, score < -1], [np.inf, -np.inf], score)
+    finite = np.clip(infinite, -99.0, 99.0)
+    pictures = [report.roc_picture(outcome(None, scores, member)) for scores in (infinite, finite)]
+    assert pictures[0] == pictures[1]
+
+
+def test_the_report_says_how_much_the_estimate_flatters_and_where_there_is_no_lower_limit(tmp_path):
+    for others, flattery, unbounded in ((100, "1 % lets 1.98 %", True), (400, "1 % lets 1.25 %", False), (40, "", False)):
+        member = np.arange(2 * others) < others
+        report.write(outcome(None, np.arange(2.0 * others), member), tmp_path, "mia run")
+        page = (tmp_path / "report.html").read_text()
+        assert flattery in page and ("That flatters" in page) == bool(flattery)
+        assert ("know no lower limit at 1 %" in page) == unbounded and "Clopper" not in page
