@@ -47,7 +47,8 @@ def mia(tmp_path: Path) -> Mia:
     """Run the command as its user would, in a folder and with a store of its own."""
 
     def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-        settings = {**os.environ, "MIA_STORE": str(tmp_path / "store"), **environment}
+        inherited = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+        settings = {**inherited, "MIA_STORE": str(tmp_path / "store"), **environment}
         command = [sys.executable, "-m", "attacks.cli", *map(str, arguments)]
         return subprocess.run(command, cwd=tmp_path, env=settings, capture_output=True, text=True, timeout=300)
 

@@ -16,6 +16,6 @@ def from_decisions(records: Records, overheard: Overheard, *, hidden: int = 128,
     if not len(overheard):
         raise AttackError("nothing was overheard, so there is nothing to train a surrogate on")
     x, decision = overheard.x, overheard.decision
-    recipe = Recipe("mlp", tuple(x.shape[1:]), int(decision.max()) + 1, (hidden,), epochs, batch=64, learning_rate=0.001)
+    recipe = Recipe("mlp", tuple(x.shape[1:]), max(2, int(decision.max()) + 1), (hidden,), epochs, batch=64, learning_rate=0.001)
     (model,) = training.fit_many(recipe, [TrainingSet(x, decision, derive_seed(seed, "model", 0))], "surrogate")
     return Surrogate(model)

@@ -101,9 +101,9 @@ def _prepare(point: str) -> None:
 
         workshop.fit = _standing_at(int(what), workshop.fit)
     elif kind == "attack":
-        from attacks import engine
+        from attacks import execution
 
-        engine._Run.attack = _standing_at(int(what), engine._Run.attack)
+        execution.Run.attack = _standing_at(int(what), execution.Run.attack)
 
 
 # A worker loads this file too, before it does anything else.

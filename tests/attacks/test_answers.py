@@ -20,6 +20,7 @@ from attacks.code import Code
 from attacks.discriminative import calibrated, label_only
 from attacks.engine import Engine
 from attacks.errors import AttackError, DivergedError
+from attacks.execution import Run
 from attacks.handles import (
     DiscriminatorAccess,
     EncoderAccess,
@@ -39,6 +40,7 @@ from attacks.handles import (
     UpdatedScores,
     ValueOracle,
 )
+from attacks.proof import Proof
 from attacks.resolution import bounded, certain
 from attacks.store import Store
 from attacks.training import Recipe, TrainingSet
@@ -320,13 +322,13 @@ def test_rounded_answers_lose_no_record(change, resolution):
 @pytest.mark.parametrize(("change", "resolution", "least"), [(lambda p: to_decimals(p, 2), 0.01, 0.6), (one_hot, 1.0, 0.5)])
 def test_lira_on_rounded_answers_of_a_real_network(change, resolution, least, kept_store):
     """A margin of +inf has no density, so that all was lost. An adversary sees that answers are rounded, and rounds alike."""
-    from attacks.engine import _Run
-
     catalog = load()
     plan = plans.make(catalog, catalog.target("digits-mlp"), None, ["carlini-2022-lira"])
     engine = Engine(catalog, Store(kept_store))
     target = engine.target("digits-mlp", 0)
-    shadow = _Run(engine, plan, target, 0).step(next(rule for rule in plan.rules if rule.kind == "step" and "models" in rule.id))
+    (planned,) = plan.attacks
+    proof = Proof(Run(engine, plan, target, 0), planned)
+    shadow = proof.artifact(next(rule for rule in planned.rules if rule.yields == "shadow-models.matched"))
     model = target.makers["Q.scores"](Ledger())
     ledger = Ledger()
     scores = ScoreOracle("scores", lambda x: change(model(x)), ledger, resolution=resolution)

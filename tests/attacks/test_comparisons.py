@@ -19,7 +19,9 @@ def test_a_figure_of_one_is_not_certain():
     for metric in ("auc", "precision", "balanced_accuracy", "tpr_at_fpr_0.1"):
         assert 0 < comparisons.own_error(metric, (perfect, 0.5), member) < 0.05
     result = metrics.summarize(perfect, member, 0.5) | {"attack": "a", "queries": 0, "models": 0, "warnings": []}
-    outcome = SimpleNamespace(seed=0, results=[result], scores={"a": perfect}, member=member, target_facts={})
+    outcome = SimpleNamespace(
+        seed=0, results=[result], scores={"a": perfect}, member=member, target_facts={}, warnings=[], blind_baseline=None
+    )
     measured = bench.on_target("a", "one", "power", "f", [outcome] * 3)
     assert measured.auc.mean == 1 and 0.9 < measured.auc.ci[0] < 1
 

@@ -51,11 +51,11 @@ def oracles(model: Stand) -> dict[str, Callable[[Ledger], Handle]]:
     shares = torch.tensor([0.5, 0.5]).double()
     makers: dict[str, Callable[[Ledger], Handle]] = {
         "ScoreOracle": lambda ledger: ScoreOracle("scores", model, ledger),
-        "MaskOracle": lambda ledger: handles.MaskOracle("masks", lambda x: model(x)[:, None], ledger),
+        "MaskOracle": lambda ledger: handles.MaskOracle("masks", lambda x: model(x)[:, None, None], ledger),
         "TopScoreOracle": lambda ledger: handles.TopScoreOracle("top_k", ScoreOracle("scores", model, ledger)),
         "LabelOracle": lambda ledger: handles.LabelOracle("labels", lambda x: model(x).argmax(-1), ledger),
         "ValueOracle": lambda ledger: handles.ValueOracle("value", lambda x: model(x)[:, 0], ledger),
-        "UpdatedScores": lambda ledger: handles.UpdatedScores("updated_scores", torch.log, [model, torch.log], ledger),
+        "UpdatedScores": lambda ledger: handles.UpdatedScores("updated_scores", model, [model, model], ledger),
         "SampleOracle": lambda ledger: handles.SampleOracle("samples", lambda n: model(torch.rand(n, WIDTH)), ledger),
         "LatentOracle": lambda ledger: handles.LatentOracle("latent", WIDTH, model, ledger),
         "GeneratorAccess": lambda ledger: handles.GeneratorAccess("generator", WIDTH, model, ledger),

@@ -38,7 +38,7 @@ def in_balls(here, there, variant):
 def test_the_radius_is_that_of_the_candidates_whatever_their_order():
     """As the entries say: the median of the distances of all candidates to their nearest sample."""
     for name in ("hilprecht-2019-monte-carlo", "hilprecht-2019-monte-carlo-features"):
-        assert CATALOG.attacks[name].on == "candidates"
+        assert CATALOG.attacks[name].depends_on == "candidates"
     records, samples, population = given("samples", "population")
 
     def score(rows):

@@ -128,7 +128,7 @@ def attacked_by_command(folder, victim, mia):
     place.parent.mkdir(parents=True)
     place.write_text(entry.replace("RUN", str(RUN)).replace("NODE", victim))
     done = mia("run", "yeom-2018-bounded-loss", "--target", "our-federation", "--catalog", "catalog", "--json")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     (result,) = json.loads(done.stdout)["results"]
     shown = audit.audit(str(folder / "recordings" / str(RUN)), victim)
     assert result["auc"] == pytest.approx(shown["final global model"]), "the same attack on the same model"

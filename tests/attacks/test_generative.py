@@ -19,7 +19,7 @@ from attacks import metrics, plan, views
 from attacks.engine import Engine
 from attacks.generative import density_ratio, latent_search, monte_carlo, nearest_sample, powell
 from attacks.generative.autoencoder import reconstruction
-from attacks.handles import AttackError, LatentOracle, Ledger, NotGrantedError, Records, SamplePool
+from attacks.handles import AttackError, LatentOracle, Ledger, NotGrantedError, Number, Records, SamplePool
 from attacks.steps import reference_generator
 from attacks.store import Store
 from attacks.targets import generator
@@ -49,7 +49,7 @@ class Granted:
 
     @functools.cached_property
     def reference(self):
-        return reference_generator.known_recipe(self.records, self["D1.samples"], self["M2"], seed=3)
+        return reference_generator.known_recipe(self.records, self["D1.samples"], self["M2"], self["D1.size"], seed=3)
 
 
 @pytest.fixture(scope="module")
@@ -256,7 +256,7 @@ def test_who_gets_samples_cannot_choose_codes(trained):
 
 
 def test_a_reference_generator_of_the_platform_has_no_gradient(trained):
-    hosted = reference_generator.same_platform(trained.records, trained["D1.samples"], trained["M3"], seed=3)
+    hosted = reference_generator.same_platform(trained.records, trained["D1.samples"], trained["M3"], trained["D1.size"], seed=3)
     own = trained.reference
     z = torch.zeros(2, 4, requires_grad=True)
     assert own(z).requires_grad and not hosted(z).requires_grad and not own.hosted()(z).requires_grad
@@ -269,19 +269,21 @@ def test_reference_generators_have_not_seen_a_candidate(trained):
     seen: list[TrainingSet] = []
 
     class Watched:
-        training_size = 100
-
         def fit_many(self, sets):
             seen.extend(sets)
             return [fixture.line(0.0)]
 
-    reference_generator.known_recipe(trained.records, trained["D1.samples"], Watched(), seed=3)
+    def made(size):
+        reference_generator.known_recipe(
+            trained.records, trained["D1.samples"], Watched(), Number("training_size", size, Ledger()), seed=3
+        )
+
+    made(100)
     ((data,), population) = seen, trained["D1.samples"]
     assert len(data.x) == 100 and {*map(bytes, data.x.numpy())} <= {*map(bytes, population.x.numpy())}
     assert not {*map(bytes, data.x.numpy())} & {*map(bytes, trained.records.x.numpy())}
-    Watched.training_size = 9999
-    reference_generator.known_recipe(trained.records, trained["D1.samples"], Watched(), seed=3)
-    assert len(seen[1].x) == 500, "all that there are"
+    with pytest.raises(AttackError, match="9,999 records each, as the target was, and the adversary holds only 500"):
+        made(9999)
 
 
 # -- chance, and what leaks --------------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ from attacks.handles import (
     Ledger,
     LikelihoodOracle,
     NextSymbolOracle,
+    Number,
     Population,
     QueryLimitError,
     RecordFormat,
@@ -202,18 +203,19 @@ def test_a_reference_model_learns_from_the_population_only(tmp_path):
 
     population = Population("population", SEQUENCES, torch.zeros(30, dtype=torch.int64), record_ids(SEQUENCES.numpy()), ledger)
     records = Records(SEQUENCES[:2] + 0, None, record_ids(SEQUENCES[:2].numpy()), ledger)
-    made = reference_language_model.known_recipe(records, population, Trainer("trainer", TINY, 20, ledger), seed=5)
+    made = reference_language_model.known_recipe(
+        records, population, Trainer("trainer", TINY, 20, ledger), Number("training_size", 20, ledger), seed=5
+    )
     (data,) = seen
     assert data.x.shape == (20, 12) and {row.tobytes() for row in data.x.numpy()} <= {row.tobytes() for row in SEQUENCES.numpy()}
     assert made.likelihood(SEQUENCES).shape == (30, 12)
-    again = reference_language_model.known_recipe(records, population, Trainer("trainer", TINY, 20, ledger), seed=5)
+    again = reference_language_model.known_recipe(
+        records, population, Trainer("trainer", TINY, 20, ledger), Number("training_size", 20, ledger), seed=5
+    )
     assert torch.equal(again.likelihood(SEQUENCES), made.likelihood(SEQUENCES)) and torch.equal(seen[1].x, data.x)
-    everything = Trainer("trainer", TINY, 99, ledger)
-    reference_language_model.known_recipe(records, population, everything, seed=5)
-    assert len(seen[-1].x) == 30
-    empty = Population("population", SEQUENCES[:0], torch.zeros(0, dtype=torch.int64), np.zeros(0, dtype=np.uint64), ledger)
-    with pytest.raises(AttackError, match="population is empty"):
-        reference_language_model.known_recipe(records, empty, everything)
+    with pytest.raises(AttackError, match="99 records each, as the target was, and the adversary holds only 30"):
+        trainer, size = Trainer("trainer", TINY, 99, ledger), Number("training_size", 99, ledger)
+        reference_language_model.known_recipe(records, population, trainer, size)
     meta, arrays = artifacts.pack(made)
     assert meta == {"type": "ReferenceLanguageModel", "models": ["home-0"]} and not arrays
 

@@ -232,8 +232,8 @@ def test_who_has_records_of_its_own_takes_them_for_non_members():
 
     def way(attack, *knows):
         threat = from_user(catalog, knows=["Q.samples", *knows], **black_box)
-        rules = plans.make(catalog, vae, threat, [attack]).rules
-        return {rule.id for rule in rules if rule.id.startswith("informed")}
+        (planned,) = plans.make(catalog, vae, threat, [attack]).attacks
+        return {rule.id for rule in planned.rules if rule.id.startswith("informed")}
 
     for attack, name in (("logan-3", "informed-discriminator"), ("logan-3-generative", "informed-gan")):
         assert way(attack, "D2.members", "D1.samples") == way(attack, "D1.samples") == {f"{name}-from-non-members"}
