@@ -11,12 +11,13 @@ JOBS ?= 2
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help run test test-slow test-all bench site serve check format clean
+.PHONY: help run test test-slow test-all test-processors bench site serve check format clean
 
 help:
 	@echo "make run       set up, then attack a small network trained on real handwritten digits (a minute or two)"
-	@echo "make test      set up, then run the tests (under ten minutes on two cores)"
+	@echo "make test      set up, then run the tests (about five minutes on two cores)"
 	@echo "make test-all  the slow tests too: Fashion-MNIST, several seeds (make test-slow: those alone)"
+	@echo "make test-processors  golden values and formulas as two other instruction sets compute them"
 	@echo "make bench     benchmarks: ratios against something measured in the same run"
 	@echo "make site      the documentation site in build/site, to be opened from there; make serve shows it"
 	@echo "make check     ruff, mypy and mia check"
@@ -41,11 +42,23 @@ run: $(READY)
 
 test: $(READY)
 	@echo "== Tests; trained models are kept in build/test-store, so the second time is quick"
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow and not benchmark"
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "not slow and not benchmark"
 
 test-slow: $(READY)
 	@echo "== The slow tests; pictures of Fashion-MNIST come from Debian's package or are downloaded"
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "slow and not benchmark"
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "slow and not benchmark"
+
+# What is compared with golden values or with a formula that is written again: under other instruction sets its last digits differ.
+FORMULAS := golden metrics intervals signals answers densities statistics similarity epsilon label_only melis split_model \
+	collaborative_inference diffusion generative language_model white_box vulnerable_records updates
+
+test-processors: $(READY)
+	@echo "== Golden values and formulas as processors without AVX-512, and without AVX, compute them"
+	@for set in "ATEN_CPU_CAPABILITY=avx2 MKL_CBWR=AVX2" "ATEN_CPU_CAPABILITY=default MKL_CBWR=COMPATIBLE"; do \
+		echo "$$set"; \
+		env $$set $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "not slow and not benchmark" \
+			$(FORMULAS:%=tests/attacks/test_%.py) || exit 1; \
+	done
 
 test-all: test test-slow
 

@@ -157,7 +157,8 @@ class Engine:
         check_queries(plan, len(target.x))
         outcome = Outcome(plan, seed, target.facts, target.member.numpy(), exhibits=getattr(target, "exhibits", None))
         outcome.warnings += target.warnings
-        outcome.blind_baseline = self.blind_baseline(target)
+        if any(planned.attack.goal == "membership" for planned in plan.attacks):
+            outcome.blind_baseline = self.blind_baseline(target)
         run = Run(self, plan, target, seed)
         self.progress.start("Running attacks", len(plan.attacks))
         for planned in plan.attacks:

@@ -33,9 +33,15 @@ class Package:
         self.name = name
         self.folder = folder
         self.whole = whole
+        self._paths = dict[str, Path | None]()
 
     def module_path(self, module: str) -> Path | None:
         """Return the file of a module of this package, or None."""
+        if module not in self._paths:
+            self._paths[module] = self._find(module)
+        return self._paths[module]
+
+    def _find(self, module: str) -> Path | None:
         parts = module.split(".")
         if parts[0] != self.name:
             return None
@@ -183,33 +189,54 @@ def _definition(packages: list[Package], module: str, name: str) -> tuple[str, l
     if path is None:
         return None
     stat = path.stat()
-    bound = _bindings(path, (stat.st_mtime_ns, stat.st_size))
+    found = _read_definition(path, (stat.st_mtime_ns, stat.st_size), name)
+    if found is None:
+        return None
+    needs = [(module, used) for used in found.own]
+    for base, original in found.imported:
+        if any(package.module_path(f"{base}.{original}") for package in packages):
+            needs.append((f"{base}.{original}", "*"))
+        needs.append((base, original))
+    return found.text, [*needs, *found.through_modules]
+
+
+@dataclass(frozen=True)
+class _Definition:
+    """The normalised text of a definition, and what it names.
+
+    `own` are names of its own module, `imported` names with their modules, and `through_modules` what `module.name` reaches.
+    """
+
+    text: str
+    own: tuple[str, ...]
+    imported: tuple[tuple[str, str], ...]
+    through_modules: tuple[tuple[str, str], ...]
+
+
+@functools.cache
+def _read_definition(path: Path, stamp: tuple[int, int], name: str) -> _Definition | None:
+    """Return the definition of this name at the top of a module, or None."""
+    bound = _bindings(path, stamp)
     if name not in bound:
         return None
-    nodes = bound[name]
-    text, needs = [], list[tuple[str, str]]()
-    for node in nodes:
+    text, own, imported, through = list[str](), list[str](), list[tuple[str, str]](), list[tuple[str, str]]()
+    for node in bound[name]:
         if isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            original = next(a.name for a in node.names if (a.asname or a.name) == name)
-            submodule = f"{base}.{original}"
-            if any(package.module_path(submodule) for package in packages):
-                needs.append((submodule, "*"))
-            needs.append((base, original))
+            imported.append((node.module or "", next(a.name for a in node.names if (a.asname or a.name) == name)))
             continue
         if isinstance(node, ast.Import):
             continue
-        text.append(_statement(node))
+        text.append(_canonical(node))
         for used in ast.walk(node):
             if isinstance(used, ast.Name) and used.id in bound and used.id != name:
-                needs.append((module, used.id))
+                own.append(used.id)
             if isinstance(used, ast.Attribute) and isinstance(used.value, ast.Name):
-                needs.extend(_through_module(packages, bound.get(used.value.id, []), used))
-    return "\n".join(text), needs
+                through += _through_module(bound.get(used.value.id, []), used)
+    return _Definition("\n".join(text), tuple(dict.fromkeys(own)), tuple(imported), tuple(dict.fromkeys(through)))
 
 
-def _through_module(packages: list[Package], nodes: list[ast.stmt], used: ast.Attribute) -> list[tuple[str, str]]:
-    """Return the definition that `module.name` reaches, if `module` was imported from a first-party package."""
+def _through_module(nodes: list[ast.stmt], used: ast.Attribute) -> list[tuple[str, str]]:
+    """Return the definition that `module.name` reaches, if `module` was imported from another module."""
     assert isinstance(used.value, ast.Name)
     for node in nodes:
         if isinstance(node, ast.ImportFrom):
@@ -241,11 +268,6 @@ def _bindings(path: Path, stamp: tuple[int, int]) -> dict[str, list[ast.stmt]]:
         for name in names:
             bound.setdefault(name, []).append(node)
     return bound
-
-
-@functools.cache
-def _statement(node: ast.stmt) -> str:
-    return _canonical(node)
 
 
 def _canonical(node: ast.AST) -> str:

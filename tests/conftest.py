@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from attacks.targets.data import corpus, text
 from taxonomy.answers import Atlas
 from taxonomy.catalog import Catalog
 from taxonomy.loading import load
@@ -21,6 +25,31 @@ TINY = ROOT / "tests" / "data" / "tiny"
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
+
+
+# What Debian's packages bring, by package. Where one is not installed its tests are skipped; `.ci/run` installs all of them, and
+# with NOTHING_MISSING=1 lets such a test fail.
+DEBIAN = {
+    "chromium": shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome"),
+    "dict-jargon": corpus.DEBIAN_JARGON.is_file(),
+    "wordnet-base": text.DEBIAN_WORDNET.is_file(),
+}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one worker run the tests of a file, which share fixtures, and one all tests of the site, which is built once."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("site" if "site" in item.path.parts else item.path.stem))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test marked `debian(PACKAGE)` where the package is not installed."""
+    for marker in item.iter_markers("debian"):
+        (package,) = marker.args
+        if not DEBIAN[package]:
+            missing = f"Debian's package {package} is not installed"
+            pytest.fail(missing, pytrace=False) if os.environ.get("NOTHING_MISSING") else pytest.skip(missing)
 
 
 @pytest.fixture(scope="session")
@@ -43,14 +72,40 @@ Mia = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def mia(tmp_path: Path) -> Mia:
-    """Run the command as its user would, in a folder and with a store of its own."""
+def mia_process(tmp_path: Path) -> Mia:
+    """Run the command as its user would: in a process, a folder and with a store of its own."""
 
     def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
         inherited = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
         settings = {**inherited, "MIA_STORE": str(tmp_path / "store"), **environment}
         command = [sys.executable, "-m", "attacks.cli", *map(str, arguments)]
         return subprocess.run(command, cwd=tmp_path, env=settings, capture_output=True, text=True, timeout=300)
+
+    return run
+
+
+@pytest.fixture
+def mia(tmp_path: Path) -> Mia:
+    """Run the command in this process, in a folder and with a store of its own: what a process costs is importing PyTorch.
+
+    What lies between the command and its surroundings (signals, pipes, encodings, a home) is tested with `mia_process`.
+    """
+
+    def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+        from attacks.commands import app
+
+        out, err, code = io.StringIO(), io.StringIO(), 0
+        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            patch.chdir(tmp_path)
+            patch.delenv("COLUMNS", raising=False)
+            for name, value in {"MIA_STORE": str(tmp_path / "store"), **environment}.items():
+                patch.setenv(name, value)
+            patch.setattr(sys, "argv", ["mia", *map(str, arguments)])
+            try:
+                app()
+            except SystemExit as end:
+                code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        return subprocess.CompletedProcess(["mia", *map(str, arguments)], code, out.getvalue(), err.getvalue())
 
     return run
 

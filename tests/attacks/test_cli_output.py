@@ -51,7 +51,7 @@ def test_a_closed_pipe_does_not_hide_a_failure(tmp_path):
     assert into_closed_pipe("show", "no-such-entry").returncode == 2
 
 
-def test_stderr_may_be_closed_too(mia):
+def test_stderr_may_be_closed_too(mia_process):
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run([*MIA, "show", "no-such-entry"], stdout=writing, stderr=writing, timeout=300)
@@ -82,27 +82,27 @@ def test_output_that_was_closed_from_the_start():
     ],
     ids=lambda arguments: arguments[0],
 )
-def test_a_terminal_without_utf8(mia, arguments):
-    done = mia(*arguments, PYTHONUTF8="0", LC_ALL="POSIX", PYTHONIOENCODING="")
+def test_a_terminal_without_utf8(mia_process, arguments):
+    done = mia_process(*arguments, PYTHONUTF8="0", LC_ALL="POSIX", PYTHONIOENCODING="")
     assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
     assert done.stdout.isascii()
 
 
-def test_json_loses_nothing_without_utf8(mia):
-    plain = mia("attacks", "--json").stdout
-    ascii_only = mia("attacks", "--json", PYTHONUTF8="0", LC_ALL="POSIX").stdout
+def test_json_loses_nothing_without_utf8(mia_process):
+    plain = mia_process("attacks", "--json").stdout
+    ascii_only = mia_process("attacks", "--json", PYTHONUTF8="0", LC_ALL="POSIX").stdout
     assert ascii_only.isascii() and json.loads(ascii_only) == json.loads(plain)
 
 
-def test_columns_is_heeded_in_a_pipe(mia):
-    lines = mia("attacks", COLUMNS="60").stdout.splitlines()
+def test_columns_is_heeded_in_a_pipe(mia_process):
+    lines = mia_process("attacks", COLUMNS="60").stdout.splitlines()
     assert max(map(len, lines)) == 60
     for nonsense in ("0", "wide"):
-        assert "Likelihood ratio attack (LiRA), online" in mia("attacks", COLUMNS=nonsense).stdout
+        assert "Likelihood ratio attack (LiRA), online" in mia_process("attacks", COLUMNS=nonsense).stdout
 
 
-def test_an_entry_begins_with_what_it_is(mia):
-    lines = mia("show", "yeom-2018-gap", COLUMNS="160").stdout.splitlines()
+def test_an_entry_begins_with_what_it_is(mia_process):
+    lines = mia_process("show", "yeom-2018-gap", COLUMNS="160").stdout.splitlines()
     assert lines[0] == "Gap attack (yeom-2018-gap)"
     rows = lines[lines.index("") + 1 :]
     first = rows[rows.index("") + 1]
@@ -126,18 +126,18 @@ def test_a_user_without_a_home(arguments, code, message):
     assert message in done.stderr
 
 
-def test_a_cache_that_cannot_be_used_costs_only_time(mia):
+def test_a_cache_that_cannot_be_used_costs_only_time(mia_process):
     """A name that is too long fails for everyone, also for who may read everything."""
     for place in ("/" + "x" * 300, "~no-such-user/cache"):
-        done = mia("feasible", "--threat-model", "prediction-api-labels", MIA_CATALOG_CACHE=place)
+        done = mia_process("feasible", "--threat-model", "prediction-api-labels", MIA_CATALOG_CACHE=place)
         assert done.returncode == 0 and done.stderr == "", done.stderr
 
 
-def test_a_damaged_cache_costs_only_time(mia, tmp_path):
+def test_a_damaged_cache_costs_only_time(mia_process, tmp_path):
     cache = tmp_path / "cache"
-    assert mia("attacks", MIA_CATALOG_CACHE=str(cache)).returncode == 0
+    assert mia_process("attacks", MIA_CATALOG_CACHE=str(cache)).returncode == 0
     for damage in ("5", "[" * 100_000):
         for path in cache.rglob("attacks.json"):
             path.write_text(damage)
-        done = mia("attacks", MIA_CATALOG_CACHE=str(cache))
+        done = mia_process("attacks", MIA_CATALOG_CACHE=str(cache))
         assert done.returncode == 0 and "shokri-2017" in done.stdout, done.stderr

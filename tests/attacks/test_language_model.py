@@ -50,8 +50,7 @@ from taxonomy.loading import load
 from taxonomy.threat import ThreatModel
 
 CATALOG = load()
-HERE = corpus.DEBIAN_JARGON.is_file()
-needs_jargon = pytest.mark.skipif(not HERE, reason="Debian's package dict-jargon is not installed")
+needs_jargon = pytest.mark.debian("dict-jargon")
 SYMBOLS = len(alphabet.ALPHABET)
 TINY = GeneratorRecipe("gru", (12,), (4, 16), classes=SYMBOLS, unit=False, epochs=2, batch=8, learning_rate=0.01)
 SEQUENCES = torch.from_numpy(np.random.default_rng(0).integers(SYMBOLS, size=(30, 12))).float()

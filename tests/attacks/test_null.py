@@ -45,6 +45,7 @@ def test_null(attack_id, measured):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attack_id", JUDGED)
 def test_nothing_is_found_of_other_records(attack_id, measured):
     """At chance on a target whose records are not those of the judge: hits pooled over five seeds, within the 99.9 % interval.

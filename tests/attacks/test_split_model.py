@@ -271,7 +271,7 @@ def test_a_role_is_granted_what_it_sees():
 
 def test_who_knows_all_weights_needs_no_queries():
     plan = plan_of("split-cloud", "M1.parameters", "M2", "D1.samples", observation="white-box", names=[ATTACKS[1]])
-    assert "discriminative+M1.parameters+M2->Q.activations" in {rule.id for rule in plan.rules}
+    assert "discriminative+M1.parameters+M2->Q.activations" in {rule.id for planned in plan.attacks for rule in planned.rules}
 
 
 def test_ready_threat_models_of_the_cloud():

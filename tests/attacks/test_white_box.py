@@ -131,16 +131,6 @@ def test_a_population_too_small_for_a_model_is_refused():
         white_box.taylor(**{**given, "population": few})
 
 
-def test_a_record_that_every_reference_model_knows_has_no_calibration():
-    given = fixture.handles([*NAMES, "reference_models"])
-    shadow = given["reference_models"]._shadow_models
-    inside = shadow.trained_on.clone()
-    inside[:, 2] = True
-    knowing = ReferenceModels(ShadowModels(shadow.models, shadow.records, inside))
-    with pytest.raises(AttackError, match="1 of 24 records have no reference model"):
-        white_box.gradient_norm_calibrated(*[given[n] for n in NAMES], knowing)
-
-
 def test_one_candidate_makes_no_clusters():
     given = fixture.handles(NAMES)
     held = given["records"]

@@ -10,6 +10,9 @@ from same_answers import agree
 
 from taxonomy.threat import ThreatModel, contradictions
 
+# The site is looked at in the browser of the system.
+pytestmark = pytest.mark.debian("chromium")
+
 PAGES = (
     "index.html",
     "explorer.html",

@@ -54,6 +54,7 @@ def render(folder: Path, hash_seed: str) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
+@pytest.mark.slow
 def test_twice_gives_the_same_bytes(tmp_path):
     first, second = render(tmp_path / "a", "1"), render(tmp_path / "b", "2")
     assert first.keys() == second.keys()

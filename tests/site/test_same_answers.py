@@ -16,6 +16,8 @@ from hard_catalogs import pairs, tangled, wide
 from taxonomy.answers import Atlas
 from taxonomy.threat import ThreatModel
 
+pytestmark = pytest.mark.debian("chromium")
+
 CASES = {
     "wide": lambda: wide(12, 3),
     "wide, in full": lambda: wide(5, 3),
