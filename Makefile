@@ -42,11 +42,11 @@ run: $(READY)
 
 test: $(READY)
 	@echo "== Tests; trained models are kept in build/test-store, so the second time is quick"
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "not slow and not benchmark"
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow and not benchmark"
 
 test-slow: $(READY)
 	@echo "== The slow tests; pictures of Fashion-MNIST come from Debian's package or are downloaded"
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "slow and not benchmark"
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "slow and not benchmark"
 
 # What is compared with golden values or with a formula that is written again: under other instruction sets its last digits differ.
 FORMULAS := golden metrics intervals signals answers densities statistics similarity epsilon label_only melis split_model \
@@ -56,7 +56,7 @@ test-processors: $(READY)
 	@echo "== Golden values and formulas as processors without AVX-512, and without AVX, compute them"
 	@for set in "ATEN_CPU_CAPABILITY=avx2 MKL_CBWR=AVX2" "ATEN_CPU_CAPABILITY=default MKL_CBWR=COMPATIBLE"; do \
 		echo "$$set"; \
-		env $$set $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "not slow and not benchmark" \
+		env $$set $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow and not benchmark" \
 			$(FORMULAS:%=tests/attacks/test_%.py) || exit 1; \
 	done
 

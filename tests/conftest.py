@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from attacks.targets.data import corpus, text
 from taxonomy.answers import Atlas
@@ -36,11 +37,15 @@ DEBIAN = {
 }
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one worker run the tests of a file, which share fixtures, and one all tests of the site, which is built once."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("site" if "site" in item.path.parts else item.path.stem))
+class _ByFile(LoadFileScheduling):
+    """One worker runs the tests of a file, which share fixtures, and one all tests of the site, which is built once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "site" if nodeid.startswith("tests/site/") else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFile | None:
+    return _ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
