@@ -108,6 +108,14 @@ ESTIMATORS: dict[str, Callable[[int], Any]] = {
 STEPS = {"decision-tree": 2 * CLIP, "random-forest": 1 / TREES, "nearest-neighbours": 1 / NEIGHBOURS}
 
 
+# What skops makes besides of the estimators above: trees, and the index of neighbours where records have few features.
+OF_SCIKIT_LEARN = [
+    "sklearn.tree._tree.Tree",
+    "sklearn.neighbors._kd_tree.KDTree",
+    "sklearn.metrics._dist_metrics.EuclideanDistance64",
+]
+
+
 class Estimator(nn.Module):
     """An estimator of scikit-learn that answers as a network does. Its state is the archive of skops: data, never a pickle."""
 
@@ -173,7 +181,7 @@ class Estimator(nn.Module):
         from skops import io
 
         self._archive = state_dict["skops"].clone()
-        self._fitted = io.loads(self._archive.numpy().tobytes(), trusted=["sklearn.tree._tree.Tree"])
+        self._fitted = io.loads(self._archive.numpy().tobytes(), trusted=OF_SCIKIT_LEARN)
 
 
 @contextmanager

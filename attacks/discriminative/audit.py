@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from attacks import signals
@@ -15,14 +16,14 @@ def surest_guesses(records: Records, scores: ScoreOracle, *, share_in: float = 0
     and the rest is left open. How many right guesses bound epsilon from below only if k+ and k- are fixed before any coin is
     looked at. So they are shares of all records, rounded down, and their default, a tenth on each side, is a plain choice: the
     paper states none for all targets, and the best of several choices would be no bound. Which of equal scores are guessed, their
-    order decides, which tells nothing.
+    ids decide, which tell nothing.
     """
     if min(share_in, share_out) < 0 or share_in + share_out > 1:
         raise AttackError(
             f"share_in and share_out are shares of all records, together at most 1 (found {share_in:g}, {share_out:g})"
         )
     score = -signals.loss(scores(records.x), records.label)
-    order = score.argsort(stable=True)
+    order = torch.from_numpy(np.lexsort((records.ids, score.numpy())))
     guess = torch.zeros(len(score), dtype=torch.int8)
     guess[order[: int(share_out * len(score))]] = -1
     guess[order[len(score) - int(share_in * len(score)) :]] = 1

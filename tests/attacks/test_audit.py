@@ -14,7 +14,7 @@ from attacks import epsilon, noisy_descent, report, show, signals, training
 from attacks import plan as plans
 from attacks.discriminative.audit import surest_guesses
 from attacks.engine import Engine
-from attacks.handles import AttackError
+from attacks.handles import AttackError, Ledger, Records, ScoreOracle
 from attacks.store import Store
 from attacks.targets import private
 from attacks.training import Recipe, TrainingSet
@@ -36,6 +36,16 @@ def test_guesses_are_the_surest_ones():
     assert not surest_guesses(**given, share_in=0, share_out=0).guess.any()
     with pytest.raises(AttackError, match="together at most 1"):
         surest_guesses(**given, share_in=0.6, share_out=0.6)
+
+
+def test_which_of_equal_scores_are_guessed_their_ids_decide():
+    given = fixture.handles(["records"])
+    records = given["records"]
+    alike = ScoreOracle("scores", lambda x: torch.full((len(x), 2), 0.5, dtype=torch.float64).log(), Ledger())
+    guess = surest_guesses(Records(records.x, records.label % 2, records.ids, Ledger()), alike).guess
+    order = torch.randperm(len(guess), generator=torch.Generator().manual_seed(0))
+    other = Records(records.x[order], records.label[order] % 2, records.ids[order.numpy()], Ledger())
+    assert guess.any() and torch.equal(surest_guesses(other, alike).guess, guess[order])
 
 
 def small(count: int) -> tuple[torch.nn.Module, torch.Tensor, torch.Tensor]:

@@ -78,7 +78,10 @@ def download(source: Source, how: str) -> Path:
     """
     from platformdirs import user_cache_path
 
-    folder = user_cache_path("mia-atlas") / "data"
+    try:
+        folder = user_cache_path("mia-atlas") / "data"
+    except RuntimeError as error:
+        raise InputError(f"{source.title} takes a folder to keep it in, and this user has no home folder; set HOME") from error
     path = folder / source.name
     if path.exists():
         return path
