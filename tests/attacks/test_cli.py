@@ -129,8 +129,8 @@ def test_export_graph(mia):
     data = json.loads(mia("export", "graph").stdout)
     assert {"terms", "rules", "grantable"} <= set(data)
     assert {r["kind"] for r in data["rules"]} == {"implication", "step", "attack"}
-    assert {"Q.scores", "M2", "participant", "record.label"} <= set(data["grantable"])
-    assert not {"Q", "D1", "black-box", "discriminative", "shadow-models"} & set(data["grantable"])
+    assert {"Q.scores", "M2.recipe", "participant", "record.label"} <= set(data["grantable"])
+    assert not {"Q", "D1", "M2", "black-box", "discriminative", "shadow-models"} & set(data["grantable"])
 
 
 def test_export_graphml(mia, tmp_path):

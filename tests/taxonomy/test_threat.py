@@ -21,7 +21,7 @@ def read(catalog, observation="black-box", model="discriminative", frame=None, k
         ("black-box", "aggregate", ["Q"], ["Q.aggregates"]),
         ("black-box", "discriminative", ["D1", "D2"], ["D1.samples", "D2.superset"]),
         ("black-box", "discriminative", [], []),
-        ("white-box", "discriminative", [], ["M1.parameters", "M2"]),
+        ("white-box", "discriminative", [], ["M1.parameters", "M2.architecture", "M2.recipe"]),
         ("white-box", "generative", [], ["M1.generator"]),
         ("white-box", "discriminative", ["M1"], ["M1.parameters"]),
         ("white-box", "generative", ["M1"], ["M1.generator"]),
@@ -35,7 +35,8 @@ def test_readings(catalog, observation, model, knows, expected):
 
 def test_grants_are_aspects_roles_and_stated_terms_sorted(catalog):
     threat = from_user(catalog, observation="black-box", model="discriminative", knows=["record.label", "Q"])
-    assert threat.grants == ["Q.scores", "black-box", "discriminative", "record.label", "stand-alone"]
+    facets = ["answers-classes", "differentiable", "genotype", "picture", "signal", "table", "text"]
+    assert threat.grants == sorted(["Q.scores", "black-box", "discriminative", "record.label", "stand-alone", *facets])
     assert threat.frame == "stand-alone", "an unstated frame is stand-alone"
 
 
@@ -56,7 +57,7 @@ def test_contradictions_are_refused_with_the_reason(catalog, observation, model,
         read(catalog, observation, model, frame, knows)
 
 
-@pytest.mark.parametrize("term", ["M2", "M3", "M4"])
+@pytest.mark.parametrize("term", ["M2.architecture", "M2.recipe", "M3", "M4"])
 def test_black_box_allows_knowledge_of_the_recipe(catalog, term):
     assert read(catalog, knows=[term]) == [term]
 
