@@ -87,6 +87,7 @@ def feasible(
                 "feasible": [a.as_json() for a in found if isinstance(a, Feasible)],
                 "infeasible": [a.as_json() for a in found if isinstance(a, Infeasible)],
                 "inapplicable": [a.as_json() for a in found if isinstance(a, Inapplicable)],
+                "reasons": {a.attack.id: a.reason for a in found if isinstance(a, Inapplicable)},
                 **({"what_if": difference.as_json()} if difference else {}),
             }
         )

@@ -119,7 +119,7 @@ def _of_target(catalog: Catalog, threat: ThreatModel, target: Target) -> ThreatM
     if wrong := sorted(stated - is_target.facets):
         raise InputError(f"the threat model states {', '.join(wrong)}, which {target.id} is not")
     withheld = frozenset() if threat.differentiable else frozenset({"differentiable"})
-    return replace(about(target, threat), facets=is_target.facets - withheld)
+    return replace(about(target, threat), facets=is_target.facets - withheld, said=is_target.said)
 
 
 def _derived(catalog: Catalog, threat: ThreatModel, target: Target) -> dict[str, Rule]:

@@ -51,7 +51,8 @@ def what_if(atlas: Atlas, threat: ThreatModel, add: Iterable[str], remove: Itera
     threat = atlas.stated(threat)
     after = replace(threat, knows=frozenset(knows | set(add)))
     # What was read of the model stays true: a capability more never takes an attack away, and one less changes no model.
-    after = replace(after, facets=threat.facets | atlas.stated(replace(after, facets=frozenset())).facets)
+    anew = atlas.stated(replace(after, facets=frozenset()))
+    after = replace(after, facets=threat.facets | anew.facets, said=threat.said | anew.said)
     before_ids, after_ids = ({a.attack.id for a in atlas.answers(t) if isinstance(a, Feasible)} for t in (threat, after))
     closure = atlas.resolver.closure(after.grants)
     return Difference(

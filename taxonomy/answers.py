@@ -79,7 +79,7 @@ class Inapplicable:
 
     def as_json(self) -> dict[str, Any]:
         """Return the answer as plain data."""
-        return {"id": self.attack.id, "goal": self.attack.goal, "because": list(self.because), "reason": self.reason}
+        return {"id": self.attack.id, "goal": self.attack.goal, "because": list(self.because)}
 
 
 Answer = Feasible | Infeasible | Inapplicable

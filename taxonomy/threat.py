@@ -20,7 +20,7 @@ class ThreatModel:
     """Terms granted to an adversary, with limits. The same type serves questions, papers and the survey.
 
     `answers`, `records` and `differentiable` are what was stated of the model; `facets` are these aspects after reading
-    (`with_facets`), and empty before.
+    (`with_facets`), and empty before; `said` are those of them that do not follow from the model type alone.
     """
 
     observation: str
@@ -32,11 +32,12 @@ class ThreatModel:
     records: frozenset[str] = frozenset()
     differentiable: bool = True
     facets: frozenset[str] = field(default=frozenset(), compare=False)
+    said: frozenset[str] = field(default=frozenset(), compare=False)
 
     @property
     def grants(self) -> list[str]:
         """Aspects, roles and stated terms, sorted, without implied terms."""
-        return sorted({self.observation, self.model, self.frame} | self.facets | self.knows)
+        return sorted({self.observation, self.model, self.frame} | self.answers | self.records | self.said | self.knows)
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -83,6 +84,7 @@ def about(target: Target, threat: ThreatModel) -> ThreatModel:
         records=threat.records or frozenset(target.records),
         differentiable=threat.differentiable and target.differentiable,
         facets=frozenset(),
+        said=frozenset(),
     )
 
 
@@ -95,12 +97,12 @@ def with_facets(catalog: Catalog, threat: ThreatModel) -> ThreatModel:
     if threat.facets:
         return threat
     known = {name: term for name, term in catalog.terms.items() if term.aspect in FACETS}
-    facets = set(threat.answers or _answers(catalog, threat)) | threat.records
+    answers = threat.answers or _answers(catalog, threat)
+    facets = set(answers) | threat.records
     facets |= {name for name, term in known.items() if term.aspect == "records" and not threat.records}
     facets |= {name for name, term in known.items() if term.aspect == "differentiable" and threat.differentiable}
-    return replace(
-        threat, facets=frozenset(n for n in facets if n in threat.answers or (n in known and known[n].applies(threat.model, "")))
-    )
+    kept = frozenset(n for n in facets if n in threat.answers or (n in known and known[n].applies(threat.model, "")))
+    return replace(threat, facets=kept, said=kept & answers - {ANSWERS.get(threat.model, "")})
 
 
 def _answers(catalog: Catalog, threat: ThreatModel) -> set[str]:

@@ -73,7 +73,7 @@ class _Withdrawals:
     def __init__(self, atlas: Atlas, threat: ThreatModel, attacks: Sequence[Attack]):
         self.resolver = atlas.resolver
         self.terms = sorted(closed_grants(atlas, threat))
-        self.aspects = [threat.observation, threat.model, threat.frame, *sorted(atlas.stated(threat).facets)]
+        self.aspects = [name for name in atlas.stated(threat).grants if atlas.catalog.terms[name].aspect in ASPECTS]
         self.truncated = False
         self.environments: dict[str, list[int]] = {}
         self.in_part: list[str] = []

@@ -37,7 +37,7 @@ def random_threat(catalog, seed):
 
 def feasible_without(atlas, threat, closed, cut):
     rules, atom = _atoms(atlas.resolver.graph.rules)
-    left = [*(closed - set(cut)), threat.observation, threat.model, threat.frame, *atlas.stated(threat).facets]
+    left = [*(closed - set(cut)), *(g for g in atlas.stated(threat).grants if g not in threat.knows)]
     closure = ask_clingo(rules, [atom[t] for t in left if t in atom])
     return {a for a in atlas.catalog.attacks if atom[goal(a)] in closure}
 
