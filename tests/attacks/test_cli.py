@@ -104,7 +104,7 @@ def test_explain(mia, mia_json):
     text = mia("explain", "carlini-2022-lira", *SCORES).stdout
     assert "M2.recipe" not in text and "D1.samples" in text, "what is known of the recipe makes it stronger, not possible"
     sentence = "stand in for it. (shadow-data-from-samples)"
-    assert text.count(sentence) == 1 and "shadow-data-from-samples (see above)" in text, "a sentence is told once"
+    assert text.count(sentence) == 1 and "comparable-guessed-architecture (see above)" in text, "a sentence is told once"
     assert text.count("log-likelihood ratio") == 1
 
 

@@ -148,7 +148,7 @@ def test_inverse_networks_fit_pictures_with_colours_and_rows_of_numbers():
 
 
 def test_stand_in_layers_fit_what_stands_behind():
-    given = fixture.handles(["records", "later_layers", "population", "trainer"])
+    given = fixture.handles(["records", "later_layers", "population", "architecture"])
     later, before = given["later_layers"], {k: v.clone() for k, v in given["later_layers"]._layers.state_dict().items()}
     made = from_samples(**given, epochs=30, learning_rate=0.01, seed=3)
     x, label = fixture.pictures(90, 20)
