@@ -24,54 +24,78 @@ SHARE = 0.5
 def guessed_architecture(
     records: Records, shadow_data: ShadowData, *, count: int = 16, hidden: int = 128, epochs: int = 60, seed: int = 0
 ) -> ShadowModels:
-    """Train multilayer perceptrons by common settings, with and without each candidate, whatever the target is."""
+    """Train multilayer perceptrons by common settings, with and without each candidate, whatever the target is.
+
+    Carlini et al. 2022, Section VI-E.
+    """
     return _with_candidates(records, shadow_data, common("mlp", shadow_data, hidden, epochs), None, count, seed)
 
 
 def known_architecture(
     records: Records, shadow_data: ShadowData, architecture: Architecture, *, count: int = 16, epochs: int = 60, seed: int = 0
 ) -> ShadowModels:
-    """Train models of the target's architecture by common settings, with and without each candidate."""
+    """Train models of the target's architecture by common settings, with and without each candidate.
+
+    Carlini et al. 2022, Section VI-E.
+    """
     return _with_candidates(records, shadow_data, _by_common_settings(architecture, epochs), None, count, seed)
 
 
 def known_recipe(records: Records, shadow_data: ShadowData, trainer: Trainer, *, count: int = 16, seed: int = 0) -> ShadowModels:
-    """Train models by the target's recipe and on as many records, with and without each candidate, on data that is near."""
+    """Train models by the target's recipe and on as many records, with and without each candidate, on data that is near.
+
+    Carlini et al. 2022, Section IV.
+    """
     return _with_candidates(records, shadow_data, trainer.fit_many, trainer.training_size, count, seed)
 
 
 def same_platform(
     records: Records, shadow_data: ShadowData, platform: Platform, *, count: int = 16, seed: int = 0
 ) -> ShadowModels:
-    """Have models trained on the target's platform, with and without each candidate; how many records it had is guessed."""
+    """Have models trained on the target's platform, with and without each candidate; how many records it had is guessed.
+
+    Shokri et al. 2017.
+    """
     return _with_candidates(records, shadow_data, platform.fit_many, None, count, seed)
 
 
 def reference_guessed_architecture(
     records: Records, shadow_data: ShadowData, *, count: int = 16, hidden: int = 128, epochs: int = 60, seed: int = 0
 ) -> ReferenceModels:
-    """Train multilayer perceptrons by common settings without any candidate, whatever the target is."""
+    """Train multilayer perceptrons by common settings without any candidate, whatever the target is.
+
+    Carlini et al. 2022, Section VI-E.
+    """
     return _without_candidates(records, shadow_data, common("mlp", shadow_data, hidden, epochs), None, count, seed)
 
 
 def reference_known_architecture(
     records: Records, shadow_data: ShadowData, architecture: Architecture, *, count: int = 16, epochs: int = 60, seed: int = 0
 ) -> ReferenceModels:
-    """Train models of the target's architecture by common settings, without any candidate."""
+    """Train models of the target's architecture by common settings, without any candidate.
+
+    Carlini et al. 2022, Section VI-E.
+    """
     return _without_candidates(records, shadow_data, _by_common_settings(architecture, epochs), None, count, seed)
 
 
 def reference_known_recipe(
     records: Records, shadow_data: ShadowData, trainer: Trainer, *, count: int = 16, seed: int = 0
 ) -> ReferenceModels:
-    """Train models by the target's recipe and on as many records, without any candidate, on data that is near."""
+    """Train models by the target's recipe and on as many records, without any candidate, on data that is near.
+
+    Carlini et al. 2022, Section IV.
+    """
     return _without_candidates(records, shadow_data, trainer.fit_many, trainer.training_size, count, seed)
 
 
 def reference_same_platform(
     records: Records, shadow_data: ShadowData, platform: Platform, *, count: int = 16, seed: int = 0
 ) -> ReferenceModels:
-    """Have models trained on the target's platform, without any candidate; how many records it had is guessed."""
+    """Have models trained on the target's platform, without any candidate; how many records it had is guessed.
+
+    Shokri et al. 2017.
+    """
     return _without_candidates(records, shadow_data, platform.fit_many, None, count, seed)
 
 
