@@ -108,6 +108,19 @@ ModelOption = Annotated[
     str | None, typer.Option("--model", help="discriminative, generative or aggregate.", autocompletion=completions.model_types)
 ]
 FrameOption = Annotated[str | None, typer.Option("--frame", help="stand-alone or federated.", autocompletion=completions.frames)]
+AnswersOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--answers", help="What the model answers, e.g. answers-pixels (repeatable).", autocompletion=completions.answered
+    ),
+]
+RecordsOption = Annotated[
+    list[str] | None,
+    typer.Option("--records", help="What a record is, e.g. picture (repeatable).", autocompletion=completions.records),
+]
+NotDifferentiableOption = Annotated[
+    bool, typer.Option("--not-differentiable", help="The model has no gradients: trees, forests, neighbours.")
+]
 GoalOption = Annotated[
     str | None,
     typer.Option("--goal", help="Only attacks with this goal, e.g. membership.", autocompletion=completions.goals),
@@ -147,16 +160,32 @@ def threat_model_of(
     frame: str | None,
     queries: int | None,
     models: int | None,
+    answers: Sequence[str] | None = None,
+    records: Sequence[str] | None = None,
+    not_differentiable: bool = False,
 ) -> ThreatModel:
     """Return the threat model of a command: a ready one or a file, with what the flags add."""
-    stated = set(knows or ())
+    stated, answered, kinds = set(knows or ()), set(answers or ()), set(records or ())
     if name is not None:
         ready = ready_model(catalog, name)
         observation, model, frame = observation or ready.observation, model or ready.model, frame or ready.frame
         stated |= set(ready.knows)
+        answered, kinds = answered or set(ready.answers), kinds or set(ready.records)
+        not_differentiable = not_differentiable or not ready.differentiable
         queries = ready.limits.queries if queries is None else queries
         models = ready.limits.models if models is None else models
-    return from_user(catalog, observation=observation, model=model, frame=frame, knows=stated, queries=queries, models=models)
+    return from_user(
+        catalog,
+        observation=observation,
+        model=model,
+        frame=frame,
+        knows=stated,
+        queries=queries,
+        models=models,
+        answers=answered,
+        records=kinds,
+        differentiable=not not_differentiable,
+    )
 
 
 def ready_model(catalog: Catalog, name: str) -> ReadyThreatModel:

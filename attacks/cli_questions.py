@@ -9,6 +9,7 @@ import typer
 
 from attacks import completions
 from attacks.cli_options import (
+    AnswersOption,
     AttackArgument,
     Catalogs,
     FrameOption,
@@ -17,8 +18,10 @@ from attacks.cli_options import (
     KnowsOption,
     ModelOption,
     ModelsOption,
+    NotDifferentiableOption,
     ObservationOption,
     QueriesOption,
+    RecordsOption,
     ThreatModelOption,
     app,
     load,
@@ -45,6 +48,9 @@ def feasible(
     frame: FrameOption = None,
     queries: QueriesOption = None,
     models: ModelsOption = None,
+    answers: AnswersOption = None,
+    records: RecordsOption = None,
+    not_differentiable: NotDifferentiableOption = False,
     goal: GoalOption = None,
     changes: Annotated[
         list[str] | None,
@@ -62,7 +68,9 @@ def feasible(
 ) -> None:
     """Which attacks does a threat model make feasible, at which price, and what is missing for the others?"""
     loaded = load(catalog)
-    threat = threat_model_of(loaded, threat_model, observation, knows, model, frame, queries, models)
+    threat = threat_model_of(
+        loaded, threat_model, observation, knows, model, frame, queries, models, answers, records, not_differentiable
+    )
     goals = sorted({attack.goal for attack in loaded.attacks.values()})
     if goal is not None and goal not in goals:
         raise unknown("goal", goal, goals)
@@ -70,15 +78,16 @@ def feasible(
     if by is not None:
         _as_surveyed(atlas, threat, by, as_json)
         return
-    answers = atlas.answers(threat, goal)
+    found = atlas.answers(threat, goal)
     difference = _difference(atlas, threat, changes) if changes else None
     if as_json:
         print_json(
             {
                 "threat_model": threat.as_json(),
-                "feasible": [a.as_json() for a in answers if isinstance(a, Feasible)],
-                "infeasible": [a.as_json() for a in answers if isinstance(a, Infeasible)],
-                "inapplicable": [a.as_json() for a in answers if isinstance(a, Inapplicable)],
+                "feasible": [a.as_json() for a in found if isinstance(a, Feasible)],
+                "infeasible": [a.as_json() for a in found if isinstance(a, Infeasible)],
+                "inapplicable": [a.as_json() for a in found if isinstance(a, Inapplicable)],
+                "reasons": {a.attack.id: a.reason for a in found if isinstance(a, Inapplicable)},
                 **({"what_if": difference.as_json()} if difference else {}),
             }
         )
@@ -88,11 +97,12 @@ def feasible(
     if difference:
         show.difference(output(), threat, difference)
         return
-    show.feasible(output(), atlas, threat, answers, every_set=every_set)
+    show.feasible(output(), atlas, threat, found, every_set=every_set)
 
 
 def _difference(atlas: Atlas, threat: ThreatModel, changes: Sequence[str]) -> Difference:
     from taxonomy.advice import what_if
+    from taxonomy.threat import read
 
     signs: dict[str, list[str]] = {"+": [], "-": []}
     for change in changes:
@@ -101,9 +111,10 @@ def _difference(atlas: Atlas, threat: ThreatModel, changes: Sequence[str]) -> Di
             raise InputError(f"--what-if {change!r}: expected +TERM or -TERM, e.g. --what-if +M2")
         if term not in atlas.catalog.terms:
             raise unknown("term", term, atlas.catalog.grantable)
-        if not atlas.catalog.terms[term].grantable:
+        meant = [term] if atlas.catalog.terms[term].grantable else sorted(read(atlas.catalog, threat, {term}) - {term})
+        if not meant:
             raise InputError(f"--what-if {change!r}: {term} is no capability or role that can be granted")
-        signs[sign].append(term)
+        signs[sign] += meant
     if both := set(signs["+"]) & set(signs["-"]):
         raise InputError(f"--what-if both grants and withdraws {', '.join(sorted(both))}")
     return what_if(atlas, threat, signs["+"], signs["-"])
@@ -133,6 +144,9 @@ def explain(
     frame: FrameOption = None,
     queries: QueriesOption = None,
     models: ModelsOption = None,
+    answers: AnswersOption = None,
+    records: RecordsOption = None,
+    not_differentiable: NotDifferentiableOption = False,
     every_set: Annotated[bool, typer.Option("--all", help="Show every minimal set of missing terms.")] = False,
     as_json: Json = False,
     catalog: Catalogs = None,
@@ -140,7 +154,9 @@ def explain(
     """Why is an attack feasible, or what would unlock it?"""
     loaded = load(catalog)
     entry = loaded.attack(attack)
-    threat = threat_model_of(loaded, threat_model, observation, knows, model, frame, queries, models)
+    threat = threat_model_of(
+        loaded, threat_model, observation, knows, model, frame, queries, models, answers, records, not_differentiable
+    )
     atlas = Atlas(loaded)
     answer = atlas.answer(entry, threat)
     if as_json:
@@ -155,6 +171,7 @@ def explain(
                 "derivation": rules,
                 **found,
                 "inapplicable": list(answer.because) if isinstance(answer, Inapplicable) else [],
+                "reason": answer.reason if isinstance(answer, Inapplicable) else None,
             }
         )
         return
@@ -165,7 +182,7 @@ def explain(
     out = output()
     out.print(f"Threat model: {escape(show.threat(threat))}\n")
     if isinstance(answer, Inapplicable):
-        out.print(f"{escape(entry.title)} does not apply: it attacks a {', '.join(answer.because)} target.")
+        out.print(f"{escape(entry.title)} does not apply: {escape(answer.reason)}.")
         return
     titles = {name: term.title for name, term in loaded.terms.items()}
     if isinstance(answer, Feasible):
@@ -212,6 +229,9 @@ def harden(
     frame: FrameOption = None,
     queries: QueriesOption = None,
     models: ModelsOption = None,
+    answers: AnswersOption = None,
+    records: RecordsOption = None,
+    not_differentiable: NotDifferentiableOption = False,
     every_cut: Annotated[bool, typer.Option("--all", help="Show every minimal cut.")] = False,
     as_json: Json = False,
     catalog: Catalogs = None,
@@ -220,7 +240,9 @@ def harden(
     from taxonomy import withdrawals
 
     loaded = load(catalog)
-    threat = threat_model_of(loaded, threat_model, observation, knows, model, frame, queries, models)
+    threat = threat_model_of(
+        loaded, threat_model, observation, knows, model, frame, queries, models, answers, records, not_differentiable
+    )
     cuts, truncated = withdrawals.harden(Atlas(loaded), threat)
     if as_json:
         print_json({"threat_model": threat.as_json(), "cuts": [cut.as_json() for cut in cuts], "truncated": truncated})

@@ -12,6 +12,7 @@ import typer
 
 from attacks import completions, interrupts
 from attacks.cli_options import (
+    AnswersOption,
     AttackArguments,
     Catalogs,
     FrameOption,
@@ -19,8 +20,10 @@ from attacks.cli_options import (
     KnowsOption,
     ModelOption,
     ModelsOption,
+    NotDifferentiableOption,
     ObservationOption,
     QueriesOption,
+    RecordsOption,
     ThreatModelOption,
     TrustedCode,
     app,
@@ -56,6 +59,9 @@ def run(
     frame: FrameOption = None,
     queries: QueriesOption = None,
     models: ModelsOption = None,
+    answers: AnswersOption = None,
+    records: RecordsOption = None,
+    not_differentiable: NotDifferentiableOption = False,
     as_json: Json = False,
     catalog: Catalogs = None,
     trust_code: TrustedCode = None,
@@ -70,8 +76,9 @@ def run(
         raise InputError(f"the device {device!r} is not supported; use cpu")
     loaded = load(catalog)
     threat = None
-    if any(value is not None for value in (threat_model, observation, model, frame)) or knows:
-        threat = threat_model_of(loaded, threat_model, observation, knows, model, frame, queries, models)
+    facets = answers, records, not_differentiable
+    if any(value is not None for value in (threat_model, observation, model, frame)) or knows or any(facets):
+        threat = threat_model_of(loaded, threat_model, observation, knows, model, frame, queries, models, *facets)
     entry = loaded.target(target)
     if threat is None and (queries is not None or models is not None):
         all_offered = owner(entry)
@@ -83,6 +90,9 @@ def run(
             knows=all_offered.knows,
             queries=queries,
             models=models,
+            answers=all_offered.answers,
+            records=all_offered.records,
+            differentiable=all_offered.differentiable,
         )
     plan = plans.make(loaded, entry, threat, attack_ids(loaded, attack), _settings(loaded, settings or ()))
     from attacks import show

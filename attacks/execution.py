@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,10 +14,13 @@ from attacks.handles import AttackError, Ledger
 from attacks.plan import Plan, Planned
 from attacks.proof import Made, Proof
 from attacks.results import packed
+from attacks.seeds import derive_seed, digest
 from attacks.store import Arrays
 from attacks.targets.target import Judge, Target
+from taxonomy.check import SEED
 from taxonomy.entries import Attack
-from taxonomy.graph import goal
+from taxonomy.findings import InputError
+from taxonomy.graph import Rule, goal
 
 if TYPE_CHECKING:
     from attacks.engine import Engine
@@ -29,11 +33,40 @@ class Run:
 
     def __init__(self, engine: Engine, plan: Plan, target: Target, seed: int):
         self.engine, self.plan, self.target, self.seed = engine, plan, target, seed
-        self.grant = target.grant(plan.granted)
+        # What the target shows in another form is made by views from what it offers, which nothing else of the run is handed.
+        self.derived = {term: rule for term, rule in plan.derived.items() if term not in target.makers}
+        self.grant = target.grant({*plan.granted, *(need for rule in self.derived.values() for need in rule.needs)})
         self.contents = engine.contents(target)
         self.terms = engine.catalog.terms
         self.views = {rule.id: rule.view for rule in engine.catalog.implications}
         self.made: dict[str, Made] = {}
+
+    def granted(self, term: str, ledger: Ledger) -> Any:
+        """Return a fresh handle of a granted term, as the target makes it, or by views from what the target makes."""
+        rule = self.derived.get(term)
+        return self.view(rule, lambda need: self.granted(need, ledger)) if rule else self.grant.handle(term, ledger)
+
+    def granted_fingerprint(self, term: str) -> str:
+        """Return what a granted term shows."""
+        if rule := self.derived.get(term):
+            return self.view_fingerprint(rule, [self.granted_fingerprint(need) for need in rule.needs])
+        return self.contents.term(term) if term in self.target.makers else "granted"
+
+    def view(self, rule: Rule, handle: Callable[[str], Any]) -> Any:
+        """Return the handle that an implication yields, from those of its needs; raise InputError if it has no view."""
+        view = self.views[rule.id]
+        if view is None:
+            raise InputError(f"{rule.id} has no view, so no handle of {rule.yields} can be made")
+        needed = {str(self.terms[need].handle): handle(need) for need in rule.needs if self.terms[need].handle}
+        function = self.engine.code.function(view)
+        if SEED in inspect.signature(function).parameters:
+            needed[SEED] = derive_seed(self.seed, "view", rule.id)
+        return function(**needed)
+
+    def view_fingerprint(self, rule: Rule, parts: list[str]) -> str:
+        """Return what an implication yields, from what its needs are."""
+        view = self.views.get(rule.id)
+        return digest([self.engine.code.digest(view) if view else rule.id, parts])
 
     def figures(self, attack: Attack, meta: Mapping[str, Any], arrays: Arrays) -> dict[str, Any]:
         """Return what a finished attack's result is worth: by the truth on membership, or by the target's judge of its goal."""

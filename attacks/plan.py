@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from taxonomy.advice import runnable_graph
@@ -12,9 +12,10 @@ from taxonomy.answers import Atlas, Feasible, Inapplicable, Infeasible
 from taxonomy.catalog import Catalog
 from taxonomy.entries import Attack, Params, Step, Target
 from taxonomy.findings import InputError, nearest, unknown
-from taxonomy.graph import Price, Rule, goal, price, wanted
+from taxonomy.graph import Graph, Price, Rule, goal, price, wanted
 from taxonomy.resolver import Resolver
-from taxonomy.threat import ThreatModel, owner, with_what_roles_see
+from taxonomy.terms import FACETS
+from taxonomy.threat import ThreatModel, about, owner, with_facets, with_what_roles_see
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ class Node:
 class Plan:
     """A run: attacks that are planned each by itself, and the union of their proofs, in which a shared step stands once.
 
-    `unused` are the names whose parameters were set, but which no attack of the run needs.
+    `unused` are the names whose parameters were set, but which no attack of the run needs. `derived` are the implications, by
+    what they yield, by which the target shows what it offers in another form: a file of the model from weights and structure.
     """
 
     target: Target
@@ -51,6 +53,7 @@ class Plan:
     skipped: tuple[tuple[str, str], ...]
     entries: Mapping[str, Attack | Step]
     unused: tuple[str, ...] = ()
+    derived: Mapping[str, Rule] = field(default_factory=dict)
 
     @property
     def models(self) -> int:
@@ -83,8 +86,11 @@ def make(
             f"{target.id} is a {target.model} model in the {target.frame} frame, but the threat model is about "
             f"a {threat.model} model in the {threat.frame} frame"
         )
-    granted = sorted(with_what_roles_see(catalog, threat.knows) & set(target.offers))
-    offered = ThreatModel(threat.observation, threat.model, threat.frame, frozenset(granted), threat.limits)
+    threat = _of_target(catalog, threat, target)
+    derived = _derived(catalog, threat, target)
+    granted = sorted(with_what_roles_see(catalog, threat.knows) & {*target.offers, *derived})
+    derived = _behind(granted, derived)
+    offered = replace(threat, knows=frozenset(granted))
     params, set_by_user = _parameters(catalog, overrides or {})
     chosen, skipped = _choose(catalog, threat, offered, target, [catalog.attack(name) for name in names])
     planner = _Planner(catalog, offered, params, set_by_user)
@@ -103,7 +109,40 @@ def make(
     used = {rule.id for planned in kept for rule in planned.rules}
     unused = tuple(name for name in overrides or {} if not used & set(_owners(catalog, name)))
     nodes = _union(kept, planner.entries)
-    return Plan(target, threat, tuple(granted), tuple(kept), nodes, params, tuple(skipped), planner.entries, unused)
+    return Plan(target, threat, tuple(granted), tuple(kept), nodes, params, tuple(skipped), planner.entries, unused, derived)
+
+
+def _of_target(catalog: Catalog, threat: ThreatModel, target: Target) -> ThreatModel:
+    """Return the threat model about this target; raise InputError if it states what the target is not."""
+    is_target = with_facets(catalog, owner(target))
+    stated = threat.answers | (threat.records if target.records else frozenset())
+    if wrong := sorted(stated - is_target.facets):
+        raise InputError(f"the threat model states {', '.join(wrong)}, which {target.id} is not")
+    withheld = frozenset() if threat.differentiable else frozenset({"differentiable"})
+    return replace(about(target, threat), facets=is_target.facets - withheld, said=is_target.said)
+
+
+def _derived(catalog: Catalog, threat: ThreatModel, target: Target) -> dict[str, Rule]:
+    """Return the implications, by what they yield, that show what the target offers in another form."""
+    rules = {rule.id: rule for rule in Graph.of(catalog).rules if rule.kind == "implication" and not rule.weaker}
+    shown = [rules[implication.id] for implication in catalog.implications if implication.view and implication.id in rules]
+    held, found = {*target.offers, threat.model, threat.frame, *threat.facets}, dict[str, Rule]()
+    while fresh := [rule for rule in shown if rule.yields not in held and held.issuperset(rule.needs)]:
+        found[fresh[0].yields] = fresh[0]
+        held.add(fresh[0].yields)
+    return found
+
+
+def _behind(terms: Sequence[str], derived: Mapping[str, Rule]) -> dict[str, Rule]:
+    """Return those of the implications that some terms rest on."""
+    found: dict[str, Rule] = {}
+    queue = list(terms)
+    while queue:
+        term = queue.pop()
+        if term in derived and term not in found:
+            found[term] = derived[term]
+            queue.extend(derived[term].needs)
+    return found
 
 
 class _Planner:
@@ -207,7 +246,7 @@ def _choose(
         reason = None
         answer = atlas.answer(attack, threat)
         if isinstance(answer, Inapplicable):
-            reason = f"it attacks a {', '.join(answer.because)} model; {target.id} is {target.model}, {target.frame}"
+            reason = f"it does not apply to {target.id}: {answer.reason}"
         elif isinstance(answer, Infeasible):
             sets = [atlas.way(threat, terms) for terms in atlas.least(answer.missing, threat)]
             reason = "it is infeasible under this threat model; it would need " + (" or ".join(sets) or "what cannot be granted")
@@ -222,7 +261,7 @@ def _choose(
             chosen.append(attack)
         elif named:
             raise InputError(f"{attack.id}: {reason}")
-        elif not isinstance(answer, Inapplicable):
+        elif not isinstance(answer, Inapplicable) or catalog.terms[answer.because[0]].aspect in FACETS:
             skipped.append((attack.id, reason))
     return chosen, skipped
 

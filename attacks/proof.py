@@ -14,7 +14,6 @@ from attacks.seeds import derive_seed, digest
 from attacks.workshop import environment
 from taxonomy.check import CANDIDATES, SEED
 from taxonomy.entries import Params
-from taxonomy.findings import InputError
 from taxonomy.graph import Rule
 
 if TYPE_CHECKING:
@@ -65,12 +64,10 @@ class Proof:
         """Return what an input of a node is: granted by the target, a view of other inputs, or a step's result."""
         rule = self.yields.get(term)
         if rule is None:
-            return self.run.contents.term(term) if term in self.run.target.makers else "granted"
+            return self.run.granted_fingerprint(term)
         if rule.kind == "step":
             return self.fingerprint(rule)
-        view = self.run.views.get(rule.id)
-        parts = [self.input_fingerprint(need) for need in rule.needs]
-        return digest([self.run.engine.code.digest(view) if view else rule.id, parts])
+        return self.run.view_fingerprint(rule, [self.input_fingerprint(need) for need in rule.needs])
 
     def params(self, rule: Rule) -> Params:
         """Return the parameters of a rule as this attack wants them."""
@@ -92,18 +89,10 @@ class Proof:
         """Return a fresh handle of one term, made along the proof."""
         rule = self.yields.get(term)
         if rule is None:
-            return self.run.grant.handle(term, ledger)
+            return self.run.granted(term, ledger)
         if rule.kind == "step":
             return self.artifact(rule)
-        view = self.run.views[rule.id]
-        if view is None:
-            raise InputError(f"{rule.id} has no view, so no handle of {term} can be made")
-        names = [self.run.terms[need].handle for need in rule.needs]
-        needed = {n: self.handle(need, ledger) for n, need in zip(names, rule.needs, strict=True) if n}
-        function = self.run.engine.code.function(view)
-        if SEED in inspect.signature(function).parameters:
-            needed[SEED] = derive_seed(self.run.seed, "view", rule.id)
-        return function(**needed)
+        return self.run.view(rule, lambda need: self.handle(need, ledger))
 
     def tracked(self, rule: Rule) -> set[str]:
         """Return the handles of a rule whose use the ledger records: those that the target itself makes."""

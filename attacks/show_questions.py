@@ -34,7 +34,9 @@ def threat(model: ThreatModel) -> str:
         for what, n in (("queries", model.limits.queries), ("models", model.limits.models))
         if n is not None
     ]
-    return f"{model.observation}, {model.model}, {model.frame}; granted: {knows}" + "".join(f"; {limit}" for limit in limits)
+    facets = ["", *sorted(model.answers | model.records), *([] if model.differentiable else ["not differentiable"])]
+    about = f"{model.observation}, {model.model}, {model.frame}" + ", ".join(facets)
+    return f"{about}; granted: {knows}" + "".join(f"; {limit}" for limit in limits)
 
 
 def feasible(out: Console, atlas: Atlas, model: ThreatModel, answers: Sequence[Answer], *, every_set: bool) -> None:

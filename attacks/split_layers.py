@@ -7,7 +7,7 @@ from collections import Counter
 from torch import nn
 
 from attacks.architectures import Estimator
-from attacks.handles import AttackError, SplitTrainer, Trainer
+from attacks.handles import Architecture, AttackError, Handle, SplitTrainer
 
 # How layers are named: by their kind and a number, as in He et al. 2019, Table 2 and Figure 11 (conv1, ReLU2, fc1).
 KINDS: dict[type[nn.Module], str] = {nn.Conv2d: "conv", nn.ReLU: "ReLU", nn.MaxPool2d: "pool", nn.Linear: "fc"}
@@ -44,11 +44,15 @@ def is_deep(layers: nn.Module) -> bool:
     return any(isinstance(layer, nn.ReLU) for layer in layers.modules())
 
 
-def split_of(trainer: Trainer) -> str:
-    """Return the layer after which a model of known structure is split; raise AttackError if one party runs all of it."""
-    if not isinstance(trainer, SplitTrainer):
+def split_of(known: Handle) -> str:
+    """Return the layer after which a model of known structure is split; raise AttackError if one party runs all of it.
+
+    `known` is what tells the structure: the architecture, or what trains such models.
+    """
+    split_after = known.split_after if isinstance(known, SplitTrainer | Architecture) else None
+    if split_after is None:
         raise AttackError("the structure of the model shows no split: one party runs all of it")
-    return trainer.split_after
+    return split_after
 
 
 def _in_a_row(network: nn.Sequential) -> list[nn.Module]:

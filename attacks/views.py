@@ -5,6 +5,9 @@ A view that draws at random takes a keyword-only `seed`, as attacks and steps do
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -12,9 +15,12 @@ from attacks import inside, split_layers
 from attacks.generators import training as generators
 from attacks.generators.diffusion import sample
 from attacks.handles import (
+    Architecture,
     AttackData,
+    AttackError,
     DenoiserAccess,
     GeneratorAccess,
+    GeneratorArchitecture,
     GeneratorTrainer,
     HeldRecords,
     HiddenValues,
@@ -24,6 +30,7 @@ from attacks.handles import (
     LikelihoodOracle,
     LossThreshold,
     Marginals,
+    MaskOracle,
     ModelType,
     NextSymbolOracle,
     NoisePredictor,
@@ -31,16 +38,23 @@ from attacks.handles import (
     Parameters,
     Population,
     ReferenceGenerator,
+    ReferenceModels,
+    Rounds,
+    RunnableModel,
     SampleOracle,
     ScoreOracle,
     ShadowData,
     ShadowModels,
+    SplitTrainer,
     Superset,
     TopScoreOracle,
     Trainer,
+    TrainingRecipe,
+    UpdatedScores,
+    ValueOracle,
 )
 from attacks.handles.language import CHUNK, of_symbols
-from attacks.training import Model
+from attacks.training import Model, Recipe
 
 
 def top_scores(scores: ScoreOracle) -> TopScoreOracle:
@@ -68,27 +82,119 @@ def top_label(top_k: TopScoreOracle) -> LabelOracle:
     return LabelOracle("labels", lambda x: top_k(x)[1][:, 0], top_k.ledger)
 
 
-def local_scores(parameters: Parameters, trainer: Trainer) -> ScoreOracle:
-    """Return the model rebuilt at home from weights and architecture: its queries cost nothing."""
-    model = Model(trainer.recipe, inside.rebuilt(trainer.recipe, parameters.weights), "rebuilt")
-    return ScoreOracle("scores", model.log_probs, parameters.ledger, counted=False)
+def architecture_of_trainer(trainer: Trainer | GeneratorTrainer) -> Architecture | GeneratorArchitecture:
+    """Return how models of a known structure and recipe are built."""
+    if isinstance(trainer, GeneratorTrainer):
+        return GeneratorArchitecture("architecture", trainer.recipe, trainer.ledger)
+    split_after = trainer.split_after if isinstance(trainer, SplitTrainer) else None
+    return Architecture("architecture", trainer.recipe, trainer.ledger, split_after)
 
 
-def local_hidden_values(parameters: Parameters, trainer: Trainer) -> HiddenValues:
-    """Return the first layers rebuilt at home: the known structure also says where the model is split."""
-    network = inside.rebuilt(trainer.recipe, parameters.weights)
-    first, _ = split_layers.parts(network, split_layers.split_of(trainer))
-    return HiddenValues("hidden_values", first, parameters.ledger, counted=False)
+def recipe_of_trainer(trainer: Trainer | GeneratorTrainer) -> TrainingRecipe:
+    """Return how models of a known structure and recipe are trained."""
+    return TrainingRecipe("recipe", trainer, trainer.ledger)
 
 
-def size_of_recipe(trainer: Trainer | GeneratorTrainer) -> Number:
+def trainer_of_parts(architecture: Architecture | GeneratorArchitecture, recipe: TrainingRecipe) -> Trainer | GeneratorTrainer:
+    """Return what trains models of a known architecture by a known recipe."""
+    return recipe.trainer(architecture)
+
+
+def rebuilt_model(parameters: Parameters, architecture: Architecture | GeneratorArchitecture) -> RunnableModel:
+    """Return weights in their architecture as a file that can be run."""
+    return RunnableModel("runnable", architecture, parameters.weights, parameters.ledger)
+
+
+def parameters_of_file(runnable: RunnableModel) -> Parameters:
+    """Return the weights that a file holds."""
+    return Parameters("parameters", runnable.weights, runnable.ledger)
+
+
+def architecture_of_file(runnable: RunnableModel) -> Architecture | GeneratorArchitecture:
+    """Return the architecture that a file holds."""
+    return runnable.architecture
+
+
+def _model(runnable: RunnableModel) -> Model:
+    return Model(runnable.recipe, inside.rebuilt(runnable.recipe, runnable.weights), "rebuilt")
+
+
+def _generator(runnable: RunnableModel) -> Any:
+    architecture = runnable.architecture
+    if not isinstance(architecture, GeneratorArchitecture):
+        raise AttackError(f"a {architecture.recipe.architecture} makes no records")
+    return generators.rebuilt(architecture.recipe, runnable.weights).module
+
+
+def local_scores(runnable: RunnableModel) -> ScoreOracle:
+    """Return the scores of a classifier that runs at home: its queries cost nothing."""
+    model = _model(runnable)
+    return ScoreOracle("scores", model.log_probs, runnable.ledger, counted=False, resolution=model.resolution)
+
+
+def scores_of_updates(updated_scores: UpdatedScores) -> ScoreOracle:
+    """Return the scores of the model as it is now; queries count once.
+
+    After one update that is what came out of it. Updates that each start from the same model leave that one as it was.
+    """
+    now = partial(updated_scores.after, 0) if len(updated_scores) == 1 else updated_scores.before
+    return ScoreOracle("scores", now, updated_scores.ledger, counted=False)
+
+
+def local_updates(rounds: Rounds, architecture: Architecture) -> UpdatedScores:
+    """Return the last release before an update and the one after it, rebuilt at home: their queries cost nothing."""
+
+    def rebuilt(number: int) -> Model:
+        return Model(architecture.recipe, inside.rebuilt(architecture.recipe, rounds.weights(number)), "rebuilt")
+
+    if not len(rounds):
+        raise AttackError("there is one release and no update")
+    before, after = rebuilt(len(rounds) - 1), rebuilt(len(rounds))
+    return UpdatedScores("updated_scores", before.log_probs, [after.log_probs], rounds.ledger, counted=False)
+
+
+def local_values(runnable: RunnableModel) -> ValueOracle:
+    """Return the values of a regression that runs at home: its queries cost nothing."""
+    return ValueOracle("value", _model(runnable).values, runnable.ledger, counted=False)
+
+
+def local_masks(runnable: RunnableModel) -> MaskOracle:
+    """Return the scores of every pixel of a segmentation that runs at home: its queries cost nothing."""
+    return MaskOracle("masks", _model(runnable).log_probs, runnable.ledger, counted=False)
+
+
+def local_next_symbols(runnable: RunnableModel) -> NextSymbolOracle:
+    """Return the probability of every next symbol of a model of sequences that runs at home: its queries cost nothing."""
+    return NextSymbolOracle("next_symbol", _generator(runnable).scores, runnable.ledger, counted=False)
+
+
+def local_texts(runnable: RunnableModel, *, seed: int = 0) -> SampleOracle:
+    """Return sequences that a model at home writes, from random noise: they cost nothing."""
+    module, noise = _generator(runnable), torch.Generator().manual_seed(seed % 2**63)
+
+    def draw(count: int) -> Tensor:
+        made: Tensor = module.decode(torch.randn(count, module.latent, generator=noise))
+        return made
+
+    return SampleOracle("samples", draw, runnable.ledger, counted=False)
+
+
+def local_hidden_values(runnable: RunnableModel) -> HiddenValues:
+    """Return the first layers of a model that runs at home; its structure also says where it is split."""
+    split_after = split_layers.split_of(runnable.architecture)
+    first, _ = split_layers.parts(inside.rebuilt(runnable.recipe, runnable.weights), split_after)
+    return HiddenValues("hidden_values", first, runnable.ledger, counted=False)
+
+
+def size_of_recipe(recipe: TrainingRecipe) -> Number:
     """Return the size of the training set that a known recipe tells."""
-    return Number("training_size", trainer.training_size, trainer.ledger)
+    return Number("training_size", recipe.training_size, recipe.ledger)
 
 
-def type_of_recipe(trainer: Trainer) -> ModelType:
-    """Return the model type that a known recipe tells."""
-    return ModelType("model_type", trainer.recipe.architecture, trainer.ledger)
+def type_of_architecture(architecture: Architecture | GeneratorArchitecture) -> ModelType:
+    """Return the model type that a known architecture tells."""
+    recipe = architecture.recipe
+    return ModelType("model_type", recipe.architecture if isinstance(recipe, Recipe) else recipe.family, architecture.ledger)
 
 
 def marginals_of_population(population: Population) -> Marginals:
@@ -106,6 +212,11 @@ def same_shadow_models(shadow_models: ShadowModels) -> ShadowModels:
     return shadow_models
 
 
+def same_reference_models(reference_models: ReferenceModels) -> ReferenceModels:
+    """Return reference models by the target's recipe as comparable ones."""
+    return reference_models
+
+
 def same_attack_data(attack_data: AttackData) -> AttackData:
     """Return attack data from the target as attack data of any model."""
     return attack_data
@@ -116,10 +227,10 @@ def training_set_as_superset(training_set: HeldRecords) -> Superset:
     return Superset("superset", training_set.x, training_set.label, training_set.ids, training_set.ledger)
 
 
-def rebuilt_generator(parameters: Parameters, trainer: GeneratorTrainer) -> GeneratorAccess:
-    """Return the generator rebuilt at home from weights and structure."""
-    module = generators.rebuilt(trainer.recipe, parameters.weights).module
-    return GeneratorAccess("generator", module.latent, module.decode, parameters.ledger)
+def rebuilt_generator(runnable: RunnableModel) -> GeneratorAccess:
+    """Return the generator that a file holds."""
+    module = _generator(runnable)
+    return GeneratorAccess("generator", module.latent, module.decode, runnable.ledger)
 
 
 def latent_of_generator(generator: GeneratorAccess) -> LatentOracle:

@@ -7,6 +7,7 @@ from typing import Any
 from taxonomy.answers import Atlas
 from taxonomy.catalog import Catalog
 from taxonomy.graph import Price
+from taxonomy.terms import ANSWERS, ANSWERS_OF_TEXT
 from taxonomy.threat import ThreatModel, from_user
 
 
@@ -22,6 +23,7 @@ def data(catalog: Catalog) -> dict[str, Any]:
                 "definition": term.definition,
                 "models": term.models,
                 "frames": term.frames,
+                "answers": term.answers,
                 "grantable": term.grantable,
             }
             for term in catalog.terms.values()
@@ -30,6 +32,8 @@ def data(catalog: Catalog) -> dict[str, Any]:
             {**rule.as_json(), "id": rule.id, "price": _price(rule.price), "weaker": rule.weaker}
             for rule in atlas.resolver.graph.rules
         ],
+        "usual_answers": ANSWERS,
+        "usual_answers_of_text": ANSWERS_OF_TEXT,
         "attacks": [_attack(atlas, name) for name in sorted(catalog.attacks)],
         "threat_models": [
             {"id": name, "title": ready.title, "summary": ready.summary, **_stated(threat_model(catalog, name))}
@@ -41,7 +45,16 @@ def data(catalog: Catalog) -> dict[str, Any]:
 def threat_model(catalog: Catalog, name: str) -> ThreatModel:
     """Return a ready threat model after reading, as a user gets it who names it."""
     ready = catalog.threat_models[name]
-    return from_user(catalog, observation=ready.observation, model=ready.model, frame=ready.frame, knows=ready.knows)
+    return from_user(
+        catalog,
+        observation=ready.observation,
+        model=ready.model,
+        frame=ready.frame,
+        knows=ready.knows,
+        answers=ready.answers,
+        records=ready.records,
+        differentiable=ready.differentiable,
+    )
 
 
 def _attack(atlas: Atlas, name: str) -> dict[str, Any]:
@@ -64,4 +77,12 @@ def _price(price: Price) -> list[int]:
 
 
 def _stated(threat: ThreatModel) -> dict[str, Any]:
-    return {"observation": threat.observation, "model": threat.model, "frame": threat.frame, "knows": sorted(threat.knows)}
+    return {
+        "observation": threat.observation,
+        "model": threat.model,
+        "frame": threat.frame,
+        "knows": sorted(threat.knows),
+        "answers": sorted(threat.answers),
+        "records": sorted(threat.records),
+        "differentiable": threat.differentiable,
+    }

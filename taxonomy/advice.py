@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from taxonomy.answers import Atlas, Feasible
@@ -12,7 +12,7 @@ from taxonomy.entries import Attack
 from taxonomy.graph import Graph, goal
 from taxonomy.resolver import Resolver
 from taxonomy.survey import surveyed_rows
-from taxonomy.terms import FRAMES, MODEL_TYPES, OBSERVATIONS
+from taxonomy.terms import FACETS, FRAMES, MODEL_TYPES, OBSERVATIONS
 from taxonomy.threat import ThreatModel, contradictions
 from taxonomy.withdrawals import ASPECTS, closed_grants
 
@@ -48,7 +48,11 @@ def what_if(atlas: Atlas, threat: ThreatModel, add: Iterable[str], remove: Itera
     """Return which attacks are gained and lost. Withdrawn terms are taken from the grants closed under implications."""
     add, remove = tuple(sorted(set(add))), tuple(sorted(set(remove)))
     knows = threat.knows if not remove else frozenset(closed_grants(atlas, threat) - set(remove))
-    after = ThreatModel(threat.observation, threat.model, threat.frame, frozenset(knows | set(add)), threat.limits)
+    threat = atlas.stated(threat)
+    after = replace(threat, knows=frozenset(knows | set(add)))
+    # What was read of the model stays true: a capability more never takes an attack away, and one less changes no model.
+    anew = atlas.stated(replace(after, facets=frozenset()))
+    after = replace(after, facets=threat.facets | anew.facets, said=threat.said | anew.said)
     before_ids, after_ids = ({a.attack.id for a in atlas.answers(t) if isinstance(a, Feasible)} for t in (threat, after))
     closure = atlas.resolver.closure(after.grants)
     return Difference(
@@ -145,7 +149,8 @@ def _everything(atlas: Atlas, observation: str, model: str, frame: str, knowledg
     terms = [atlas.catalog.terms[name] for name in atlas.catalog.grantable]
     fitting = [t for t in terms if t.aspect in aspects and t.applies(model, frame)]
     inside = observation == "white-box"
-    return [model, frame, observation, *(t.id for t in fitting if inside or t.symbol != "M1")]
+    facets = [t.id for t in atlas.catalog.terms.values() if t.aspect in FACETS and t.applies(model, frame)]
+    return [model, frame, observation, *facets, *(t.id for t in fitting if inside or t.symbol != "M1")]
 
 
 def runnable_graph(atlas: Atlas) -> Graph:
@@ -214,6 +219,7 @@ def _needs_no_more(atlas: Atlas, attack: Attack, other: Attack) -> bool | None:
     """
     terms = atlas.catalog.terms
     aspects = [name for name in other.needs if terms[name].aspect in ASPECTS]
+    aspects += [name for name, term in terms.items() if term.aspect in FACETS and term.models and set(term.models) & set(aspects)]
     environments = atlas.resolver.missing(goal(other.id), aspects, atlas.catalog.grantable)
     if not all(goal(attack.id) in atlas.resolver.closure([*aspects, *environment]) for environment in environments.sets):
         return False

@@ -10,7 +10,8 @@ from taxonomy.catalog import Catalog
 from taxonomy.entries import Attack
 from taxonomy.graph import Graph, Price, Rule, goal, price, wanted
 from taxonomy.resolver import Derivation, Missing, Resolver
-from taxonomy.threat import Fit, ThreatModel, fit
+from taxonomy.terms import FACETS, Term
+from taxonomy.threat import Fit, ThreatModel, fit, with_facets
 
 
 @dataclass(frozen=True)
@@ -67,10 +68,14 @@ class Infeasible:
 
 @dataclass(frozen=True)
 class Inapplicable:
-    """An attack on another model type, or in another frame."""
+    """An attack on another model type, in another frame, or on a model that answers, is built or takes records otherwise.
+
+    `because` are the aspects that it needs and the threat model does not have; `reason` says the same in words.
+    """
 
     attack: Attack
     because: tuple[str, ...]
+    reason: str
 
     def as_json(self) -> dict[str, Any]:
         """Return the answer as plain data."""
@@ -88,17 +93,46 @@ class Atlas:
         self.resolver = Resolver(Graph.of(catalog))
 
     def grantable(self, threat: ThreatModel) -> list[str]:
-        """Return the terms that could be granted for this model type and frame, sorted."""
-        terms = self.catalog.terms
-        return [name for name in self.catalog.grantable if terms[name].applies(threat.model, threat.frame)]
+        """Return the terms that could be granted for this model type, frame and kind of answer, sorted."""
+        facets = self.stated(threat).facets
+        terms = [self.catalog.terms[name] for name in self.catalog.grantable]
+        fitting = [term for term in terms if term.applies(threat.model, threat.frame)]
+        return [term.id for term in fitting if term.answers is None or not facets.isdisjoint(term.answers)]
+
+    def stated(self, threat: ThreatModel) -> ThreatModel:
+        """Return a threat model with its facets."""
+        return with_facets(self.catalog, threat)
+
+    def inapplicable(self, attack: Attack, threat: ThreatModel) -> Inapplicable | None:
+        """Return why an attack does not apply to what the threat model is about, or None if it does."""
+        threat, terms = self.stated(threat), self.catalog.terms
+        stated = {threat.model, threat.frame, *threat.facets}
+        kinds = ("model-type", "frame", *FACETS)
+        other = {name for name in attack.needs if terms[name].aspect in kinds and name not in stated}
+        # A catalog without these aspects says nothing of them.
+        if any(terms[name].aspect == "answers" for name in threat.facets):
+            needed = [terms[name].answers for name in attack.needs]
+            other |= {answers[0] for answers in needed if answers and stated.isdisjoint(answers)}
+        if not other:
+            return None
+        types = sorted(name for name in other if terms[name].aspect in ("model-type", "frame"))
+        # What the model answers follows from its type, so that the type says it all.
+        because = types or sorted(other)
+        return Inapplicable(attack, tuple(because), "; ".join(self._lacking(threat, terms[name]) for name in because))
+
+    def _lacking(self, threat: ThreatModel, term: Term) -> str:
+        """Return in words that the attack needs an aspect, and what the threat model has in its place."""
+        has = {"model-type": [threat.model], "frame": [threat.frame]}.get(
+            term.aspect, sorted(name for name in threat.facets if self.catalog.terms[name].aspect == term.aspect)
+        )
+        titles = " or ".join(self.catalog.terms[name].title.lower() for name in has if name in self.catalog.terms)
+        return f"it is for a {term.title.lower()}, and this is {f'a {titles}' if titles else 'none'}"
 
     def answer(self, attack: Attack, threat: ThreatModel) -> Answer:
         """Return whether an attack is feasible, and why or why not."""
-        stated = {threat.model, threat.frame}
-        aspects = ("model-type", "frame")
-        other = [n for n in attack.needs if self.catalog.terms[n].aspect in aspects and n not in stated]
-        if other:
-            return Inapplicable(attack, tuple(sorted(other)))
+        threat = self.stated(threat)
+        if other := self.inapplicable(attack, threat):
+            return other
         derivation = self.resolver.derivation([goal(attack.id)], threat.grants, self.pricing(attack))
         if derivation is not None:
             return Feasible(attack, derivation)
@@ -119,6 +153,7 @@ class Atlas:
 
     def answers(self, threat: ThreatModel, goal_of_attack: str | None = None) -> list[Answer]:
         """Return the answer for every attack of the catalog, in order of id."""
+        threat = self.stated(threat)
         attacks = sorted(self.catalog.attacks.values(), key=lambda attack: attack.id)
         return [self.answer(a, threat) for a in attacks if goal_of_attack is None or a.goal == goal_of_attack]
 
@@ -127,6 +162,7 @@ class Atlas:
 
         A set that fits the threat model is never folded away for one that does not.
         """
+        threat = self.stated(threat)
         closures = {terms: self.resolver.closure_mask({*threat.grants, *terms}) for terms in missing.sets}
         fits = {terms: fit(self.catalog, threat, terms).fits for terms in missing.sets}
         return [
@@ -143,7 +179,7 @@ class Atlas:
 
     def completes(self, attack: Attack, threat: ThreatModel, terms: tuple[str, ...]) -> list[Rule]:
         """Return the rules of the proof that a set of missing terms makes possible, as far as they rest on it."""
-        derivation = self.resolver.derivation([goal(attack.id)], {*threat.grants, *terms})
+        derivation = self.resolver.derivation([goal(attack.id)], {*self.stated(threat).grants, *terms})
         if derivation is None:
             return []
         fresh = set(terms)

@@ -18,8 +18,8 @@ from taxonomy.reader import read
 from taxonomy.references import keys
 from taxonomy.resolver import Resolver
 from taxonomy.survey import differences, published_setting
-from taxonomy.terms import FRAMES, MODEL_TYPES
-from taxonomy.threat import ThreatModel, contradictions
+from taxonomy.terms import FACETS, FRAMES, MODEL_TYPES
+from taxonomy.threat import ThreatModel, contradictions, with_facets
 from taxonomy.yamlfile import Document
 
 CANDIDATES = "records"
@@ -67,8 +67,9 @@ def _rules(catalog: Catalog, resolver: Resolver) -> Iterator[Finding]:
         document = catalog.documents[entry.id]
         for i, name in enumerate(entry.needs):
             term = catalog.terms[name]
-            if term.aspect == "observation" or name == "stand-alone" or term.reading:
-                why = "it is a bare symbol; name a refinement" if term.reading else "gaining a capability must never hurt"
+            bare = term.reading and not resolver.graph.yielded_by[resolver.graph.index[name]]
+            if term.aspect == "observation" or name == "stand-alone" or bare:
+                why = "it is a bare symbol; name a refinement" if bare else "gaining a capability must never hurt"
                 yield document.finding("MIA023", f"no rule may need {name}: {why}", ("needs", i))
         stated = [name for name in entry.needs if catalog.terms[name].aspect == "model-type"]
         for i, name in enumerate(entry.needs):
@@ -165,7 +166,7 @@ def _settings(catalog: Catalog, resolver: Resolver) -> Iterator[Finding]:
     for attack in catalog.attacks.values():
         document = catalog.documents[attack.id]
         for i, setting in enumerate(attack.published):
-            threat = ThreatModel.of(setting)
+            threat = with_facets(catalog, ThreatModel.of(setting))
             for reason in contradictions(catalog, threat):
                 yield document.finding("MIA024", f"the setting {setting.name!r} is {reason}", ("published", i))
             if setting.source == "read" and not setting.where:
@@ -204,7 +205,8 @@ def _unreachable(catalog: Catalog, resolver: Resolver) -> Iterator[Finding]:
     for model in MODEL_TYPES:
         for frame in FRAMES:
             grants = [name for name in catalog.grantable if catalog.terms[name].applies(model, frame)]
-            closure = resolver.closure([*grants, model, frame])
+            facets = [term.id for term in catalog.terms.values() if term.aspect in FACETS and term.applies(model, frame)]
+            closure = resolver.closure([*grants, model, frame, *facets])
             everything |= {step.id for step in catalog.steps.values() if closure.issuperset(step.needs)}
     for step in catalog.steps.values():
         if step.id not in everything:

@@ -133,6 +133,11 @@ class Step(Entry):
     cost: Cost | None = None
 
 
+ANSWERED = "what the model answers; unstated, what its Q terms say, else classes, a record or a statistic by the model type"
+RECORDS = "what a record is; unstated, any kind"
+DIFFERENTIABLE = "whether the model has gradients, as networks have and trees and neighbours have not"
+
+
 class Target(Entry):
     """A really trained model with known members and non-members, and the terms that it can offer."""
 
@@ -143,6 +148,9 @@ class Target(Entry):
     run: RunPath | None = None
     params: Params = Field(default_factory=dict)
     control: bool = Field(default=False, description="attacks with the goal that it is a control for must be at chance here")
+    answers: list[TermId] = Field(default_factory=list, description=ANSWERED)
+    records: list[TermId] = Field(default_factory=list, description=RECORDS)
+    differentiable: bool = Field(default=True, description=DIFFERENTIABLE)
 
 
 class Limits(Strict):
@@ -160,6 +168,9 @@ class ReadyThreatModel(Entry):
     model: ModelType
     frame: Frame = "stand-alone"
     limits: Limits = Field(default_factory=Limits)
+    answers: list[TermId] = Field(default_factory=list, description=ANSWERED)
+    records: list[TermId] = Field(default_factory=list, description=RECORDS)
+    differentiable: bool = Field(default=True, description=DIFFERENTIABLE)
 
 
 class Effect(Strict):

@@ -25,7 +25,7 @@ from taxonomy.graph import Price, Rule, goal, price, wanted
 from taxonomy.orderings import Ordering, Side
 from taxonomy.resolver import Resolver
 from taxonomy.terms import Strict
-from taxonomy.threat import owner
+from taxonomy.threat import owner, with_facets
 
 FOLDER = "evidence"
 ORDERINGS = "orderings"
@@ -195,7 +195,7 @@ class Fingerprints:
             entry = steps.get(rule.id) or catalog.attacks.get(rule.id)
             return price(entry.cost, own.get(rule.id, entry.params)) if entry else Price()
 
-        found = self.resolver.derivation([goal(attack.id)], owner(target).grants, pricing)
+        found = self.resolver.derivation([goal(attack.id)], with_facets(catalog, owner(target)).grants, pricing)
         return list(found.rules) if found else []
 
     def of(self, attack: Attack, target: Target) -> str | None:

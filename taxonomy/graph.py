@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from taxonomy.catalog import Catalog
 from taxonomy.entries import Attack, Cost, Params, Step
+from taxonomy.terms import FACETS
 
 if TYPE_CHECKING:
     import networkx
@@ -131,7 +132,9 @@ class Graph:
             rules.append(Rule(step.id, "step", tuple(step.needs), step.yields, step.because, cost, step.weaker))
         for attack in catalog.attacks.values():
             cost = price(attack.cost, attack.params)
-            rules.append(Rule(attack.id, "attack", tuple(attack.needs), goal(attack.id), attack.summary, cost))
+            # What the model answers, what a record is and whether there are gradients decide whether an attack applies at all.
+            needs = tuple(need for need in attack.needs if need not in catalog.terms or catalog.terms[need].aspect not in FACETS)
+            rules.append(Rule(attack.id, "attack", needs, goal(attack.id), attack.summary, cost))
         return cls(rules, catalog.terms)
 
     def export(self, catalog: Catalog) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from taxonomy import yamlfile
 from taxonomy.catalog import Catalog
-from taxonomy.entries import Attack, Defense, Entry, Step, model_of
+from taxonomy.entries import Attack, Defense, Entry, ReadyThreatModel, Step, Target, model_of
 from taxonomy.files import MAX_TOTAL, Listing
 from taxonomy.findings import Finding, nearest, quoted, relative, some
 from taxonomy.orderings import Ordering, Pair
@@ -133,6 +133,10 @@ def _terms_in(entry: Entry) -> Iterable[tuple[Place, str]]:
     for key in ("needs", "offers", "knows", "withdraws", "terms"):
         for i, name in enumerate(getattr(entry, key, ())):
             yield (key, i), name
+    if isinstance(entry, Target | ReadyThreatModel):
+        for key in ("answers", "records"):
+            for i, name in enumerate(getattr(entry, key)):
+                yield (key, i), name
     if isinstance(entry, Step):
         yield ("yields",), entry.yields
     if isinstance(entry, Attack):

@@ -6,7 +6,20 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-Aspect = Literal["observation", "model-type", "frame", "role", "model", "training-data", "query", "candidate", "artifact"]
+Aspect = Literal[
+    "observation",
+    "model-type",
+    "frame",
+    "answers",
+    "records",
+    "differentiable",
+    "role",
+    "model",
+    "training-data",
+    "query",
+    "candidate",
+    "artifact",
+]
 TermId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9]*([.-][A-Za-z0-9]+)*$", max_length=60)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=4000, strip_whitespace=True)]
 RunPath = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*$")]
@@ -15,6 +28,12 @@ SYMBOLS = ("M1", "M2", "M3", "M4", "D1", "D2", "Q")
 MODEL_TYPES = ("discriminative", "generative", "aggregate")
 FRAMES = ("stand-alone", "federated")
 OBSERVATIONS = ("black-box", "white-box")
+# Aspects that refine what the attacked model is, beyond the survey's four: what it answers, what a record is, whether it has
+# gradients. An attack that needs another one does not apply.
+FACETS = ("answers", "records", "differentiable")
+# What a model answers of which nothing else is said; a generative model of text writes sequences.
+ANSWERS = {"discriminative": "answers-classes", "generative": "answers-record", "aggregate": "answers-statistic"}
+ANSWERS_OF_TEXT = {"generative": "answers-sequence"}
 WEAKER = "it makes attacks weaker, so a proof does without it where that costs no more models or queries"
 
 
@@ -37,6 +56,7 @@ class Term(Strict):
     handle: str | None = None
     models: list[str] | None = None
     frames: list[str] | None = None
+    answers: list[TermId] | None = Field(default=None, description="what a model answers that this belongs to; any, if absent")
     reading: bool = Field(default=False, description="a bare symbol of the survey, which a reading replaces")
 
     @property
@@ -75,6 +95,7 @@ class Reading(Strict):
 
     symbol: TermId
     models: list[str] | None = None
+    answers: list[TermId] | None = Field(default=None, description="only for a model of which it is stated that it answers so")
     means: list[TermId]
     unless_stated: str | None = Field(default=None, description="a symbol; the reading is empty if it is refined")
 

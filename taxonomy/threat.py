@@ -8,26 +8,36 @@ from typing import TYPE_CHECKING, Any
 
 from taxonomy.entries import Limits, ReadyThreatModel, Setting, SurveyRow, Target
 from taxonomy.findings import InputError, unknown
-from taxonomy.terms import FRAMES, MODEL_TYPES, OBSERVATIONS, SYMBOLS
+from taxonomy.terms import ANSWERS, ANSWERS_OF_TEXT, FACETS, FRAMES, MODEL_TYPES, OBSERVATIONS, SYMBOLS
 
 if TYPE_CHECKING:
     from taxonomy.catalog import Catalog
+    from taxonomy.terms import Reading
 
 
 @dataclass(frozen=True)
 class ThreatModel:
-    """Terms granted to an adversary, with limits. The same type serves questions, papers and the survey."""
+    """Terms granted to an adversary, with limits. The same type serves questions, papers and the survey.
+
+    `answers`, `records` and `differentiable` are what was stated of the model; `facets` are these aspects after reading
+    (`with_facets`), and empty before; `said` are those of them that do not follow from the model type alone.
+    """
 
     observation: str
     model: str
     frame: str = "stand-alone"
     knows: frozenset[str] = frozenset()
     limits: Limits = field(default_factory=Limits)
+    answers: frozenset[str] = frozenset()
+    records: frozenset[str] = frozenset()
+    differentiable: bool = True
+    facets: frozenset[str] = field(default=frozenset(), compare=False)
+    said: frozenset[str] = field(default=frozenset(), compare=False)
 
     @property
     def grants(self) -> list[str]:
         """Aspects, roles and stated terms, sorted, without implied terms."""
-        return sorted({self.observation, self.model, self.frame} | self.knows)
+        return sorted({self.observation, self.model, self.frame} | self.answers | self.records | self.said | self.knows)
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -42,6 +52,9 @@ class ThreatModel:
             "knows": sorted(self.knows),
             "model": self.model,
             "frame": self.frame,
+            "answers": sorted(self.answers),
+            "records": sorted(self.records),
+            "differentiable": self.differentiable,
             "limits": {"queries": self.limits.queries, "models": self.limits.models},
             "grants": self.grants,
         }
@@ -49,14 +62,57 @@ class ThreatModel:
     @classmethod
     def of(cls, stated: Setting | SurveyRow | ReadyThreatModel) -> ThreatModel:
         """Return what an entry states, word for word; readings are not applied."""
-        limits = stated.limits if isinstance(stated, ReadyThreatModel) else Limits()
-        return cls(stated.observation, stated.model, stated.frame, frozenset(stated.knows), limits)
+        found = cls(stated.observation, stated.model, stated.frame, frozenset(stated.knows))
+        if not isinstance(stated, ReadyThreatModel):
+            return found
+        facets = frozenset(stated.answers), frozenset(stated.records), stated.differentiable
+        return replace(found, limits=stated.limits, answers=facets[0], records=facets[1], differentiable=facets[2])
 
 
 def owner(target: Target) -> ThreatModel:
     """Return the threat model of someone who is granted all that the target offers."""
     inside = any(term.startswith("M1") for term in target.offers)
-    return ThreatModel("white-box" if inside else "black-box", target.model, target.frame, frozenset(target.offers))
+    observation = "white-box" if inside else "black-box"
+    return about(target, ThreatModel(observation, target.model, target.frame, frozenset(target.offers)))
+
+
+def about(target: Target, threat: ThreatModel) -> ThreatModel:
+    """Return a threat model with what the target is: what it answers, what its records are, whether it has gradients."""
+    return replace(
+        threat,
+        answers=threat.answers or frozenset(target.answers),
+        records=threat.records or frozenset(target.records),
+        differentiable=threat.differentiable and target.differentiable,
+        facets=frozenset(),
+        said=frozenset(),
+    )
+
+
+def with_facets(catalog: Catalog, threat: ThreatModel) -> ThreatModel:
+    """Return the threat model with its facets: what is stated, and what is read where nothing is.
+
+    What the model answers is what terms say that belong to one kind of answer alone, else what models of its type answer; a
+    record is of any kind; a model is differentiable.
+    """
+    if threat.facets:
+        return threat
+    known = {name: term for name, term in catalog.terms.items() if term.aspect in FACETS}
+    answers = threat.answers or _answers(catalog, threat)
+    facets = set(answers) | threat.records
+    facets |= {name for name, term in known.items() if term.aspect == "records" and not threat.records}
+    facets |= {name for name, term in known.items() if term.aspect == "differentiable" and threat.differentiable}
+    kept = frozenset(n for n in facets if n in threat.answers or (n in known and known[n].applies(threat.model, "")))
+    return replace(threat, facets=kept, said=kept & answers - {ANSWERS.get(threat.model, "")})
+
+
+def _answers(catalog: Catalog, threat: ThreatModel) -> set[str]:
+    """Return what a model answers of which it is not stated."""
+    said = (catalog.terms[name].answers for name in threat.knows if name in catalog.terms)
+    if alone := {answers[0] for answers in said if answers and len(answers) == 1}:
+        return alone
+    of_text = threat.records == {"text"}
+    usual = (of_text and ANSWERS_OF_TEXT.get(threat.model)) or ANSWERS.get(threat.model)
+    return {usual} if usual else set()
 
 
 def with_what_roles_see(catalog: Catalog, terms: Iterable[str]) -> frozenset[str]:
@@ -75,6 +131,9 @@ def from_user(
     knows: Iterable[str] = (),
     queries: int | None = None,
     models: int | None = None,
+    answers: Iterable[str] = (),
+    records: Iterable[str] = (),
+    differentiable: bool = True,
 ) -> ThreatModel:
     """Read what a user typed: apply the readings of taxonomy.yaml, refuse unknown and contradictory terms.
 
@@ -92,11 +151,18 @@ def from_user(
     for term in sorted(stated):
         if term not in catalog.terms:
             raise unknown("term", term, [*catalog.grantable, *SYMBOLS])
-    stated = _read(catalog, observation, model, stated)
+    kinds = frozenset(answers), frozenset(records)
+    for aspect, flag, names in (("answers", "--answers", kinds[0]), ("records", "--records", kinds[1])):
+        valid = [term.id for term in catalog.terms.values() if term.aspect == aspect]
+        for name in sorted(names - set(valid)):
+            raise unknown(f"value of {flag}", name, valid)
+    stated = _read(catalog, observation, model, stated, kinds[0])
     for term in sorted(stated):
         if not catalog.terms[term].grantable:
             raise InputError(f"{term} cannot be granted: {_why_not_grantable(catalog, term)}")
-    threat = ThreatModel(observation, model, frame, frozenset(stated), Limits(queries=queries, models=models))
+    limits = Limits(queries=queries, models=models)
+    threat = ThreatModel(observation, model, frame, frozenset(stated), limits, *kinds, differentiable)
+    threat = with_facets(catalog, threat)
     reasons = contradictions(catalog, threat)
     if reasons:
         raise InputError("the threat model contradicts itself: " + "; ".join(reasons))
@@ -117,25 +183,33 @@ def _why_not_grantable(catalog: Catalog, term: str) -> str:
         return "it is an artifact that the adversary makes; grant what its steps need"
     if aspect in ("observation", "model-type", "frame"):
         return "it is an aspect; state it with --observation, --model or --frame"
+    if aspect in FACETS:
+        return "it says what is attacked; state it with --answers, --records or --not-differentiable"
     return "it has no reading for this model type"
 
 
-def _read(catalog: Catalog, observation: str, model: str, stated: set[str]) -> set[str]:
-    """Replace every bare symbol, and the observation, by what taxonomy.yaml says they mean."""
+def read(catalog: Catalog, threat: ThreatModel, terms: Iterable[str]) -> frozenset[str]:
+    """Return terms with every bare symbol replaced by what it means in a threat model."""
+    return frozenset(_read(catalog, "", threat.model, set(terms), threat.answers))
+
+
+def _read(catalog: Catalog, observation: str, model: str, stated: set[str], answers: frozenset[str]) -> set[str]:
+    """Replace every bare symbol, and the observation, by what taxonomy.yaml says they mean; what that means is read in turn."""
     result = set(stated)
+    refined = {term.split(".")[0] for term in stated if not catalog.terms[term].reading}
     read = set[str]()
-    for reading in catalog.readings:
-        symbol = reading.symbol
-        if symbol in read or (reading.models is not None and model not in reading.models):
-            continue
-        if symbol != observation and symbol not in stated:
-            continue
-        read.add(symbol)
-        result.discard(symbol)
-        refined = {term.split(".")[0] for term in stated}
-        if reading.unless_stated not in refined:
+    while fitting := [r for r in catalog.readings if _fits(r, model, answers) and r.symbol in {observation, *result} - read]:
+        reading = fitting[0]
+        read.add(reading.symbol)
+        result.discard(reading.symbol)
+        if reading.unless_stated not in refined | stated:
             result.update(reading.means)
     return result
+
+
+def _fits(reading: Reading, model: str, answers: frozenset[str]) -> bool:
+    of_model = reading.models is None or model in reading.models
+    return of_model and (reading.answers is None or bool(answers.intersection(reading.answers)))
 
 
 def contradictions(catalog: Catalog, threat: ThreatModel) -> list[str]:
@@ -149,6 +223,13 @@ def contradictions(catalog: Catalog, threat: ThreatModel) -> list[str]:
     for term in sorted(knows):
         if not catalog.terms[term].applies(threat.model, threat.frame):
             reasons.append(f"{term} does not apply to a {threat.model} model in the {threat.frame} frame")
+    for term in sorted(knows):
+        needed = catalog.terms[term].answers
+        if threat.answers and needed and not threat.answers.intersection(needed):
+            reasons.append(f"{term}, which a model has that has {' or '.join(needed)}, with {', '.join(sorted(threat.answers))}")
+    for facet in sorted(threat.answers | threat.records):
+        if facet in catalog.terms and not catalog.terms[facet].applies(threat.model, threat.frame):
+            reasons.append(f"{facet} does not apply to a {threat.model} model")
     roles = {"participant", "server"} & knows
     if "active" in knows and not roles:
         reasons.append("active without a role: add participant or server")

@@ -11,10 +11,11 @@ from taxonomy.entries import Attack
 from taxonomy.graph import Graph, goal
 from taxonomy.minimal_sets import MAKE, OutOfWorkError, Search, bits, by_size, hitting_sets, shrunk
 from taxonomy.resolver import Resolver
+from taxonomy.terms import FACETS
 from taxonomy.threat import ThreatModel
 
 MAX_CUTS = 5_000
-ASPECTS = ("observation", "model-type", "frame")
+ASPECTS = ("observation", "model-type", "frame", *FACETS)
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Cut:
 def closed_grants(atlas: Atlas, threat: ThreatModel) -> set[str]:
     """Return the grants closed under implications, without aspects: what can be withdrawn one by one."""
     implications = [rule for rule in atlas.resolver.graph.rules if rule.kind == "implication"]
-    closure = Resolver(Graph(implications, atlas.catalog.terms)).closure(threat.grants)
+    closure = Resolver(Graph(implications, atlas.catalog.terms)).closure(atlas.stated(threat).grants)
     return {name for name in closure if atlas.catalog.terms[name].aspect not in ASPECTS}
 
 
@@ -72,7 +73,7 @@ class _Withdrawals:
     def __init__(self, atlas: Atlas, threat: ThreatModel, attacks: Sequence[Attack]):
         self.resolver = atlas.resolver
         self.terms = sorted(closed_grants(atlas, threat))
-        self.aspects = [threat.observation, threat.model, threat.frame]
+        self.aspects = [name for name in atlas.stated(threat).grants if atlas.catalog.terms[name].aspect in ASPECTS]
         self.truncated = False
         self.environments: dict[str, list[int]] = {}
         self.in_part: list[str] = []

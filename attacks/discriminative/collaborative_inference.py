@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from attacks import inside, split_layers
-from attacks.handles import Activations, AttackError, InverseNetwork, Parameters, Records, StandInLayers, Trainer
+from attacks.handles import Activations, Architecture, AttackError, InverseNetwork, Parameters, Records, StandInLayers
 
 # Keeps the slope of the total variation finite where a picture is flat, as the grey one is at the start.
 FLAT = 1e-8
@@ -21,7 +21,7 @@ def by_search(
     records: Records,
     activations: Activations,
     parameters: Parameters,
-    trainer: Trainer,
+    architecture: Architecture,
     *,
     steps: int = 500,
     step: float = 0.01,
@@ -39,8 +39,8 @@ def by_search(
     authors' code; the paper writes sums. It gives no weight of the variation and says that later splits need more; ours is one
     for all, chosen by a trial on a model that is no target here. Raises AttackError for a model without a split.
     """
-    network = inside.rebuilt(trainer.recipe, parameters.weights).requires_grad_(False)
-    first, _ = split_layers.parts(network, split_layers.split_of(trainer))
+    network = inside.rebuilt(architecture.recipe, parameters.weights).requires_grad_(False)
+    first, _ = split_layers.parts(network, split_layers.split_of(architecture))
     if split_layers.is_deep(first):
         steps, step = deep_steps, deep_step
     return _search(first, activations.values, records.x, steps, step, total_variation, beta)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from attacks import inside, membership_network
 from attacks.handles import (
+    Architecture,
     AttackError,
     KnownMembers,
     Parameters,
@@ -22,18 +23,18 @@ from attacks.seeds import derive_seed, hash_records
 from attacks.training import TrainingSet
 
 
-def gradient_norm(records: Records, parameters: Parameters, trainer: Trainer) -> Tensor:
+def gradient_norm(records: Records, parameters: Parameters, architecture: Architecture) -> Tensor:
     """Minus the norm of each record's gradient of the loss over all weights, float64 (n,).
 
     Carlini et al. 2022, Appendix A, where this white-box signal takes the place of the loss under one threshold for all records:
     on what it was trained on, a model has little left to learn.
     """
-    network = inside.network(trainer.recipe, parameters.weights)
+    network = inside.network(architecture.recipe, parameters.weights)
     return -inside.gradients(network, records.x, records.label, inside.norm)
 
 
 def gradient_norm_calibrated(
-    records: Records, parameters: Parameters, trainer: Trainer, reference_models: ReferenceModels
+    records: Records, parameters: Parameters, architecture: Architecture, reference_models: ReferenceModels
 ) -> Tensor:
     """Mean gradient norm of models without the record, less the target's, float64 (n,).
 
@@ -45,7 +46,7 @@ def gradient_norm_calibrated(
     def norms(network: nn.Module) -> Tensor:
         return inside.gradients(network, x, label, inside.norm)
 
-    target = norms(inside.network(trainer.recipe, parameters.weights))
+    target = norms(inside.network(architecture.recipe, parameters.weights))
     without = reference_models.inner_signal(lambda model: norms(inside.network(model.recipe, model.parameters())))
     return without.mean(dim=0) - target
 
@@ -80,7 +81,7 @@ def taylor(records: Records, parameters: Parameters, trainer: Trainer, populatio
 def supervised(
     records: Records,
     parameters: Parameters,
-    trainer: Trainer,
+    architecture: Architecture,
     known_members: KnownMembers,
     population: Population,
     *,
@@ -100,7 +101,7 @@ def supervised(
     """
     if not len(known_members) or not len(population):
         raise AttackError("the attack network learns from known members and known non-members; one kind is missing")
-    network = inside.network(trainer.recipe, parameters.weights)
+    network = inside.network(architecture.recipe, parameters.weights)
     others = membership_network.drawn(population.ids, len(known_members))
     x = torch.cat([known_members.x, population.x[others]])
     label = torch.cat([known_members.label, population.label[others]])
@@ -114,7 +115,7 @@ def supervised(
 def unsupervised(
     records: Records,
     parameters: Parameters,
-    trainer: Trainer,
+    architecture: Architecture,
     *,
     kernels: int = 5,
     epochs: int = 20,
@@ -130,7 +131,7 @@ def unsupervised(
     Autoencoder and clusters are learnt from the set of candidates, of which there must be two or more: a record's score depends
     on the others, and not on their order.
     """
-    network = inside.network(trainer.recipe, parameters.weights)
+    network = inside.network(architecture.recipe, parameters.weights)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed % 2**63)
         return Scored(*membership_network.embedded([network], records.x, records.label, records.ids, kernels, epochs))

@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 
 from attacks import first_layer
-from attacks.handles import FederatedTrainer, OthersUpdates, Records, Scored
+from attacks.handles import Architecture, OthersUpdates, Records, Scored
 
 
 def words_of_updates(
     records: Records,
     others_updates: OthersUpdates,
-    trainer: FederatedTrainer,
+    architecture: Architecture,
     *,
     smallest: float = 1e-7,
     single_records: bool = False,
@@ -32,7 +32,7 @@ def words_of_updates(
     touched. A member is missed only where none of the units behind its words is active, so that nothing moves. Raises
     AttackError if the first layer is no dense layer on the record.
     """
-    weight, _ = first_layer.names(trainer.recipe)
+    weight, _ = first_layer.names(architecture.recipe)
     x = records.x.flatten(1).double()
     rounds = torch.zeros(len(x), dtype=torch.float64)
     for number in range(len(others_updates)):

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from attacks import first_layer
-from attacks.handles import FederatedTrainer, Records, Updates
+from attacks.handles import Architecture, Records, Updates
 
 
-def divided(records: Records, updates: Updates, trainer: FederatedTrainer) -> Tensor:
+def divided(records: Records, updates: Updates, architecture: Architecture) -> Tensor:
     """One input for each round of the victim's uploads, float64 (rounds, ...). Aono et al. 2017 (section not read).
 
     For a unit of a dense first layer with error d, the gradient of the bias is d and that of the weights is d times the input,
@@ -18,7 +18,7 @@ def divided(records: Records, updates: Updates, trainer: FederatedTrainer) -> Te
     moved, nothing was sent, and the input is 0. Of the candidates only the format of a record is read. Raises AttackError if the
     first layer is no dense layer on the record.
     """
-    weight, bias = first_layer.names(trainer.recipe)
+    weight, bias = first_layer.names(architecture.recipe)
     found = []
     for number in range(len(updates)):
         change = updates.change(number, updates.victim)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from attacks import inside, membership_network
-from attacks.handles import AttackError, KnownFeatures, KnownMembers, Records, Rounds, Scored, Seat, Trainer, Updates
+from attacks.handles import Architecture, AttackError, KnownFeatures, KnownMembers, Records, Rounds, Scored, Seat, Updates
 from attacks.membership_network import Look
 from attacks.policies import AscendingParticipant, Ascent, CheatingServer
 
@@ -17,7 +17,7 @@ from attacks.policies import AscendingParticipant, Ascent, CheatingServer
 def passive(
     records: Records,
     rounds: Rounds,
-    trainer: Trainer,
+    architecture: Architecture,
     known_round_features: KnownFeatures,
     *,
     kernels: int = 5,
@@ -29,14 +29,14 @@ def passive(
     Nasr et al. 2019, Section II: the network of the stand-alone attack, which looks at all snapshots at once. It learns from
     all known members and as many known non-members.
     """
-    networks = [inside.network(trainer.recipe, rounds.weights(number)) for number in known_round_features.rounds]
+    networks = [inside.network(architecture.recipe, rounds.weights(number)) for number in known_round_features.rounds]
     return _judged(records, networks, known_round_features, kernels, epochs, seed)
 
 
 def passive_server(
     records: Records,
     updates: Updates,
-    trainer: Trainer,
+    architecture: Architecture,
     known_upload_features: KnownFeatures,
     *,
     kernels: int = 5,
@@ -45,14 +45,14 @@ def passive_server(
 ) -> Scored:
     """Do as `passive` with the models that the victim uploaded, float64 (n,); member if above 0. Nasr et al. 2019, Section II."""
     numbers = known_upload_features.rounds
-    networks = [inside.network(trainer.recipe, updates.upload(number, updates.victim)) for number in numbers]
+    networks = [inside.network(architecture.recipe, updates.upload(number, updates.victim)) for number in numbers]
     return _judged(records, networks, known_upload_features, kernels, epochs, seed)
 
 
 def active(
     records: Records,
     seat: Seat,
-    trainer: Trainer,
+    architecture: Architecture,
     known_members: KnownMembers,
     *,
     rate: float = 0.001,
@@ -72,11 +72,11 @@ def active(
     of members. Whoever holds a record brings its loss down again. All candidates are climbed in one run of the federation, so
     that each one's score depends on the others, and not on their order.
     """
-    policy = AscendingParticipant(_ascent(records, trainer, known_members, rate))
+    policy = AscendingParticipant(_ascent(records, architecture, known_members, rate))
     seen = seat.run(policy)
     look = Look(snapshots, begin, end, features, layers)
     numbers = look.rounds(len(seen.rounds))
-    networks = [inside.network(trainer.recipe, seen.rounds.weights(number)) for number in numbers]
+    networks = [inside.network(architecture.recipe, seen.rounds.weights(number)) for number in numbers]
     known = membership_network.known_features(networks, known_members, numbers, look)
     return _judged(records, networks, known, kernels, epochs, seed)
 
@@ -84,7 +84,7 @@ def active(
 def active_server(
     records: Records,
     seat: Seat,
-    trainer: Trainer,
+    architecture: Architecture,
     known_members: KnownMembers,
     *,
     rate: float = 0.002,
@@ -102,15 +102,15 @@ def active_server(
     Nasr et al. 2019, Sections II-C and IV-E. What is sent to the victim is the average, moved by `rate` times the gradient of
     the loss of each candidate and each known record; so a score depends on the other candidates, as in `active`.
     """
-    policy = CheatingServer(seat.victim, isolate=False, ascent=_ascent(records, trainer, known_members, rate))
+    policy = CheatingServer(seat.victim, isolate=False, ascent=_ascent(records, architecture, known_members, rate))
     look = Look(snapshots, begin, end, features, layers)
-    return _by_uploads(records, seat, trainer, known_members, policy, look, kernels, epochs, seed)
+    return _by_uploads(records, seat, architecture, known_members, policy, look, kernels, epochs, seed)
 
 
 def isolating(
     records: Records,
     seat: Seat,
-    trainer: Trainer,
+    architecture: Architecture,
     known_members: KnownMembers,
     *,
     snapshots: int = 5,
@@ -128,13 +128,13 @@ def isolating(
     """
     policy = CheatingServer(seat.victim, isolate=True, ascent=None)
     look = Look(snapshots, begin, end, features, layers)
-    return _by_uploads(records, seat, trainer, known_members, policy, look, kernels, epochs, seed)
+    return _by_uploads(records, seat, architecture, known_members, policy, look, kernels, epochs, seed)
 
 
 def isolating_ascent(
     records: Records,
     seat: Seat,
-    trainer: Trainer,
+    architecture: Architecture,
     known_members: KnownMembers,
     *,
     rate: float = 0.001,
@@ -151,15 +151,15 @@ def isolating_ascent(
 
     Nasr et al. 2019, Sections II-C and IV-E.
     """
-    policy = CheatingServer(seat.victim, isolate=True, ascent=_ascent(records, trainer, known_members, rate))
+    policy = CheatingServer(seat.victim, isolate=True, ascent=_ascent(records, architecture, known_members, rate))
     look = Look(snapshots, begin, end, features, layers)
-    return _by_uploads(records, seat, trainer, known_members, policy, look, kernels, epochs, seed)
+    return _by_uploads(records, seat, architecture, known_members, policy, look, kernels, epochs, seed)
 
 
 def unsupervised(
     records: Records,
     rounds: Rounds,
-    trainer: Trainer,
+    architecture: Architecture,
     *,
     snapshots: int = 5,
     begin: float = 0.333,
@@ -175,7 +175,7 @@ def unsupervised(
     on the set of candidates.
     """
     numbers = Look(snapshots, begin, end).rounds(len(rounds))
-    networks = [inside.network(trainer.recipe, rounds.weights(number)) for number in numbers]
+    networks = [inside.network(architecture.recipe, rounds.weights(number)) for number in numbers]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed % 2**63)
         return Scored(*membership_network.embedded(networks, records.x, records.label, records.ids, kernels, epochs, layers))
@@ -195,7 +195,7 @@ def _judged(
 def _by_uploads(
     records: Records,
     seat: Seat,
-    trainer: Trainer,
+    architecture: Architecture,
     known_members: KnownMembers,
     policy: CheatingServer,
     look: Look,
@@ -208,14 +208,14 @@ def _by_uploads(
     if updates is None:
         raise AttackError("only a server sees the victim's uploads")
     numbers = look.rounds(len(updates) - 1)
-    networks = [inside.network(trainer.recipe, updates.upload(number, updates.victim)) for number in numbers]
+    networks = [inside.network(architecture.recipe, updates.upload(number, updates.victim)) for number in numbers]
     known = membership_network.known_features(networks, known_members, numbers, look)
     return _judged(records, networks, known, kernels, epochs, seed)
 
 
-def _ascent(records: Records, trainer: Trainer, known_members: KnownMembers, rate: float) -> Ascent:
+def _ascent(records: Records, architecture: Architecture, known_members: KnownMembers, rate: float) -> Ascent:
     """Return the ascent on candidates, in the order of their ids, and on known records."""
     others, order = known_members.non_members, torch.from_numpy(np.argsort(records.ids, kind="stable"))
     x = torch.cat([records.x[order], known_members.x, others.x])
     label = torch.cat([records.label[order], known_members.label, others.label])
-    return Ascent(trainer.recipe, x, label, rate)
+    return Ascent(architecture.recipe, x, label, rate)

@@ -91,6 +91,12 @@ from attacks.handles.records import (
     ShadowData,
     Superset,
 )
+from attacks.handles.runnable import (
+    Architecture,
+    GeneratorArchitecture,
+    RunnableModel,
+    TrainingRecipe,
+)
 from attacks.handles.split_model import (
     Activations,
     HiddenValues,
@@ -111,6 +117,7 @@ __all__ = [
     "SERVER",
     "Activations",
     "Aggregates",
+    "Architecture",
     "AttackData",
     "AttackError",
     "Change",
@@ -120,6 +127,7 @@ __all__ = [
     "ErrorSpread",
     "FederatedTrainer",
     "GeneratorAccess",
+    "GeneratorArchitecture",
     "GeneratorPlatform",
     "GeneratorTrainer",
     "Guessed",
@@ -162,6 +170,7 @@ __all__ = [
     "ReferenceLanguageModel",
     "ReferenceModels",
     "Rounds",
+    "RunnableModel",
     "SampleOracle",
     "SamplePool",
     "ScoreOracle",
@@ -178,6 +187,7 @@ __all__ = [
     "Surrogate",
     "TopScoreOracle",
     "Trainer",
+    "TrainingRecipe",
     "UnsuitableError",
     "UpdatedScores",
     "Updates",

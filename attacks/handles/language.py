@@ -20,9 +20,10 @@ CHUNK = 500
 class NextSymbolOracle(Handle):
     """Answers with the probability of every symbol at each place of a record. Each record is one query."""
 
-    def __init__(self, name: str, scores: Callable[[Tensor], Tensor], ledger: Ledger):
+    def __init__(self, name: str, scores: Callable[[Tensor], Tensor], ledger: Ledger, *, counted: bool = True):
         super().__init__(name, ledger)
         self._scores = scores
+        self._counted = counted
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return for records x (n, length) the log-probability of each symbol at each place, float64 (n, length, symbols).
@@ -30,7 +31,8 @@ class NextSymbolOracle(Handle):
         Those at one place depend on the symbols before it and on no others.
         """
         self._touch()
-        self.ledger.charge(len(x))
+        if self._counted:
+            self.ledger.charge(len(x))
         return answers.log_probs(self._scores, x, 3, self.ledger)
 
 

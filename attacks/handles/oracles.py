@@ -86,14 +86,16 @@ class LabelOracle(Handle):
 class ValueOracle(Handle):
     """Answers with the number that a regression predicts. Each record that is asked about is one query."""
 
-    def __init__(self, name: str, answer: Callable[[Tensor], Tensor], ledger: Ledger):
+    def __init__(self, name: str, answer: Callable[[Tensor], Tensor], ledger: Ledger, *, counted: bool = True):
         super().__init__(name, ledger)
         self._answer = answer
+        self._counted = counted
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return predicted values, float64 of shape (n,), for x of shape (n, ...)."""
         self._touch()
-        self.ledger.charge(len(x))
+        if self._counted:
+            self.ledger.charge(len(x))
         return answers.values(self._answer, x, self.ledger)
 
 
@@ -110,9 +112,12 @@ class UpdatedScores(Handle):
         before: Callable[[Tensor], Tensor],
         after: Sequence[Callable[[Tensor], Tensor]],
         ledger: Ledger,
+        *,
+        counted: bool = True,
     ):
         super().__init__(name, ledger)
         self._before, self._after = before, after
+        self._counted = counted
 
     def __len__(self) -> int:
         """Return the number of updates."""
@@ -128,5 +133,6 @@ class UpdatedScores(Handle):
 
     def _asked(self, answer: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         self._touch()
-        self.ledger.charge(len(x))
+        if self._counted:
+            self.ledger.charge(len(x))
         return answers.log_probs(answer, x, 2, self.ledger, 0.0)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from attacks import inside, membership_network
-from attacks.handles import KnownFeatures, KnownMembers, Records, Rounds, Trainer, Updates
+from attacks.handles import Architecture, KnownFeatures, KnownMembers, Records, Rounds, Updates
 from attacks.membership_network import Look
 
 
 def from_rounds(
     records: Records,
     rounds: Rounds,
-    trainer: Trainer,
+    architecture: Architecture,
     known_members: KnownMembers,
     *,
     snapshots: int = 5,
@@ -26,14 +26,14 @@ def from_rounds(
     """
     look = Look(snapshots, begin, end, features, layers)
     numbers = look.rounds(len(rounds))
-    networks = [inside.network(trainer.recipe, rounds.weights(number)) for number in numbers]
+    networks = [inside.network(architecture.recipe, rounds.weights(number)) for number in numbers]
     return membership_network.known_features(networks, known_members, numbers, look)
 
 
 def from_uploads(
     records: Records,
     updates: Updates,
-    trainer: Trainer,
+    architecture: Architecture,
     known_members: KnownMembers,
     *,
     snapshots: int = 5,
@@ -48,5 +48,5 @@ def from_uploads(
     """
     look = Look(snapshots, begin, end, features, layers)
     numbers = look.rounds(len(updates) - 1)
-    networks = [inside.network(trainer.recipe, updates.upload(number, updates.victim)) for number in numbers]
+    networks = [inside.network(architecture.recipe, updates.upload(number, updates.victim)) for number in numbers]
     return membership_network.known_features(networks, known_members, numbers, look)

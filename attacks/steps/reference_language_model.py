@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import torch
 
-from attacks.handles import GeneratorTrainer, Number, Population, Records, ReferenceLanguageModel
+from attacks.alphabet import ALPHABET
+from attacks.generators import GeneratorRecipe
+from attacks.generators import training as generators
+from attacks.handles import AttackError, GeneratorTrainer, Number, Population, Records, ReferenceLanguageModel
 from attacks.seeds import derive_seed
 from attacks.steps.training_sets import check_pool, drawn
 from attacks.training import TrainingSet
@@ -21,4 +24,36 @@ def known_recipe(
     check_pool(len(population), size := int(training_size.value), 1, "reference language models")
     rows = torch.from_numpy(drawn(population.ids, 0, size, seed))
     (made,) = trainer.fit_many([TrainingSet(population.x[rows], population.label[rows], derive_seed(seed, "model"))])
+    return ReferenceLanguageModel(made)
+
+
+def guessed_recipe(
+    records: Records,
+    population: Population,
+    *,
+    embedding: int = 32,
+    hidden: int = 256,
+    epochs: int = 20,
+    batch: int = 32,
+    learning_rate: float = 0.003,
+    seed: int = 0,
+) -> ReferenceLanguageModel:
+    """Train a recurrent network by common settings on the population, whatever the target is.
+
+    Mireshghallah et al. 2022 take for a reference any model of the same kind of text. Raises AttackError without records.
+    """
+    if not len(population):
+        raise AttackError("a reference language model is trained on the adversary's own text, and there is none")
+    recipe = GeneratorRecipe(
+        "gru",
+        tuple(population.x.shape[1:]),
+        (embedding, hidden),
+        classes=len(ALPHABET),
+        unit=False,
+        epochs=epochs,
+        batch=batch,
+        learning_rate=learning_rate,
+    )
+    training_set = TrainingSet(population.x, population.label, derive_seed(seed, "model"))
+    (made,) = generators.fit_many(recipe, [training_set], "reference language models")
     return ReferenceLanguageModel(made)

@@ -33,7 +33,7 @@ def known_recipe(
     seed: int = 0,
 ) -> ReferenceModels:
     """Train models by the target's recipe on shadow data alone. Carlini et al. 2022, Section IV-C (offline); Ye et al. 2022."""
-    return _trained(records, shadow_data, trainer.fit_many, int(training_size.value), count, seed)
+    return trained(records, shadow_data, trainer.fit_many, int(training_size.value), count, seed)
 
 
 def same_platform(
@@ -46,10 +46,10 @@ def same_platform(
     seed: int = 0,
 ) -> ReferenceModels:
     """Have models trained on the target's platform, on shadow data alone. Long et al. 2018, Section 4."""
-    return _trained(records, shadow_data, platform.fit_many, int(training_size.value), count, seed)
+    return trained(records, shadow_data, platform.fit_many, int(training_size.value), count, seed)
 
 
-def _trained(
+def trained(
     records: Records,
     shadow_data: ShadowData,
     fit_many: Callable[[Sequence[TrainingSet]], Sequence[Model | HostedModel]],

@@ -34,7 +34,7 @@ def known_recipe(
     seed: int = 0,
 ) -> ShadowModels:
     """Train models by the target's recipe. Shokri et al. 2017, Section V-B; halves as in Carlini et al. 2022, Section IV."""
-    return _matched(records, shadow_data, trainer.fit_many, int(training_size.value), count, seed)
+    return matched(records, shadow_data, trainer.fit_many, int(training_size.value), count, seed)
 
 
 def same_platform(
@@ -47,7 +47,7 @@ def same_platform(
     seed: int = 0,
 ) -> ShadowModels:
     """Have models trained on the target's platform: the same recipe, weights unseen. Shokri et al. 2017, Section V-B."""
-    return _matched(records, shadow_data, platform.fit_many, int(training_size.value), count, seed)
+    return matched(records, shadow_data, platform.fit_many, int(training_size.value), count, seed)
 
 
 def guessed_architecture(
@@ -60,7 +60,7 @@ def guessed_architecture(
     seed: int = 0,
 ) -> ShadowModels:
     """Train multilayer perceptrons, each on half of the shadow data. Salem et al. 2019, Section III-C."""
-    return _on_halves(shadow_data, _common("mlp", shadow_data, hidden, epochs), count, seed)
+    return _on_halves(shadow_data, common("mlp", shadow_data, hidden, epochs), count, seed)
 
 
 def another_data_set(
@@ -73,7 +73,7 @@ def another_data_set(
     seed: int = 0,
 ) -> ShadowModels:
     """Train a multilayer perceptron for another data set's own task, on half of it. Salem et al. 2019, Section IV."""
-    return _on_halves(shadow_data, _common("mlp", shadow_data, hidden, epochs), count, seed)
+    return _on_halves(shadow_data, common("mlp", shadow_data, hidden, epochs), count, seed)
 
 
 def known_type(
@@ -90,7 +90,7 @@ def known_type(
 
     Estimators have their usual settings; of a network only the kind is known, so it gets one hidden layer of a guessed width.
     """
-    return _on_halves(shadow_data, _common(model_type.value, shadow_data, hidden, epochs), count, seed)
+    return _on_halves(shadow_data, common(model_type.value, shadow_data, hidden, epochs), count, seed)
 
 
 def known_recipe_other_data(
@@ -110,7 +110,7 @@ def same_platform_other_data(
 FitMany = Callable[[Sequence[TrainingSet]], Sequence[Model | HostedModel]]
 
 
-def _common(architecture: str, shadow_data: ShadowData, hidden: int, epochs: int) -> FitMany:
+def common(architecture: str, shadow_data: ShadowData, hidden: int, epochs: int) -> FitMany:
     """Return training of models of this architecture by common settings, for the task of the shadow data."""
     if not len(shadow_data):
         raise AttackError("there are no shadow data to train shadow models on")
@@ -136,7 +136,7 @@ def _on_halves(shadow_data: ShadowData, fit_many: FitMany, count: int, seed: int
     return ShadowModels(fit_many(sets), shadow_data, inside)
 
 
-def _matched(records: Records, shadow_data: ShadowData, fit_many: FitMany, size: int, count: int, seed: int) -> ShadowModels:
+def matched(records: Records, shadow_data: ShadowData, fit_many: FitMany, size: int, count: int, seed: int) -> ShadowModels:
     """Train `count` models on `size` records each: the candidates in equal shares, filled up with shadow data.
 
     Raises AttackError if the shadow data are too few to fill up with.

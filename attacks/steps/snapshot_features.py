@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from attacks.handles import KnownFeatures, KnownMembers, Records, Rounds, Trainer
+from attacks.handles import Architecture, KnownFeatures, KnownMembers, Records, Rounds
 from attacks.steps import known_features
 
 
 def from_snapshots(
     records: Records,
     rounds: Rounds,
-    trainer: Trainer,
+    architecture: Architecture,
     known_members: KnownMembers,
     *,
     snapshots: int = 2,
@@ -25,7 +25,7 @@ def from_snapshots(
     return known_features.from_rounds(
         records,
         rounds,
-        trainer,
+        architecture,
         known_members,
         snapshots=snapshots,
         begin=1.0,

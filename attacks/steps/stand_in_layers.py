@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from attacks import split_layers
 from attacks.descent import minimised
-from attacks.handles import AttackError, LaterLayers, Population, Records, StandInLayers, Trainer
+from attacks.handles import Architecture, AttackError, LaterLayers, Population, Records, StandInLayers
 from attacks.seeds import derive_seed
 
 
@@ -14,7 +14,7 @@ def from_samples(
     records: Records,
     later_layers: LaterLayers,
     population: Population,
-    trainer: Trainer,
+    architecture: Architecture,
     *,
     epochs: int = 10,
     batch: int = 32,
@@ -29,7 +29,7 @@ def from_samples(
     """
     if not len(population):
         raise AttackError("there are no labelled records to train first layers with")
-    recipe, split_after = trainer.recipe, split_layers.split_of(trainer)
+    recipe, split_after = architecture.recipe, split_layers.split_of(architecture)
     x, label = population.x, population.label
 
     def loss(layers: nn.Module, rows: Tensor) -> Tensor:

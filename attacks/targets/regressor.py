@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attacks import training
-from attacks.handles import ErrorSpread, ValueOracle
+from attacks.handles import ErrorSpread, Parameters, Trainer, ValueOracle
 from attacks.seeds import derive_seed, digest, digest_arrays, record_ids
 from attacks.targets.split import split
 from attacks.targets.target import Target
@@ -60,6 +60,8 @@ def build(
         makers={
             "Q.value": lambda ledger: ValueOracle("value", model.values, ledger),
             "D1.error-spread": lambda ledger: ErrorSpread("error_spread", spread[0], spread[1], ledger),
+            "M1.parameters": lambda ledger: Parameters("parameters", model.parameters(), ledger),
+            "M2": lambda ledger: Trainer("trainer", recipe, len(rows), ledger),
         },
         fingerprint=digest([model.fingerprint, digest_arrays(x.numpy(), label.numpy(), everyone[others], value[others])]),
         facts={"training_error": spread[0], "test_error": spread[1], "training_size": len(rows)},

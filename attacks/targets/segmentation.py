@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attacks import signals, training
-from attacks.handles import Ledger, MaskOracle, Population
+from attacks.handles import Ledger, MaskOracle, Parameters, Population, Trainer
 from attacks.seeds import derive_seed, digest, digest_arrays, record_ids
 from attacks.targets import data as datasets
 from attacks.targets.target import HandleMaker, Target
@@ -62,6 +62,8 @@ def build(
     makers: dict[str, HandleMaker] = {
         "D1.samples": lambda ledger: Population("population", *own, ledger),
         "Q.masks": lambda ledger: _masks(model, ledger),
+        "M1.parameters": lambda ledger: Parameters("parameters", model.parameters(), ledger),
+        "M2": lambda ledger: Trainer("trainer", recipe, len(rows), ledger),
     }
     trained, unseen = model.log_probs(x_train), model.log_probs(seen[~member])
     return Target(

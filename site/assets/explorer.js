@@ -15,6 +15,10 @@
     ["training-data", "What it knows of the training data (D)"],
     ["candidate", "What it knows of a candidate record"],
   ];
+  const FACETS = [
+    ["answers", "What the model answers (as its queries say, if nothing is ticked)"],
+    ["records", "What a record is (anything, if nothing is ticked)"],
+  ];
   const ASPECTS = [
     ["model", "Model", ["discriminative", "generative", "aggregate"]],
     ["frame", "Frame", ["stand-alone", "federated"]],
@@ -25,7 +29,12 @@
 
   function known(id) {
     const found = data.threat_models.find((one) => one.id === id) || data.threat_models[0];
-    return { model: found.model, frame: found.frame, observation: found.observation, knows: [...found.knows] };
+    const { model, frame, observation, differentiable } = found;
+    return { model, frame, observation, differentiable, ...lists(found) };
+  }
+
+  function lists(of) {
+    return { knows: [...of.knows], answers: [...of.answers], records: [...of.records] };
   }
 
   function fromUrl() {
@@ -34,12 +43,16 @@
     const valid = (name, choices) => (choices.includes(parts.get(name)) ? parts.get(name) : choices[0]);
     const stated = Object.fromEntries(ASPECTS.map(([name, , choices]) => [name, valid(name, choices)]));
     const knows = (parts.get("knows") || "").split(",").filter((id) => atlas.terms.get(id)?.grantable);
-    return { ...stated, knows: [...new Set(knows)] };
+    const facets = (name) => [...new Set((parts.get(name) || "").split(","))].filter((id) => atlas.terms.get(id)?.aspect === name);
+    const differentiable = parts.get("differentiable") !== "no";
+    return { ...stated, knows: [...new Set(knows)], answers: facets("answers"), records: facets("records"), differentiable };
   }
 
   function toUrl() {
     const parts = new URLSearchParams({ model: threat.model, frame: threat.frame, observation: threat.observation });
-    if (threat.knows.length) parts.set("knows", [...threat.knows].sort().join(","));
+    for (const name of ["knows", "answers", "records"])
+      if (threat[name].length) parts.set(name, [...threat[name]].sort().join(","));
+    if (!threat.differentiable) parts.set("differentiable", "no");
     history.replaceState(null, "", "#" + parts.toString().replaceAll("%2C", ","));
   }
 
@@ -66,7 +79,8 @@
     const ready = element("select", { id: "ready" }, element("option", { value: "" }, "Choose one to start from …"));
     for (const one of data.threat_models) {
       const same = ["model", "frame", "observation"].every((key) => one[key] === threat[key]);
-      const chosen = same && [...threat.knows].sort().join() === [...one.knows].sort().join();
+      const alike = ["knows", "answers", "records"].every((key) => [...threat[key]].sort().join() === [...one[key]].sort().join());
+      const chosen = same && alike && threat.differentiable === one.differentiable;
       ready.append(element("option", { value: one.id, ...(chosen ? { selected: "" } : {}) }, one.title));
     }
     form.append(element("p", {}, element("label", { for: "ready" }, "Ready threat models"), ready));
@@ -74,6 +88,19 @@
       const set = element("fieldset", {}, element("legend", {}, title));
       for (const value of choices) set.append(choice(name, value, threat[name] === value, "radio", [value]));
       form.append(set);
+    }
+    for (const [aspect, title] of FACETS) {
+      const terms = data.terms.filter((t) => t.aspect === aspect && atlas.applies(t, threat));
+      if (terms.length < 2) continue;
+      const set = element("fieldset", {}, element("legend", {}, title));
+      for (const term of terms)
+        set.append(choice(aspect, term.id, threat[aspect].includes(term.id), "checkbox", [term.title], term.definition));
+      form.append(set);
+    }
+    if (threat.model !== "aggregate") {
+      const gradients = element("fieldset", {}, element("legend", {}, "Gradients"));
+      gradients.append(choice("differentiable", "no", !threat.differentiable, "checkbox", ["The model has none, as trees have not"]));
+      form.append(gradients);
     }
     for (const [aspect, title] of GROUPS) {
       const terms = data.terms.filter((t) => t.aspect === aspect && t.grantable && atlas.applies(t, threat));
@@ -190,7 +217,8 @@
 
   function change(next) {
     threat = next;
-    threat.knows = threat.knows.filter((id) => atlas.applies(atlas.terms.get(id), threat));
+    for (const name of ["knows", "answers", "records"])
+      threat[name] = threat[name].filter((id) => atlas.applies(atlas.terms.get(id), threat));
     toUrl();
     drawForm();
     drawAnswers();
@@ -200,9 +228,11 @@
     const { name, value, id } = event.target;
     if (id === "ready") {
       if (value) change(known(value));
-    } else if (name === "knows") {
-      const rest = threat.knows.filter((term) => term !== value);
-      change({ ...threat, knows: event.target.checked ? [...rest, value] : rest });
+    } else if (["knows", "answers", "records"].includes(name)) {
+      const rest = threat[name].filter((term) => term !== value);
+      change({ ...threat, [name]: event.target.checked ? [...rest, value] : rest });
+    } else if (name === "differentiable") {
+      change({ ...threat, differentiable: !event.target.checked });
     } else if (name in threat) {
       change({ ...threat, [name]: value });
     }

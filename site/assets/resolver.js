@@ -225,6 +225,8 @@ const Resolver = (() => {
     }
   }
 
+  const FACETS = ["answers", "records", "differentiable"];
+
   class Atlas {
     constructor(data) {
       this.data = data;
@@ -238,11 +240,34 @@ const Resolver = (() => {
     }
 
     grants(threat) {
-      return [...new Set([threat.observation, threat.model, threat.frame, ...threat.knows])].sort(compare);
+      const { answers = [], records = [] } = threat;
+      const usual = this.data.usual_answers[threat.model];
+      const said = this.facets(threat).filter((id) => this.terms.get(id)?.aspect === "answers" && id !== usual);
+      const aspects = [threat.observation, threat.model, threat.frame, ...answers, ...records, ...said];
+      return [...new Set([...aspects, ...threat.knows])].sort(compare);
     }
 
     grantable(threat) {
-      return this.data.terms.filter((term) => term.grantable && this.applies(term, threat)).map((term) => term.id);
+      const facets = this.facets(threat);
+      const fits = (term) => this.applies(term, threat) && (!term.answers || term.answers.some((one) => facets.includes(one)));
+      return this.data.terms.filter((term) => term.grantable && fits(term)).map((term) => term.id);
+    }
+
+    // What the model answers, what a record is and whether there are gradients: as stated, and read where nothing is.
+    facets(threat) {
+      const { answers = [], records = [], differentiable = true } = threat;
+      const of = (aspect) => this.data.terms.filter((term) => term.aspect === aspect).map((term) => term.id);
+      const alone = threat.knows.map((id) => this.terms.get(id).answers).filter((kinds) => kinds && kinds.length === 1);
+      const ofText = records.join() === "text" && this.data.usual_answers_of_text[threat.model];
+      const usual = ofText || this.data.usual_answers[threat.model];
+      const read = alone.length ? alone.map((kinds) => kinds[0]) : usual ? [usual] : [];
+      const found = new Set([
+        ...(answers.length ? answers : read),
+        ...(records.length ? records : of("records")),
+        ...(differentiable ? of("differentiable") : []),
+      ]);
+      const known = (id) => FACETS.includes(this.terms.get(id)?.aspect) && this.applies(this.terms.get(id), threat);
+      return [...found].filter((id) => answers.includes(id) || known(id)).sort(compare);
     }
 
     pricing(attack) {
@@ -250,10 +275,18 @@ const Resolver = (() => {
     }
 
     answer(attack, threat) {
-      const because = attack.needs
-        .filter((need) => ["model-type", "frame"].includes(this.terms.get(need).aspect))
-        .filter((need) => need !== threat.model && need !== threat.frame)
-        .sort(compare);
+      const facets = this.facets(threat);
+      const stated = [threat.model, threat.frame, ...facets];
+      const aspectOf = (id) => this.terms.get(id)?.aspect;
+      const kinds = ["model-type", "frame", ...FACETS];
+      const other = new Set(attack.needs.filter((need) => kinds.includes(aspectOf(need)) && !stated.includes(need)));
+      if (facets.some((id) => aspectOf(id) === "answers"))
+        for (const need of attack.needs) {
+          const answers = this.terms.get(need).answers;
+          if (answers && answers.length && !answers.some((one) => stated.includes(one))) other.add(answers[0]);
+        }
+      const types = [...other].filter((id) => ["model-type", "frame"].includes(aspectOf(id)));
+      const because = (types.length ? types : [...other]).sort(compare);
       if (because.length) return { id: attack.id, kind: "inapplicable", because };
       const goal = "attack:" + attack.id;
       const derivation = this.graph.derivation(goal, this.grants(threat), this.pricing(attack));
@@ -303,6 +336,15 @@ const Resolver = (() => {
       for (const term of knows)
         if (!this.applies(this.terms.get(term), threat))
           reasons.push(`${term} does not apply to a ${threat.model} model in the ${threat.frame} frame`);
+      const kinds = [...(threat.answers || [])].sort(compare);
+      for (const term of knows) {
+        const needed = this.terms.get(term).answers;
+        if (kinds.length && needed && needed.length && !needed.some((one) => kinds.includes(one)))
+          reasons.push(`${term}, which a model has that has ${needed.join(" or ")}, with ${kinds.join(", ")}`);
+      }
+      for (const facet of [...new Set([...kinds, ...(threat.records || [])])].sort(compare))
+        if (this.terms.has(facet) && !this.applies(this.terms.get(facet), threat))
+          reasons.push(`${facet} does not apply to a ${threat.model} model`);
       const roles = knows.filter((term) => term === "participant" || term === "server");
       if (knows.includes("active") && !roles.length) reasons.push("active without a role: add participant or server");
       if (knows.includes("M1.updates") && roles.length === 1 && roles[0] === "participant")

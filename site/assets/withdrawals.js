@@ -5,7 +5,7 @@
 const Withdrawals = (() => {
   const { MAKE, OutOfWork, Search, bits, bySize, count, hittingSets, shrunk } = MinimalSets;
   const MAX_CUTS = 5000;
-  const ASPECTS = ["observation", "model-type", "frame"];
+  const ASPECTS = ["observation", "model-type", "frame", "answers", "records", "differentiable"];
   const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
 
   return class {
@@ -13,7 +13,7 @@ const Withdrawals = (() => {
       this.graph = atlas.graph;
       const closed = [...atlas.implications.close(atlas.grants(threat)).keys()];
       this.terms = closed.filter((name) => !ASPECTS.includes(atlas.terms.get(name).aspect)).sort(compare);
-      this.aspects = [threat.observation, threat.model, threat.frame];
+      this.aspects = atlas.grants(threat).filter((id) => ASPECTS.includes(atlas.terms.get(id)?.aspect));
       this.truncated = false;
       this.environments = new Map();
       this.inPart = [];

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from attacks.federation import Policy, Weights
 from attacks.handles import (
+    Architecture,
     AttackData,
     ErrorSpread,
     KnownFeatures,
@@ -254,6 +255,7 @@ def handles(names: list[str], *, label_granted: bool = True, of_pictures: bool =
         "labels": lambda: LabelOracle("labels", lambda q: target.log_probs(q).argmax(-1), ledger),
         "parameters": lambda: Parameters("parameters", network(answers(member(), 100)), ledger),
         "trainer": lambda: FixedTrainer("trainer", RECIPE, RECORDS // 2, ledger),
+        "architecture": lambda: Architecture("architecture", RECIPE, ledger),
         "known_members": lambda: known_members(x, ledger),
         "value": lambda: ValueOracle("value", predicted_value, ledger),
         "error_spread": lambda: ErrorSpread("error_spread", 0.3, 1.5, ledger),

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from attacks import split_layers
 from attacks.handles import (
     Activations,
+    Architecture,
     HiddenValues,
     InverseNetwork,
     LaterLayers,
@@ -72,6 +73,7 @@ def handles(names: list[str], split_after: str = "conv1", ledger: Ledger | None 
         "later_layers": LaterLayers("later_layers", later, ledger),
         "parameters": Parameters("parameters", dict(model().state_dict()), ledger),
         "trainer": SplitTrainer("trainer", RECIPE, len(label), split_after, ledger),
+        "architecture": Architecture("architecture", RECIPE, ledger, split_after),
         "population": Population("population", own, own_label, record_ids(own.numpy()), ledger),
         "inverse_network": InverseNetwork(with_weights(inverse_layers(hidden, (SIDE, SIDE)), 6), hidden, (SIDE, SIDE)),
         "stand_in_layers": StandInLayers(stand_in, RECIPE, split_after),

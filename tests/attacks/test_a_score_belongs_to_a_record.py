@@ -50,7 +50,8 @@ def scores(attack_id: str, rows: Tensor | None = None) -> Tensor:
         handles(CATALOG, attack.needs), label_granted="record.label" in attack.needs, of_pictures=attack_id in PICTURES
     )
     if rows is not None:
-        given = {name: of_rows(handle, rows, "shadow-models.matched" in attack.needs) for name, handle in given.items()}
+        of_candidates = not {"shadow-models.matched", "shadow-models.comparable"}.isdisjoint(attack.needs)
+        given = {name: of_rows(handle, rows, of_candidates) for name, handle in given.items()}
     result = Code().function(attack.run)(**given, **attack.params)
     return result.score if isinstance(result, Scored | Guessed) else result
 

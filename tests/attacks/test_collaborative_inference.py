@@ -20,7 +20,7 @@ import split_fixture as fixture
 from attacks import split_layers
 from attacks.code import Code
 from attacks.discriminative import collaborative_inference as attack
-from attacks.handles import Activations, AttackError, InverseNetwork, Ledger, Population, Records, StandInLayers, Trainer
+from attacks.handles import Activations, Architecture, AttackError, InverseNetwork, Ledger, Population, Records, StandInLayers
 from attacks.inverse_layers import inverse_layers
 from attacks.seeds import record_ids
 from attacks.steps.inverse_network import by_queries
@@ -95,7 +95,7 @@ def test_behind_deep_layers_more_and_smaller_steps_are_taken(split_after, deep, 
     """Section 4.1: 500 steps of 0.01 for shallow layers, 5,000 of 0.001 for deep ones. An activation function makes them deep."""
     taken = []
     monkeypatch.setattr(attack, "_search", lambda first, values, like, *settings: taken.append(settings))
-    names = ["records", "activations", "parameters", "trainer", "stand_in_layers"]
+    names = ["records", "activations", "parameters", "architecture", "stand_in_layers"]
     given = fixture.handles(names, split_after)
     for steps in ({}, {"steps": 2, "step": 0.5, "deep_steps": 3, "deep_step": 0.25}):
         attack.by_search(*[given[name] for name in names[:4]], **steps)
@@ -105,7 +105,7 @@ def test_behind_deep_layers_more_and_smaller_steps_are_taken(split_after, deep, 
 
 
 def test_without_a_prior_an_invertible_layer_gives_the_input_away():
-    given = fixture.handles(["records", "activations", "parameters", "trainer"])
+    given = fixture.handles(["records", "activations", "parameters", "architecture"])
     found = attack.by_search(**given, steps=300, total_variation=0.0)
     assert torch.allclose(found, fixture.pictures(fixture.INPUTS, 2)[0], atol=0.02)
     blurred = attack.by_search(**given, steps=300, total_variation=10.0, beta=2.0)
@@ -113,11 +113,11 @@ def test_without_a_prior_an_invertible_layer_gives_the_input_away():
 
 
 def test_bad_parameters_are_one_sentence():
-    given = fixture.handles(["records", "activations", "parameters", "trainer"])
+    given = fixture.handles(["records", "activations", "parameters", "architecture"])
     for wrong in ({"steps": 0}, {"step": 0.0}, {"beta": 0.0}, {"total_variation": -1.0}):
         with pytest.raises(AttackError, match="are positive"):
             attack.by_search(**given, **wrong)
-    given["trainer"] = Trainer("trainer", fixture.RECIPE, 9, Ledger())
+    given["architecture"] = Architecture("architecture", fixture.RECIPE, Ledger())
     with pytest.raises(AttackError, match="shows no split"):
         attack.by_search(**given)
     other = fixture.handles(["inverse_network"], "fc1")["inverse_network"]
@@ -148,7 +148,7 @@ def test_inverse_networks_fit_pictures_with_colours_and_rows_of_numbers():
 
 
 def test_stand_in_layers_fit_what_stands_behind():
-    given = fixture.handles(["records", "later_layers", "population", "trainer"])
+    given = fixture.handles(["records", "later_layers", "population", "architecture"])
     later, before = given["later_layers"], {k: v.clone() for k, v in given["later_layers"]._layers.state_dict().items()}
     made = from_samples(**given, epochs=30, learning_rate=0.01, seed=3)
     x, label = fixture.pictures(90, 20)

@@ -106,7 +106,7 @@ def test_the_control_judges_other_records():
         target = federated_gradients.build(**PARAMS, uploads_judged=judged)
         ledger = Ledger()
         made = {name: target.makers[term](ledger) for name, term in (("updates", "M1.updates"), ("trainer", "M2"))}
-        metric = target.judges["reconstruction"](divided(target.records(ledger, with_label=False), **made))
+        metric = target.judges["reconstruction"](divided(target.records(ledger, with_label=False), *made.values()))
         assert metric.value == judged and (metric.ci[0] > metric.chance) == judged
     with pytest.raises(InputError, match="asks for"):
         federated_gradients.build(**{**PARAMS, "records": 1000})

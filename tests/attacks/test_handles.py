@@ -71,7 +71,8 @@ def test_rebuilt_models_answer_without_a_limit(kept_store):
     target = Engine(load([fixture_tiny()]), Store(kept_store)).target("tiny", 0)
     ledger = Ledger(limit=0)
     grant = target.grant(["M1.parameters", "M2", "Q.scores"])
-    rebuilt = views.local_scores(grant.handle("M1.parameters", ledger), grant.handle("M2", ledger))
+    architecture = views.architecture_of_trainer(grant.handle("M2", ledger))
+    rebuilt = views.local_scores(views.rebuilt_model(grant.handle("M1.parameters", ledger), architecture))
     answer = rebuilt(target.x)
     assert torch.equal(answer, grant.handle("Q.scores", Ledger())(target.x)) and ledger.queries == 0
 

@@ -143,7 +143,7 @@ def test_golden_scores_are_shares_of_rounds():
             batches.normal(size=(words_fixture.BATCH, words_fixture.UNITS))
             spoken.append(words_fixture.words()[rows].any(0))
     expected = [np.mean([not (record & ~of).any() for of in spoken]) for record in words_fixture.words()]
-    given = words_fixture.handles(["records", "others_updates", "trainer"])
+    given = words_fixture.handles(["records", "others_updates", "architecture"])
     assert embedding.words_of_updates(**given).score.tolist() == pytest.approx(expected)
 
 

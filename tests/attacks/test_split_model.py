@@ -21,6 +21,7 @@ from attacks import plan as plans
 from attacks.discriminative import collaborative_inference as attack
 from attacks.engine import Engine
 from attacks.handles import (
+    Architecture,
     AttackError,
     HiddenValues,
     InverseNetwork,
@@ -110,12 +111,13 @@ def test_handles_give_copies_and_count():
 
 def test_who_holds_the_whole_model_asks_itself():
     ledger = Ledger(limit=9)
-    given = fixture.handles(["parameters", "trainer", "hidden_values"], "ReLU2", ledger)
-    local = views.local_hidden_values(given["parameters"], given["trainer"])
+    given = fixture.handles(["parameters", "architecture", "hidden_values"], "ReLU2", ledger)
+    local = views.local_hidden_values(views.rebuilt_model(given["parameters"], given["architecture"]))
     x, _ = fixture.pictures(9, 9)
     assert torch.equal(local(x), given["hidden_values"](x)) and ledger.queries == 9
     with pytest.raises(AttackError, match="shows no split"):
-        views.local_hidden_values(given["parameters"], Trainer("trainer", fixture.RECIPE, 9, ledger))
+        whole = Architecture("architecture", fixture.RECIPE, ledger)
+        views.local_hidden_values(views.rebuilt_model(given["parameters"], whole))
 
 
 @pytest.mark.parametrize("split_after", ["conv1", "fc1"])
@@ -231,12 +233,13 @@ def test_attacks_on_classes_and_on_inputs_have_their_own_judges(small):
 
 def recovered(target, **params):
     given = {handle: target.makers[term](Ledger()) for term, handle in HANDLES.items()}
+    given["architecture"] = views.architecture_of_trainer(target.makers["M2"](Ledger()))
     with training.one_thread():
         pictures = attack.by_search(target.records(Ledger(), with_label=False), **given, **params)
     return target.judges["inversion"](pictures)
 
 
-HANDLES = {"record.activations": "activations", "M1.parameters": "parameters", "M2": "trainer"}
+HANDLES = {"record.activations": "activations", "M1.parameters": "parameters"}
 
 
 def test_the_deeper_the_split_the_less_is_recovered(small):
@@ -271,7 +274,7 @@ def test_a_role_is_granted_what_it_sees():
 
 def test_who_knows_all_weights_needs_no_queries():
     plan = plan_of("split-cloud", "M1.parameters", "M2", "D1.samples", observation="white-box", names=[ATTACKS[1]])
-    assert "discriminative+M1.parameters+M2->Q.activations" in {rule.id for planned in plan.attacks for rule in planned.rules}
+    assert "discriminative+M1.runnable->Q.activations" in {rule.id for rule in plan.attacks[0].rules}
 
 
 def test_ready_threat_models_of_the_cloud():

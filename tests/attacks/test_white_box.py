@@ -18,7 +18,8 @@ from attacks.federated import white_box as federated_white_box
 from attacks.handles import AttackError, HostedModel, Ledger, Population, Records, ReferenceModels, Scored, ShadowModels
 from attacks.training import Recipe
 
-NAMES = ["records", "parameters", "trainer"]
+NAMES = ["records", "parameters", "architecture"]
+TRAINED = ["records", "parameters", "trainer"]
 
 
 def softmax_regression(weights, x, label):
@@ -50,7 +51,7 @@ def test_gradients_are_those_of_softmax_regression():
 
 def test_layers_are_the_values_behind_the_activations():
     given = fixture.handles(NAMES)
-    network = inside.network(given["trainer"].recipe, given["parameters"].weights)
+    network = inside.network(given["architecture"].recipe, given["parameters"].weights)
     first, second, logits = inside.layers(network, given["records"].x)
     x, weights = given["records"].x.double(), {k: v.double() for k, v in given["parameters"].weights.items()}
     assert torch.allclose(first, torch.relu(x @ weights["1.weight"].T + weights["1.bias"]))
@@ -83,7 +84,7 @@ def test_weights_of_a_platform_cannot_be_read():
 
 def test_matt_is_the_papers_product():
     """-(theta - theta0) . grad loss(theta0, z), with the gradient by finite differences along the step."""
-    given = fixture.handles([*NAMES, "population"])
+    given = fixture.handles([*TRAINED, "population"])
     (reference,) = given["trainer"].fit_many([None])
     start = {k: v.double() for k, v in reference.parameters().items()}
     end = {k: v.double() for k, v in given["parameters"].weights.items()}
@@ -115,7 +116,7 @@ def test_the_order_of_the_population_changes_no_score(attack, monkeypatch):
         return [fixture.Answers(fixture.answers(np.zeros(fixture.RECORDS, dtype=bool), 300)) for _ in sets]
 
     monkeypatch.setattr(fixture.FixedTrainer, "fit_many", fit_many)
-    names = [*NAMES, *(["population"] if attack is white_box.taylor else ["known_members", "population"])]
+    names = [*TRAINED, "population"] if attack is white_box.taylor else [*NAMES, "known_members", "population"]
     given = fixture.handles(names)
     found = [attack(**each, seed=4) for each in (given, in_another_order(given))]
     first, second = (each.score if isinstance(each, Scored) else each for each in found)
@@ -125,7 +126,7 @@ def test_the_order_of_the_population_changes_no_score(attack, monkeypatch):
 
 
 def test_a_population_too_small_for_a_model_is_refused():
-    given = fixture.handles([*NAMES, "population"])
+    given = fixture.handles([*TRAINED, "population"])
     few = Population("population", *(getattr(given["population"], name)[:5] for name in ("x", "label", "ids")), Ledger())
     with pytest.raises(AttackError, match=r"takes 12 records of the population \(found 5\)"):
         white_box.taylor(**{**given, "population": few})
@@ -138,7 +139,7 @@ def test_one_candidate_makes_no_clusters():
     with pytest.raises(AttackError, match=r"two or more of them \(found 1\)"):
         white_box.unsupervised(**given)
     with pytest.raises(AttackError, match=r"two or more of them \(found 1\)"):
-        federated_white_box.unsupervised(given["records"], fixture.handles(["rounds"])["rounds"], given["trainer"])
+        federated_white_box.unsupervised(given["records"], fixture.handles(["rounds"])["rounds"], given["architecture"])
 
 
 def test_two_clusters_are_the_best_of_all_splits():

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from attacks.federation import Federation
-from attacks.handles import FederatedTrainer, Ledger, OthersUpdates, Records
+from attacks.handles import Architecture, FederatedTrainer, Ledger, OthersUpdates, Records
 from attacks.training import Recipe
 
 WORDS, UNITS, BATCH = 16, 3, 3
@@ -47,6 +47,7 @@ def makers(batch: int = BATCH) -> dict[str, Callable[[], Any]]:
         "records": lambda: Records(x, fixture.label(), fixture.IDS, ledger),
         "others_updates": lambda: OthersUpdates("others_updates", steps(), 0.5, ledger),
         "trainer": lambda: FederatedTrainer("trainer", RECIPE, fixture.RECORDS, federation, ledger),
+        "architecture": lambda: Architecture("architecture", RECIPE, ledger),
     }
 
 

@@ -45,7 +45,15 @@ def agree(page: Any, atlas: Atlas, threats: list[ThreatModel], data: Any = None)
     """Hold the browser to the resolver's answers on a catalog's data (the page's own if none is given); return the answers."""
     found = []
     for threat in threats:
-        stated = {"observation": threat.observation, "model": threat.model, "frame": threat.frame, "knows": sorted(threat.knows)}
+        stated = {
+            "observation": threat.observation,
+            "model": threat.model,
+            "frame": threat.frame,
+            "knows": sorted(threat.knows),
+            "answers": sorted(threat.answers),
+            "records": sorted(threat.records),
+            "differentiable": threat.differentiable,
+        }
         found.append(expected(atlas, threat))
         assert page.evaluate(IN_THE_BROWSER, [stated, data]) == found[-1], stated
     return found

@@ -21,7 +21,7 @@ def read(catalog, observation="black-box", model="discriminative", frame=None, k
         ("black-box", "aggregate", ["Q"], ["Q.aggregates"]),
         ("black-box", "discriminative", ["D1", "D2"], ["D1.samples", "D2.superset"]),
         ("black-box", "discriminative", [], []),
-        ("white-box", "discriminative", [], ["M1.parameters", "M2"]),
+        ("white-box", "discriminative", [], ["M1.parameters", "M2.architecture", "M2.recipe"]),
         ("white-box", "generative", [], ["M1.generator"]),
         ("white-box", "discriminative", ["M1"], ["M1.parameters"]),
         ("white-box", "generative", ["M1"], ["M1.generator"]),
@@ -56,7 +56,7 @@ def test_contradictions_are_refused_with_the_reason(catalog, observation, model,
         read(catalog, observation, model, frame, knows)
 
 
-@pytest.mark.parametrize("term", ["M2", "M3", "M4"])
+@pytest.mark.parametrize("term", ["M2.architecture", "M2.recipe", "M3", "M4"])
 def test_black_box_allows_knowledge_of_the_recipe(catalog, term):
     assert read(catalog, knows=[term]) == [term]
 

@@ -1,0 +1,297 @@
+"""Deployments that differ in what the model answers, what a record is, and which file of a model is out."""
+
+from __future__ import annotations
+
+from deployment import Deployment
+
+
+def asked(observation: str, model: str, *knows: str, **facets: str) -> list[str]:
+    """Return the flags of a threat model; facets are `answers`, `records` and `frame`."""
+    flags = ["--observation", observation, "--model", model]
+    for name in knows:
+        flags += ["--knows", name]
+    for name, value in facets.items():
+        flags += [f"--{name}", value]
+    return flags
+
+
+CALIBRATED = ("carlini-2022-lira", "carlini-2022-lira-offline", "zarifzadeh-2024-rmia", "lassila-2025-base", "watson-2022")
+OF_CLASSES = ("yeom-2018-loss", "yeom-2018-gap", "carlini-2022-lira", "li-2021-boundary", "shokri-2017")
+OF_GANS = ("gan-leaks-1", "gan-leaks-2", "logan-2", "logan-3", "hilprecht-2019-monte-carlo", "vanbreugel-2023-domias")
+WITH_GRADIENTS = ("carlini-2022-gradient-norm", "nasr-2019-unsupervised")
+
+DEPLOYMENTS = [
+    Deployment(
+        "label API",
+        ["--threat-model", "prediction-api-labels"],
+        source="prediction services that answer with a class",
+        feasible=("yeom-2018-gap", "li-2021-boundary"),
+        infeasible=("yeom-2018-loss", "carlini-2022-lira"),
+        inapplicable=("gan-leaks-1", "homer-2008"),
+        why="Labels tell whether the model errs and how far its boundary is, but no score.",
+    ),
+    Deployment(
+        "app with an on-device model file",
+        ["--threat-model", "on-device-model"],
+        source="TensorFlow Lite and Core ML files in app bundles",
+        feasible=("yeom-2018-gap", "yeom-2018-loss", *WITH_GRADIENTS, *CALIBRATED),
+        infeasible=("long-2017", "sablayrolles-2019-matt", "nasr-2019-stand-alone"),
+        why="The file answers at home with all scores and gradients, and only how it was trained has to be guessed.",
+    ),
+    Deployment(
+        "weights without their structure",
+        asked("white-box", "discriminative", "M1.parameters", "record.label", "D1.samples"),
+        source="a bare array of numbers that leaked from a store",
+        infeasible=("yeom-2018-gap", "yeom-2018-loss", *WITH_GRADIENTS),
+        why="Nobody can run a heap of numbers of which it is not known what to compute with them.",
+    ),
+    Deployment(
+        "weights in a known architecture, training unknown",
+        asked("white-box", "discriminative", "M1.parameters", "M2.architecture", "record.label", "D1.samples"),
+        source="a model hub whose card names the architecture alone",
+        feasible=("yeom-2018-loss", *WITH_GRADIENTS, *CALIBRATED),
+        infeasible=("long-2018-gmia", "sablayrolles-2019-matt"),
+        why="Weights in their structure are a file that can be run; the recipe stays a guess.",
+    ),
+    Deployment(
+        "open weights with a full description",
+        ["--threat-model", "open-weights-model"],
+        source="a model hub with a paper on training",
+        feasible=("yeom-2018-loss", "sablayrolles-2019-matt", "watson-2022-gradient-norm", *WITH_GRADIENTS, *CALIBRATED),
+        infeasible=("nasr-2019-stand-alone", "long-2017-dtp"),
+        why="Everything but the training set is there, so matched models can be trained.",
+    ),
+    Deployment(
+        "open language model",
+        ["--threat-model", "open-language-model"],
+        source="weights of language models on a hub",
+        feasible=("carlini-2021-perplexity", "carlini-2021-zlib", "shi-2024-min-k", "zhang-2025-min-k-plus-plus"),
+        inapplicable=(*OF_GANS, "gan-leaks-3", "yeom-2018-loss", "duan-2023-secmi"),
+        why="Whoever runs the model at home reads the probability of every symbol, and it makes no pictures.",
+    ),
+    Deployment(
+        "fine-tuned language model, weights and recipe",
+        asked("white-box", "generative", "M1.parameters", "M2", "D1.samples", records="text"),
+        source="a published adapter with its training script",
+        feasible=("carlini-2021-perplexity", "shi-2024-min-k", "mireshghallah-2022-likelihood-ratio"),
+        infeasible=("carlini-2019-exposure",),
+        inapplicable=("gan-leaks-1", "hilprecht-2019-monte-carlo-features"),
+        why="A generative model of text answers sequences, and a reference model can be trained by the recipe.",
+    ),
+    Deployment(
+        "open language model, training unknown",
+        asked("white-box", "generative", "M1.runnable", "D1.samples", answers="answers-sequence"),
+        source="open weights whose makers say little of training",
+        feasible=("carlini-2021-perplexity", "mireshghallah-2022-likelihood-ratio"),
+        why="Any other language model can be the reference; one of another recipe is a weaker one.",
+    ),
+    Deployment(
+        "language model API with log-probabilities",
+        ["--threat-model", "language-model-api"],
+        source="completion interfaces that echo log-probabilities",
+        feasible=("carlini-2021-perplexity", "carlini-2021-zlib", "shi-2024-min-k"),
+        infeasible=("zhang-2025-min-k-plus-plus", "carlini-2019-exposure"),
+        inapplicable=OF_GANS,
+        why="The likelihood of one's own text is all that perplexity needs; attacks on samples of pictures do not apply.",
+    ),
+    Deployment(
+        "canaries in a language model",
+        ["--threat-model", "auditor-with-canaries"],
+        source="audits before the release of a keyboard model",
+        feasible=("carlini-2019-exposure", "carlini-2019-exposure-extrapolation"),
+        inapplicable=("gan-leaks-1", "steinke-2023-one-run-audit"),
+        why="The format of the secrets is known, so their rank among all others can be worked out.",
+    ),
+    Deployment(
+        "chat API, text only",
+        asked("black-box", "generative", "Q.samples", records="text"),
+        source="chat services without log-probabilities",
+        infeasible=("carlini-2021-perplexity", "shi-2024-min-k"),
+        inapplicable=(*OF_GANS, "hilprecht-2019-monte-carlo-features"),
+        why="Text alone has no likelihood, and distances between pictures mean nothing for it.",
+    ),
+    Deployment(
+        "segmentation weights",
+        asked("white-box", "discriminative", "M1.parameters", "M2", "record.label", "D1.samples", answers="answers-pixels"),
+        source="published networks for medical pictures",
+        feasible=("he-2020-segmentation", "he-2020-segmentation-mean-loss"),
+        inapplicable=(*OF_CLASSES, *WITH_GRADIENTS, "yeom-2018-regression"),
+        why="Run at home it gives the scores of every pixel, and there is no class of a record.",
+    ),
+    Deployment(
+        "segmentation service",
+        ["--threat-model", "segmentation-service"],
+        source="services that label street scenes",
+        feasible=("he-2020-segmentation", "he-2020-segmentation-concatenation", "he-2020-segmentation-mean-loss"),
+        inapplicable=OF_CLASSES,
+        why="Its answers are masks, which attacks on segmentation take and others do not.",
+    ),
+    Deployment(
+        "regression weights",
+        asked("white-box", "discriminative", "M1.runnable", "record.label", "D1.error-spread", answers="answers-number"),
+        source="a dosage model in a clinic's software",
+        feasible=("yeom-2018-regression",),
+        inapplicable=(*OF_CLASSES, *WITH_GRADIENTS, "he-2020-segmentation-mean-loss"),
+        why="Run at home it predicts values, whose errors are smaller on what it was trained on; it has no classes.",
+    ),
+    Deployment(
+        "regression API",
+        asked("black-box", "discriminative", "Q.value", "record.label", "D1.error-spread"),
+        source="price estimates of a web service",
+        feasible=("yeom-2018-regression",),
+        inapplicable=OF_CLASSES,
+        why="What a query returns says that the model answers with a number.",
+    ),
+    Deployment(
+        "random forest from a research environment",
+        ["--threat-model", "released-scikit-learn-model"],
+        source="output checks of trusted research environments",
+        feasible=("yeom-2018-loss", "yeom-2018-gap", "shokri-2017", *CALIBRATED),
+        infeasible=("long-2018-gmia",),
+        inapplicable=("nasr-2019-unsupervised", "carlini-2022-gradient-norm", "fredrikson-2015", "sablayrolles-2019-matt"),
+        why="The file answers at home with all scores, and a forest has no gradients.",
+    ),
+    Deployment(
+        "score API, recipe unknown",
+        asked("black-box", "discriminative", "Q.scores", "D1.samples", "record.label"),
+        source="prediction services that tell nothing of the model",
+        feasible=(*CALIBRATED, "shokri-2017", "ye-2022-attack-r", "sablayrolles-2019-mast"),
+        infeasible=("long-2017", "long-2018-gmia"),
+        why="Carlini et al. 2022 and Zarifzadeh et al. 2024 find calibration to hold with models of another architecture.",
+    ),
+    Deployment(
+        "score API, a crawl that holds the training set",
+        asked("black-box", "discriminative", "Q.scores", "D2.superset", "record.label"),
+        source="models of a public crawl",
+        feasible=CALIBRATED,
+        infeasible=("long-2017", "sablayrolles-2019-malt"),
+        why="Models on parts of the pool, with and without each candidate, are those of the online form.",
+    ),
+    Deployment(
+        "customer of the same platform, size unknown",
+        ["--threat-model", "mlaas-customer-same-platform"],
+        source="automated training services",
+        feasible=("carlini-2022-lira", "shokri-2017", "zarifzadeh-2024-rmia-offline"),
+        infeasible=("long-2017", "carlini-2022-gradient-norm"),
+        why="The platform trains comparable models, though on another number of records.",
+    ),
+    Deployment(
+        "score API without any data",
+        asked("black-box", "discriminative", "Q.scores", "record.label"),
+        source="prediction services of a niche nobody else has data of",
+        feasible=("yeom-2018-loss", "shokri-2017", "ml-leaks-3"),
+        infeasible=("carlini-2022-lira", "ye-2022-attack-p", "watson-2022"),
+        why="Records can be synthesised by queries, but nothing tells how hard a candidate is for other models.",
+    ),
+    Deployment(
+        "service that understands text",
+        asked("black-box", "discriminative", "Q.scores", "record.label", "D1.samples", records="text"),
+        source="sentiment services",
+        feasible=("yeom-2018-loss", "carlini-2022-lira", "shokri-2017"),
+        inapplicable=("choquettechoo-2021-augmentation", "choquettechoo-2021-combined"),
+        why="A text cannot be shifted or turned as a picture can.",
+    ),
+    Deployment(
+        "published diffusion model",
+        ["--threat-model", "open-diffusion-model"],
+        source="weights of picture generators",
+        feasible=("duan-2023-secmi", "kong-2024-pia", "matsumoto-2023-loss", "gan-leaks-3"),
+        inapplicable=("carlini-2021-perplexity", "zhang-2025-min-k-plus-plus"),
+        why="Whoever holds the denoiser finds the noise in any picture, and has a generator too; it has no next symbol.",
+    ),
+    Deployment(
+        "published synthetic table",
+        asked("black-box", "generative", "Q.samples", "D1.samples", records="table"),
+        source="synthetic data in place of patients' records",
+        feasible=("gan-leaks-1", "vanbreugel-2023-domias", "hilprecht-2019-monte-carlo", "logan-3"),
+        infeasible=("gan-leaks-2",),
+        inapplicable=("hilprecht-2019-monte-carlo-features", "carlini-2021-zlib"),
+        why="Distances between rows and densities are had of samples; edges are had of pictures alone.",
+    ),
+    Deployment(
+        "embedding weights",
+        asked("white-box", "discriminative", "M1.runnable", "D1.samples", answers="answers-vector"),
+        source="encoders for search on a hub",
+        inapplicable=(*OF_CLASSES, *WITH_GRADIENTS, "yeom-2018-regression"),
+        why="An encoder answers with a vector, so attacks on classes have nothing to ask.",
+    ),
+    Deployment(
+        "API watched across updates",
+        asked("black-box", "discriminative", "Q.updates", "record.label", "D1.samples"),
+        source="recommendation services that learn from day to day",
+        feasible=("salem-2020-updates-leak", "yeom-2018-loss", "carlini-2022-lira"),
+        why="Answers before and after an update are answers, from which all attacks on scores can go.",
+    ),
+    Deployment(
+        "releases kept by a bystander",
+        asked("white-box", "discriminative", "M1.snapshots", "M2", "record.label", "D1.samples", "D2.members"),
+        source="monthly releases on a hub",
+        feasible=("salem-2020-updates-leak", "yeom-2018-loss", "nasr-2019-updated", "nasr-2019-unsupervised"),
+        why="Weights before and after can both be run, so they give the answers before and after.",
+    ),
+    Deployment(
+        "model before and after unlearning",
+        asked("white-box", "discriminative", "M1.snapshots", "M2.architecture", "record.label", "D1.samples"),
+        source="deletion requests under data protection law",
+        feasible=("salem-2020-updates-leak", "carlini-2022-lira", "carlini-2022-gradient-norm"),
+        infeasible=("nasr-2019-updated", "long-2017"),
+        why="Two releases of a known architecture show what was taken out, though nobody told how they were trained.",
+    ),
+    Deployment(
+        "federated server",
+        ["--threat-model", "honest-but-curious-server"],
+        source="federations of hospitals",
+        feasible=("nasr-2019-passive-server", "nasr-2019-unsupervised", "yeom-2018-loss", "aono-2017"),
+        infeasible=("nasr-2019-active-server", "nasr-2019-isolating"),
+        inapplicable=("gan-leaks-1",),
+        why="It holds every upload and the global model, and alters nothing.",
+    ),
+    Deployment(
+        "federated participant",
+        ["--threat-model", "honest-but-curious-participant"],
+        source="federations of companies",
+        feasible=("nasr-2019-passive", "nasr-2019-unsupervised-federated", "yeom-2018-gap"),
+        infeasible=("aono-2017", "nasr-2019-passive-server", "nasr-2019-active"),
+        why="It receives the global model of every round, and nobody's upload but its own.",
+    ),
+    Deployment(
+        "counts of visitors, members of past groups known",
+        asked("black-box", "aggregate", "Q.aggregates", "D2.members", "D1.size", records="signal"),
+        source="mobility reports by week",
+        feasible=("pyrgelis-2018", "zhang-2020-locmia"),
+        infeasible=("sankararaman-2009",),
+        inapplicable=("yeom-2018-loss",),
+        why="Who was in earlier groups is the second prior of Pyrgelis et al., from which groups can be made up.",
+    ),
+    Deployment(
+        "genomic frequencies",
+        asked("black-box", "aggregate", "Q.aggregates", "D1.samples", records="genotype"),
+        source="summary statistics of association studies",
+        feasible=("homer-2008", "sankararaman-2009", "backes-2016"),
+        infeasible=("pyrgelis-2018",),
+        why="Frequencies and a reference population are all that the tests of Homer and Sankararaman take.",
+    ),
+    Deployment(
+        "register that says yes or no",
+        asked("black-box", "aggregate", "D1.samples", answers="answers-yes-no"),
+        source="genomic beacons",
+        inapplicable=("homer-2008", "sankararaman-2009", "pyrgelis-2018"),
+        why="Yes and no are no frequencies, so tests on frequencies do not apply.",
+    ),
+    Deployment(
+        "top scores of a tagging service",
+        ["--threat-model", "prediction-api-top-scores"],
+        source="tagging and recognition services",
+        feasible=("ml-leaks-1", "ml-leaks-3", "yeom-2018-gap"),
+        inapplicable=("he-2020-segmentation",),
+        why="The highest scores are what ML-Leaks takes, and the first of them is the label.",
+    ),
+    Deployment(
+        "owner before release",
+        ["--threat-model", "model-owner-audit"],
+        source="release procedures",
+        feasible=("long-2017-dtp", "nasr-2019-stand-alone", "carlini-2022-lira", "long-2018-gmia", "salem-2020-updates-leak"),
+        inapplicable=("yeom-2018-regression",),
+        why="The owner has everything, the training set included.",
+    ),
+]
