@@ -99,7 +99,8 @@
     }
     if (threat.model !== "aggregate") {
       const gradients = element("fieldset", {}, element("legend", {}, "Gradients"));
-      gradients.append(choice("differentiable", "no", !threat.differentiable, "checkbox", ["The model has none, as trees have not"]));
+      const label = ["The model has none, as trees have not"];
+      gradients.append(choice("differentiable", "no", !threat.differentiable, "checkbox", label));
       form.append(gradients);
     }
     for (const [aspect, title] of GROUPS) {
@@ -212,7 +213,7 @@
 
     const apart = element("ul", { class: "plain" });
     for (const answer of other) apart.append(element("li", {}, attackLink(answer.id), " (", answer.because.join(", "), ")"));
-    out.append(section("Another kind of model, or another frame", other.length, false, apart));
+    out.append(section("What does not apply to such a model", other.length, false, apart));
   }
 
   function change(next) {
