@@ -39,6 +39,7 @@ from attacks.handles import (
     SampleOracle,
     ScoreOracle,
     Seat,
+    ThresholdedScoreOracle,
     TopScoreOracle,
     UpdatedScores,
     ValueOracle,
@@ -92,7 +93,7 @@ def shown(handle: Handle, x: Tensor) -> Any:
 
 
 @shown.register(ScoreOracle | ValueOracle | HiddenValues | LikelihoodOracle | NextSymbolOracle | DiscriminatorAccess)
-@shown.register(EncoderAccess | TopScoreOracle)
+@shown.register(EncoderAccess | TopScoreOracle | ThresholdedScoreOracle)
 def _on_records(handle: Any, x: Tensor) -> Any:
     return [_digest(handle(chunk)) for chunk in x.split(CHUNK)]
 

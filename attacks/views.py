@@ -8,11 +8,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from attacks import inside, split_layers
+from attacks import inside, signals, split_layers
 from attacks.generators import training as generators
 from attacks.generators.diffusion import sample
 from attacks.handles import (
     AttackData,
+    CompletedScores,
     DenoiserAccess,
     GeneratorAccess,
     GeneratorTrainer,
@@ -36,6 +37,7 @@ from attacks.handles import (
     ShadowData,
     ShadowModels,
     Superset,
+    ThresholdedScoreOracle,
     TopScoreOracle,
     Trainer,
 )
@@ -66,6 +68,51 @@ def no_threshold() -> LossThreshold:
 def top_label(top_k: TopScoreOracle) -> LabelOracle:
     """Return the predicted label of an oracle that shows the top scores; queries count once."""
     return LabelOracle("labels", lambda x: top_k(x)[1][:, 0], top_k.ledger)
+
+
+def scores_of_top(top_k: TopScoreOracle) -> CompletedScores:
+    """Return the top scores as scores of every class: the others share what is left; queries count once."""
+    return CompletedScores(top_k)
+
+
+def scores_of_confidence(label_confidence: TopScoreOracle) -> CompletedScores:
+    """Return a label and its confidence as scores of every class: the others share what is left; queries count once."""
+    return CompletedScores(label_confidence)
+
+
+def label_of_confidence(label_confidence: TopScoreOracle) -> LabelOracle:
+    """Return the predicted label without its confidence; queries count once."""
+    return LabelOracle("labels", lambda x: label_confidence(x)[1][:, 0], label_confidence.ledger)
+
+
+def scores_above_threshold(thresholded_scores: ThresholdedScoreOracle) -> CompletedScores:
+    """Return scores that reach a threshold as scores of every class: the others share what is left; queries count once."""
+    return CompletedScores(thresholded_scores)
+
+
+def label_above_threshold(thresholded_scores: ThresholdedScoreOracle) -> LabelOracle:
+    """Return the class with the highest score that is shown; where none is, a number beside those of the classes."""
+
+    def label(x: Tensor) -> Tensor:
+        shown = thresholded_scores(x)
+        return torch.where(shown.isnan().all(-1), shown.shape[-1], shown.nan_to_num(float("-inf")).argmax(-1))
+
+    return LabelOracle("labels", label, thresholded_scores.ledger)
+
+
+def scores_of_rounded(rounded_scores: ScoreOracle) -> ScoreOracle:
+    """Return rounded scores as scores: their handle has raised what was rounded to 0, and noted ties."""
+    return rounded_scores
+
+
+def label_of_rounded(rounded_scores: ScoreOracle) -> LabelOracle:
+    """Return the class with the highest rounded score, the first of several; queries count once."""
+    return LabelOracle("labels", lambda x: signals.predicted(rounded_scores(x)), rounded_scores.ledger)
+
+
+def scores_of_noisy(noisy_scores: ScoreOracle) -> ScoreOracle:
+    """Return noisy scores as scores."""
+    return noisy_scores
 
 
 def local_scores(parameters: Parameters, trainer: Trainer) -> ScoreOracle:

@@ -70,9 +70,11 @@ from attacks.handles.models import (
     Surrogate,
 )
 from attacks.handles.oracles import (
+    CompletedScores,
     LabelOracle,
     MaskOracle,
     ScoreOracle,
+    ThresholdedScoreOracle,
     TopScoreOracle,
     UpdatedScores,
     ValueOracle,
@@ -114,6 +116,7 @@ __all__ = [
     "AttackData",
     "AttackError",
     "Change",
+    "CompletedScores",
     "DenoiserAccess",
     "DiscriminatorAccess",
     "EncoderAccess",
@@ -176,6 +179,7 @@ __all__ = [
     "StandInLayers",
     "Superset",
     "Surrogate",
+    "ThresholdedScoreOracle",
     "TopScoreOracle",
     "Trainer",
     "UnsuitableError",

@@ -29,7 +29,7 @@ from attacks.handles import (
 from attacks.metrics import Metric, share
 from attacks.seeds import derive_seed, digest, digest_arrays, record_ids
 from attacks.targets import data as datasets
-from attacks.targets import judges
+from attacks.targets import judges, poorer
 from attacks.targets.split import Split, split
 from attacks.targets.target import HandleMaker, Target
 from attacks.training import Model, Recipe, TrainingSet
@@ -221,6 +221,7 @@ def _makers(
         "Q.scores": scores,
         "Q.top-k": lambda ledger: TopScoreOracle("top_k", scores(ledger)),
         "Q.labels": labels,
+        **poorer.makers(model, scores),
     }
     if len(known_members):
         known = known_members

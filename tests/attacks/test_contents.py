@@ -53,6 +53,9 @@ def oracles(model: Stand) -> dict[str, Callable[[Ledger], Handle]]:
         "ScoreOracle": lambda ledger: ScoreOracle("scores", model, ledger),
         "MaskOracle": lambda ledger: handles.MaskOracle("masks", lambda x: model(x)[:, None], ledger),
         "TopScoreOracle": lambda ledger: handles.TopScoreOracle("top_k", ScoreOracle("scores", model, ledger)),
+        "ThresholdedScoreOracle": lambda ledger: handles.ThresholdedScoreOracle(
+            "thresholded_scores", ScoreOracle("scores", model, ledger), 0.1
+        ),
         "LabelOracle": lambda ledger: handles.LabelOracle("labels", lambda x: model(x).argmax(-1), ledger),
         "ValueOracle": lambda ledger: handles.ValueOracle("value", lambda x: model(x)[:, 0], ledger),
         "UpdatedScores": lambda ledger: handles.UpdatedScores("updated_scores", torch.log, [model, torch.log], ledger),
