@@ -94,6 +94,12 @@ class Model:
         """The step between two probabilities of a model that has no logits, or 0."""
         return self._module.resolution if isinstance(self._module, architectures.Estimator) else 0.0
 
+    @property
+    def stored(self) -> tuple[Tensor, Tensor] | None:
+        """The records that the model holds, x float32 (n, ...) and labels int64 (n,), in the order of its file, or None."""
+        held = self._module.stored if isinstance(self._module, architectures.Estimator) else None
+        return None if held is None else (held[0].reshape(-1, *self.recipe.shape), held[1])
+
     def values(self, x: Tensor) -> Tensor:
         """Return what a regression predicts, float64 of shape (n,), for x of shape (n, ...); raise DivergedError for NaN."""
         with torch.no_grad():

@@ -19,6 +19,7 @@ from attacks.handles import (
     GeneratorTrainer,
     HeldRecords,
     HiddenValues,
+    KnownMembers,
     LabelOracle,
     LatentOracle,
     Ledger,
@@ -161,6 +162,13 @@ def same_attack_data(attack_data: AttackData) -> AttackData:
 def training_set_as_superset(training_set: HeldRecords) -> Superset:
     """Return the training set as a pool that contains it."""
     return Superset("superset", training_set.x, training_set.label, training_set.ids, training_set.ledger)
+
+
+def known_members_of_stored(stored_records: HeldRecords, population: Population) -> KnownMembers:
+    """Return the records that a model holds as known members; others of the same distribution are known to be none."""
+    others = ShadowData(population.x, population.label, population.ids)
+    held = stored_records.x, stored_records.label, stored_records.ids
+    return KnownMembers("known_members", *held, stored_records.ledger, others)
 
 
 def rebuilt_generator(parameters: Parameters, trainer: GeneratorTrainer) -> GeneratorAccess:

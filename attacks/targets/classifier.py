@@ -11,6 +11,7 @@ from torch import Tensor
 
 from attacks import signals, training
 from attacks.handles import (
+    HeldRecords,
     KnownMembers,
     LabelOracle,
     Ledger,
@@ -143,6 +144,13 @@ def _held(records: datasets.Data, rows: NDArray[np.int64]) -> ShadowData:
     return ShadowData(x, y, record_ids(x.numpy()))
 
 
+def _stored(model: Model, ledger: Ledger) -> HeldRecords:
+    """Return the handle of the records that a model holds."""
+    assert model.stored is not None, "it is offered by models that hold records"
+    x, label = model.stored
+    return HeldRecords("stored_records", x, label, record_ids(x.numpy()), ledger)
+
+
 def _fidelity(stolen: Model, x: Tensor, log_probs: Tensor) -> Metric:
     """Share of non-members x on which a stolen model gives the target's label; chance is to give always its most frequent one.
 
@@ -228,6 +236,8 @@ def _makers(
         makers["D2.members"] = lambda ledger: KnownMembers(
             "known_members", known.x, known.label, known.ids, ledger, known_non_members
         )
+    if model.stored is not None:
+        makers["M1.stored-records"] = lambda ledger: _stored(model, ledger)
     if shifted:
         makers["D1.shifted"] = shifted_population
     return makers

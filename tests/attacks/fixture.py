@@ -14,6 +14,7 @@ from attacks.federation import Policy, Weights
 from attacks.handles import (
     AttackData,
     ErrorSpread,
+    HeldRecords,
     KnownFeatures,
     KnownMembers,
     LabelOracle,
@@ -270,6 +271,7 @@ def handles(names: list[str], *, label_granted: bool = True, of_pictures: bool =
         "shadow_updates": updates_of_shadow,
         "surrogate": lambda: Surrogate(Answers(answers(member(), 300))),
         "attack_data": lambda: AttackData(answers(inside[0], 0), label(), torch.from_numpy(inside[0])),
+        "stored_records": lambda: HeldRecords("stored_records", x[member()], label()[member()], IDS[member()], ledger),
         "population": lambda: Population("population", x, label(), IDS, ledger),
         "population_statistics": lambda: PopulationStatistics(ShadowData(x, label(), IDS), answers(never, 200)),
     }
