@@ -12,7 +12,9 @@ from attacks import inside, signals, split_layers
 from attacks.generators import training as generators
 from attacks.generators.diffusion import sample
 from attacks.handles import (
+    Aggregates,
     AttackData,
+    Beacon,
     CompletedScores,
     DenoiserAccess,
     GeneratorAccess,
@@ -38,6 +40,7 @@ from attacks.handles import (
     ShadowData,
     ShadowModels,
     Superset,
+    SuppressedAggregates,
     ThresholdedScoreOracle,
     TopScoreOracle,
     Trainer,
@@ -175,6 +178,26 @@ def rebuilt_generator(parameters: Parameters, trainer: GeneratorTrainer) -> Gene
     """Return the generator rebuilt at home from weights and structure."""
     module = generators.rebuilt(trainer.recipe, parameters.weights).module
     return GeneratorAccess("generator", module.latent, module.decode, parameters.ledger)
+
+
+def beacon_of_aggregates(aggregates: Aggregates) -> Beacon:
+    """Return for each published share whether it is above 0, which somebody of the group must have: reading is no query."""
+    return Beacon("beacon", aggregates.values > 0, aggregates.ledger, counted=False)
+
+
+def same_aggregates(noisy_aggregates: Aggregates) -> Aggregates:
+    """Return noisy statistics as statistics."""
+    return noisy_aggregates
+
+
+def aggregates_of_suppressed(suppressed_aggregates: SuppressedAggregates) -> Aggregates:
+    """Return statistics of which small ones were left out: these lie halfway between nothing and what they are below."""
+    values, ledger = suppressed_aggregates.values, suppressed_aggregates.ledger
+    left_out = values.isnan()
+    ledger.note(
+        "statistics that were left out are taken to be halfway to what they are below", int(left_out.sum()), values.numel()
+    )
+    return Aggregates("aggregates", values.masked_fill(left_out, suppressed_aggregates.below / 2), ledger)
 
 
 def latent_of_generator(generator: GeneratorAccess) -> LatentOracle:

@@ -6,6 +6,7 @@ from attacks.handles.diffusion import (
 )
 from attacks.handles.facts import (
     Aggregates,
+    Beacon,
     ErrorSpread,
     LossThreshold,
     Marginals,
@@ -13,6 +14,7 @@ from attacks.handles.facts import (
     Number,
     Overheard,
     Parameters,
+    SuppressedAggregates,
 )
 from attacks.handles.federation import (
     PARTICIPANT,
@@ -115,6 +117,7 @@ __all__ = [
     "Aggregates",
     "AttackData",
     "AttackError",
+    "Beacon",
     "Change",
     "CompletedScores",
     "DenoiserAccess",
@@ -178,6 +181,7 @@ __all__ = [
     "SplitTrainer",
     "StandInLayers",
     "Superset",
+    "SuppressedAggregates",
     "Surrogate",
     "ThresholdedScoreOracle",
     "TopScoreOracle",

@@ -226,7 +226,7 @@ def pictures() -> Tensor:
 
 def handles(names: list[str], *, label_granted: bool = True, of_pictures: bool = False) -> dict[str, Any]:
     """Return the handles of these names over the fixture, whose records are numbers or pictures."""
-    if "aggregates" in names:
+    if {"aggregates", "beacon"} & {*names}:
         return fixture_statistics.handles(names)
     if "masks" in names:
         import dense_fixture

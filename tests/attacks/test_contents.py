@@ -79,6 +79,8 @@ def oracles(model: Stand) -> dict[str, Callable[[Ledger], Handle]]:
         "OwnUpdates": lambda ledger: handles.OwnUpdates("own_updates", [weights], [weights], 0.5, ledger),
         "OthersUpdates": lambda ledger: handles.OthersUpdates("others_updates", [weights], 0.5, ledger),
         "Aggregates": lambda ledger: handles.Aggregates("aggregates", model.weight, ledger),
+        "SuppressedAggregates": lambda ledger: handles.SuppressedAggregates("suppressed_aggregates", model.weight, 0.1, ledger),
+        "Beacon": lambda ledger: handles.Beacon("beacon", model.weight > 0, ledger),
         "Activations": lambda ledger: handles.Activations("activations", model.weight, ledger),
         "Overheard": lambda ledger: handles.Overheard("overheard", model.weight, model.weight.argmax(-1), ledger),
     }
