@@ -23,9 +23,11 @@ from torch import Tensor, nn
 
 from attacks import training
 from attacks.handles import (
+    CompletionOracle,
     DenoiserAccess,
     DiscriminatorAccess,
     EncoderAccess,
+    GeneratedLikelihoodOracle,
     GeneratorAccess,
     Handle,
     HiddenValues,
@@ -50,6 +52,8 @@ from attacks.targets.target import Target
 OF_THE_MODEL = ("M1.", "Q.")
 # Records are asked about in chunks, so that memory does not grow with their number, and this many samples are drawn.
 CHUNK, SAMPLES = 256, 16
+# How far a text is continued after its first half.
+SYMBOLS = 20
 
 
 class Contents:
@@ -113,6 +117,12 @@ def _updated(handle: UpdatedScores, x: Tensor) -> Any:
 def _noise(handle: Any, x: Tensor) -> Any:
     middle = len(handle.kept) // 2
     return handle.kept, [handle(chunk.float(), middle) for chunk in x.split(CHUNK)]
+
+
+@shown.register(CompletionOracle | GeneratedLikelihoodOracle)
+def _written(handle: Any, x: Tensor) -> Any:
+    half = x.shape[1] // 2
+    return [handle(chunk[:, :half], min(half, SYMBOLS)) for chunk in x.split(CHUNK)]
 
 
 @shown.register

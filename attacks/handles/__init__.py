@@ -54,6 +54,8 @@ from attacks.handles.handle import (
     UnsuitableError,
 )
 from attacks.handles.language import (
+    CompletionOracle,
+    GeneratedLikelihoodOracle,
     LikelihoodOracle,
     NextSymbolOracle,
     RecordFormat,
@@ -120,11 +122,13 @@ __all__ = [
     "Beacon",
     "Change",
     "CompletedScores",
+    "CompletionOracle",
     "DenoiserAccess",
     "DiscriminatorAccess",
     "EncoderAccess",
     "ErrorSpread",
     "FederatedTrainer",
+    "GeneratedLikelihoodOracle",
     "GeneratorAccess",
     "GeneratorPlatform",
     "GeneratorTrainer",

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from attacks import views
 from attacks.alphabet import ALPHABET
 from attacks.handles import LikelihoodOracle, NextSymbolOracle, RecordFormat, Records
 from attacks.handles.handle import Ledger
@@ -69,14 +70,18 @@ def makers() -> dict[str, Callable[[], Any]]:
     ledger = Ledger()
     x = records()
     model = Counting(x[fixture.member()], 601)
+    next_symbol = NextSymbolOracle("next_symbol", model.scores, ledger)
+    written = views.generated_of_next_symbol(next_symbol)
     return {
+        "completions": lambda: views.completions_of_generated(written),
+        "generated_likelihood": lambda: written,
         "records": lambda: Records(x, None, fixture.IDS, ledger),
         "likelihood": lambda: LikelihoodOracle("likelihood", model.likelihood, ledger),
-        "next_symbol": lambda: NextSymbolOracle("next_symbol", model.scores, ledger),
+        "next_symbol": lambda: next_symbol,
         "record_format": lambda: RecordFormat("record_format", FORMAT.size, FORMAT.records, ledger),
         "reference_language_model": FixedReference,
     }
 
 
 # Names of handles that only language models have.
-OWN = {"likelihood", "next_symbol", "record_format", "reference_language_model"}
+OWN = {"likelihood", "next_symbol", "record_format", "reference_language_model", "completions", "generated_likelihood"}

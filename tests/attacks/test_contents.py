@@ -68,6 +68,12 @@ def oracles(model: Stand) -> dict[str, Callable[[Ledger], Handle]]:
         "DenoiserAccess": lambda ledger: handles.DenoiserAccess("denoiser", kept, (WIDTH,), lambda x, step: model(x), ledger),
         "NextSymbolOracle": lambda ledger: handles.NextSymbolOracle("next_symbol", lambda x: model(x)[:, None], ledger),
         "LikelihoodOracle": lambda ledger: handles.LikelihoodOracle("likelihood", model, ledger),
+        "CompletionOracle": lambda ledger: handles.CompletionOracle(
+            "completions", lambda prompts, length, seeds: model(torch.rand(len(prompts), WIDTH)), ledger
+        ),
+        "GeneratedLikelihoodOracle": lambda ledger: handles.GeneratedLikelihoodOracle(
+            "generated_likelihood", lambda prompts, length, seeds: (prompts, model(torch.rand(len(prompts), WIDTH))), 9, ledger
+        ),
         "RecordFormat": lambda ledger: handles.RecordFormat(
             "record_format", 9, lambda secrets: model(torch.from_numpy(secrets[:, None] * np.ones(WIDTH))), ledger
         ),
