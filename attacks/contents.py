@@ -38,6 +38,7 @@ from attacks.handles import (
     NextSymbolOracle,
     NoisePredictor,
     RecordFormat,
+    RetrievalOracle,
     SampleOracle,
     ScoreOracle,
     Seat,
@@ -123,6 +124,11 @@ def _noise(handle: Any, x: Tensor) -> Any:
 def _written(handle: Any, x: Tensor) -> Any:
     half = x.shape[1] // 2
     return [handle(chunk[:, :half], min(half, SYMBOLS)) for chunk in x.split(CHUNK)]
+
+
+@shown.register
+def _found(handle: RetrievalOracle, x: Tensor) -> Any:
+    return [handle(chunk[:, : x.shape[1] // 2]) for chunk in x.split(CHUNK)]
 
 
 @shown.register

@@ -60,6 +60,7 @@ from attacks.handles.language import (
     NextSymbolOracle,
     RecordFormat,
     ReferenceLanguageModel,
+    RetrievalOracle,
 )
 from attacks.handles.measurements import (
     AttackData,
@@ -171,6 +172,7 @@ __all__ = [
     "ReferenceGenerator",
     "ReferenceLanguageModel",
     "ReferenceModels",
+    "RetrievalOracle",
     "Rounds",
     "SampleOracle",
     "SamplePool",

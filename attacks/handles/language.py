@@ -104,6 +104,20 @@ class GeneratedLikelihoodOracle(Handle):
         return answers.finite(text, len(prompts)), answers.likelihoods(lambda _: log_probs, text, self.ledger)
 
 
+class RetrievalOracle(Handle):
+    """Answers questions with the text that a system finds for them in its store. Each question is one query."""
+
+    def __init__(self, name: str, answer: Callable[[Tensor], Tensor], ledger: Ledger):
+        super().__init__(name, ledger)
+        self._answer = answer
+
+    def __call__(self, questions: Tensor) -> Tensor:
+        """Return the text that is found for each of the questions (n, any), float32 codes (n, length)."""
+        self._touch()
+        self.ledger.charge(len(questions))
+        return answers.finite(self._answer(questions.detach().clone()), len(questions))
+
+
 def levels_of(seeds: Seeds, length: int) -> Tensor | None:
     """Return numbers from 0 to 1 at which symbols are picked, float64 (n, length): each row follows from its own seed."""
     if seeds is None:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from attacks import views
 from attacks.alphabet import ALPHABET
-from attacks.handles import LikelihoodOracle, NextSymbolOracle, RecordFormat, Records
+from attacks.handles import LikelihoodOracle, NextSymbolOracle, RecordFormat, Records, RetrievalOracle
 from attacks.handles.handle import Ledger
 from attacks.handles.language import of_symbols
 from attacks.targets.canaries import CanaryFormat
@@ -85,3 +85,18 @@ def makers() -> dict[str, Callable[[], Any]]:
 
 # Names of handles that only language models have.
 OWN = {"likelihood", "next_symbol", "record_format", "reference_language_model", "completions", "generated_likelihood"}
+
+
+def retrieval() -> dict[str, Callable[[], Any]]:
+    """Makers of a store of random texts: the members lie in it, and the text most like a question is found."""
+    ledger = Ledger()
+    x = torch.from_numpy(np.random.default_rng(603).integers(len(ALPHABET), size=(fixture.RECORDS, 16))).float()
+    store = x[fixture.member()]
+
+    def found(questions: Tensor) -> Tensor:
+        return store[(store[None, :, : questions.shape[1]] == questions[:, None]).sum(-1).argmax(-1)]
+
+    return {
+        "records": lambda: Records(x, None, fixture.IDS, ledger),
+        "retrieval": lambda: RetrievalOracle("retrieval", found, ledger),
+    }

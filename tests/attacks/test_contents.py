@@ -74,6 +74,9 @@ def oracles(model: Stand) -> dict[str, Callable[[Ledger], Handle]]:
         "GeneratedLikelihoodOracle": lambda ledger: handles.GeneratedLikelihoodOracle(
             "generated_likelihood", lambda prompts, length, seeds: (prompts, model(torch.rand(len(prompts), WIDTH))), 9, ledger
         ),
+        "RetrievalOracle": lambda ledger: handles.RetrievalOracle(
+            "retrieval", lambda questions: model(torch.rand(len(questions), WIDTH)), ledger
+        ),
         "RecordFormat": lambda ledger: handles.RecordFormat(
             "record_format", 9, lambda secrets: model(torch.from_numpy(secrets[:, None] * np.ones(WIDTH))), ledger
         ),

@@ -18,8 +18,9 @@ from attacks.engine import Engine
 from attacks.generative import prompted
 from attacks.generators import GeneratorRecipe
 from attacks.generators.language import Gru
-from attacks.handles import AttackError, GeneratedLikelihoodOracle, Ledger, QueryLimitError
+from attacks.handles import AttackError, GeneratedLikelihoodOracle, Ledger, NextSymbolOracle, QueryLimitError
 from attacks.handles.language import levels_of
+from attacks.overlap import recall
 from attacks.store import Store
 from taxonomy.loading import load
 from taxonomy.threat import from_user
@@ -66,8 +67,6 @@ def test_a_text_follows_from_its_own_prompt_and_seed():
 
 def test_the_view_of_next_symbols_writes_as_the_model_does():
     gru, begun, seeds = model(), prompts(6, 4), np.arange(6, dtype=np.uint64)
-    from attacks.handles import NextSymbolOracle
-
     ledger = Ledger()
     oracle = views.generated_of_next_symbol(NextSymbolOracle("next_symbol", gru.scores, ledger))
     assert oracle.symbols == SYMBOLS and ledger.queries == 0
@@ -99,9 +98,9 @@ def test_likelihood_is_exact_where_the_model_would_write_the_same_and_bounded_el
 
 def test_recall_of_n_grams_counts_repeats():
     text, wanted = torch.tensor([[1.0, 2, 1, 2, 9]]), torch.tensor([[1.0, 2, 1, 2, 1]])
-    assert prompted.recall(text, wanted, 1).tolist() == [4 / 5]
-    assert prompted.recall(text, wanted, 2).tolist() == [3 / 4]
-    assert prompted.recall(text, wanted, 5).tolist() == [0.0]
+    assert recall(text, wanted, 1).tolist() == [4 / 5]
+    assert recall(text, wanted, 2).tolist() == [3 / 4]
+    assert recall(text, wanted, 5).tolist() == [0.0]
 
 
 def test_settings_that_make_no_sense():
