@@ -26,6 +26,7 @@ from attacks.handles import (
     CompletionOracle,
     DenoiserAccess,
     DiscriminatorAccess,
+    EmbeddingOracle,
     EncoderAccess,
     GeneratedLikelihoodOracle,
     GeneratorAccess,
@@ -98,7 +99,7 @@ def shown(handle: Handle, x: Tensor) -> Any:
 
 
 @shown.register(ScoreOracle | ValueOracle | HiddenValues | LikelihoodOracle | NextSymbolOracle | DiscriminatorAccess)
-@shown.register(EncoderAccess | TopScoreOracle | ThresholdedScoreOracle)
+@shown.register(EncoderAccess | EmbeddingOracle | TopScoreOracle | ThresholdedScoreOracle)
 def _on_records(handle: Any, x: Tensor) -> Any:
     return [_digest(handle(chunk)) for chunk in x.split(CHUNK)]
 

@@ -21,6 +21,7 @@ from attacks.handles import (
     CompletedScores,
     CompletionOracle,
     DenoiserAccess,
+    EmbeddingOracle,
     GeneratedLikelihoodOracle,
     GeneratorAccess,
     GeneratorTrainer,
@@ -138,6 +139,12 @@ def local_hidden_values(parameters: Parameters, trainer: Trainer) -> HiddenValue
     network = inside.rebuilt(trainer.recipe, parameters.weights)
     first, _ = split_layers.parts(network, split_layers.split_of(trainer))
     return HiddenValues("hidden_values", first, parameters.ledger, counted=False)
+
+
+def local_embeddings(parameters: Parameters, trainer: Trainer) -> EmbeddingOracle:
+    """Return the last hidden layer of the model rebuilt at home: its queries cost nothing."""
+    model = Model(trainer.recipe, inside.rebuilt(trainer.recipe, parameters.weights), "rebuilt")
+    return EmbeddingOracle("embeddings", model.embedded, parameters.ledger, counted=False)
 
 
 def size_of_recipe(trainer: Trainer | GeneratorTrainer) -> Number:

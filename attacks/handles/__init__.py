@@ -76,6 +76,7 @@ from attacks.handles.models import (
 )
 from attacks.handles.oracles import (
     CompletedScores,
+    EmbeddingOracle,
     LabelOracle,
     MaskOracle,
     ScoreOracle,
@@ -126,6 +127,7 @@ __all__ = [
     "CompletionOracle",
     "DenoiserAccess",
     "DiscriminatorAccess",
+    "EmbeddingOracle",
     "EncoderAccess",
     "ErrorSpread",
     "FederatedTrainer",

@@ -150,6 +150,22 @@ class ValueOracle(Handle):
         return answers.values(self._answer, x, self.ledger)
 
 
+class EmbeddingOracle(Handle):
+    """Answers with the vector that a model makes of a record. Each record that is asked about is one query."""
+
+    def __init__(self, name: str, answer: Callable[[Tensor], Tensor], ledger: Ledger, *, counted: bool = True):
+        super().__init__(name, ledger)
+        self._answer = answer
+        self._counted = counted
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return vectors, float64 of shape (n, width), for x of shape (n, ...)."""
+        self._touch()
+        if self._counted:
+            self.ledger.charge(len(x))
+        return answers.finite(self._answer(x.detach().clone()), len(x))
+
+
 class UpdatedScores(Handle):
     """Answers with the scores of a model before it was updated, and after each of its updates.
 

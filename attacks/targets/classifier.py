@@ -11,6 +11,7 @@ from torch import Tensor
 
 from attacks import signals, training
 from attacks.handles import (
+    EmbeddingOracle,
     HeldRecords,
     KnownMembers,
     LabelOracle,
@@ -236,6 +237,8 @@ def _makers(
         makers["D2.members"] = lambda ledger: KnownMembers(
             "known_members", known.x, known.label, known.ids, ledger, known_non_members
         )
+    if recipe.architecture == "mlp" and recipe.hidden:
+        makers["Q.embeddings"] = lambda ledger: EmbeddingOracle("embeddings", model.embedded, ledger)
     if model.stored is not None:
         makers["M1.stored-records"] = lambda ledger: _stored(model, ledger)
     if shifted:

@@ -56,6 +56,7 @@ def oracles(model: Stand) -> dict[str, Callable[[Ledger], Handle]]:
         "ThresholdedScoreOracle": lambda ledger: handles.ThresholdedScoreOracle(
             "thresholded_scores", ScoreOracle("scores", model, ledger), 0.1
         ),
+        "EmbeddingOracle": lambda ledger: handles.EmbeddingOracle("embeddings", model, ledger),
         "LabelOracle": lambda ledger: handles.LabelOracle("labels", lambda x: model(x).argmax(-1), ledger),
         "ValueOracle": lambda ledger: handles.ValueOracle("value", lambda x: model(x)[:, 0], ledger),
         "UpdatedScores": lambda ledger: handles.UpdatedScores("updated_scores", torch.log, [model, torch.log], ledger),

@@ -47,7 +47,7 @@ DEPLOYMENTS = [
         source="Classification endpoints that return a label and its score; Shokri et al. 2017, Table III",
         feasible=(*ON_SCORES, "ml-leaks-3", "yeom-2018-gap"),
         infeasible=("carlini-2022-gradient-norm",),
-        why="Where the prediction is right its score is the true label's, and the highest score alone tells members (ML-Leaks 3).",
+        why="Where the prediction is right its score is the true label's, and the highest score alone tells members.",
     ),
     Deployment(
         "label with one confidence, nothing else known",
@@ -205,5 +205,14 @@ DEPLOYMENTS = [
         infeasible=("carlini-2021-perplexity", *TEXT_ALONE),
         inapplicable=("yeom-2018-loss",),
         why="What is at stake is the store, and what is found for one half of a document holds the other half.",
+    ),
+    Deployment(
+        "embeddings API",
+        ["--threat-model", "embeddings-api"],
+        source="Embedding endpoints for search and comparison; Liu et al. 2021",
+        feasible=("liu-2021-encodermi",),
+        infeasible=("yeom-2018-loss", "yeom-2018-gap", "carlini-2022-lira"),
+        inapplicable=("homer-2008",),
+        why="A vector is no score, but the vectors of a training record's versions lie near together.",
     ),
 ]
