@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from attacks import views
+from attacks import text_views
 from attacks.alphabet import ALPHABET
 from attacks.handles import LikelihoodOracle, NextSymbolOracle, RecordFormat, Records, RetrievalOracle
 from attacks.handles.handle import Ledger
@@ -71,9 +71,9 @@ def makers() -> dict[str, Callable[[], Any]]:
     x = records()
     model = Counting(x[fixture.member()], 601)
     next_symbol = NextSymbolOracle("next_symbol", model.scores, ledger)
-    written = views.generated_of_next_symbol(next_symbol)
+    written = text_views.generated_of_next_symbol(next_symbol)
     return {
-        "completions": lambda: views.completions_of_generated(written),
+        "completions": lambda: text_views.completions_of_generated(written),
         "generated_likelihood": lambda: written,
         "records": lambda: Records(x, None, fixture.IDS, ledger),
         "likelihood": lambda: LikelihoodOracle("likelihood", model.likelihood, ledger),

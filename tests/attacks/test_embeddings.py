@@ -12,7 +12,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 import fixture
 
-from attacks import inside, views
+from attacks import inside, inside_views
 from attacks.discriminative import embeddings
 from attacks.engine import Engine
 from attacks.handles import AttackError, EmbeddingOracle, Ledger, QueryLimitError, Records
@@ -33,7 +33,7 @@ def test_vectors_are_the_last_hidden_layer(kept_store):
     assert torch.allclose(scores, target.makers["Q.scores"](Ledger())(target.x[:20]), atol=1e-4)
     with pytest.raises(QueryLimitError):
         oracle(target.x[:1])
-    assert torch.allclose(views.local_embeddings(parameters, trainer)(target.x[:30])[:20], found, atol=1e-5)
+    assert torch.allclose(inside_views.local_embeddings(parameters, trainer)(target.x[:30])[:20], found, atol=1e-5)
 
 
 def test_likeness_is_the_mean_cosine_of_pairs():

@@ -12,8 +12,9 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 import fixture
 
+from attacks import metrics, poorer_views, signals
 from attacks import plan as plans
-from attacks import signals, views
+from attacks.discriminative import calibrated
 from attacks.engine import Engine
 from attacks.handles import Ledger, QueryLimitError, ScoreOracle, ThresholdedScoreOracle, TopScoreOracle
 from attacks.poorer_answers import completed, noisy, rounded
@@ -53,7 +54,7 @@ def test_no_hidden_class_is_likelier_than_the_last_that_is_shown():
 @pytest.mark.parametrize("k", [1, 2])
 def test_the_true_labels_score_is_known_where_it_is_shown(k):
     ledger, label = Ledger(), fixture.label()
-    found = views.scores_of_top(top(k, ledger))(X)
+    found = poorer_views.scores_of_top(top(k, ledger))(X)
     among = (EXACT.topk(k).indices == label[:, None]).any(-1)
     assert among.sum() > 0
     assert torch.allclose(found.logsumexp(-1), torch.zeros(len(X)).double(), atol=1e-9)
@@ -67,7 +68,7 @@ def test_the_true_labels_score_is_known_where_it_is_shown(k):
 
 def test_all_classes_shown_are_all_scores():
     ledger = Ledger()
-    assert torch.allclose(views.scores_of_top(top(9, ledger))(X), EXACT, atol=1e-12)
+    assert torch.allclose(poorer_views.scores_of_top(top(9, ledger))(X), EXACT, atol=1e-12)
     assert not ledger.notes
 
 
@@ -75,11 +76,11 @@ def test_a_threshold_shows_what_reaches_it():
     oracle = ThresholdedScoreOracle("thresholded_scores", scores(), 0.6)
     shown = oracle(X)
     assert torch.equal(shown.isnan(), EXACT.exp() < 0.6)
-    found = views.scores_above_threshold(oracle)(X)
+    found = poorer_views.scores_above_threshold(oracle)(X)
     assert torch.allclose(found[~shown.isnan()], EXACT[~shown.isnan()], atol=1e-9)
     assert bool((found.exp()[shown.isnan()] < 0.6).all())
     nothing = shown.isnan().all(-1)
-    label = views.label_above_threshold(oracle)(X)
+    label = poorer_views.label_above_threshold(oracle)(X)
     assert bool(nothing.any()) and bool((label[nothing] == fixture.CLASSES).all()), "who is told nothing knows no label"
     assert torch.equal(label[~nothing], EXACT.argmax(-1)[~nothing])
 
@@ -87,11 +88,11 @@ def test_a_threshold_shows_what_reaches_it():
 def test_rounded_scores_are_bounded_and_tied():
     ledger = Ledger()
     oracle = ScoreOracle("rounded_scores", lambda x: rounded(TARGET.log_probs(x), 1), ledger, resolution=0.1)
-    found = views.scores_of_rounded(oracle)(X)
+    found = poorer_views.scores_of_rounded(oracle)(X)
     assert bool(found.isfinite().all())
     assert float((found.exp() - EXACT.exp()).abs().max()) < 0.1
     assert len(found.unique(dim=0)) < len(EXACT.unique(dim=0))
-    assert torch.equal(views.label_of_rounded(oracle)(X), found.argmax(-1))
+    assert torch.equal(poorer_views.label_of_rounded(oracle)(X), found.argmax(-1))
 
 
 def test_noise_follows_from_the_record_alone():
@@ -103,14 +104,14 @@ def test_noise_follows_from_the_record_alone():
 
 
 def test_a_confidence_gives_its_label():
-    assert torch.equal(views.label_of_confidence(top(1))(X), EXACT.argmax(-1))
+    assert torch.equal(poorer_views.label_of_confidence(top(1))(X), EXACT.argmax(-1))
 
 
 @pytest.mark.parametrize(
     "view",
     [
-        lambda ledger: views.scores_of_top(top(1, ledger)),
-        lambda ledger: views.scores_above_threshold(ThresholdedScoreOracle("thresholded_scores", scores(ledger))),
+        lambda ledger: poorer_views.scores_of_top(top(1, ledger)),
+        lambda ledger: poorer_views.scores_above_threshold(ThresholdedScoreOracle("thresholded_scores", scores(ledger))),
     ],
 )
 def test_limits_and_no_records(view):
@@ -141,6 +142,25 @@ def test_labels_alone_are_no_scores(atlas):
     assert "Q.scores" not in atlas.resolver.closure(threat.grants)
 
 
+@pytest.mark.parametrize("answer", POORER)
+def test_lira_on_poorer_answers_of_the_fixture(answer):
+    made = {
+        **poorer.makers(TARGET, scores),
+        "Q.top-k": lambda ledger: TopScoreOracle("top_k", scores(ledger), k=2),
+    }
+    view = {
+        "Q.top-k": poorer_views.scores_of_top,
+        "Q.label-confidence": poorer_views.scores_of_confidence,
+        "Q.thresholded-scores": poorer_views.scores_above_threshold,
+        "Q.rounded-scores": poorer_views.scores_of_rounded,
+        "Q.noisy-scores": poorer_views.scores_of_noisy,
+    }[answer]
+    given = fixture.handles(["records", "shadow_models"])
+    found = calibrated.lira(given["records"], view(made[answer](Ledger())), given["shadow_models"])
+    assert metrics.auc(found.numpy(), fixture.member()) > 0.6
+
+
+@pytest.mark.slow
 def test_loss_and_lira_on_poorer_answers(kept_store):
     """On digits the true label is nearly always shown, so that a mask costs nothing; two digits tie most records."""
     catalog = load()

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
 import torch
+
+sys.path.insert(0, str(Path(__file__).parent))
+import fixture
 
 from attacks import federated_views
 from attacks import plan as plans
@@ -45,6 +51,15 @@ def test_who_holds_columns_alone_tells_no_member(atlas):
     assert not [term for term in closure if term.startswith("attack:")]
 
 
+def test_steps_of_the_global_model_are_the_sums():
+    rounds = fixture.handles(["rounds"])["rounds"]
+    found = federated_views.others_from_sums(rounds)
+    assert len(found) == len(rounds) and found.share == 1.0
+    for name, value in rounds.weights(1).items():
+        assert torch.allclose(found.sum(0)[name], value - rounds.weights(0)[name])
+
+
+@pytest.mark.slow
 def test_the_sum_is_what_all_sent(kept_store):
     """Each upload times its share of the records, added up, is the step of the global model."""
     target = Engine(load(), Store(kept_store)).target("genomes-federated-server", 0)
@@ -58,6 +73,7 @@ def test_the_sum_is_what_all_sent(kept_store):
             assert torch.allclose(found.sum(number)[name], value, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_words_are_read_from_a_sum(kept_store):
     catalog = load()
     plan = plans.make(catalog, catalog.target("glosses-federated-sums"), None, ["melis-2019-membership"])

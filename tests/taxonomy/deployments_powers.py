@@ -215,4 +215,13 @@ DEPLOYMENTS = [
         inapplicable=("homer-2008",),
         why="A vector is no score, but the vectors of a training record's versions lie near together.",
     ),
+    Deployment(
+        "user with several records",
+        [*CLASSES, *knows("Q.scores", "record.label", "record.owner-records")],
+        source="A person who asks whether any of their messages were used, as with a federated keyboard",
+        feasible=("yeom-2018-loss", "yeom-2018-gap", "ml-leaks-3"),
+        infeasible=("carlini-2022-lira",),
+        inapplicable=("gan-leaks-1",),
+        why="Scores of several records add up, but each of them must be had by a power of its own.",
+    ),
 ]
