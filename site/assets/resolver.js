@@ -303,11 +303,12 @@ const Resolver = (() => {
       for (const term of knows)
         if (!this.applies(this.terms.get(term), threat))
           reasons.push(`${term} does not apply to a ${threat.model} model in the ${threat.frame} frame`);
-      const roles = knows.filter((term) => ["participant", "server", "secure-aggregation"].includes(term));
-      if (knows.includes("active") && !roles.length) reasons.push("active without a role: add participant or server");
-      if (roles.includes("server") && roles.includes("secure-aggregation"))
+      const roles = knows.filter((term) => term === "participant" || term === "server");
+      const behindSums = knows.includes("secure-aggregation");
+      if (knows.includes("active") && !roles.length && !behindSums) reasons.push("active without a role: add participant or server");
+      if (roles.includes("server") && behindSums)
         reasons.push("server with secure-aggregation: the one sees every upload, the other none by itself");
-      if (knows.includes("M1.updates") && roles.length === 1 && roles[0] === "secure-aggregation")
+      if (knows.includes("M1.updates") && behindSums && !roles.length)
         reasons.push("M1.updates with secure-aggregation: that server sees sums of uploads only");
       if (knows.includes("M1.updates") && roles.length === 1 && roles[0] === "participant")
         reasons.push("M1.updates with participant alone: a participant never sees another's upload");
