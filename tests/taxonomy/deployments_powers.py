@@ -172,7 +172,7 @@ DEPLOYMENTS = [
         why="It receives the intermediate values of the others' columns, which is the position of He et al. 2019.",
     ),
     Deployment(
-        "chat API, text only",
+        "chat service, text only",
         ["--threat-model", "chat-api-text-only"],
         source="Hosted chat services without log-probabilities; Kaneko et al. 2024",
         feasible=TEXT_ALONE,
