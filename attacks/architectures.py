@@ -154,6 +154,17 @@ class Estimator(nn.Module):
         """The step between two probabilities, or 0 where there are logits."""
         return STEPS.get(self.name, 0.0)
 
+    @property
+    def stored(self) -> tuple[Tensor, Tensor] | None:
+        """The records that the fitted estimator cannot predict without, x float32 (n, features) and labels int64 (n,).
+
+        They are read where scikit-learn keeps them. None of an estimator that keeps none.
+        """
+        if self.name != "nearest-neighbours":
+            return None
+        x, y = self._fitted._fit_X, self._fitted.classes_[self._fitted._y]
+        return torch.from_numpy(np.array(x, dtype=np.float32)), torch.from_numpy(np.array(y, dtype=np.int64))
+
     def _of_known_classes(self, x: NDArray[np.float32]) -> Tensor:
         """Return log-probabilities float64 (n, known classes), -inf where a probability is 0."""
         if self.resolution:

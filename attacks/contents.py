@@ -23,9 +23,12 @@ from torch import Tensor, nn
 
 from attacks import training
 from attacks.handles import (
+    CompletionOracle,
     DenoiserAccess,
     DiscriminatorAccess,
+    EmbeddingOracle,
     EncoderAccess,
+    GeneratedLikelihoodOracle,
     GeneratorAccess,
     Handle,
     HiddenValues,
@@ -36,9 +39,11 @@ from attacks.handles import (
     NextSymbolOracle,
     NoisePredictor,
     RecordFormat,
+    RetrievalOracle,
     SampleOracle,
     ScoreOracle,
     Seat,
+    ThresholdedScoreOracle,
     TopScoreOracle,
     UpdatedScores,
     ValueOracle,
@@ -49,6 +54,8 @@ from attacks.targets.target import Target
 OF_THE_MODEL = ("M1.", "Q.")
 # Records are asked about in chunks, so that memory does not grow with their number, and this many samples are drawn.
 CHUNK, SAMPLES = 256, 16
+# How far a text is continued after its first half.
+SYMBOLS = 20
 
 
 class Contents:
@@ -92,7 +99,7 @@ def shown(handle: Handle, x: Tensor) -> Any:
 
 
 @shown.register(ScoreOracle | ValueOracle | HiddenValues | LikelihoodOracle | NextSymbolOracle | DiscriminatorAccess)
-@shown.register(EncoderAccess | TopScoreOracle)
+@shown.register(EncoderAccess | EmbeddingOracle | TopScoreOracle | ThresholdedScoreOracle)
 def _on_records(handle: Any, x: Tensor) -> Any:
     return [_digest(handle(chunk)) for chunk in x.split(CHUNK)]
 
@@ -112,6 +119,17 @@ def _updated(handle: UpdatedScores, x: Tensor) -> Any:
 def _noise(handle: Any, x: Tensor) -> Any:
     middle = len(handle.kept) // 2
     return handle.kept, [handle(chunk.float(), middle) for chunk in x.split(CHUNK)]
+
+
+@shown.register(CompletionOracle | GeneratedLikelihoodOracle)
+def _written(handle: Any, x: Tensor) -> Any:
+    half = x.shape[1] // 2
+    return [handle(chunk[:, :half], min(half, SYMBOLS)) for chunk in x.split(CHUNK)]
+
+
+@shown.register
+def _found(handle: RetrievalOracle, x: Tensor) -> Any:
+    return [handle(chunk[:, : x.shape[1] // 2]) for chunk in x.split(CHUNK)]
 
 
 @shown.register

@@ -34,3 +34,9 @@ def others_from_uploads(rounds: Rounds, updates: Updates) -> OthersUpdates:
             }
         )
     return OthersUpdates("others_updates", steps, 1.0, rounds.ledger)
+
+
+def others_from_sums(rounds: Rounds) -> OthersUpdates:
+    """Return the steps of the global model: to a server that sees sums only, they are what all participants together sent."""
+    steps = [change(rounds.weights(number + 1), rounds.weights(number)) for number in range(len(rounds))]
+    return OthersUpdates("others_updates", steps, 1.0, rounds.ledger)

@@ -94,6 +94,19 @@ class Model:
         """The step between two probabilities of a model that has no logits, or 0."""
         return self._module.resolution if isinstance(self._module, architectures.Estimator) else 0.0
 
+    @property
+    def stored(self) -> tuple[Tensor, Tensor] | None:
+        """The records that the model holds, x float32 (n, ...) and labels int64 (n,), in the order of its file, or None."""
+        held = self._module.stored if isinstance(self._module, architectures.Estimator) else None
+        return None if held is None else (held[0].reshape(-1, *self.recipe.shape), held[1])
+
+    def embedded(self, x: Tensor) -> Tensor:
+        """Return what a perceptron's last hidden layer makes of records x (n, ...), float64 (n, width)."""
+        assert isinstance(self._module, nn.Sequential), "layers that run in a row"
+        body = self._module[:-1]
+        with torch.no_grad():
+            return torch.cat([body(chunk.float()) for chunk in x.split(CHUNK)] or [torch.empty(0, 0)]).double()
+
     def values(self, x: Tensor) -> Tensor:
         """Return what a regression predicts, float64 of shape (n,), for x of shape (n, ...); raise DivergedError for NaN."""
         with torch.no_grad():

@@ -173,7 +173,7 @@ def _settings(catalog: Catalog, resolver: Resolver) -> Iterator[Finding]:
                 yield document.finding("MIA007", "`where` is required for a setting that was read", ("published", i))
             closure = resolver.closure(threat.grants)
             if goal(attack.id) not in closure:
-                missing = resolver.missing(goal(attack.id), threat.grants, catalog.grantable).sets
+                missing = _least(resolver, threat, resolver.missing(goal(attack.id), threat.grants, catalog.grantable).sets)
                 hint = "missing: " + " or ".join(" + ".join(s) for s in missing[:3]) if missing else ""
                 yield document.finding("MIA018", f"infeasible under {setting.name!r}", ("published", i, "knows"), hint)
                 continue
@@ -184,6 +184,16 @@ def _settings(catalog: Catalog, resolver: Resolver) -> Iterator[Finding]:
                 if name not in rest and goal(attack.id) in rest and closure & artifacts == rest & artifacts:
                     message = f"{name} is not used by the method under {setting.name!r}"
                     yield document.finding("MIA019", message, ("published", i, "knows", j))
+
+
+def _least(resolver: Resolver, threat: ThreatModel, sets: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Return the sets of missing terms from which least follows: a poorer answer adds itself to all that follows from it."""
+    closures = [resolver.closure_mask({*threat.grants, *terms}) for terms in sets]
+    return [
+        terms
+        for terms, mine in zip(sets, closures, strict=True)
+        if not any(other != mine and other & mine == other for other in closures)
+    ]
 
 
 def _survey(catalog: Catalog, resolver: Resolver) -> Iterator[Finding]:

@@ -231,8 +231,12 @@ def contradictions(catalog: Catalog, threat: ThreatModel) -> list[str]:
         if facet in catalog.terms and not catalog.terms[facet].applies(threat.model, threat.frame):
             reasons.append(f"{facet} does not apply to a {threat.model} model")
     roles = {"participant", "server"} & knows
-    if "active" in knows and not roles:
+    if "active" in knows and not roles | {"secure-aggregation"} & knows:
         reasons.append("active without a role: add participant or server")
+    if {"server", "secure-aggregation"} <= knows:
+        reasons.append("server with secure-aggregation: the one sees every upload, the other none by itself")
+    if {"M1.updates", "secure-aggregation"} <= knows and not roles:
+        reasons.append("M1.updates with secure-aggregation: that server sees sums of uploads only")
     if "M1.updates" in knows and roles == {"participant"}:
         reasons.append("M1.updates with participant alone: a participant never sees another's upload")
     return reasons

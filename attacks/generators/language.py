@@ -71,6 +71,24 @@ class Gru(nn.Module):
                 drawn.append(code)
         return torch.stack(drawn, dim=1).float()
 
+    def continued(self, prompts: Tensor, length: int, levels: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return how texts go on after prompts (n, any), float32 codes (n, length), with the log-probability of each character.
+
+        `levels` float64 (n, length), from 0 to 1, each pick a character by the inverse of the distribution function over the
+        alphabet, so that uniform ones draw from the model; without them each is the likeliest one. Log-probabilities are float64.
+        """
+        start = torch.full((len(prompts), 1), self.recipe.classes)
+        with torch.no_grad():
+            output, state = self.unit(self.embedding(torch.cat([start, prompts.long()], dim=1)))
+            drawn, found = [], []
+            for place in range(length):
+                scores = torch.log_softmax(self.output(output[:, -1]).double(), dim=-1)
+                code = picked(scores, None if levels is None else levels[:, place])
+                drawn.append(code)
+                found.append(scores.gather(-1, code[:, None])[:, 0])
+                output, state = self.unit(self.embedding(code)[:, None], state)
+        return torch.stack(drawn, dim=1).float(), torch.stack(found, dim=1)
+
     def learn(self, x: Tensor, y: Tensor) -> None:
         """Train on records x (n, length) by the cross-entropy of every character, with Adam."""
         optimizer = torch.optim.Adam(self.parameters(), lr=self.recipe.learning_rate, fused=True)
@@ -81,3 +99,12 @@ class Gru(nn.Module):
                 optimizer.zero_grad(set_to_none=True)
                 loss(self.logits(codes[chunk]).flatten(0, 1), codes[chunk].flatten()).backward()
                 optimizer.step()
+
+
+def picked(scores: Tensor, level: Tensor | None) -> Tensor:
+    """Return one symbol for each row of log-probabilities (n, symbols), int64 (n,): the likeliest, or that at a level (n,)."""
+    if level is None:
+        return scores.argmax(dim=-1)
+    reached = scores.exp().cumsum(dim=-1)
+    # The last step of the distribution function is 1, but for rounding.
+    return (reached < level[:, None]).sum(dim=-1).clamp(max=scores.shape[-1] - 1)

@@ -6,6 +6,7 @@ from attacks.handles.diffusion import (
 )
 from attacks.handles.facts import (
     Aggregates,
+    Beacon,
     ErrorSpread,
     LossThreshold,
     Marginals,
@@ -13,6 +14,7 @@ from attacks.handles.facts import (
     Number,
     Overheard,
     Parameters,
+    SuppressedAggregates,
 )
 from attacks.handles.federation import (
     PARTICIPANT,
@@ -52,10 +54,13 @@ from attacks.handles.handle import (
     UnsuitableError,
 )
 from attacks.handles.language import (
+    CompletionOracle,
+    GeneratedLikelihoodOracle,
     LikelihoodOracle,
     NextSymbolOracle,
     RecordFormat,
     ReferenceLanguageModel,
+    RetrievalOracle,
 )
 from attacks.handles.measurements import (
     AttackData,
@@ -70,9 +75,12 @@ from attacks.handles.models import (
     Surrogate,
 )
 from attacks.handles.oracles import (
+    CompletedScores,
+    EmbeddingOracle,
     LabelOracle,
     MaskOracle,
     ScoreOracle,
+    ThresholdedScoreOracle,
     TopScoreOracle,
     UpdatedScores,
     ValueOracle,
@@ -120,12 +128,17 @@ __all__ = [
     "Architecture",
     "AttackData",
     "AttackError",
+    "Beacon",
     "Change",
+    "CompletedScores",
+    "CompletionOracle",
     "DenoiserAccess",
     "DiscriminatorAccess",
+    "EmbeddingOracle",
     "EncoderAccess",
     "ErrorSpread",
     "FederatedTrainer",
+    "GeneratedLikelihoodOracle",
     "GeneratorAccess",
     "GeneratorArchitecture",
     "GeneratorPlatform",
@@ -169,6 +182,7 @@ __all__ = [
     "ReferenceGenerator",
     "ReferenceLanguageModel",
     "ReferenceModels",
+    "RetrievalOracle",
     "Rounds",
     "RunnableModel",
     "SampleOracle",
@@ -184,7 +198,9 @@ __all__ = [
     "SplitTrainer",
     "StandInLayers",
     "Superset",
+    "SuppressedAggregates",
     "Surrogate",
+    "ThresholdedScoreOracle",
     "TopScoreOracle",
     "Trainer",
     "TrainingRecipe",

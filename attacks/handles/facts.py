@@ -66,6 +66,45 @@ class Aggregates(Handle):
         return self._values.clone()
 
 
+class SuppressedAggregates(Handle):
+    """Statistics that were published of a group but for small ones, which are left out: reading them is no query."""
+
+    def __init__(self, name: str, values: Tensor, below: float, ledger: Ledger):
+        super().__init__(name, ledger)
+        self._values, self._below = values, below
+
+    @property
+    def values(self) -> Tensor:
+        """The mean of every feature over the group, float64 of the shape of one record, NaN where it is left out."""
+        self._touch()
+        return self._values.clone()
+
+    @property
+    def below(self) -> float:
+        """What every mean that is left out is below."""
+        self._touch()
+        return self._below
+
+
+class Beacon(Handle):
+    """Answers whether anybody of a group has a feature, yes or no. Each feature that is asked about is one query."""
+
+    def __init__(self, name: str, present: Tensor, ledger: Ledger, *, counted: bool = True):
+        super().__init__(name, ledger)
+        self._present, self._counted = present.flatten(), counted
+
+    def __len__(self) -> int:
+        """Return of how many features it knows."""
+        return len(self._present)
+
+    def __call__(self, features: Tensor) -> Tensor:
+        """Return whether anybody of the group has each of these features, bool (n,), for their numbers int64 (n,)."""
+        self._touch()
+        if self._counted:
+            self.ledger.charge(len(features))
+        return self._present[features]
+
+
 class ModelType(Handle):
     """The kind of model that the target is."""
 

@@ -52,6 +52,82 @@ class LikelihoodOracle(Handle):
         return answers.likelihoods(self._likelihood, x, self.ledger)
 
 
+Seeds = NDArray[np.uint64] | None
+
+
+class CompletionOracle(Handle):
+    """Answers prompts with text that the model writes. Each prompt is one query."""
+
+    def __init__(self, name: str, answer: Callable[[Tensor, int, Seeds], Tensor], ledger: Ledger, *, counted: bool = True):
+        super().__init__(name, ledger)
+        self._answer = answer
+        self._counted = counted
+
+    def __call__(self, prompts: Tensor, length: int, seeds: Seeds = None) -> Tensor:
+        """Return how each of the prompts (n, any) goes on, float32 codes (n, length).
+
+        `seeds` uint64 (n,) draw from the model, one for each prompt; without them each symbol is the likeliest one.
+        """
+        self._touch()
+        if self._counted:
+            self.ledger.charge(len(prompts))
+        return answers.finite(self._answer(prompts.detach().clone(), length, seeds), len(prompts))
+
+
+class GeneratedLikelihoodOracle(Handle):
+    """Answers prompts with text that the model writes, and says how likely it found each symbol of that. A prompt is one query.
+
+    `symbols` is the number of symbols that the model knows.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        answer: Callable[[Tensor, int, Seeds], tuple[Tensor, Tensor]],
+        symbols: int,
+        ledger: Ledger,
+        *,
+        counted: bool = True,
+    ):
+        super().__init__(name, ledger)
+        self._answer = answer
+        self._counted = counted
+        self.symbols = symbols
+
+    def __call__(self, prompts: Tensor, length: int, seeds: Seeds = None) -> tuple[Tensor, Tensor]:
+        """Return how each prompt (n, any) goes on, float32 codes (n, length), and log-probabilities of it, float64 (n, length).
+
+        `seeds` are those of a `CompletionOracle`.
+        """
+        self._touch()
+        if self._counted:
+            self.ledger.charge(len(prompts))
+        text, log_probs = self._answer(prompts.detach().clone(), length, seeds)
+        return answers.finite(text, len(prompts)), answers.likelihoods(lambda _: log_probs, text, self.ledger)
+
+
+class RetrievalOracle(Handle):
+    """Answers questions with the text that a system finds for them in its store. Each question is one query."""
+
+    def __init__(self, name: str, answer: Callable[[Tensor], Tensor], ledger: Ledger):
+        super().__init__(name, ledger)
+        self._answer = answer
+
+    def __call__(self, questions: Tensor) -> Tensor:
+        """Return the text that is found for each of the questions (n, any), float32 codes (n, length)."""
+        self._touch()
+        self.ledger.charge(len(questions))
+        return answers.finite(self._answer(questions.detach().clone()), len(questions))
+
+
+def levels_of(seeds: Seeds, length: int) -> Tensor | None:
+    """Return numbers from 0 to 1 at which symbols are picked, float64 (n, length): each row follows from its own seed."""
+    if seeds is None:
+        return None
+    drawn = [np.random.Generator(np.random.Philox(key=int(key))).random(length) for key in seeds]
+    return torch.from_numpy(np.array(drawn).reshape(len(seeds), length))
+
+
 class RecordFormat(Handle):
     """The format of the candidates: it makes up records with other secrets, of which there are `size`."""
 

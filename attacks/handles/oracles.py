@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
+import torch
 from torch import Tensor
 
 from attacks.handles import answers
 from attacks.handles.handle import Handle, Ledger
+from attacks.poorer_answers import completed
+
+NOT_SHOWN = "classes that the target does not show are taken to share alike what is left of the probability"
 
 
 class ScoreOracle(Handle):
@@ -69,6 +74,54 @@ class TopScoreOracle(Handle):
         top = log_probs.topk(min(self._k, log_probs.shape[-1]), dim=-1)
         return top.values, top.indices
 
+    def completed(self, x: Tensor) -> Tensor:
+        """Return log-probabilities of every class, float64 (n, classes), that agree with the highest; the classes are known.
+
+        None of the others is more likely than the last that is shown.
+        """
+        self._touch()
+        log_probs = self._scores(x)
+        top = log_probs.topk(min(self._k, log_probs.shape[-1]), dim=-1)
+        shown = torch.full_like(log_probs, float("nan")).scatter(-1, top.indices, top.values)
+        return _completed(shown, top.values[:, -1], self.ledger)
+
+
+class ThresholdedScoreOracle(Handle):
+    """Answers with the scores that reach a threshold, and with nothing for the other classes, which are known by name."""
+
+    def __init__(self, name: str, scores: ScoreOracle, threshold: float = 0.5):
+        super().__init__(name, scores.ledger)
+        self._scores = scores
+        self._threshold = threshold
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return log-probabilities, float64 (n, classes), NaN for a class whose probability does not reach the threshold."""
+        self._touch()
+        log_probs = self._scores(x)
+        return log_probs.masked_fill(log_probs < math.log(self._threshold), float("nan"))
+
+    def completed(self, x: Tensor) -> Tensor:
+        """Return log-probabilities of every class, float64 (n, classes), that agree with those that reach the threshold."""
+        shown = self(x)
+        return _completed(shown, torch.full((len(shown),), math.log(self._threshold), dtype=torch.float64), self.ledger)
+
+
+class CompletedScores(ScoreOracle):
+    """Answers with scores of every class that agree with what a poorer oracle shows; that one counts the queries."""
+
+    def __init__(self, poorer: TopScoreOracle | ThresholdedScoreOracle):
+        super().__init__("scores", poorer.completed, poorer.ledger, counted=False)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return log-probabilities, float64 of shape (n, classes), for x of shape (n, ...)."""
+        self._touch()
+        return self._answer(x)
+
+
+def _completed(shown: Tensor, most: Tensor, ledger: Ledger) -> Tensor:
+    ledger.note(NOT_SHOWN, int(shown.isnan().any(dim=-1).sum()), len(shown))
+    return completed(shown, most)
+
 
 class LabelOracle(Handle):
     """Answers with the predicted class and nothing else."""
@@ -97,6 +150,22 @@ class ValueOracle(Handle):
         if self._counted:
             self.ledger.charge(len(x))
         return answers.values(self._answer, x, self.ledger)
+
+
+class EmbeddingOracle(Handle):
+    """Answers with the vector that a model makes of a record. Each record that is asked about is one query."""
+
+    def __init__(self, name: str, answer: Callable[[Tensor], Tensor], ledger: Ledger, *, counted: bool = True):
+        super().__init__(name, ledger)
+        self._answer = answer
+        self._counted = counted
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return vectors, float64 of shape (n, width), for x of shape (n, ...)."""
+        self._touch()
+        if self._counted:
+            self.ledger.charge(len(x))
+        return answers.finite(self._answer(x.detach().clone()), len(x))
 
 
 class UpdatedScores(Handle):

@@ -6,10 +6,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from attacks.handles import Aggregates, Ledger, Marginals, Number, Population
+from attacks.handles import Aggregates, Beacon, Ledger, Marginals, Number, Population, SuppressedAggregates
 from attacks.seeds import derive_seed, digest, digest_arrays, record_ids
 from attacks.targets.target import HandleMaker, Target
 from taxonomy.findings import InputError
+
+# What a publisher does who would not show everybody: Laplace noise of so many people on each count, or no count below so many.
+NOISE, LEAST = 1.0, 3
 
 
 def publish(
@@ -19,7 +22,8 @@ def publish(
 
     Candidates are the group and as many others; all further records are the adversary's reference population. With
     `members_published` false the means of as many reference records are published, which then leave the reference: a control
-    that shows nothing of its "members".
+    that shows nothing of its "members". The publisher may also show less: noisy means, none below `LEAST` people, or only whether
+    anybody of the group has a feature.
     """
     elsewhere = 0 if members_published else group_size
     wanted = 2 * group_size + elsewhere
@@ -34,7 +38,12 @@ def publish(
     shuffle = np.random.default_rng(derive_seed(seed, "candidates", name)).permutation(2 * group_size)
     candidates, is_member = candidates[shuffle], is_member[shuffle]
 
-    means = torch.from_numpy(x[np.sort(group)]).double().mean(dim=0)
+    of_group = torch.from_numpy(x[np.sort(group)])
+    means, present = of_group.double().mean(dim=0), (of_group > 0).any(dim=0)
+    # Drawn once, when the figures were published, and cut to what a share can be.
+    drawn = np.random.default_rng(derive_seed(seed, "noise", name)).laplace(scale=NOISE / group_size, size=means.shape)
+    noisy = (means + torch.from_numpy(drawn)).clamp(0, 1)
+    shown = means.masked_fill(means * group_size < LEAST, float("nan"))
     held, held_label, held_ids = torch.from_numpy(x[reference]), torch.from_numpy(label[reference]), record_ids(x[reference])
 
     def population(ledger: Ledger) -> Population:
@@ -42,6 +51,11 @@ def publish(
 
     makers: dict[str, HandleMaker] = {
         "Q.aggregates": lambda ledger: Aggregates("aggregates", means, ledger),
+        "Q.noisy-aggregates": lambda ledger: Aggregates("noisy_aggregates", noisy, ledger),
+        "Q.suppressed-aggregates": lambda ledger: SuppressedAggregates(
+            "suppressed_aggregates", shown, LEAST / group_size, ledger
+        ),
+        "Q.beacon": lambda ledger: Beacon("beacon", present, ledger),
         "D1.samples": population,
         "D1.size": lambda ledger: Number("training_size", group_size, ledger),
         "D1.marginals": lambda ledger: Marginals("marginals", torch.sort(held, dim=0).values, ledger),

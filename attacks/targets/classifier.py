@@ -11,6 +11,8 @@ from torch import Tensor
 
 from attacks import signals, training
 from attacks.handles import (
+    EmbeddingOracle,
+    HeldRecords,
     KnownMembers,
     LabelOracle,
     Ledger,
@@ -29,7 +31,7 @@ from attacks.handles import (
 from attacks.metrics import Metric, share
 from attacks.seeds import derive_seed, digest, digest_arrays, record_ids
 from attacks.targets import data as datasets
-from attacks.targets import judges
+from attacks.targets import judges, poorer
 from attacks.targets.split import Split, split
 from attacks.targets.target import HandleMaker, Target
 from attacks.training import Model, Recipe, TrainingSet
@@ -143,6 +145,13 @@ def _held(records: datasets.Data, rows: NDArray[np.int64]) -> ShadowData:
     return ShadowData(x, y, record_ids(x.numpy()))
 
 
+def _stored(model: Model, ledger: Ledger) -> HeldRecords:
+    """Return the handle of the records that a model holds."""
+    assert model.stored is not None, "it is offered by models that hold records"
+    x, label = model.stored
+    return HeldRecords("stored_records", x, label, record_ids(x.numpy()), ledger)
+
+
 def _fidelity(stolen: Model, x: Tensor, log_probs: Tensor) -> Metric:
     """Share of non-members x on which a stolen model gives the target's label; chance is to give always its most frequent one.
 
@@ -221,12 +230,17 @@ def _makers(
         "Q.scores": scores,
         "Q.top-k": lambda ledger: TopScoreOracle("top_k", scores(ledger)),
         "Q.labels": labels,
+        **poorer.makers(model, scores),
     }
     if len(known_members):
         known = known_members
         makers["D2.members"] = lambda ledger: KnownMembers(
             "known_members", known.x, known.label, known.ids, ledger, known_non_members
         )
+    if recipe.architecture == "mlp" and recipe.hidden:
+        makers["Q.embeddings"] = lambda ledger: EmbeddingOracle("embeddings", model.embedded, ledger)
+    if model.stored is not None:
+        makers["M1.stored-records"] = lambda ledger: _stored(model, ledger)
     if shifted:
         makers["D1.shifted"] = shifted_population
     return makers

@@ -14,6 +14,8 @@ from attacks.generators import GeneratorRecipe
 from attacks.generators import training as generators
 from attacks.generators.language import PADDING, Gru
 from attacks.handles import (
+    CompletionOracle,
+    GeneratedLikelihoodOracle,
     GeneratorTrainer,
     Ledger,
     LikelihoodOracle,
@@ -24,6 +26,7 @@ from attacks.handles import (
     RecordFormat,
     SampleOracle,
 )
+from attacks.handles.language import Seeds, levels_of
 from attacks.seeds import derive_seed, digest, digest_arrays, record_ids
 from attacks.targets.canaries import CanaryFormat
 from attacks.targets.data import corpus as corpora
@@ -144,8 +147,19 @@ def _target(
         noise = torch.Generator().manual_seed(derive_seed(seed, "samples") % 2**63)
         return SampleOracle("samples", lambda count: module.decode(torch.randn(count, module.latent, generator=noise)), ledger)
 
+    def written(prompts: Tensor, length: int, seeds: Seeds) -> tuple[Tensor, Tensor]:
+        found: tuple[Tensor, Tensor] = module.continued(prompts, length, levels_of(seeds, length))
+        return found
+
+    def completions(ledger: Ledger) -> CompletionOracle:
+        return CompletionOracle("completions", lambda *asked: written(*asked)[0], ledger)
+
     makers: dict[str, HandleMaker] = {
         "Q.samples": samples,
+        "Q.completions": completions,
+        "Q.generated-likelihood": lambda ledger: GeneratedLikelihoodOracle(
+            "generated_likelihood", written, recipe.classes, ledger
+        ),
         "Q.likelihood": lambda ledger: LikelihoodOracle("likelihood", module.likelihood, ledger),
         "Q.next-symbol": lambda ledger: NextSymbolOracle("next_symbol", module.scores, ledger),
         "M1.parameters": lambda ledger: Parameters("parameters", made.parameters(), ledger),

@@ -346,7 +346,12 @@ const Resolver = (() => {
         if (this.terms.has(facet) && !this.applies(this.terms.get(facet), threat))
           reasons.push(`${facet} does not apply to a ${threat.model} model`);
       const roles = knows.filter((term) => term === "participant" || term === "server");
-      if (knows.includes("active") && !roles.length) reasons.push("active without a role: add participant or server");
+      const behindSums = knows.includes("secure-aggregation");
+      if (knows.includes("active") && !roles.length && !behindSums) reasons.push("active without a role: add participant or server");
+      if (roles.includes("server") && behindSums)
+        reasons.push("server with secure-aggregation: the one sees every upload, the other none by itself");
+      if (knows.includes("M1.updates") && behindSums && !roles.length)
+        reasons.push("M1.updates with secure-aggregation: that server sees sums of uploads only");
       if (knows.includes("M1.updates") && roles.length === 1 && roles[0] === "participant")
         reasons.push("M1.updates with participant alone: a participant never sees another's upload");
       return reasons;

@@ -14,7 +14,9 @@ from attacks.federation import Policy, Weights
 from attacks.handles import (
     Architecture,
     AttackData,
+    EmbeddingOracle,
     ErrorSpread,
+    HeldRecords,
     KnownFeatures,
     KnownMembers,
     LabelOracle,
@@ -217,6 +219,14 @@ def predicted_value(x: Tensor) -> Tensor:
     return (label().double() + torch.from_numpy(error))[x[:, 0].long()]
 
 
+def embedded(x: Tensor) -> Tensor:
+    """A point on a circle, which moves the less with a record the surer the model is of it: members by less."""
+    place = x.flatten(1).double().mean(1)
+    record = place.round().clamp(0, RECORDS - 1)
+    turn = (place - record) * torch.where(torch.from_numpy(member()), 0.5, 1.5)[record.long()]
+    return torch.stack([turn.cos(), turn.sin()], dim=1)
+
+
 def pictures() -> Tensor:
     """Pictures of 4 x 4 pixels whose mean is the record's number; a shift by a pixel moves it by 0.03 to 0.12."""
     ramp = torch.arange(4.0) - 1.5
@@ -226,7 +236,7 @@ def pictures() -> Tensor:
 
 def handles(names: list[str], *, label_granted: bool = True, of_pictures: bool = False) -> dict[str, Any]:
     """Return the handles of these names over the fixture, whose records are numbers or pictures."""
-    if "aggregates" in names:
+    if {"aggregates", "beacon"} & {*names}:
         return fixture_statistics.handles(names)
     if "masks" in names:
         import dense_fixture
@@ -259,6 +269,7 @@ def handles(names: list[str], *, label_granted: bool = True, of_pictures: bool =
         "known_members": lambda: known_members(x, ledger),
         "value": lambda: ValueOracle("value", predicted_value, ledger),
         "error_spread": lambda: ErrorSpread("error_spread", 0.3, 1.5, ledger),
+        "embeddings": lambda: EmbeddingOracle("embeddings", embedded, ledger),
         "mean_loss": lambda: Number("mean_loss", 0.1, ledger),
         "loss_threshold": lambda: LossThreshold("loss_threshold", 0.1, ledger),
         "shadow_models": lambda: shadow,
@@ -272,6 +283,7 @@ def handles(names: list[str], *, label_granted: bool = True, of_pictures: bool =
         "shadow_updates": updates_of_shadow,
         "surrogate": lambda: Surrogate(Answers(answers(member(), 300))),
         "attack_data": lambda: AttackData(answers(inside[0], 0), label(), torch.from_numpy(inside[0])),
+        "stored_records": lambda: HeldRecords("stored_records", x[member()], label()[member()], IDS[member()], ledger),
         "population": lambda: Population("population", x, label(), IDS, ledger),
         "population_statistics": lambda: PopulationStatistics(ShadowData(x, label(), IDS), answers(never, 200)),
     }

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from attacks.handles import Aggregates, Ledger, Marginals, Number, Population, Records
+from attacks.handles import Aggregates, Beacon, Ledger, Marginals, Number, Population, Records
 from attacks.steps import shadow_aggregates
 
 RECORDS, TIMES, PLACES, REFERENCE, GROUPS = 24, 4, 5, 60, 20
@@ -33,6 +33,7 @@ def handles(names: list[str]) -> dict[str, Any]:
     makers: dict[str, Any] = {
         "records": lambda: records,
         "aggregates": lambda: Aggregates("aggregates", x[::2].double().mean(0), ledger),
+        "beacon": lambda: Beacon("beacon", (x[::2] > 0).any(0), ledger),
         "population": lambda: population,
         "marginals": lambda: Marginals("marginals", reference.sort(dim=0).values, ledger),
         "training_size": lambda: size,

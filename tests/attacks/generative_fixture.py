@@ -140,11 +140,13 @@ def makers() -> dict[str, Callable[[], Any]]:
 # Names of handles that only generative models have.
 OWN = {"samples", "sample_pool", "latent", "generator", "discriminator", "encoder", "reference_generator", "predicted_noise"}
 OWN |= {"surrogate_gan", "informed_gan", "informed_discriminator"}
-OWN |= language_fixture.OWN
+OWN |= language_fixture.OWN | {"retrieval"}
 
 
 def handles(names: list[str], *, of_pictures: bool = False) -> dict[str, Any]:
     """Return the handles of these names, over points or over pictures."""
+    if "retrieval" in names:
+        return {name: make() for name, make in language_fixture.retrieval().items() if name in names}
     made = language_fixture.makers() if language_fixture.OWN & {*names} else makers()
     if of_pictures:
         ledger, x = Ledger(), pictures(503, np.where(fixture.member(), 0.5, 1.5))

@@ -14,8 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from attacks import text_views
 from attacks.alphabet import ALPHABET
-from attacks.handles import LikelihoodOracle, NextSymbolOracle, RecordFormat, Records
+from attacks.handles import LikelihoodOracle, NextSymbolOracle, RecordFormat, Records, RetrievalOracle
 from attacks.handles.handle import Ledger
 from attacks.handles.language import of_symbols
 from attacks.targets.canaries import CanaryFormat
@@ -69,14 +70,33 @@ def makers() -> dict[str, Callable[[], Any]]:
     ledger = Ledger()
     x = records()
     model = Counting(x[fixture.member()], 601)
+    next_symbol = NextSymbolOracle("next_symbol", model.scores, ledger)
+    written = text_views.generated_of_next_symbol(next_symbol)
     return {
+        "completions": lambda: text_views.completions_of_generated(written),
+        "generated_likelihood": lambda: written,
         "records": lambda: Records(x, None, fixture.IDS, ledger),
         "likelihood": lambda: LikelihoodOracle("likelihood", model.likelihood, ledger),
-        "next_symbol": lambda: NextSymbolOracle("next_symbol", model.scores, ledger),
+        "next_symbol": lambda: next_symbol,
         "record_format": lambda: RecordFormat("record_format", FORMAT.size, FORMAT.records, ledger),
         "reference_language_model": FixedReference,
     }
 
 
 # Names of handles that only language models have.
-OWN = {"likelihood", "next_symbol", "record_format", "reference_language_model"}
+OWN = {"likelihood", "next_symbol", "record_format", "reference_language_model", "completions", "generated_likelihood"}
+
+
+def retrieval() -> dict[str, Callable[[], Any]]:
+    """Makers of a store of random texts: the members lie in it, and the text most like a question is found."""
+    ledger = Ledger()
+    x = torch.from_numpy(np.random.default_rng(603).integers(len(ALPHABET), size=(fixture.RECORDS, 16))).float()
+    store = x[fixture.member()]
+
+    def found(questions: Tensor) -> Tensor:
+        return store[(store[None, :, : questions.shape[1]] == questions[:, None]).sum(-1).argmax(-1)]
+
+    return {
+        "records": lambda: Records(x, None, fixture.IDS, ledger),
+        "retrieval": lambda: RetrievalOracle("retrieval", found, ledger),
+    }

@@ -53,6 +53,10 @@ def oracles(model: Stand) -> dict[str, Callable[[Ledger], Handle]]:
         "ScoreOracle": lambda ledger: ScoreOracle("scores", model, ledger),
         "MaskOracle": lambda ledger: handles.MaskOracle("masks", lambda x: model(x)[:, None, None], ledger),
         "TopScoreOracle": lambda ledger: handles.TopScoreOracle("top_k", ScoreOracle("scores", model, ledger)),
+        "ThresholdedScoreOracle": lambda ledger: handles.ThresholdedScoreOracle(
+            "thresholded_scores", ScoreOracle("scores", model, ledger), 0.1
+        ),
+        "EmbeddingOracle": lambda ledger: handles.EmbeddingOracle("embeddings", model, ledger),
         "LabelOracle": lambda ledger: handles.LabelOracle("labels", lambda x: model(x).argmax(-1), ledger),
         "ValueOracle": lambda ledger: handles.ValueOracle("value", lambda x: model(x)[:, 0], ledger),
         "UpdatedScores": lambda ledger: handles.UpdatedScores("updated_scores", model, [model, model], ledger),
@@ -65,6 +69,15 @@ def oracles(model: Stand) -> dict[str, Callable[[Ledger], Handle]]:
         "DenoiserAccess": lambda ledger: handles.DenoiserAccess("denoiser", kept, (WIDTH,), lambda x, step: model(x), ledger),
         "NextSymbolOracle": lambda ledger: handles.NextSymbolOracle("next_symbol", lambda x: model(x)[:, None], ledger),
         "LikelihoodOracle": lambda ledger: handles.LikelihoodOracle("likelihood", model, ledger),
+        "CompletionOracle": lambda ledger: handles.CompletionOracle(
+            "completions", lambda prompts, length, seeds: model(torch.rand(len(prompts), WIDTH)), ledger
+        ),
+        "GeneratedLikelihoodOracle": lambda ledger: handles.GeneratedLikelihoodOracle(
+            "generated_likelihood", lambda prompts, length, seeds: (prompts, model(torch.rand(len(prompts), WIDTH))), 9, ledger
+        ),
+        "RetrievalOracle": lambda ledger: handles.RetrievalOracle(
+            "retrieval", lambda questions: model(torch.rand(len(questions), WIDTH)), ledger
+        ),
         "RecordFormat": lambda ledger: handles.RecordFormat(
             "record_format", 9, lambda secrets: model(torch.from_numpy(secrets[:, None] * np.ones(WIDTH))), ledger
         ),
@@ -76,6 +89,8 @@ def oracles(model: Stand) -> dict[str, Callable[[Ledger], Handle]]:
         "OwnUpdates": lambda ledger: handles.OwnUpdates("own_updates", [weights], [weights], 0.5, ledger),
         "OthersUpdates": lambda ledger: handles.OthersUpdates("others_updates", [weights], 0.5, ledger),
         "Aggregates": lambda ledger: handles.Aggregates("aggregates", model.weight, ledger),
+        "SuppressedAggregates": lambda ledger: handles.SuppressedAggregates("suppressed_aggregates", model.weight, 0.1, ledger),
+        "Beacon": lambda ledger: handles.Beacon("beacon", model.weight > 0, ledger),
         "Activations": lambda ledger: handles.Activations("activations", model.weight, ledger),
         "Overheard": lambda ledger: handles.Overheard("overheard", model.weight, model.weight.argmax(-1), ledger),
     }
