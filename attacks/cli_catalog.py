@@ -227,13 +227,13 @@ def defenses(as_json: Json = False, catalog: Catalogs = None) -> None:
             d.id,
             d.category,
             d.changes,
-            ", ".join(d.withdraws),
+            ", ".join([*(f"{term} → {left}" for term, left in d.replaces.items()), *d.withdraws]),
             ", ".join(dict.fromkeys(e.attack for e in d.mitigates if e.attack)),
             ", ".join(dict.fromkeys(e.attack for e in d.fails_against if e.attack)),
         )
         for d in found
     ]
-    columns = ["defense", "category", "changes", "withdraws", "shown to mitigate", "known not to"]
+    columns = ["defense", "category", "changes", "withdraws, or replaces →", "shown to mitigate", "known not to"]
     output().print(show.table(columns, rows))
 
 

@@ -13,12 +13,14 @@ from attacks.cli_options import (
     Catalogs,
     FrameOption,
     GoalOption,
+    GuaranteeOption,
     Json,
     KnowsOption,
     ModelOption,
     ModelsOption,
     ObservationOption,
     QueriesOption,
+    RowsOption,
     ThreatModelOption,
     app,
     load,
@@ -28,6 +30,7 @@ from attacks.cli_options import (
 )
 from taxonomy.answers import Atlas, Feasible, Inapplicable, Infeasible
 from taxonomy.findings import InputError, unknown
+from taxonomy.resolver import Missing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,6 +48,8 @@ def feasible(
     frame: FrameOption = None,
     queries: QueriesOption = None,
     models: ModelsOption = None,
+    rows: RowsOption = None,
+    guarantee: GuaranteeOption = None,
     goal: GoalOption = None,
     changes: Annotated[
         list[str] | None,
@@ -62,7 +67,7 @@ def feasible(
 ) -> None:
     """Which attacks does a threat model make feasible, at which price, and what is missing for the others?"""
     loaded = load(catalog)
-    threat = threat_model_of(loaded, threat_model, observation, knows, model, frame, queries, models)
+    threat = threat_model_of(loaded, threat_model, observation, knows, model, frame, queries, models, rows, guarantee)
     goals = sorted({attack.goal for attack in loaded.attacks.values()})
     if goal is not None and goal not in goals:
         raise unknown("goal", goal, goals)
@@ -88,7 +93,9 @@ def feasible(
     if difference:
         show.difference(output(), threat, difference)
         return
-    show.feasible(output(), atlas, threat, answers, every_set=every_set)
+    from taxonomy import strengths
+
+    show.feasible(output(), atlas, threat, answers, strengths.measured(loaded), every_set=every_set)
 
 
 def _difference(atlas: Atlas, threat: ThreatModel, changes: Sequence[str]) -> Difference:
@@ -133,6 +140,8 @@ def explain(
     frame: FrameOption = None,
     queries: QueriesOption = None,
     models: ModelsOption = None,
+    rows: RowsOption = None,
+    guarantee: GuaranteeOption = None,
     every_set: Annotated[bool, typer.Option("--all", help="Show every minimal set of missing terms.")] = False,
     as_json: Json = False,
     catalog: Catalogs = None,
@@ -140,20 +149,21 @@ def explain(
     """Why is an attack feasible, or what would unlock it?"""
     loaded = load(catalog)
     entry = loaded.attack(attack)
-    threat = threat_model_of(loaded, threat_model, observation, knows, model, frame, queries, models)
+    threat = threat_model_of(loaded, threat_model, observation, knows, model, frame, queries, models, rows, guarantee)
     atlas = Atlas(loaded)
     answer = atlas.answer(entry, threat)
     if as_json:
         rules = [rule.as_json() for rule in answer.derivation.rules] if isinstance(answer, Feasible) else []
-        nothing: dict[str, object] = {"missing": [], "needs_observation": [], "contradicts": [], "truncated": False}
-        found = answer.missing_as_json() if isinstance(answer, Infeasible) else nothing
+        nothing = Infeasible(entry, Missing((), False), ())
+        found = answer if isinstance(answer, Infeasible) else nothing
         print_json(
             {
                 "id": entry.id,
                 "threat_model": threat.as_json(),
                 "feasible": isinstance(answer, Feasible),
                 "derivation": rules,
-                **found,
+                **(answer.proof_as_json() if isinstance(answer, Feasible) else {}),
+                **found.missing_as_json(),
                 "inapplicable": list(answer.because) if isinstance(answer, Inapplicable) else [],
             }
         )
@@ -165,11 +175,11 @@ def explain(
     out = output()
     out.print(f"Threat model: {escape(show.threat(threat))}\n")
     if isinstance(answer, Inapplicable):
-        out.print(f"{escape(entry.title)} does not apply: it attacks a {', '.join(answer.because)} target.")
+        out.print(f"{escape(entry.title)} does not apply: it is {show.inapplicable(answer.because)}.")
         return
     titles = {name: term.title for name, term in loaded.terms.items()}
     if isinstance(answer, Feasible):
-        show.derived(out, answer, threat.grants, titles)
+        show.derived(out, answer, threat, titles)
         return
     sets = list(answer.missing.sets) if every_set else atlas.least(answer.missing, threat)
     show.unlocking(out, atlas, threat, answer, sets)
@@ -212,15 +222,19 @@ def harden(
     frame: FrameOption = None,
     queries: QueriesOption = None,
     models: ModelsOption = None,
-    every_cut: Annotated[bool, typer.Option("--all", help="Show every minimal cut.")] = False,
+    rows: RowsOption = None,
+    guarantee: GuaranteeOption = None,
+    every_cut: Annotated[
+        bool, typer.Option("--all", help="Show every minimal cut, also those that are in nobody's or the adversary's hand.")
+    ] = False,
     as_json: Json = False,
     catalog: Catalogs = None,
 ) -> None:
-    """Which grants must be withdrawn to stop which attacks? Minimal sets, exact."""
+    """What can the owner withdraw, or replace by something poorer, to stop which attacks? Minimal sets, exact."""
     from taxonomy import withdrawals
 
     loaded = load(catalog)
-    threat = threat_model_of(loaded, threat_model, observation, knows, model, frame, queries, models)
+    threat = threat_model_of(loaded, threat_model, observation, knows, model, frame, queries, models, rows, guarantee)
     cuts, truncated = withdrawals.harden(Atlas(loaded), threat)
     if as_json:
         print_json({"threat_model": threat.as_json(), "cuts": [cut.as_json() for cut in cuts], "truncated": truncated})

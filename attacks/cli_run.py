@@ -21,6 +21,7 @@ from attacks.cli_options import (
     ModelsOption,
     ObservationOption,
     QueriesOption,
+    RowsOption,
     ThreatModelOption,
     TrustedCode,
     app,
@@ -56,6 +57,7 @@ def run(
     frame: FrameOption = None,
     queries: QueriesOption = None,
     models: ModelsOption = None,
+    rows: RowsOption = None,
     as_json: Json = False,
     catalog: Catalogs = None,
     trust_code: TrustedCode = None,
@@ -71,9 +73,9 @@ def run(
     loaded = load(catalog)
     threat = None
     if any(value is not None for value in (threat_model, observation, model, frame)) or knows:
-        threat = threat_model_of(loaded, threat_model, observation, knows, model, frame, queries, models)
+        threat = threat_model_of(loaded, threat_model, observation, knows, model, frame, queries, models, rows)
     entry = loaded.target(target)
-    if threat is None and (queries is not None or models is not None):
+    if threat is None and any(limit is not None for limit in (queries, models, rows)):
         all_offered = owner(entry)
         threat = from_user(
             loaded,
@@ -83,6 +85,7 @@ def run(
             knows=all_offered.knows,
             queries=queries,
             models=models,
+            rows=rows,
         )
     plan = plans.make(loaded, entry, threat, attack_ids(loaded, attack), _settings(loaded, settings or ()))
     from attacks import show
@@ -145,7 +148,15 @@ def _plan_json(plan: Any, seed: int) -> dict[str, Any]:
         "granted": list(plan.granted),
         "seed": seed,
         "models": plan.models,
-        "attacks": [{"id": p.attack.id, "cost": p.price.as_json(), "rules": [r.id for r in p.rules]} for p in plan.attacks],
+        "attacks": [
+            {
+                "id": p.attack.id,
+                "cost": p.price.as_json(),
+                "reduced": [change.as_json() for change in p.reduced],
+                "rules": [r.id for r in p.rules],
+            }
+            for p in plan.attacks
+        ],
         "skipped": [{"id": name, "because": reason} for name, reason in plan.skipped],
         "expected_seconds": _expected(plan),
     }

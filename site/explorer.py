@@ -7,6 +7,7 @@ from typing import Any
 from taxonomy.answers import Atlas
 from taxonomy.catalog import Catalog
 from taxonomy.graph import Price
+from taxonomy.prices import Prices, Where
 from taxonomy.threat import ThreatModel, from_user
 
 
@@ -23,6 +24,7 @@ def data(catalog: Catalog) -> dict[str, Any]:
                 "models": term.models,
                 "frames": term.frames,
                 "grantable": term.grantable,
+                "holder": term.holder,
             }
             for term in catalog.terms.values()
         ],
@@ -31,6 +33,11 @@ def data(catalog: Catalog) -> dict[str, Any]:
             for rule in atlas.resolver.graph.rules
         ],
         "attacks": [_attack(atlas, name) for name in sorted(catalog.attacks)],
+        "defenses": [
+            {"id": name, "title": d.title, "replaces": d.replaces, "withdraws": d.withdraws}
+            for name, d in sorted(catalog.defenses.items())
+            if d.replaces or d.withdraws
+        ],
         "threat_models": [
             {"id": name, "title": ready.title, "summary": ready.summary, **_stated(threat_model(catalog, name))}
             for name, ready in sorted(catalog.threat_models.items())
@@ -41,14 +48,33 @@ def data(catalog: Catalog) -> dict[str, Any]:
 def threat_model(catalog: Catalog, name: str) -> ThreatModel:
     """Return a ready threat model after reading, as a user gets it who names it."""
     ready = catalog.threat_models[name]
-    return from_user(catalog, observation=ready.observation, model=ready.model, frame=ready.frame, knows=ready.knows)
+    limits = ready.limits
+    return from_user(
+        catalog,
+        observation=ready.observation,
+        model=ready.model,
+        frame=ready.frame,
+        knows=ready.knows,
+        queries=limits.queries,
+        models=limits.models,
+        rows=limits.rows,
+        guarantee=ready.guarantee,
+    )
 
 
 def _attack(atlas: Atlas, name: str) -> dict[str, Any]:
-    """Return an attack; `prices` are those of the steps that it wants in another amount than their own."""
+    """Return an attack; `prices` are those of the steps that it wants in another amount than their own, `least` what may shrink."""
     attack = atlas.catalog.attacks[name]
-    pricing = atlas.pricing(attack)
-    prices = {rule.id: _price(pricing(rule)) for rule in atlas.resolver.graph.rules if pricing(rule) != rule.price}
+    amounts = Prices(atlas.catalog, attack, Where())
+    rules = atlas.resolver.graph.rules
+    prices = {rule.id: _price(amounts.full(rule)) for rule in rules if amounts.full(rule) != rule.price}
+    least = {
+        rule.id: [
+            {"parameter": a.parameter, "wanted": a.wanted, "least": a.least, "more": _price(a.one_more)} for a in amounts.amounts(rule)
+        ]
+        for rule in rules
+        if amounts.amounts(rule)
+    }
     return {
         "id": name,
         "title": attack.title,
@@ -56,6 +82,7 @@ def _attack(atlas: Atlas, name: str) -> dict[str, Any]:
         "runs": attack.run is not None,
         "needs": attack.needs,
         **({"prices": prices} if prices else {}),
+        **({"least": least} if least else {}),
     }
 
 
@@ -64,4 +91,11 @@ def _price(price: Price) -> list[int]:
 
 
 def _stated(threat: ThreatModel) -> dict[str, Any]:
-    return {"observation": threat.observation, "model": threat.model, "frame": threat.frame, "knows": sorted(threat.knows)}
+    limits = {name: n for name, n in threat.as_json()["limits"].items() if n is not None}
+    return {
+        "observation": threat.observation,
+        "model": threat.model,
+        "frame": threat.frame,
+        "knows": sorted(threat.knows),
+        **({"limits": limits} if limits else {}),
+    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from taxonomy.answers import Atlas, Feasible
@@ -14,20 +14,24 @@ from taxonomy.resolver import Resolver
 from taxonomy.survey import surveyed_rows
 from taxonomy.terms import FRAMES, MODEL_TYPES, OBSERVATIONS
 from taxonomy.threat import ThreatModel, contradictions
-from taxonomy.withdrawals import ASPECTS, closed_grants
+from taxonomy.withdrawals import ASPECTS
 
 # -- what if ---------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Difference:
-    """What changes if some terms are granted and others withdrawn."""
+    """What changes if some terms are granted and others withdrawn.
+
+    Of what was to be withdrawn, `still_implied` follows from what is left, and `not_granted` nobody had to begin with.
+    """
 
     add: tuple[str, ...]
     remove: tuple[str, ...]
     gained: tuple[str, ...]
     lost: tuple[str, ...]
     still_implied: tuple[str, ...]
+    not_granted: tuple[str, ...]
     contradictions: tuple[str, ...]
     after: ThreatModel
 
@@ -39,16 +43,16 @@ class Difference:
             "gained": list(self.gained),
             "lost": list(self.lost),
             "still_implied": list(self.still_implied),
+            "not_granted": list(self.not_granted),
             "contradictions": list(self.contradictions),
             "threat_model": self.after.as_json(),
         }
 
 
 def what_if(atlas: Atlas, threat: ThreatModel, add: Iterable[str], remove: Iterable[str]) -> Difference:
-    """Return which attacks are gained and lost. Withdrawn terms are taken from the grants closed under implications."""
+    """Return which attacks are gained and lost. A withdrawn grant is one that was stated; what follows from it goes with it."""
     add, remove = tuple(sorted(set(add))), tuple(sorted(set(remove)))
-    knows = threat.knows if not remove else frozenset(closed_grants(atlas, threat) - set(remove))
-    after = ThreatModel(threat.observation, threat.model, threat.frame, frozenset(knows | set(add)), threat.limits)
+    after = replace(threat, knows=(threat.knows - set(remove)) | set(add))
     before_ids, after_ids = ({a.attack.id for a in atlas.answers(t) if isinstance(a, Feasible)} for t in (threat, after))
     closure = atlas.resolver.closure(after.grants)
     return Difference(
@@ -57,6 +61,7 @@ def what_if(atlas: Atlas, threat: ThreatModel, add: Iterable[str], remove: Itera
         tuple(sorted(after_ids - before_ids)),
         tuple(sorted(before_ids - after_ids)),
         tuple(name for name in remove if name in closure),
+        tuple(name for name in remove if name not in threat.knows and name not in closure),
         tuple(contradictions(atlas.catalog, after)),
         after,
     )

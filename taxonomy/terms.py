@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 Aspect = Literal["observation", "model-type", "frame", "role", "model", "training-data", "query", "candidate", "artifact"]
+Holder = Literal["owner", "adversary", "nobody"]
 TermId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9]*([.-][A-Za-z0-9]+)*$", max_length=60)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=4000, strip_whitespace=True)]
 RunPath = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*$")]
@@ -15,6 +16,13 @@ SYMBOLS = ("M1", "M2", "M3", "M4", "D1", "D2", "Q")
 MODEL_TYPES = ("discriminative", "generative", "aggregate")
 FRAMES = ("stand-alone", "federated")
 OBSERVATIONS = ("black-box", "white-box")
+HOLDERS: dict[str, Holder] = {
+    "role": "owner",
+    "model": "owner",
+    "query": "owner",
+    "training-data": "adversary",
+    "candidate": "adversary",
+}
 WEAKER = "it makes attacks weaker, so a proof does without it where that costs no more models or queries"
 
 
@@ -38,12 +46,18 @@ class Term(Strict):
     models: list[str] | None = None
     frames: list[str] | None = None
     reading: bool = Field(default=False, description="a bare symbol of the survey, which a reading replaces")
+    held_by: Holder | None = Field(default=None, description="who could withdraw it; unstated, what its aspect says")
 
     @property
     def symbol(self) -> str | None:
         """The survey's symbol that this term refines, or None outside Table 1."""
         head = self.id.split(".")[0]
         return head if head in SYMBOLS else None
+
+    @property
+    def holder(self) -> Holder:
+        """In whose hand it is: the owner of the model could withdraw it, the adversary has it of its own, or nobody can."""
+        return self.held_by or HOLDERS.get(self.aspect, "nobody")
 
     @property
     def grantable(self) -> bool:

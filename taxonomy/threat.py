@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from taxonomy.entries import Limits, ReadyThreatModel, Setting, SurveyRow, Target
+from taxonomy.entries import Guarantee, Limits, ReadyThreatModel, Setting, SurveyRow, Target
 from taxonomy.findings import InputError, unknown
 from taxonomy.terms import FRAMES, MODEL_TYPES, OBSERVATIONS, SYMBOLS
 
@@ -23,6 +23,11 @@ class ThreatModel:
     frame: str = "stand-alone"
     knows: frozenset[str] = frozenset()
     limits: Limits = field(default_factory=Limits)
+    guarantee: Guarantee | None = None
+
+    def with_grants(self, grants: Iterable[str]) -> ThreatModel:
+        """Return the same adversary with these grants instead of its own; aspects among them count as its own."""
+        return replace(self, knows=frozenset(grants) - {self.observation, self.model, self.frame})
 
     @property
     def grants(self) -> list[str]:
@@ -42,15 +47,17 @@ class ThreatModel:
             "knows": sorted(self.knows),
             "model": self.model,
             "frame": self.frame,
-            "limits": {"queries": self.limits.queries, "models": self.limits.models},
+            "limits": {"queries": self.limits.queries, "models": self.limits.models, "rows": self.limits.rows},
+            "guarantee": self.guarantee.model_dump(mode="json") if self.guarantee else None,
             "grants": self.grants,
         }
 
     @classmethod
     def of(cls, stated: Setting | SurveyRow | ReadyThreatModel) -> ThreatModel:
         """Return what an entry states, word for word; readings are not applied."""
-        limits = stated.limits if isinstance(stated, ReadyThreatModel) else Limits()
-        return cls(stated.observation, stated.model, stated.frame, frozenset(stated.knows), limits)
+        ready = stated if isinstance(stated, ReadyThreatModel) else None
+        limits, guarantee = (ready.limits, ready.guarantee) if ready else (Limits(), None)
+        return cls(stated.observation, stated.model, stated.frame, frozenset(stated.knows), limits, guarantee)
 
 
 def owner(target: Target) -> ThreatModel:
@@ -75,6 +82,8 @@ def from_user(
     knows: Iterable[str] = (),
     queries: int | None = None,
     models: int | None = None,
+    rows: int | None = None,
+    guarantee: Guarantee | None = None,
 ) -> ThreatModel:
     """Read what a user typed: apply the readings of taxonomy.yaml, refuse unknown and contradictory terms.
 
@@ -85,19 +94,20 @@ def from_user(
     frame = frame or "stand-alone"
     _must_be("frame", frame, FRAMES)
     assert observation is not None and model is not None
-    for name, limit in (("queries", queries), ("models", models)):
+    for name, limit in (("queries", queries), ("models", models), ("rows", rows)):
         if limit is not None and limit < 0:
             raise InputError(f"the limit --{name} must be at least 0 (found {limit})")
     stated = set(knows)
     for term in sorted(stated):
         if term not in catalog.terms:
             raise unknown("term", term, [*catalog.grantable, *SYMBOLS])
-    stated = _read(catalog, observation, model, stated)
+    typed, stated = stated, _read(catalog, observation, model, stated)
     for term in sorted(stated):
         if not catalog.terms[term].grantable:
             raise InputError(f"{term} cannot be granted: {_why_not_grantable(catalog, term)}")
-    threat = ThreatModel(observation, model, frame, frozenset(stated), Limits(queries=queries, models=models))
-    reasons = contradictions(catalog, threat)
+    limits = Limits(queries=queries, models=models, rows=rows)
+    threat = ThreatModel(observation, model, frame, frozenset(stated), limits, guarantee)
+    reasons = contradictions(catalog, threat, typed)
     if reasons:
         raise InputError("the threat model contradicts itself: " + "; ".join(reasons))
     return threat
@@ -132,14 +142,17 @@ def _read(catalog: Catalog, observation: str, model: str, stated: set[str]) -> s
             continue
         read.add(symbol)
         result.discard(symbol)
-        refined = {term.split(".")[0] for term in stated}
+        refined = {term.split(".")[0] for term in with_what_roles_see(catalog, stated)}
         if reading.unless_stated not in refined:
             result.update(reading.means)
     return result
 
 
-def contradictions(catalog: Catalog, threat: ThreatModel) -> list[str]:
-    """Return why no adversary can be like this; empty if one can."""
+def contradictions(catalog: Catalog, threat: ThreatModel, typed: Collection[str] | None = None) -> list[str]:
+    """Return why no adversary can be like this; empty if one can.
+
+    `typed` is what a user wrote, if it was read: what stands in the threat model without it is explained.
+    """
     knows, reasons = threat.knows, []
     white = sorted(term for term in knows if catalog.terms[term].symbol == "M1")
     if threat.observation == "black-box" and white:
@@ -148,13 +161,23 @@ def contradictions(catalog: Catalog, threat: ThreatModel) -> list[str]:
         reasons.append("white-box on published statistics, which have no inside")
     for term in sorted(knows):
         if not catalog.terms[term].applies(threat.model, threat.frame):
-            reasons.append(f"{term} does not apply to a {threat.model} model in the {threat.frame} frame")
+            article = "an" if threat.model[0] in "aeiou" else "a"
+            where = f"{article} {threat.model} model in the {threat.frame} frame"
+            reasons.append(f"{term} does not apply to {where}{_whence(catalog, threat, term, typed)}")
     roles = {"participant", "server"} & knows
     if "active" in knows and not roles:
         reasons.append("active without a role: add participant or server")
     if "M1.updates" in knows and roles == {"participant"}:
         reasons.append("M1.updates with participant alone: a participant never sees another's upload")
     return reasons
+
+
+def _whence(catalog: Catalog, threat: ThreatModel, term: str, typed: Collection[str] | None) -> str:
+    """Return from what a term was read that nobody typed."""
+    if typed is None or term in typed:
+        return ""
+    symbols = [r.symbol for r in catalog.readings if term in r.means and r.symbol in {threat.observation, *typed}]
+    return f", and it follows from {symbols[0]}" if symbols else ""
 
 
 @dataclass(frozen=True)

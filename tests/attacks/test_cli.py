@@ -51,8 +51,12 @@ def test_feasible(mia, mia_json):
     assert "shokri-2017" in feasible and "carlini-2022-lira" in infeasible
     assert feasible["ml-leaks-3"]["cost"] == {
         "models": 0,
+        "trainings": 0,
         "queries": 0,
         "queries_per_record": 1,
+        "rows": 0,
+        "queries_at_home": 0,
+        "queries_at_home_per_record": 0,
         "cheapest": True,
         "stated": True,
     }
@@ -87,7 +91,7 @@ def test_threat_models_are_files_ids_or_flags(mia_json, tmp_path):
     )
     mine = mia_json("feasible", "--threat-model", "mine.yaml", "--knows", "record.label", "--models", "3")
     assert mine["threat_model"]["knows"] == ["Q.scores", "record.label"]
-    assert mine["threat_model"]["limits"] == {"queries": 7, "models": 3}
+    assert mine["threat_model"]["limits"] == {"queries": 7, "models": 3, "rows": None}
 
 
 def test_explain(mia, mia_json):
@@ -151,7 +155,8 @@ def test_entries(mia, mia_json):
 def test_harden(mia, mia_json):
     data = mia_json("harden", "--threat-model", "prediction-api-labels")
     assert data["cuts"][0] == {
-        "withdraw": ["Q.labels"], "removes": ["li-2021-boundary", "yeom-2018-gap"], "remaining": 0, "defenses": []
+        "withdraw": ["Q.labels"], "replace_by": {}, "by_owner": True,
+        "removes": ["li-2021-boundary", "yeom-2018-gap"], "remaining": 0, "defenses": [],
     }  # fmt: skip
     assert data["truncated"] is False
     assert "Q.labels" in mia("harden", "--threat-model", "prediction-api-labels").stdout
