@@ -17,7 +17,7 @@ from typer.core import TyperGroup
 from attacks import completions, interrupts, terminal
 from taxonomy import loading
 from taxonomy.catalog import Catalog
-from taxonomy.entries import Guarantee, ReadyThreatModel
+from taxonomy.entries import Guarantee, Limits, ReadyThreatModel
 from taxonomy.findings import InputError, unknown
 from taxonomy.threat import ThreatModel, from_user
 
@@ -186,6 +186,14 @@ def threat_model_of(
         rows=rows,
         guarantee=bound,
     )
+
+
+def limits_of(queries: int | None, models: int | None, rows: int | None) -> Limits:
+    """Return the limits that a user typed; raise InputError if one is below 0."""
+    for name, limit in (("queries", queries), ("models", models), ("rows", rows)):
+        if limit is not None and limit < 0:
+            raise InputError(f"the limit --{name} must be at least 0 (found {limit})")
+    return Limits(queries=queries, models=models, rows=rows)
 
 
 def _guarantee(text: str) -> Guarantee:

@@ -23,6 +23,7 @@ from attacks.cli_options import (
     RowsOption,
     ThreatModelOption,
     app,
+    limits_of,
     load,
     output,
     print_json,
@@ -247,13 +248,16 @@ def harden(
 @app.command(epilog="Example: mia gaps --json")
 def gaps(
     every_cell: Annotated[bool, typer.Option("--all", help="Show cells without a gap too.")] = False,
+    queries: QueriesOption = None,
+    models: ModelsOption = None,
+    rows: RowsOption = None,
     as_json: Json = False,
     catalog: Catalogs = None,
 ) -> None:
     """Which combinations of observation, model type, frame and knowledge does no attack, or no running attack, cover?"""
     from taxonomy import advice
 
-    cells = advice.gaps(Atlas(load(catalog)))
+    cells = advice.gaps(Atlas(load(catalog)), limits_of(queries, models, rows))
     if as_json:
         print_json({"cells": [cell.as_json() for cell in cells]})
         return
@@ -266,6 +270,9 @@ def gaps(
 def compare(
     first: Annotated[str, typer.Argument(metavar="A", autocompletion=completions.attacks)],
     second: Annotated[str, typer.Argument(metavar="B", autocompletion=completions.attacks)],
+    queries: QueriesOption = None,
+    models: ModelsOption = None,
+    rows: RowsOption = None,
     as_json: Json = False,
     catalog: Catalogs = None,
 ) -> None:
@@ -274,10 +281,11 @@ def compare(
 
     loaded = load(catalog)
     a, b = loaded.attack(first), loaded.attack(second)
-    found = advice.compare(Atlas(loaded), a, b)
+    limits = limits_of(queries, models, rows)
+    found = advice.compare(Atlas(loaded), a, b, limits)
     if as_json:
         print_json({"first": a.id, "second": b.id, **found.as_json()})
         return
     from attacks import show_questions as show
 
-    show.comparison(output(), a, b, found)
+    show.comparison(output(), a, b, found, limited=limits.any)

@@ -277,7 +277,7 @@ def gaps(out: Console, cells: Sequence[Cell], *, every_cell: bool) -> None:
     )
 
 
-def comparison(out: Console, first: Attack, second: Attack, found: Comparison) -> None:
+def comparison(out: Console, first: Attack, second: Attack, found: Comparison, *, limited: bool = False) -> None:
     """Print how two attacks compare."""
     rows = [
         (f"only {first.id} needs", ", ".join(found.only_first) or "nothing"),
@@ -288,7 +288,8 @@ def comparison(out: Console, first: Attack, second: Attack, found: Comparison) -
     out.print()
     for attack, other, holds in ((first, second, found.first_needs_no_more), (second, first, found.second_needs_no_more)):
         if holds is None:
-            out.print(f"Whether {attack.id} needs no more than {other.id} is not known: the search was cut short.")
+            why = f"nobody can mount {other.id} within the limits, or " if limited else ""
+            out.print(f"Whether {attack.id} needs no more than {other.id} is not known: {why}the search was cut short.")
         elif holds:
             out.print(f"{attack.id} needs no more than {other.id}.")
         else:

@@ -7,7 +7,7 @@ from typing import Any
 from taxonomy.answers import Atlas
 from taxonomy.catalog import Catalog
 from taxonomy.graph import Price
-from taxonomy.prices import Prices, Where
+from taxonomy.prices import Amount, Prices, Where
 from taxonomy.threat import ThreatModel, from_user
 
 
@@ -63,18 +63,12 @@ def threat_model(catalog: Catalog, name: str) -> ThreatModel:
 
 
 def _attack(atlas: Atlas, name: str) -> dict[str, Any]:
-    """Return an attack; `prices` are those of the steps that it wants in another amount than their own, `least` what may shrink."""
+    """Return an attack; `prices` are those of steps that it wants in another amount than their own, `least` what may shrink."""
     attack = atlas.catalog.attacks[name]
     amounts = Prices(atlas.catalog, attack, Where())
     rules = atlas.resolver.graph.rules
     prices = {rule.id: _price(amounts.full(rule)) for rule in rules if amounts.full(rule) != rule.price}
-    least = {
-        rule.id: [
-            {"parameter": a.parameter, "wanted": a.wanted, "least": a.least, "more": _price(a.one_more)} for a in amounts.amounts(rule)
-        ]
-        for rule in rules
-        if amounts.amounts(rule)
-    }
+    least = {rule.id: [_amount(one) for one in amounts.amounts(rule)] for rule in rules if amounts.amounts(rule)}
     return {
         "id": name,
         "title": attack.title,
@@ -84,6 +78,10 @@ def _attack(atlas: Atlas, name: str) -> dict[str, Any]:
         **({"prices": prices} if prices else {}),
         **({"least": least} if least else {}),
     }
+
+
+def _amount(amount: Amount) -> dict[str, Any]:
+    return {"parameter": amount.parameter, "wanted": amount.wanted, "least": amount.least, "more": _price(amount.one_more)}
 
 
 def _price(price: Price) -> list[int]:

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from taxonomy.answers import Atlas, Feasible
-from taxonomy.entries import Attack
+from taxonomy.entries import Attack, Limits
 from taxonomy.graph import Graph, goal
-from taxonomy.resolver import Resolver
 from taxonomy.survey import surveyed_rows
 from taxonomy.terms import FRAMES, MODEL_TYPES, OBSERVATIONS
 from taxonomy.threat import ThreatModel, contradictions
 from taxonomy.withdrawals import ASPECTS
+
+NO_LIMITS = Limits()
 
 # -- what if ---------------------------------------------------------------------------------------------------------------
 
@@ -102,13 +103,14 @@ class Cell:
 KNOWLEDGE = {"M": "model", "D": "training-data", "Q": "query"}
 
 
-def gaps(atlas: Atlas) -> list[Cell]:
+def gaps(atlas: Atlas, limits: Limits = NO_LIMITS) -> list[Cell]:
     """Return every cell that is not a contradiction, in the order of Table 2's columns.
 
-    Knowledge is a subset of M (the model), D (the training data) and Q (queries). White-box always knows of the model.
+    Knowledge is a subset of M (the model), D (the training data) and Q (queries). White-box always knows of the model. With
+    limits, what does not fit them is not feasible.
     """
     catalog = atlas.catalog
-    runnable = Resolver(runnable_graph(atlas))
+    runnable = Atlas(catalog, runnable_graph(atlas))
     where: dict[tuple[str, str, str, tuple[str, ...]], set[str]] = {}
     for attack in catalog.attacks.values():
         for setting in attack.published:
@@ -126,8 +128,8 @@ def gaps(atlas: Atlas) -> list[Cell]:
             if observation == "white-box" and "M" not in knowledge:
                 continue
             grants = _everything(atlas, observation, model, frame, knowledge)
-            closure, running = atlas.resolver.closure(grants), runnable.closure(grants)
-            feasible = sorted(a for a in catalog.attacks if goal(a) in closure)
+            threat = ThreatModel(observation, model, frame, limits=limits).with_grants(grants)
+            feasible, running = _standing(atlas, threat), _standing(runnable, threat)
             cells.append(
                 Cell(
                     observation,
@@ -136,10 +138,17 @@ def gaps(atlas: Atlas) -> list[Cell]:
                     knowledge,
                     tuple(sorted(where.get((observation, model, frame, knowledge), ()))),
                     tuple(feasible),
-                    tuple(a for a in feasible if goal(a) in running),
+                    tuple(running),
                 )
             )
     return cells
+
+
+def _standing(atlas: Atlas, threat: ThreatModel) -> list[str]:
+    """Return the attacks that are feasible within the limits, sorted."""
+    closure = atlas.resolver.closure(threat.grants)
+    derivable = (attack for attack in atlas.catalog.attacks.values() if goal(attack.id) in closure)
+    return sorted(attack.id for attack in derivable if not threat.limits.any or atlas.stands(attack, threat))
 
 
 def _everything(atlas: Atlas, observation: str, model: str, frame: str, knowledge: Sequence[str]) -> list[str]:
@@ -199,29 +208,40 @@ class Comparison:
         return "second" if second_wins and self.second_needs_no_more else None
 
 
-def compare(atlas: Atlas, first: Attack, second: Attack) -> Comparison:
-    """Return how two attacks compare in what they need, and in the figures reported for both on the same data."""
+def compare(atlas: Atlas, first: Attack, second: Attack, limits: Limits = NO_LIMITS) -> Comparison:
+    """Return how two attacks compare in what they need, and in the figures reported for both on the same data.
+
+    With limits, an adversary that can mount an attack is one that can do so within them.
+    """
     a, b = set(first.needs), set(second.needs)
     return Comparison(
         tuple(sorted(a - b)),
         tuple(sorted(b - a)),
         tuple(sorted(a & b)),
-        _needs_no_more(atlas, first, second),
-        _needs_no_more(atlas, second, first),
+        _needs_no_more(atlas, first, second, limits),
+        _needs_no_more(atlas, second, first, limits),
         tuple(_common_figures(first, second)),
     )
 
 
-def _needs_no_more(atlas: Atlas, attack: Attack, other: Attack) -> bool | None:
+def _needs_no_more(atlas: Atlas, attack: Attack, other: Attack, limits: Limits) -> bool | None:
     """Whether every adversary that can mount the other attack can mount this one: so on each minimal environment.
 
-    None if that holds on all that were found, and the search for them was cut short.
+    None if that holds on all that were found, and the search for them was cut short, or if there is no such adversary.
     """
     terms = atlas.catalog.terms
     aspects = [name for name in other.needs if terms[name].aspect in ASPECTS]
-    environments = atlas.resolver.missing(goal(other.id), aspects, atlas.catalog.grantable)
-    if not all(goal(attack.id) in atlas.resolver.closure([*aspects, *environment]) for environment in environments.sets):
-        return False
+    model = next((name for name in aspects if name in MODEL_TYPES), MODEL_TYPES[0])
+    threat = ThreatModel("white-box", model, "federated" if "federated" in aspects else "stand-alone", limits=limits)
+    environments = atlas.missing(other, threat, aspects, atlas.catalog.grantable)
+    if not environments.sets and limits.any:
+        return None
+    for environment in environments.sets:
+        closure = atlas.resolver.closure([*aspects, *environment])
+        if goal(attack.id) not in closure:
+            return False
+        if limits.any and not atlas.stands(attack, threat.with_grants([*aspects, *environment])):
+            return False
     return None if environments.truncated else bool(environments.sets)
 
 

@@ -137,9 +137,9 @@ Answer = Feasible | Infeasible | Inapplicable
 class Atlas:
     """A catalog with its graph and resolver, ready to be asked."""
 
-    def __init__(self, catalog: Catalog):
+    def __init__(self, catalog: Catalog, graph: Graph | None = None):
         self.catalog = catalog
-        self.resolver = Resolver(Graph.of(catalog))
+        self.resolver = Resolver(graph or Graph.of(catalog))
         self._where: tuple[ThreatModel, Where] | None = None
 
     def grantable(self, threat: ThreatModel) -> list[str]:

@@ -9,55 +9,16 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from limited_threats import TIGHT, limited_threat, shrinkable
 from limits_oracle import Program, amounts, feasible
 from test_resolver import grants, rules
 
 from taxonomy.answers import Feasible, Inapplicable, Infeasible
-from taxonomy.entries import Attack, Limits
+from taxonomy.entries import Limits
 from taxonomy.graph import Graph, goal
 from taxonomy.proofs import fits, used
 from taxonomy.resolver import Resolver
 from taxonomy.threat import ThreatModel, from_user
-
-TIGHT = {"models": [0, 1, 2, 5, 9, 10, 16], "queries": [0, 1, 8, 300, 1001, 5000, 60_001], "rows": [0, 100, 20_000, 100_000]}
-
-
-# What attacks are often short of, so that limits and not grants decide.
-COMMON = {
-    "discriminative": [
-        "Q.scores", "Q.labels", "record.label", "D1.samples", "D2.members", "D1.shifted", "M1.parameters", "M2", "M3", "M4",
-        "D1.size", "Q.updates", "record.partial",
-    ],
-    "generative": ["Q.samples", "Q.latent", "Q.likelihood", "M1.generator", "M2", "D1.samples", "D2.members", "record.format"],
-    "aggregate": ["Q.aggregates", "D1.samples", "D1.size"],
-}  # fmt: skip
-
-
-def limited_threat(catalog, seed) -> ThreatModel:
-    choose = random.Random(seed)
-    model, frame = choose.choice(
-        [("discriminative", "stand-alone")] * 4 + [("generative", "stand-alone")] * 2
-        + [("aggregate", "stand-alone"), ("discriminative", "federated")]
-    )  # fmt: skip
-    terms = [n for n in catalog.grantable if catalog.terms[n].applies(model, frame)]
-    common = COMMON[model]
-    knows = {*choose.sample(common, choose.randint(1, min(6, len(common)))), *choose.sample(terms, 2)}
-    limits = {name: choose.choice(values) for name, values in TIGHT.items() if choose.random() < 0.6}
-    return ThreatModel("white-box", model, frame, frozenset(knows), Limits.model_validate(limits))
-
-
-def shrinkable(catalog, seed) -> list[Attack]:
-    """Return the catalog's attacks, some of which say that their amounts can be smaller."""
-    choose = random.Random(seed)
-    found = []
-    for attack in catalog.attacks.values():
-        least = {
-            name: {"count": choose.randint(1, 12)} for name in attack.needs if "shadow-models" in name or name == "sample-pool"
-        }
-        if isinstance(many := attack.params.get("queries"), int):
-            least[attack.id] = {"queries": choose.randint(1, many)}
-        found.append(attack.model_copy(update={"least": least}) if least and choose.random() < 0.5 else attack)
-    return found
 
 
 @pytest.mark.parametrize("seed", range(20))

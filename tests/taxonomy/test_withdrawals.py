@@ -9,6 +9,7 @@ from dataclasses import replace
 import limits_oracle
 import pytest
 from hard_catalogs import pairs, tangled, wide
+from limited_threats import limited_threat
 from test_advice import feasible_with, random_threat, ready
 
 from taxonomy import withdrawals
@@ -69,8 +70,6 @@ def test_harden_is_exact(atlas, case):
 
 @pytest.mark.parametrize("seed", range(6))
 def test_harden_is_exact_within_limits(atlas, seed):
-    from test_limits import limited_threat
-
     threat = limited_threat(atlas.catalog, 100 + seed)
     threat = replace(threat, knows=frozenset(sorted(threat.knows)[:6]))
     attacks = [answer.attack for answer in atlas.answers(threat) if isinstance(answer, Feasible)][:6]
