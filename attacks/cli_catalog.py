@@ -204,7 +204,7 @@ def terms(
         raise unknown("aspect", aspect, aspects)
     found = [term for term in loaded.terms.values() if aspect is None or term.aspect == aspect]
     if as_json:
-        dumped = [{**t.model_dump(mode="json", exclude_none=True), "grantable": t.grantable} for t in found]
+        dumped = [{**t.model_dump(mode="json", exclude_none=True), "grantable": t.grantable, "held_by": t.holder} for t in found]
         print_json({"terms": dumped, "implications": [i.model_dump(mode="json", exclude_none=True) for i in loaded.implications]})
         return
     from attacks import show

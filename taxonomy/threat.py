@@ -27,12 +27,17 @@ class ThreatModel:
 
     def with_grants(self, grants: Iterable[str]) -> ThreatModel:
         """Return the same adversary with these grants instead of its own; aspects among them count as its own."""
-        return replace(self, knows=frozenset(grants) - {self.observation, self.model, self.frame})
+        return replace(self, knows=frozenset(grants) - set(self.aspects))
+
+    @property
+    def aspects(self) -> tuple[str, ...]:
+        """What frames the threat model and cannot be withdrawn."""
+        return self.observation, self.model, self.frame
 
     @property
     def grants(self) -> list[str]:
         """Aspects, roles and stated terms, sorted, without implied terms."""
-        return sorted({self.observation, self.model, self.frame} | self.knows)
+        return sorted({*self.aspects, *self.knows})
 
     @property
     def symbols(self) -> tuple[str, ...]:

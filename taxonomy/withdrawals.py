@@ -178,11 +178,10 @@ class _Environments:
         self.atlas, self.threat = atlas, threat
         self.atoms = atoms
         self.attacks = {attack.id: attack for attack in sorted(attacks, key=lambda attack: attack.id)}
-        self.aspects = [threat.observation, threat.model, threat.frame]
         self.of: dict[str, list[frozenset[str]]] = {}
         self.in_part: list[str] = []
         for name, attack in self.attacks.items():
-            supports = atlas.missing(attack, threat, self.aspects, atoms)
+            supports = atlas.missing(attack, threat, threat.aspects, atoms)
             self.of[name] = [frozenset(support) for support in supports.sets]
             if supports.truncated:
                 self.in_part.append(name)
@@ -194,7 +193,7 @@ class _Environments:
 
     def stands(self, attack: str, grants: Iterable[str]) -> bool:
         """Whether an attack is feasible with these grants, by the rules themselves."""
-        return self.atlas.stands(self.attacks[attack], self.threat.with_grants([*self.aspects, *grants])) is not False
+        return self.atlas.stands(self.attacks[attack], self.threat.with_grants(grants)) is not False
 
 
 class _Withdrawals:

@@ -259,8 +259,13 @@ const Resolver = (() => {
       return (!term.models || term.models.includes(threat.model)) && (!term.frames || term.frames.includes(threat.frame));
     }
 
+    // What frames a threat model and cannot be withdrawn.
+    aspects(threat) {
+      return [threat.observation, threat.model, threat.frame];
+    }
+
     grants(threat) {
-      return [...new Set([threat.observation, threat.model, threat.frame, ...threat.knows])].sort(compare);
+      return [...new Set([...this.aspects(threat), ...threat.knows])].sort(compare);
     }
 
     grantable(threat) {
@@ -402,8 +407,7 @@ const Resolver = (() => {
 
     // The same adversary with these grants instead of its own.
     withGrants(threat, grants) {
-      const aspects = [threat.observation, threat.model, threat.frame];
-      return { ...threat, knows: [...new Set(grants)].filter((term) => !aspects.includes(term)) };
+      return { ...threat, knows: [...new Set(grants)].filter((term) => !this.aspects(threat).includes(term)) };
     }
 
     // Every minimal set of grantable terms that, with the grants, makes an attack feasible within the limits.

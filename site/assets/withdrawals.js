@@ -109,12 +109,11 @@ const Withdrawals = (() => {
     constructor(atlas, threat, attacks, atoms) {
       this.atlas = atlas;
       this.threat = threat;
-      this.aspects = [threat.observation, threat.model, threat.frame];
       this.of = new Map();
       this.inPart = [];
       this.attacks = new Map([...attacks].sort((a, b) => compare(a.id, b.id)).map((attack) => [attack.id, attack]));
       for (const [id, attack] of this.attacks) {
-        const supports = atlas.missing(attack, threat, this.aspects, atoms);
+        const supports = atlas.missing(attack, threat, atlas.aspects(threat), atoms);
         this.of.set(id, supports.sets);
         if (supports.truncated) this.inPart.push(id);
       }
@@ -122,7 +121,7 @@ const Withdrawals = (() => {
 
     // Whether an attack is feasible with these grants, by the rules themselves.
     stands(id, grants) {
-      return this.atlas.stands(this.attacks.get(id), this.atlas.withGrants(this.threat, [...this.aspects, ...grants])) !== false;
+      return this.atlas.stands(this.attacks.get(id), this.atlas.withGrants(this.threat, grants)) !== false;
     }
   }
 

@@ -7,6 +7,7 @@ import random
 from dataclasses import replace
 
 import pytest
+from bad_catalogs import ATTACK
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from limited_threats import TIGHT, limited_threat, shrinkable
@@ -14,6 +15,7 @@ from limits_oracle import Program, amounts, feasible
 from test_resolver import grants, rules
 
 from taxonomy.answers import Feasible, Inapplicable, Infeasible
+from taxonomy.check import check
 from taxonomy.entries import Limits
 from taxonomy.graph import Graph, goal
 from taxonomy.proofs import fits, used
@@ -165,3 +167,35 @@ def test_amounts_of_the_oracle_are_those_of_the_entries(atlas):
     attack = atlas.catalog.attack("shokri-2017")
     rule = next(rule for rule in atlas.resolver.graph.rules if rule.id == "shadow-models-guessed-architecture")
     assert amounts(atlas, attack, rule, least=False)["models"] == 10
+
+
+DEFENSE = """\
+schema: 1
+id: bad-mask
+title: A bad mask
+summary: Something is wrong here.
+category: output-masking
+standing: later
+mechanism: None.
+changes: answers
+utility_cost: None.
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "code", "line", "message"),
+    [
+        ("defenses", DEFENSE + "replaces: {Q.labels: Q.scores}\n", "MIA023", 10, "Q.scores is not poorer than Q.labels"),
+        ("defenses", DEFENSE + "replaces: {Q.scores: Q.scores}\n", "MIA023", 10, "not poorer"),
+        ("defenses", DEFENSE + "replaces: {Q.scores: Q.lables}\n", "MIA012", 10, "Q.lables"),
+        ("attacks", ATTACK + "least: {sample-pool: {count: 3}}\n", "MIA023", 6, "neither the attack itself nor an artifact"),
+        ("attacks", ATTACK.replace("]", ", shadow-models]") + "least: {shadow-models: {cuont: 3}}\n", "MIA013", 6, "'cuont'"),
+        ("attacks", ATTACK + "params: {queries: 9}\nleast: {bad-attack: {quaries: 3}}\n", "MIA013", 7, "'quaries'"),
+    ],
+)
+def test_what_entries_say_of_least_amounts_and_poorer_grants_is_checked(tmp_path, monkeypatch, kind, text, code, line, message):
+    monkeypatch.setattr("taxonomy.evidence.files", lambda catalog: [])
+    (tmp_path / kind).mkdir()
+    (tmp_path / kind / f"bad-{'mask' if kind == 'defenses' else 'attack'}.yaml").write_text(text)
+    found = [f for f in check([tmp_path])[1] if f.code == code and f.file.endswith((f"{kind}/bad-mask.yaml", "bad-attack.yaml"))]
+    assert [f.line for f in found] == [line] and message in found[0].message

@@ -126,7 +126,9 @@ def test_harden_orders_by_what_users_lose_and_names_defenses(atlas):
 
 def test_withdrawing_the_weights_of_an_open_model_leaves_nothing(atlas):
     cuts, _ = withdrawals.harden(atlas, ready(atlas.catalog, "open-weights-model"))
-    assert cuts[0].moves == (("M1.parameters", None),) and cuts[0].remaining == 0
+    weights = next(cut for cut in cuts if cut.moves == (("M1.parameters", None),))
+    assert weights.by_owner and weights.remaining == 0
+    assert all(cut.by_owner for cut in cuts[: cuts.index(weights)])
 
 
 def test_one_defense_may_replace_several_grants(atlas):
