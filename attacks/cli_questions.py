@@ -118,17 +118,17 @@ def _difference(atlas: Atlas, threat: ThreatModel, changes: Sequence[str]) -> Di
 
 
 def _as_surveyed(atlas: Atlas, threat: ThreatModel, by: str, as_json: bool) -> None:
-    from taxonomy.advice import as_surveyed
+    from taxonomy.advice import as_surveyed, symbols
 
     if by != "surveyed":
         raise unknown("way to answer (--as)", by, ["surveyed"])
-    answers = as_surveyed(atlas, threat)
+    answers, known = as_surveyed(atlas, threat), symbols(atlas, threat)
     if as_json:
-        print_json({"threat_model": threat.as_json(), "symbols": list(threat.symbols), "rows": [a.as_json() for a in answers]})
+        print_json({"threat_model": threat.as_json(), "symbols": list(known), "rows": [a.as_json() for a in answers]})
         return
     from attacks import show_questions as show
 
-    show.surveyed(output(), threat, answers)
+    show.surveyed(output(), threat, known, answers)
 
 
 @app.command(epilog="Example: mia explain carlini-2022-lira --threat-model prediction-api-labels")

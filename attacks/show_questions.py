@@ -198,9 +198,9 @@ def difference(out: Console, model: ThreatModel, change: Difference) -> None:
         out.print(f"Note: such an adversary contradicts itself: {escape(reason)}.")
 
 
-def surveyed(out: Console, model: ThreatModel, answers: Sequence[SurveyedAnswer]) -> None:
+def surveyed(out: Console, model: ThreatModel, symbols: Sequence[str], answers: Sequence[SurveyedAnswer]) -> None:
     """Print the answer by the survey's rows alone, beside the resolver's."""
-    out.print(f"Threat model: {escape(threat(model))}\nIn the survey's symbols: {', '.join(model.symbols) or 'none'}\n")
+    out.print(f"Threat model: {escape(threat(model))}\nIn the survey's symbols: {', '.join(symbols) or 'none'}\n")
     rows = [
         (
             a.row,

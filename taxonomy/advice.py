@@ -12,7 +12,7 @@ from taxonomy.entries import Attack, Limits
 from taxonomy.graph import Graph, goal
 from taxonomy.survey import surveyed_rows
 from taxonomy.terms import FRAMES, MODEL_TYPES, OBSERVATIONS
-from taxonomy.threat import ThreatModel, contradictions
+from taxonomy.threat import ThreatModel, contradictions, with_what_roles_see
 from taxonomy.withdrawals import ASPECTS
 
 NO_LIMITS = Limits()
@@ -285,14 +285,19 @@ class SurveyedAnswer:
         }
 
 
+def symbols(atlas: Atlas, threat: ThreatModel) -> tuple[str, ...]:
+    """Return the survey's symbols of what is stated, and of what roles see: the survey names that, and knows no roles."""
+    return replace(threat, knows=with_what_roles_see(atlas.catalog, threat.knows)).symbols
+
+
 def as_surveyed(atlas: Atlas, threat: ThreatModel) -> list[SurveyedAnswer]:
     """Return the answer by the survey's rows alone: observation, model type, frame and symbols, nothing finer."""
-    result = []
+    result, known = [], symbols(atlas, threat)
     for row in surveyed_rows(atlas.catalog):
         attack = atlas.catalog.attacks[row.attack]
         surveyed = attack.surveyed
         assert surveyed is not None
-        missing = [symbol for symbol in surveyed.knows if symbol not in threat.symbols]
+        missing = [symbol for symbol in surveyed.knows if symbol not in known]
         missing += [v for v, have in ((surveyed.model, threat.model), (surveyed.frame, threat.frame)) if v != have]
         if surveyed.observation == "white-box" and threat.observation != "white-box":
             missing.append("white-box")

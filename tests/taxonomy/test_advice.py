@@ -157,6 +157,8 @@ def test_as_surveyed(atlas):
     assert answers["ml-leaks-3"].feasible and answers["ml-leaks-3"].resolved
     assert not answers["shokri-2017"].feasible and answers["shokri-2017"].resolved
     assert answers["shokri-2017"].missing == ("M3", "M4")
+    server = ready(atlas.catalog, "honest-but-curious-server")
+    assert server.symbols == ("D2",) and advice.symbols(atlas, server) == ("M1", "M2", "D2"), "the survey names what a role sees"
 
 
 def test_cheapest_derivations_are_clingos(atlas):
