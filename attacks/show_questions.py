@@ -45,11 +45,11 @@ def threat(model: ThreatModel) -> str:
     """Return a threat model in one line."""
     knows = ", ".join(sorted(model.knows)) or "nothing"
     limits = [
-        f"at most {n:,} {what}"
+        f"at most {counted(n, what)}"
         for what, n in (
-            ("calls to the service", model.limits.queries),
-            ("models", model.limits.models),
-            ("rows of what was published", model.limits.rows),
+            ("call", model.limits.queries),
+            ("model", model.limits.models),
+            ("published row", model.limits.rows),
         )
         if n is not None
     ]
@@ -92,7 +92,8 @@ def feasible(
     if any(answer.weaker for answer in yes.values()):
         out.print("What makes an attack weaker here, `mia explain` says.\n")
     if model.guarantee:
-        guaranteed(out, next((answer.bounds() for answer in yes.values() if answer.attack.goal == "membership"), None))
+        bounds = (answer.bounds() for answer in yes.values())
+        guaranteed(out, next((found for found in bounds if found and found["tpr_at_most"]), None))
     if over:
         beyond = [(a.attack.id, a.attack.title, would_do(a, model), missing(atlas, model, a, every_set=every_set)) for a in over]
         out.print(table(["infeasible within the limits", "attack", "limits that would do", "or grant"], beyond))
