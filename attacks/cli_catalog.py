@@ -204,7 +204,7 @@ def terms(
         raise unknown("aspect", aspect, aspects)
     found = [term for term in loaded.terms.values() if aspect is None or term.aspect == aspect]
     if as_json:
-        dumped = [{**t.model_dump(mode="json", exclude_none=True), "grantable": t.grantable} for t in found]
+        dumped = [{**t.model_dump(mode="json", exclude_none=True), "grantable": t.grantable, "held_by": t.holder} for t in found]
         print_json({"terms": dumped, "implications": [i.model_dump(mode="json", exclude_none=True) for i in loaded.implications]})
         return
     from attacks import show
@@ -227,13 +227,13 @@ def defenses(as_json: Json = False, catalog: Catalogs = None) -> None:
             d.id,
             d.category,
             d.changes,
-            ", ".join(d.withdraws),
+            ", ".join([*(f"{term} → {left}" for term, left in d.replaces.items()), *d.withdraws]),
             ", ".join(dict.fromkeys(e.attack for e in d.mitigates if e.attack)),
             ", ".join(dict.fromkeys(e.attack for e in d.fails_against if e.attack)),
         )
         for d in found
     ]
-    columns = ["defense", "category", "changes", "withdraws", "shown to mitigate", "known not to"]
+    columns = ["defense", "category", "changes", "withdraws, or replaces →", "shown to mitigate", "known not to"]
     output().print(show.table(columns, rows))
 
 

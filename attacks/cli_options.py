@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from typer.core import TyperGroup
 from attacks import completions, interrupts, terminal
 from taxonomy import loading
 from taxonomy.catalog import Catalog
-from taxonomy.entries import ReadyThreatModel
+from taxonomy.entries import Guarantee, Limits, ReadyThreatModel
 from taxonomy.findings import InputError, unknown
 from taxonomy.threat import ThreatModel, from_user
 
@@ -125,8 +126,21 @@ GoalOption = Annotated[
     str | None,
     typer.Option("--goal", help="Only attacks with this goal, e.g. membership.", autocompletion=completions.goals),
 ]
-QueriesOption = Annotated[int | None, typer.Option("--queries", help="At most so many queries for each attack.")]
+QueriesOption = Annotated[
+    int | None, typer.Option("--queries", help="At most so many calls to a service for each attack; a copy at home is free.")
+]
 ModelsOption = Annotated[int | None, typer.Option("--models", help="At most so many models for each attack.")]
+RowsOption = Annotated[
+    int | None, typer.Option("--rows", help="What was published, such as a synthetic table, has so many rows and no more.")
+]
+GuaranteeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--guarantee",
+        metavar="EPSILON[,DELTA[,record|sequence|user]]",
+        help="The target was trained with this differential privacy, for whose data.",
+    ),
+]
 
 
 def print_json(data: Any) -> None:
@@ -163,9 +177,12 @@ def threat_model_of(
     answers: Sequence[str] | None = None,
     records: Sequence[str] | None = None,
     not_differentiable: bool = False,
+    rows: int | None = None,
+    guarantee: str | None = None,
 ) -> ThreatModel:
     """Return the threat model of a command: a ready one or a file, with what the flags add."""
     stated, answered, kinds = set(knows or ()), set(answers or ()), set(records or ())
+    bound = None if guarantee is None else _guarantee(guarantee)
     if name is not None:
         ready = ready_model(catalog, name)
         observation, model, frame = observation or ready.observation, model or ready.model, frame or ready.frame
@@ -174,6 +191,8 @@ def threat_model_of(
         not_differentiable = not_differentiable or not ready.differentiable
         queries = ready.limits.queries if queries is None else queries
         models = ready.limits.models if models is None else models
+        rows = ready.limits.rows if rows is None else rows
+        bound = bound or ready.guarantee
     return from_user(
         catalog,
         observation=observation,
@@ -182,10 +201,35 @@ def threat_model_of(
         knows=stated,
         queries=queries,
         models=models,
+        rows=rows,
+        guarantee=bound,
         answers=answered,
         records=kinds,
         differentiable=not not_differentiable,
     )
+
+
+def limits_of(queries: int | None, models: int | None, rows: int | None) -> Limits:
+    """Return the limits that a user typed; raise InputError if one is below 0."""
+    for name, limit in (("queries", queries), ("models", models), ("rows", rows)):
+        if limit is not None and limit < 0:
+            raise InputError(f"the limit --{name} must be at least 0 (found {limit})")
+    return Limits(queries=queries, models=models, rows=rows)
+
+
+def _guarantee(text: str) -> Guarantee:
+    """Return a guarantee as it is typed: epsilon, delta (0 if it is not stated) and whose data (a record's)."""
+    epsilon, delta, protects, *more = [*(part.strip() for part in text.split(",")), *[""] * (2 - text.count(","))]
+    try:
+        numbers = {"epsilon": float(epsilon), "delta": float(delta or 0)}
+        if more or not all(math.isfinite(number) for number in numbers.values()):
+            raise ValueError
+        return Guarantee.model_validate({**numbers, "protects": protects or "record"})
+    except ValueError as error:
+        raise InputError(
+            f"--guarantee {text!r}: expected EPSILON[,DELTA[,WHOSE]] with epsilon at least 0, delta from 0 to 1, and record, "
+            "sequence or user, e.g. 8,1e-5,record"
+        ) from error
 
 
 def ready_model(catalog: Catalog, name: str) -> ReadyThreatModel:

@@ -14,6 +14,7 @@ from attacks.cli_options import (
     Catalogs,
     FrameOption,
     GoalOption,
+    GuaranteeOption,
     Json,
     KnowsOption,
     ModelOption,
@@ -22,8 +23,10 @@ from attacks.cli_options import (
     ObservationOption,
     QueriesOption,
     RecordsOption,
+    RowsOption,
     ThreatModelOption,
     app,
+    limits_of,
     load,
     output,
     print_json,
@@ -31,6 +34,7 @@ from attacks.cli_options import (
 )
 from taxonomy.answers import Atlas, Feasible, Inapplicable, Infeasible
 from taxonomy.findings import InputError, unknown
+from taxonomy.resolver import Missing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,6 +55,8 @@ def feasible(
     answers: AnswersOption = None,
     records: RecordsOption = None,
     not_differentiable: NotDifferentiableOption = False,
+    rows: RowsOption = None,
+    guarantee: GuaranteeOption = None,
     goal: GoalOption = None,
     changes: Annotated[
         list[str] | None,
@@ -69,7 +75,19 @@ def feasible(
     """Which attacks does a threat model make feasible, at which price, and what is missing for the others?"""
     loaded = load(catalog)
     threat = threat_model_of(
-        loaded, threat_model, observation, knows, model, frame, queries, models, answers, records, not_differentiable
+        loaded,
+        threat_model,
+        observation,
+        knows,
+        model,
+        frame,
+        queries,
+        models,
+        answers,
+        records,
+        not_differentiable,
+        rows,
+        guarantee,
     )
     goals = sorted({attack.goal for attack in loaded.attacks.values()})
     if goal is not None and goal not in goals:
@@ -97,7 +115,9 @@ def feasible(
     if difference:
         show.difference(output(), threat, difference)
         return
-    show.feasible(output(), atlas, threat, found, every_set=every_set)
+    from taxonomy import strengths
+
+    show.feasible(output(), atlas, threat, found, strengths.measured(loaded), every_set=every_set)
 
 
 def _difference(atlas: Atlas, threat: ThreatModel, changes: Sequence[str]) -> Difference:
@@ -121,17 +141,17 @@ def _difference(atlas: Atlas, threat: ThreatModel, changes: Sequence[str]) -> Di
 
 
 def _as_surveyed(atlas: Atlas, threat: ThreatModel, by: str, as_json: bool) -> None:
-    from taxonomy.advice import as_surveyed
+    from taxonomy.advice import as_surveyed, symbols
 
     if by != "surveyed":
         raise unknown("way to answer (--as)", by, ["surveyed"])
-    answers = as_surveyed(atlas, threat)
+    answers, known = as_surveyed(atlas, threat), symbols(atlas, threat)
     if as_json:
-        print_json({"threat_model": threat.as_json(), "symbols": list(threat.symbols), "rows": [a.as_json() for a in answers]})
+        print_json({"threat_model": threat.as_json(), "symbols": list(known), "rows": [a.as_json() for a in answers]})
         return
     from attacks import show_questions as show
 
-    show.surveyed(output(), threat, answers)
+    show.surveyed(output(), threat, known, answers)
 
 
 @app.command(epilog="Example: mia explain carlini-2022-lira --threat-model prediction-api-labels")
@@ -147,6 +167,8 @@ def explain(
     answers: AnswersOption = None,
     records: RecordsOption = None,
     not_differentiable: NotDifferentiableOption = False,
+    rows: RowsOption = None,
+    guarantee: GuaranteeOption = None,
     every_set: Annotated[bool, typer.Option("--all", help="Show every minimal set of missing terms.")] = False,
     as_json: Json = False,
     catalog: Catalogs = None,
@@ -155,21 +177,34 @@ def explain(
     loaded = load(catalog)
     entry = loaded.attack(attack)
     threat = threat_model_of(
-        loaded, threat_model, observation, knows, model, frame, queries, models, answers, records, not_differentiable
+        loaded,
+        threat_model,
+        observation,
+        knows,
+        model,
+        frame,
+        queries,
+        models,
+        answers,
+        records,
+        not_differentiable,
+        rows,
+        guarantee,
     )
     atlas = Atlas(loaded)
     answer = atlas.answer(entry, threat)
     if as_json:
         rules = [rule.as_json() for rule in answer.derivation.rules] if isinstance(answer, Feasible) else []
-        nothing: dict[str, object] = {"missing": [], "needs_observation": [], "contradicts": [], "truncated": False}
-        found = answer.missing_as_json() if isinstance(answer, Infeasible) else nothing
+        nothing = Infeasible(entry, Missing((), False), ())
+        found = answer if isinstance(answer, Infeasible) else nothing
         print_json(
             {
                 "id": entry.id,
                 "threat_model": threat.as_json(),
                 "feasible": isinstance(answer, Feasible),
                 "derivation": rules,
-                **found,
+                **(answer.proof_as_json() if isinstance(answer, Feasible) else {}),
+                **found.missing_as_json(),
                 "inapplicable": list(answer.because) if isinstance(answer, Inapplicable) else [],
                 "reason": answer.reason if isinstance(answer, Inapplicable) else None,
             }
@@ -186,7 +221,7 @@ def explain(
         return
     titles = {name: term.title for name, term in loaded.terms.items()}
     if isinstance(answer, Feasible):
-        show.derived(out, answer, threat.grants, titles)
+        show.derived(out, answer, threat, titles)
         return
     sets = list(answer.missing.sets) if every_set else atlas.least(answer.missing, threat)
     show.unlocking(out, atlas, threat, answer, sets)
@@ -232,36 +267,59 @@ def harden(
     answers: AnswersOption = None,
     records: RecordsOption = None,
     not_differentiable: NotDifferentiableOption = False,
-    every_cut: Annotated[bool, typer.Option("--all", help="Show every minimal cut.")] = False,
+    rows: RowsOption = None,
+    guarantee: GuaranteeOption = None,
+    every_cut: Annotated[
+        bool, typer.Option("--all", help="Show every minimal cut, also those that are in nobody's or the adversary's hand.")
+    ] = False,
     as_json: Json = False,
     catalog: Catalogs = None,
 ) -> None:
-    """Which grants must be withdrawn to stop which attacks? Minimal sets, exact."""
+    """What can the owner withdraw, or replace by something poorer, to stop which attacks? Minimal sets, exact."""
     from taxonomy import withdrawals
 
     loaded = load(catalog)
     threat = threat_model_of(
-        loaded, threat_model, observation, knows, model, frame, queries, models, answers, records, not_differentiable
+        loaded,
+        threat_model,
+        observation,
+        knows,
+        model,
+        frame,
+        queries,
+        models,
+        answers,
+        records,
+        not_differentiable,
+        rows,
+        guarantee,
     )
-    cuts, truncated = withdrawals.harden(Atlas(loaded), threat)
+    atlas = Atlas(loaded)
+    cuts, truncated = withdrawals.harden(atlas, threat)
+    masks = withdrawals.masks(atlas, threat)
     if as_json:
-        print_json({"threat_model": threat.as_json(), "cuts": [cut.as_json() for cut in cuts], "truncated": truncated})
+        listed = {"cuts": [cut.as_json() for cut in cuts], "masks": [mask.as_json() for mask in masks]}
+        print_json({"threat_model": threat.as_json(), **listed, "truncated": truncated})
         return
     from attacks import show_questions as show
 
     show.cuts(output(), threat, cuts, truncated=truncated, every_cut=every_cut)
+    show.masks(output(), masks)
 
 
 @app.command(epilog="Example: mia gaps --json")
 def gaps(
     every_cell: Annotated[bool, typer.Option("--all", help="Show cells without a gap too.")] = False,
+    queries: QueriesOption = None,
+    models: ModelsOption = None,
+    rows: RowsOption = None,
     as_json: Json = False,
     catalog: Catalogs = None,
 ) -> None:
     """Which combinations of observation, model type, frame and knowledge does no attack, or no running attack, cover?"""
     from taxonomy import advice
 
-    cells = advice.gaps(Atlas(load(catalog)))
+    cells = advice.gaps(Atlas(load(catalog)), limits_of(queries, models, rows))
     if as_json:
         print_json({"cells": [cell.as_json() for cell in cells]})
         return
@@ -274,6 +332,9 @@ def gaps(
 def compare(
     first: Annotated[str, typer.Argument(metavar="A", autocompletion=completions.attacks)],
     second: Annotated[str, typer.Argument(metavar="B", autocompletion=completions.attacks)],
+    queries: QueriesOption = None,
+    models: ModelsOption = None,
+    rows: RowsOption = None,
     as_json: Json = False,
     catalog: Catalogs = None,
 ) -> None:
@@ -282,10 +343,11 @@ def compare(
 
     loaded = load(catalog)
     a, b = loaded.attack(first), loaded.attack(second)
-    found = advice.compare(Atlas(loaded), a, b)
+    limits = limits_of(queries, models, rows)
+    found = advice.compare(Atlas(loaded), a, b, limits)
     if as_json:
         print_json({"first": a.id, "second": b.id, **found.as_json()})
         return
     from attacks import show_questions as show
 
-    show.comparison(output(), a, b, found)
+    show.comparison(output(), a, b, found, limited=limits.any)

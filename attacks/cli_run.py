@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,10 +25,12 @@ from attacks.cli_options import (
     ObservationOption,
     QueriesOption,
     RecordsOption,
+    RowsOption,
     ThreatModelOption,
     TrustedCode,
     app,
     attack_ids,
+    limits_of,
     load,
     output,
     print_json,
@@ -37,7 +40,7 @@ from attacks.cli_options import (
 from taxonomy.catalog import Catalog
 from taxonomy.findings import InputError
 from taxonomy.names import called
-from taxonomy.threat import from_user, owner
+from taxonomy.threat import owner
 
 
 @app.command(epilog="Example: mia run carlini-2022-lira yeom-2018-loss --target digits-mlp --set shadow-models.count=32")
@@ -62,6 +65,7 @@ def run(
     answers: AnswersOption = None,
     records: RecordsOption = None,
     not_differentiable: NotDifferentiableOption = False,
+    rows: RowsOption = None,
     as_json: Json = False,
     catalog: Catalogs = None,
     trust_code: TrustedCode = None,
@@ -78,22 +82,10 @@ def run(
     threat = None
     facets = answers, records, not_differentiable
     if any(value is not None for value in (threat_model, observation, model, frame)) or knows or any(facets):
-        threat = threat_model_of(loaded, threat_model, observation, knows, model, frame, queries, models, *facets)
+        threat = threat_model_of(loaded, threat_model, observation, knows, model, frame, queries, models, *facets, rows)
     entry = loaded.target(target)
-    if threat is None and (queries is not None or models is not None):
-        all_offered = owner(entry)
-        threat = from_user(
-            loaded,
-            observation=all_offered.observation,
-            model=all_offered.model,
-            frame=all_offered.frame,
-            knows=all_offered.knows,
-            queries=queries,
-            models=models,
-            answers=all_offered.answers,
-            records=all_offered.records,
-            differentiable=all_offered.differentiable,
-        )
+    if threat is None and any(limit is not None for limit in (queries, models, rows)):
+        threat = replace(owner(entry), limits=limits_of(queries, models, rows))
     plan = plans.make(loaded, entry, threat, attack_ids(loaded, attack), _settings(loaded, settings or ()))
     from attacks import show
 
@@ -155,7 +147,15 @@ def _plan_json(plan: Any, seed: int) -> dict[str, Any]:
         "granted": list(plan.granted),
         "seed": seed,
         "models": plan.models,
-        "attacks": [{"id": p.attack.id, "cost": p.price.as_json(), "rules": [r.id for r in p.rules]} for p in plan.attacks],
+        "attacks": [
+            {
+                "id": p.attack.id,
+                "cost": p.price.as_json(),
+                "reduced": [change.as_json() for change in p.reduced],
+                "rules": [r.id for r in p.rules],
+            }
+            for p in plan.attacks
+        ],
         "skipped": [{"id": name, "because": reason} for name, reason in plan.skipped],
         "expected_seconds": _expected(plan),
     }

@@ -96,7 +96,7 @@ class Run:
         fingerprint = proof.fingerprint(rule)
 
         def make() -> None:
-            ledger = Ledger(self.plan.threat.limits.queries, sum(made.queries for made in steps))
+            ledger = Ledger(proof.limit, sum(made.queries for made in steps))
             result, seconds = proof.call(rule, ledger)
             arrays, found = packed(result, planned.attack, len(self.target.x))
             handles = {self.terms[need].handle for need in rule.needs} - {None}
@@ -120,10 +120,13 @@ class Run:
         meta, arrays, _ = self.engine.store.read(fingerprint)
         trained = self.engine.workshop.trained - before
         figures = self.figures(planned.attack, meta, arrays)
-        declared = planned.price.total_queries(len(self.target.x))
+        declared = planned.price.asked(len(self.target.x))
         warnings = list(figures.pop("warnings"))
         if meta["queries"] > declared:
             warnings.append(f"it used {meta['queries']:,} queries, but its entry declares {declared:,}")
+        warnings += [
+            f"within the limits it had only {r.used:,} of {r.wanted:,} ({r.rule}.{r.parameter})" for r in planned.reduced
+        ]
         warnings += [*meta["notes"], *(f"its entry needs {name}, which it never touched" for name in meta["untouched"])]
         return arrays.get("score"), {
             "attack": planned.attack.id,

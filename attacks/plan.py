@@ -8,11 +8,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from taxonomy.advice import runnable_graph
-from taxonomy.answers import Atlas, Feasible, Inapplicable, Infeasible
+from taxonomy.answers import Atlas, Feasible, Inapplicable, Infeasible, ceiling_of, where
 from taxonomy.catalog import Catalog
-from taxonomy.entries import Attack, Params, Step, Target
+from taxonomy.entries import Attack, Limits, Params, Step, Target
 from taxonomy.findings import InputError, nearest, unknown
 from taxonomy.graph import Graph, Price, Rule, goal, price, wanted
+from taxonomy.prices import Prices, Reduced
+from taxonomy.proofs import fits, used
 from taxonomy.resolver import Resolver
 from taxonomy.terms import FACETS
 from taxonomy.threat import ThreatModel, about, owner, with_facets, with_what_roles_see
@@ -20,12 +22,16 @@ from taxonomy.threat import ThreatModel, about, owner, with_facets, with_what_ro
 
 @dataclass(frozen=True)
 class Planned:
-    """One attack of a run: its own cheapest proof, as if it ran alone, its price, and its steps' parameters as it wants them."""
+    """One attack of a run: its own cheapest proof, as if it ran alone, its price, and what it wants its rules to be given.
+
+    `reduced` are the amounts that had to be smaller than it wants, so that it stays within the limits.
+    """
 
     attack: Attack
     rules: tuple[Rule, ...]
     price: Price
     wants: Mapping[str, Params]
+    reduced: tuple[Reduced, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,20 +95,21 @@ def make(
     threat = _of_target(catalog, threat, target)
     derived = _derived(catalog, threat, target)
     granted = sorted(with_what_roles_see(catalog, threat.knows) & {*target.offers, *derived})
+    offered = _asked_at_home(catalog, replace(threat, knows=frozenset(granted)))
+    granted = sorted(offered.knows)
     derived = _behind(granted, derived)
-    offered = replace(threat, knows=frozenset(granted))
     params, set_by_user = _parameters(catalog, overrides or {})
     chosen, skipped = _choose(catalog, threat, offered, target, [catalog.attack(name) for name in names])
     planner = _Planner(catalog, offered, params, set_by_user)
     kept = list[Planned]()
-    for planned in (planner.plan(attack) for attack in chosen):
-        reason = _over_limit(planned, threat)
-        if reason and names:
-            raise InputError(f"{planned.attack.id}: {reason}")
-        if reason:
-            skipped.append((planned.attack.id, reason))
-        else:
+    for attack in chosen:
+        planned = planner.plan(attack)
+        if isinstance(planned, Planned):
             kept.append(planned)
+        elif names:
+            raise InputError(f"{attack.id}: {planned}")
+        else:
+            skipped.append((attack.id, planned))
     if not kept:
         reasons = "\n".join(f"  {name}: {reason}" for name, reason in skipped)
         raise InputError(f"no attack can be run against {target.id}" + (f":\n{reasons}" if reasons else ""))
@@ -145,14 +152,27 @@ def _behind(terms: Sequence[str], derived: Mapping[str, Rule]) -> dict[str, Rule
     return found
 
 
+def _asked_at_home(catalog: Catalog, offered: ThreatModel) -> ThreatModel:
+    """Return the grants of a run without answers of the service that a copy at home gives, if calls or rows are limited.
+
+    They are asked at home then, for nothing. Where nothing is limited they are asked of the service, and counted.
+    """
+    if offered.limits.queries is offered.limits.rows is None:
+        return offered
+    home = where(catalog, Resolver(runnable_graph(Atlas(catalog))), offered).home
+    return replace(offered, knows=offered.knows - home)
+
+
 class _Planner:
     """Works out the proof of each attack by itself, and what it wants of each step."""
 
     def __init__(self, catalog: Catalog, offered: ThreatModel, params: Mapping[str, Params], set_by_user: set[tuple[str, str]]):
+        self.catalog = catalog
         self.entries: dict[str, Attack | Step] = {**catalog.attacks, **catalog.steps}
         self.steps = catalog.steps
         self.resolver = Resolver(runnable_graph(Atlas(catalog)))
         self.offered, self.params, self.set_by_user = offered, params, set_by_user
+        self.where = where(catalog, self.resolver, offered)
 
     def wants(self, attack: Attack, step: Step) -> Params:
         """Return the step's parameters as one attack wants them: its `uses`, unless the user set the parameter."""
@@ -160,19 +180,34 @@ class _Planner:
         mine = {name: v for name, v in self.params[step.id].items() if (step.id, name) in self.set_by_user}
         return {**values, **mine}
 
-    def plan(self, attack: Attack) -> Planned:
-        """Return an attack with its cheapest proof, whatever else is run: company must not change a score."""
-        wants = {step.id: self.wants(attack, step) for step in self.steps.values()}
+    def plan(self, attack: Attack) -> Planned | str:
+        """Return an attack with its cheapest proof, whatever else is run: company must not change a score.
 
-        def pricing(rule: Rule) -> Price:
-            entry = self.entries.get(rule.id)
-            return price(entry.cost, wants.get(rule.id, self.params[rule.id])) if entry else Price()
+        Where that does not fit the limits, with another one that does, or one in smaller amounts, as far as the attack's entry
+        allows and the user did not set them; else the reason why there is none.
+        """
+        goals, grants, limits = [goal(attack.id)], self.offered.grants, self.offered.limits
+        ceiling = ceiling_of(self.offered)
 
-        proof = self.resolver.derivation([goal(attack.id)], self.offered.grants, pricing)
+        def params(entry: Attack | Step) -> Params:
+            return self.wants(attack, entry) if isinstance(entry, Step) else self.params[entry.id]
+
+        prices = Prices(self.catalog, attack, self.where, params, self.set_by_user)
+        proof = self.resolver.derivation(goals, grants, prices.full)
         assert proof is not None, "every chosen attack has a derivation"
-        rules = tuple(proof.rules)
-        own = {rule.id: wants[rule.id] for rule in rules if rule.id in self.steps}
-        return Planned(attack, rules, sum((pricing(rule) for rule in rules), Price()), own)
+        over, reduced = proof, tuple[Reduced, ...]()
+        if not fits(used(proof.price), ceiling):
+            proof = self.resolver.within(ceiling, goals, grants, prices.full)[0]
+        if proof is None and attack.least:
+            proof = self.resolver.within(ceiling, goals, grants, prices.least)[0]
+            if proof is not None:
+                proof, reduced = prices.enlarged(proof, ceiling)
+        if proof is None:
+            return _over_limit(over.price, limits)
+        own = {rule.id: self.wants(attack, self.steps[rule.id]) for rule in proof.rules if rule.id in self.steps}
+        for change in reduced:
+            own[change.rule] = {**own.get(change.rule, self.params[change.rule]), change.parameter: change.used}
+        return Planned(attack, proof.rules, proof.price, own, reduced)
 
 
 def amount(step: Step) -> str | None:
@@ -213,19 +248,17 @@ def _key(planned: Planned, rule: Rule, entries: Mapping[str, Attack | Step]) -> 
     return json.dumps(recipe(rule, amount(step)), sort_keys=True)
 
 
-def _over_limit(planned: Planned, threat: ThreatModel) -> str | None:
-    limit = threat.limits
-    if limit.models is not None and planned.price.models > limit.models:
-        return f"it needs {planned.price.models} models and the limit is {limit.models} (--models)"
-    if limit.queries is not None and planned.price.queries + planned.price.queries_per_record > limit.queries:
-        return (
-            f"it needs {planned.price.queries:,} queries beside those for each record; the limit is {limit.queries:,} (--queries)"
-        )
-    return None
+def _over_limit(cost: Price, limit: Limits) -> str:
+    """Return which limit the cheapest proof of an attack passes."""
+    if limit.models is not None and cost.models > limit.models:
+        return f"it needs {cost.models} models and the limit is {limit.models} (--models)"
+    if limit.rows is not None and cost.rows > limit.rows:
+        return f"it needs {cost.rows:,} rows of what was published; the limit is {limit.rows:,} (--rows)"
+    return f"it needs {cost.queries:,} queries beside those for each record; the limit is {limit.queries:,} (--queries)"
 
 
 def check_queries(plan: Plan, records: int) -> None:
-    """Raise InputError if an attack would need more queries for this many candidates than the threat model allows."""
+    """Raise InputError if an attack would need more calls for this many candidates than the threat model allows."""
     limit = plan.threat.limits.queries
     for planned in plan.attacks:
         needed = planned.price.total_queries(records)
@@ -242,15 +275,16 @@ def _choose(
     atlas = Atlas(catalog)
     runnable = Resolver(runnable_graph(atlas))
     chosen, skipped = list[Attack](), list[tuple[str, str]]()
+    unlimited = replace(threat, limits=Limits())  # the planner looks at the limits, with the amounts that the user set
     for attack in named or sorted(catalog.attacks.values(), key=lambda a: a.id):
         reason = None
-        answer = atlas.answer(attack, threat)
+        answer = atlas.answer(attack, unlimited)
         if isinstance(answer, Inapplicable):
             reason = f"it does not apply to {target.id}: {answer.reason}"
         elif isinstance(answer, Infeasible):
-            sets = [atlas.way(threat, terms) for terms in atlas.least(answer.missing, threat)]
+            sets = [atlas.way(threat, terms) for terms in atlas.least(answer.missing, unlimited)]
             reason = "it is infeasible under this threat model; it would need " + (" or ".join(sets) or "what cannot be granted")
-        elif not isinstance(atlas.answer(attack, offered), Feasible):
+        elif not isinstance(atlas.answer(attack, replace(offered, limits=Limits())), Feasible):
             lacking = sorted(threat.knows - set(target.offers))
             reason = f"the target {target.id} does not offer what it needs (not offered: {', '.join(lacking)})"
         elif attack.run is None:

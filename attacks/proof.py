@@ -69,6 +69,12 @@ class Proof:
             return self.fingerprint(rule)
         return self.run.view_fingerprint(rule, [self.input_fingerprint(need) for need in rule.needs])
 
+    @property
+    def limit(self) -> int | None:
+        """How many queries a handle may count: calls to a service, or rows where it is those that are limited."""
+        limits = self.run.plan.threat.limits
+        return limits.rows if limits.rows is not None and self.planned.price.rows else limits.queries
+
     def params(self, rule: Rule) -> Params:
         """Return the parameters of a rule as this attack wants them."""
         return self.planned.wants.get(rule.id, self.run.plan.params[rule.id])
@@ -114,7 +120,7 @@ class Proof:
             store = run.engine.store
             # A step is not claimed: what takes long in it is training, and several runs share that model by model.
             if fingerprint not in store:
-                ledger = Ledger(run.plan.threat.limits.queries)
+                ledger = Ledger(self.limit)
                 artifact, _ = self.call(rule, ledger, params)
                 meta, arrays = artifacts.pack(artifact)
                 meta |= {"queries": ledger.queries, "notes": ledger.notes}

@@ -36,15 +36,27 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: st
     return result
 
 
+def counted(number: int, what: str) -> str:
+    """Return a number of things in words."""
+    many = "" if number == 1 else "ies" if what.endswith("y") else "s"
+    return f"{number:,} {what.removesuffix('y') + many if many == 'ies' else what + many}"
+
+
 def price(cost: Price) -> str:
     """Return a price in words."""
     parts = []
     if cost.models:
-        parts.append(f"{cost.models} models")
+        share = "each" if cost.trainings == cost.models else f"{cost.trainings} of them"
+        parts.append(counted(cost.models, "model") + (f" ({share} a training of the target)" if cost.trainings else ""))
     if cost.queries:
-        parts.append(f"{cost.queries:,} queries")
+        parts.append(counted(cost.queries, "query"))
     if cost.queries_per_record:
-        parts.append(f"{cost.queries_per_record:,} a record" if cost.queries else f"{cost.queries_per_record:,} queries a record")
+        each = f"{cost.queries_per_record:,}" if cost.queries else counted(cost.queries_per_record, "query")
+        parts.append(f"{each} a record")
+    if cost.rows:
+        parts.append(counted(cost.rows, "published row"))
+    if cost.home or cost.home_per_record:
+        parts.append("queries at home")
     return ", ".join(parts) or "nothing"
 
 
@@ -53,12 +65,21 @@ def plan(out: Console, run: Plan, expected: float | None) -> None:
     out.print(f"Target {run.target.id}: {escape(run.target.title)}")
     out.print(f"Granted: {escape(', '.join(run.granted)) or 'nothing'}")
     rows = [
-        (p.attack.id, p.price.models or "", f"{p.price.queries_per_record:,}", f"{p.price.queries:,}" if p.price.queries else "")
+        (
+            p.attack.id,
+            p.price.models or "",
+            f"{p.price.queries_per_record + p.price.home_per_record:,}",
+            f"{other:,}" if (other := p.price.queries + p.price.home + p.price.rows) else "",
+        )
         for p in run.attacks
     ]
     out.print(
         table(["attack", "models", "queries a record", "other queries"], rows, right="models,queries a record,other queries")
     )
+    for planned in run.attacks:
+        for r in planned.reduced:
+            amounts = f"{r.used:,} instead of {r.wanted:,} ({r.rule}.{r.parameter})"
+            out.print(f"[yellow]{planned.attack.id}[/]: within the limits only {amounts}.")
     if run.target.model == "aggregate":
         out.print("Nothing is to be trained: the target is published statistics.\n")
         return

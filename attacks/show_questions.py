@@ -3,64 +3,130 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.tree import Tree
 
-from attacks.show import price, table
+from attacks.show import counted, price, table
 from taxonomy.answers import Answer, Atlas, Feasible, Inapplicable, Infeasible
 from taxonomy.entries import Attack
 from taxonomy.graph import Price, Rule
+from taxonomy.strengths import Strength, ranked
 from taxonomy.threat import ThreatModel, fit
 
 if TYPE_CHECKING:
     from taxonomy.advice import Cell, Comparison, Difference, SurveyedAnswer
-    from taxonomy.withdrawals import Cut
+    from taxonomy.withdrawals import Cut, Mask
 
 SHOWN_SETS = 3
 
 
-def _unstated(cost: Price) -> str:
-    return (price(cost) + ", " if cost != Price() else "") + "queries not stated"
+def _cost(answer: Feasible) -> str:
+    """Return the price of an answer in words, and what had to be smaller for it."""
+    cost = answer.derivation.price
+    words = price(cost) if answer.price_stated or cost != Price() else ""
+    if not answer.price_stated:
+        words += (", " if words else "") + "queries not stated"
+    words += "".join(
+        f"; only {change.used:,} of {change.wanted:,} ({change.rule}.{change.parameter})" for change in answer.reduced
+    )
+    return words + (f"; enough for {counted(answer.records, 'record')}" if answer.records is not None else "")
 
 
 def threat(model: ThreatModel) -> str:
     """Return a threat model in one line."""
     knows = ", ".join(sorted(model.knows)) or "nothing"
     limits = [
-        f"at most {n:,} {what}"
-        for what, n in (("queries", model.limits.queries), ("models", model.limits.models))
+        f"at most {counted(n, what)}"
+        for what, n in (
+            ("call", model.limits.queries),
+            ("model", model.limits.models),
+            ("published row", model.limits.rows),
+        )
         if n is not None
     ]
+    if model.guarantee:
+        stated = model.guarantee
+        limits.append(f"trained with epsilon {stated.epsilon:g} and delta {stated.delta:g} for each {stated.protects}")
     facets = ["", *sorted(model.answers | model.records), *([] if model.differentiable else ["not differentiable"])]
     about = f"{model.observation}, {model.model}, {model.frame}" + ", ".join(facets)
     return f"{about}; granted: {knows}" + "".join(f"; {limit}" for limit in limits)
 
 
-def feasible(out: Console, atlas: Atlas, model: ThreatModel, answers: Sequence[Answer], *, every_set: bool) -> None:
-    """Print which attacks are feasible at which price, and what is missing for the others."""
+def feasible(
+    out: Console,
+    atlas: Atlas,
+    model: ThreatModel,
+    answers: Sequence[Answer],
+    measured: dict[str, list[Strength]],
+    *,
+    every_set: bool,
+) -> None:
+    """Print which attacks are feasible at which price, the strongest measured first, and what is missing for the others."""
     out.print(f"Threat model: {escape(threat(model))}\n")
-    yes = [a for a in answers if isinstance(a, Feasible)]
-    no = [a for a in answers if isinstance(a, Infeasible)]
+    yes = {a.attack.id: a for a in answers if isinstance(a, Feasible)}
+    over = [a for a in answers if isinstance(a, Infeasible) and a.would_do]
+    no = [a for a in answers if isinstance(a, Infeasible) and not a.would_do]
     other = [a for a in answers if isinstance(a, Inapplicable)]
+    order, shown = ranked(yes, measured)
+    first = [name for name in order if yes[name].attack.goal == "membership"]
     rows = [
         (
-            a.attack.id,
-            a.attack.title,
-            "yes" if a.attack.run else "no",
-            price(a.derivation.price) if a.price_stated else _unstated(a.derivation.price),
+            name,
+            yes[name].attack.title + (" (weaker here)" if yes[name].weaker else ""),
+            "yes" if yes[name].attack.run else "no",
+            strength(shown.get(name)),
+            _cost(yes[name]),
         )
-        for a in yes
+        for name in [*first, *(name for name in order if name not in first)]
     ]
-    out.print(table(["feasible", "attack", "runs", "price"], rows) if yes else "No attack is feasible.\n")
+    out.print(table(["feasible", "attack", "runs", "measured", "price"], rows) if yes else "No attack is feasible.\n")
+    if any(s.stale for s in shown.values()):
+        out.print("Figures marked * are of an older state of the code (`mia check` says what changed).\n")
+    if any(answer.weaker for answer in yes.values()):
+        out.print("What makes an attack weaker here, `mia explain` says.\n")
+    if model.guarantee:
+        bounds = (answer.bounds() for answer in yes.values())
+        guaranteed(out, next((found for found in bounds if found and found["tpr_at_most"]), None))
+    if over:
+        beyond = [(a.attack.id, a.attack.title, would_do(a, model), missing(atlas, model, a, every_set=every_set)) for a in over]
+        out.print(table(["infeasible within the limits", "attack", "limits that would do", "or grant"], beyond))
     if no:
-        rows = [(a.attack.id, a.attack.title, missing(atlas, model, a, every_set=every_set), "") for a in no]
-        out.print(table(["infeasible", "attack", "what would unlock it"], [row[:3] for row in rows]))
-    if other:
-        frames = ", ".join(sorted({term for a in other for term in a.because}))
-        out.print(f"{len(other)} more attack other targets ({frames}).")
+        lacking = [(a.attack.id, a.attack.title, missing(atlas, model, a, every_set=every_set)) for a in no]
+        out.print(table(["infeasible", "attack", "what would unlock it"], lacking))
+    for reason in sorted({a.reason for a in other}):
+        count = sum(a.reason == reason for a in other)
+        verb = "does" if count == 1 else "do"
+        why = reason if count == 1 else reason.replace("it is", "they are")
+        out.print(f"{counted(count, 'more attack')} {verb} not apply: {escape(why)}.")
+
+
+def strength(found: Strength | None) -> str:
+    """Return a measured figure in words; what is stale is marked."""
+    if found is None:
+        return ""
+    figure = f"TPR {found.tpr:.3f} at 1 % FPR" if found.tpr is not None else f"AUC {found.auc:.3f}"
+    return f"{figure}, {found.target}{'*' if found.stale else ''}"
+
+
+def would_do(answer: Infeasible, model: ThreatModel) -> str:
+    """Return in words which limits would do."""
+    have = {"models": model.limits.models, "queries": model.limits.queries, "rows": model.limits.rows}
+    ways = (" and ".join(f"{n:,} {name} (not {have[name]:,})" for name, n in way.items()) for way in answer.would_do)
+    return "\nor ".join(ways)
+
+
+def guaranteed(out: Console, bounds: dict[str, Any] | None) -> None:
+    """Print what a guarantee of differential privacy says of attacks."""
+    if bounds is None or bounds["tpr_at_most"] is None:
+        return
+    words = [
+        f"at {100 * float(fpr):g} % FPR " + (f"a TPR of at most {most:.3g}" if most < 1 else "any TPR")
+        for fpr, most in bounds["tpr_at_most"].items()
+    ]
+    out.print(f"What the guarantee allows of an attack on membership of a {bounds['protects']}: {', '.join(words)}.\n")
 
 
 def missing(atlas: Atlas, model: ThreatModel, answer: Infeasible, *, every_set: bool) -> str:
@@ -70,6 +136,10 @@ def missing(atlas: Atlas, model: ThreatModel, answer: Infeasible, *, every_set: 
     text = "\nor ".join(atlas.way(model, terms) for terms in shown)
     if len(shown) < len(sets):
         text += f"\nor {len(sets) - len(shown)} more (--all)"
+    if not sets and answer.beyond:
+        return "nothing within the limits; without them " + "\nor ".join(
+            " + ".join(terms) for terms in answer.beyond[:SHOWN_SETS]
+        )
     if not sets:
         return "not known: the search was cut short" if answer.missing.truncated else "nothing that could be granted"
     return text + ("\n(search cut short: there may be more)" if answer.missing.truncated else "")
@@ -79,8 +149,14 @@ def unlocking(out: Console, atlas: Atlas, model: ThreatModel, answer: Infeasible
     """Print sets of terms that would unlock an attack, each with the steps that it makes possible; a step is told once."""
     attack, missing = answer.attack, answer.missing
     out.print(f"{escape(attack.title)} is infeasible. {escape(attack.summary)}\n")
+    if answer.would_do:
+        out.print(f"All that it needs is granted, but it does not fit the limits. What would do: {would_do(answer, model)}.\n")
     if sets:
         out.print("Any one of these would unlock it:\n")
+    elif answer.beyond:
+        out.print("Nothing would unlock it within the limits. Without them, any one of these would:\n")
+        for terms in answer.beyond:
+            out.print(f"[bold]{escape(' + '.join(terms))}[/]")
     else:
         out.print("What would unlock it is not known." if missing.truncated else "Nothing that could be granted would unlock it.")
     told = {attack.id}
@@ -109,13 +185,15 @@ def difference(out: Console, model: ThreatModel, change: Difference) -> None:
         out.print("Nothing changes.")
     for term in change.still_implied:
         out.print(f"{escape(term)} still follows from what is left: withdraw that as well.")
+    for term in change.not_granted:
+        out.print(f"{escape(term)} was not granted, so there is nothing to withdraw.")
     for reason in change.contradictions:
         out.print(f"Note: such an adversary contradicts itself: {escape(reason)}.")
 
 
-def surveyed(out: Console, model: ThreatModel, answers: Sequence[SurveyedAnswer]) -> None:
+def surveyed(out: Console, model: ThreatModel, symbols: Sequence[str], answers: Sequence[SurveyedAnswer]) -> None:
     """Print the answer by the survey's rows alone, beside the resolver's."""
-    out.print(f"Threat model: {escape(threat(model))}\nIn the survey's symbols: {', '.join(model.symbols) or 'none'}\n")
+    out.print(f"Threat model: {escape(threat(model))}\nIn the survey's symbols: {', '.join(symbols) or 'none'}\n")
     rows = [
         (
             a.row,
@@ -132,17 +210,19 @@ def surveyed(out: Console, model: ThreatModel, answers: Sequence[SurveyedAnswer]
 
 
 def cuts(out: Console, model: ThreatModel, found: Sequence[Cut], *, truncated: bool, every_cut: bool) -> None:
-    """Print minimal sets of grants to withdraw: the smallest, and those that remove every attack."""
+    """Print what an owner can withdraw or replace: the smallest cuts, and those that remove every attack; or all there are."""
     out.print(f"Threat model: {escape(threat(model))}\n")
     if not found:
         out.print("No attack is feasible, so there is nothing to withdraw.")
         return
-    single = [cut for cut in found if len(cut.withdraw) == 1]
-    final = [cut for cut in found if cut.remaining == 0]
-    shown = list(found) if every_cut else list(dict.fromkeys([*single, *final[:10]])) or list(found[:10])
+    own = [cut for cut in found if cut.by_owner]
+    single = [cut for cut in own if len(cut.moves) == 1]
+    final = [cut for cut in own if cut.remaining == 0]
+    shown = list(found) if every_cut else list(dict.fromkeys([*single, *final[:10]])) or own[:10]
     rows = [
         (
-            " + ".join(c.withdraw),
+            " and\n".join(f"{term} → {left}" if left else term for term, left in c.moves),
+            "owner" if c.by_owner else "not the owner alone",
             len(c.removes),
             c.remaining,
             ", ".join(c.removes[:4]) + (" …" if len(c.removes) > 4 else ""),
@@ -150,11 +230,34 @@ def cuts(out: Console, model: ThreatModel, found: Sequence[Cut], *, truncated: b
         )
         for c in shown
     ]
-    out.print(table(["withdraw", "removes", "remaining", "which", "defenses that do"], rows, right="removes,remaining"))
+    columns = ["withdraw, or replace →", "in whose hand", "removes", "remaining", "which", "defenses that do"]
+    if shown:
+        out.print(table(columns, rows, right="removes,remaining"))
+        out.print("What follows from a withdrawn grant goes with it. Cheapest for users first.")
+    else:
+        out.print("Nothing that stops an attack is in the owner's hand.")
     if len(shown) < len(found):
-        out.print(f"{len(found) - len(shown)} more minimal cuts (--all); {len(final)} of all remove every attack.")
+        rest, others = counted(len(found) - len(shown), "more minimal cut"), len(found) - len(own)
+        out.print(f"{rest} (--all), {others} of them not in the owner's hand alone.")
     if truncated:
         out.print("The search was cut short: there may be more.")
+
+
+def masks(out: Console, found: Sequence[Mask]) -> None:
+    """Print what stops nothing, and still makes attacks weaker."""
+    if not found:
+        return
+    rows = [
+        (
+            f"{mask.term} → {mask.left}",
+            len(mask.weakens),
+            ", ".join(mask.weakens[:4]) + (" …" if len(mask.weakens) > 4 else ""),
+            ", ".join(mask.defenses),
+        )
+        for mask in found
+    ]
+    out.print()
+    out.print(table(["replace by (stops nothing)", "weakens", "which", "defenses that do"], rows, right="weakens"))
 
 
 def gaps(out: Console, cells: Sequence[Cell], *, every_cell: bool) -> None:
@@ -184,7 +287,7 @@ def gaps(out: Console, cells: Sequence[Cell], *, every_cell: bool) -> None:
     )
 
 
-def comparison(out: Console, first: Attack, second: Attack, found: Comparison) -> None:
+def comparison(out: Console, first: Attack, second: Attack, found: Comparison, *, limited: bool = False) -> None:
     """Print how two attacks compare."""
     rows = [
         (f"only {first.id} needs", ", ".join(found.only_first) or "nothing"),
@@ -195,7 +298,8 @@ def comparison(out: Console, first: Attack, second: Attack, found: Comparison) -
     out.print()
     for attack, other, holds in ((first, second, found.first_needs_no_more), (second, first, found.second_needs_no_more)):
         if holds is None:
-            out.print(f"Whether {attack.id} needs no more than {other.id} is not known: the search was cut short.")
+            why = f"nobody can mount {other.id} within the limits, or " if limited else ""
+            out.print(f"Whether {attack.id} needs no more than {other.id} is not known: {why}the search was cut short.")
         elif holds:
             out.print(f"{attack.id} needs no more than {other.id}.")
         else:
@@ -209,11 +313,20 @@ def comparison(out: Console, first: Attack, second: Attack, found: Comparison) -
         out.print(f"So {winner.id} dominates {loser.id}: it needs no more, and is reported to be at least as strong everywhere.")
 
 
-def derived(out: Console, answer: Feasible, granted: Iterable[str], titles: dict[str, str]) -> None:
-    """Print why an attack is feasible, and what it costs."""
-    word = "cheapest" if answer.derivation.cheapest else "a"
-    out.print(f"Feasible, for {price(answer.derivation.price)} ({word} derivation):\n")
-    out.print(proof(answer.attack, answer.derivation.rules, granted, titles))
+def derived(out: Console, answer: Feasible, model: ThreatModel, titles: dict[str, str]) -> None:
+    """Print why an attack is feasible, what it costs, and what bounds it."""
+    kind = "cheapest derivation" if answer.derivation.cheapest else "a derivation"
+    kind += " within the limits" if model.limits.any else ""
+    out.print(f"Feasible, for {_cost(answer)} ({kind}):\n")
+    out.print(proof(answer.attack, answer.derivation.rules, model.grants, titles))
+    for because in answer.weaker:
+        out.print(f"\nWeaker than in other ways: {escape(because)}")
+    bounds = answer.bounds()
+    if bounds:
+        out.print()
+        if bounds["tpr_at_most"] is None:
+            out.print(f"The guarantee, for each {bounds['protects']}, does not bound what this attack finds out.")
+        guaranteed(out, bounds)
 
 
 def proof(attack: Attack, rules: Sequence[Rule], granted: Iterable[str], titles: dict[str, str]) -> Tree:

@@ -7,6 +7,7 @@ from typing import Any
 from taxonomy.answers import Atlas
 from taxonomy.catalog import Catalog
 from taxonomy.graph import Price
+from taxonomy.prices import Amount, Prices, Where
 from taxonomy.terms import ANSWERS, ANSWERS_OF_TEXT
 from taxonomy.threat import ThreatModel, from_user
 
@@ -25,6 +26,7 @@ def data(catalog: Catalog) -> dict[str, Any]:
                 "frames": term.frames,
                 "answers": term.answers,
                 "grantable": term.grantable,
+                "holder": term.holder,
             }
             for term in catalog.terms.values()
         ],
@@ -35,6 +37,11 @@ def data(catalog: Catalog) -> dict[str, Any]:
         "usual_answers": ANSWERS,
         "usual_answers_of_text": ANSWERS_OF_TEXT,
         "attacks": [_attack(atlas, name) for name in sorted(catalog.attacks)],
+        "defenses": [
+            {"id": name, "title": d.title, "replaces": d.replaces, "withdraws": d.withdraws}
+            for name, d in sorted(catalog.defenses.items())
+            if d.replaces or d.withdraws
+        ],
         "threat_models": [
             {"id": name, "title": ready.title, "summary": ready.summary, **_stated(threat_model(catalog, name))}
             for name, ready in sorted(catalog.threat_models.items())
@@ -45,12 +52,17 @@ def data(catalog: Catalog) -> dict[str, Any]:
 def threat_model(catalog: Catalog, name: str) -> ThreatModel:
     """Return a ready threat model after reading, as a user gets it who names it."""
     ready = catalog.threat_models[name]
+    limits = ready.limits
     return from_user(
         catalog,
         observation=ready.observation,
         model=ready.model,
         frame=ready.frame,
         knows=ready.knows,
+        queries=limits.queries,
+        models=limits.models,
+        rows=limits.rows,
+        guarantee=ready.guarantee,
         answers=ready.answers,
         records=ready.records,
         differentiable=ready.differentiable,
@@ -58,10 +70,12 @@ def threat_model(catalog: Catalog, name: str) -> ThreatModel:
 
 
 def _attack(atlas: Atlas, name: str) -> dict[str, Any]:
-    """Return an attack; `prices` are those of the steps that it wants in another amount than their own."""
+    """Return an attack; `prices` are those of steps that it wants in another amount than their own, `least` what may shrink."""
     attack = atlas.catalog.attacks[name]
-    pricing = atlas.pricing(attack)
-    prices = {rule.id: _price(pricing(rule)) for rule in atlas.resolver.graph.rules if pricing(rule) != rule.price}
+    amounts = Prices(atlas.catalog, attack, Where())
+    rules = atlas.resolver.graph.rules
+    prices = {rule.id: _price(amounts.full(rule)) for rule in rules if amounts.full(rule) != rule.price}
+    least = {rule.id: [_amount(one) for one in amounts.amounts(rule)] for rule in rules if amounts.amounts(rule)}
     return {
         "id": name,
         "title": attack.title,
@@ -69,7 +83,12 @@ def _attack(atlas: Atlas, name: str) -> dict[str, Any]:
         "runs": attack.run is not None,
         "needs": attack.needs,
         **({"prices": prices} if prices else {}),
+        **({"least": least} if least else {}),
     }
+
+
+def _amount(amount: Amount) -> dict[str, Any]:
+    return {"parameter": amount.parameter, "wanted": amount.wanted, "least": amount.least, "more": _price(amount.one_more)}
 
 
 def _price(price: Price) -> list[int]:
@@ -77,6 +96,7 @@ def _price(price: Price) -> list[int]:
 
 
 def _stated(threat: ThreatModel) -> dict[str, Any]:
+    limits = {name: n for name, n in threat.as_json()["limits"].items() if n is not None}
     return {
         "observation": threat.observation,
         "model": threat.model,
@@ -85,4 +105,5 @@ def _stated(threat: ThreatModel) -> dict[str, Any]:
         "answers": sorted(threat.answers),
         "records": sorted(threat.records),
         "differentiable": threat.differentiable,
+        **({"limits": limits} if limits else {}),
     }

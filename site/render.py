@@ -162,7 +162,7 @@ class Site:
                 title = f"Derivation of {attack.title} from its published setting {setting.name}"
                 found["derivation"] = answer.derivation
                 found["drawn"] = Markup(picture.derivation(answer.derivation.rules, title))
-            found["cuts"] = [(cut, self.taken_by(cut)) for cut in withdrawals.stops(self.atlas, attack, threat)]
+            found["cuts"] = withdrawals.stops(self.atlas, attack, threat)
         measured = self.measured.get(attack.id)
         curves = [(m.target, m.roc) for m in measured.targets if m.roc] if measured else []
         return {
@@ -187,10 +187,6 @@ class Site:
             "bibtex": references.bibtex(self.works, set(attack.cites)),
             "errata": sorted(e.id for e in self.catalog.kinds["errata"].values() if attack.id in e.attacks),
         }
-
-    def taken_by(self, cut: Iterable[str]) -> list[str]:
-        """Return the defenses that take all of these grants away."""
-        return sorted(d.id for d in self.catalog.defenses.values() if set(cut) <= set(d.withdraws))
 
     def around(self, kind: str, name: str) -> dict[str, Any]:
         """Return what stands around an entry: who uses it."""

@@ -8,26 +8,32 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from taxonomy.answers import Atlas, Feasible
-from taxonomy.entries import Attack
+from taxonomy.entries import Attack, Limits
 from taxonomy.graph import Graph, goal
-from taxonomy.resolver import Resolver
 from taxonomy.survey import surveyed_rows
 from taxonomy.terms import FACETS, FRAMES, MODEL_TYPES, OBSERVATIONS
-from taxonomy.threat import ThreatModel, contradictions
-from taxonomy.withdrawals import ASPECTS, closed_grants
+from taxonomy.threat import ThreatModel, contradictions, with_what_roles_see
+
+NO_LIMITS = Limits()
+# What frames a threat model and says what is attacked.
+ASPECTS = ("observation", "model-type", "frame", *FACETS)
 
 # -- what if ---------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Difference:
-    """What changes if some terms are granted and others withdrawn."""
+    """What changes if some terms are granted and others withdrawn.
+
+    Of what was to be withdrawn, `still_implied` follows from what is left, and `not_granted` nobody had to begin with.
+    """
 
     add: tuple[str, ...]
     remove: tuple[str, ...]
     gained: tuple[str, ...]
     lost: tuple[str, ...]
     still_implied: tuple[str, ...]
+    not_granted: tuple[str, ...]
     contradictions: tuple[str, ...]
     after: ThreatModel
 
@@ -39,17 +45,17 @@ class Difference:
             "gained": list(self.gained),
             "lost": list(self.lost),
             "still_implied": list(self.still_implied),
+            "not_granted": list(self.not_granted),
             "contradictions": list(self.contradictions),
             "threat_model": self.after.as_json(),
         }
 
 
 def what_if(atlas: Atlas, threat: ThreatModel, add: Iterable[str], remove: Iterable[str]) -> Difference:
-    """Return which attacks are gained and lost. Withdrawn terms are taken from the grants closed under implications."""
+    """Return which attacks are gained and lost. A withdrawn grant is one that was stated; what follows from it goes with it."""
     add, remove = tuple(sorted(set(add))), tuple(sorted(set(remove)))
-    knows = threat.knows if not remove else frozenset(closed_grants(atlas, threat) - set(remove))
     threat = atlas.stated(threat)
-    after = replace(threat, knows=frozenset(knows | set(add)))
+    after = replace(threat, knows=(threat.knows - set(remove)) | set(add))
     # What was read of the model stays true: a capability more never takes an attack away, and one less changes no model.
     anew = atlas.stated(replace(after, facets=frozenset()))
     after = replace(after, facets=threat.facets | anew.facets, said=threat.said | anew.said)
@@ -61,6 +67,7 @@ def what_if(atlas: Atlas, threat: ThreatModel, add: Iterable[str], remove: Itera
         tuple(sorted(after_ids - before_ids)),
         tuple(sorted(before_ids - after_ids)),
         tuple(name for name in remove if name in closure),
+        tuple(name for name in remove if name not in threat.knows and name not in closure),
         tuple(contradictions(atlas.catalog, after)),
         after,
     )
@@ -101,13 +108,14 @@ class Cell:
 KNOWLEDGE = {"M": "model", "D": "training-data", "Q": "query"}
 
 
-def gaps(atlas: Atlas) -> list[Cell]:
+def gaps(atlas: Atlas, limits: Limits = NO_LIMITS) -> list[Cell]:
     """Return every cell that is not a contradiction, in the order of Table 2's columns.
 
-    Knowledge is a subset of M (the model), D (the training data) and Q (queries). White-box always knows of the model.
+    Knowledge is a subset of M (the model), D (the training data) and Q (queries). White-box always knows of the model. With
+    limits, what does not fit them is not feasible.
     """
     catalog = atlas.catalog
-    runnable = Resolver(runnable_graph(atlas))
+    runnable = Atlas(catalog, runnable_graph(atlas))
     where: dict[tuple[str, str, str, tuple[str, ...]], set[str]] = {}
     for attack in catalog.attacks.values():
         for setting in attack.published:
@@ -125,8 +133,8 @@ def gaps(atlas: Atlas) -> list[Cell]:
             if observation == "white-box" and "M" not in knowledge:
                 continue
             grants = _everything(atlas, observation, model, frame, knowledge)
-            closure, running = atlas.resolver.closure(grants), runnable.closure(grants)
-            feasible = sorted(a for a in catalog.attacks if goal(a) in closure)
+            threat = ThreatModel(observation, model, frame, limits=limits).with_grants(grants)
+            feasible, running = _standing(atlas, threat), _standing(runnable, threat)
             cells.append(
                 Cell(
                     observation,
@@ -135,10 +143,17 @@ def gaps(atlas: Atlas) -> list[Cell]:
                     knowledge,
                     tuple(sorted(where.get((observation, model, frame, knowledge), ()))),
                     tuple(feasible),
-                    tuple(a for a in feasible if goal(a) in running),
+                    tuple(running),
                 )
             )
     return cells
+
+
+def _standing(atlas: Atlas, threat: ThreatModel) -> list[str]:
+    """Return the attacks that are feasible within the limits, sorted."""
+    closure = atlas.resolver.closure(threat.grants)
+    derivable = (attack for attack in atlas.catalog.attacks.values() if goal(attack.id) in closure)
+    return sorted(attack.id for attack in derivable if not threat.limits.any or atlas.stands(attack, threat))
 
 
 def _everything(atlas: Atlas, observation: str, model: str, frame: str, knowledge: Sequence[str]) -> list[str]:
@@ -199,30 +214,41 @@ class Comparison:
         return "second" if second_wins and self.second_needs_no_more else None
 
 
-def compare(atlas: Atlas, first: Attack, second: Attack) -> Comparison:
-    """Return how two attacks compare in what they need, and in the figures reported for both on the same data."""
+def compare(atlas: Atlas, first: Attack, second: Attack, limits: Limits = NO_LIMITS) -> Comparison:
+    """Return how two attacks compare in what they need, and in the figures reported for both on the same data.
+
+    With limits, an adversary that can mount an attack is one that can do so within them.
+    """
     a, b = set(first.needs), set(second.needs)
     return Comparison(
         tuple(sorted(a - b)),
         tuple(sorted(b - a)),
         tuple(sorted(a & b)),
-        _needs_no_more(atlas, first, second),
-        _needs_no_more(atlas, second, first),
+        _needs_no_more(atlas, first, second, limits),
+        _needs_no_more(atlas, second, first, limits),
         tuple(_common_figures(first, second)),
     )
 
 
-def _needs_no_more(atlas: Atlas, attack: Attack, other: Attack) -> bool | None:
+def _needs_no_more(atlas: Atlas, attack: Attack, other: Attack, limits: Limits) -> bool | None:
     """Whether every adversary that can mount the other attack can mount this one: so on each minimal environment.
 
-    None if that holds on all that were found, and the search for them was cut short.
+    None if that holds on all that were found, and the search for them was cut short, or if there is no such adversary.
     """
     terms = atlas.catalog.terms
     aspects = [name for name in other.needs if terms[name].aspect in ASPECTS]
     aspects += [name for name, term in terms.items() if term.aspect in FACETS and term.models and set(term.models) & set(aspects)]
-    environments = atlas.resolver.missing(goal(other.id), aspects, atlas.catalog.grantable)
-    if not all(goal(attack.id) in atlas.resolver.closure([*aspects, *environment]) for environment in environments.sets):
-        return False
+    model = next((name for name in aspects if name in MODEL_TYPES), MODEL_TYPES[0])
+    threat = ThreatModel("white-box", model, "federated" if "federated" in aspects else "stand-alone", limits=limits)
+    environments = atlas.missing(other, threat, aspects, atlas.catalog.grantable)
+    if not environments.sets and limits.any:
+        return None
+    for environment in environments.sets:
+        closure = atlas.resolver.closure([*aspects, *environment])
+        if goal(attack.id) not in closure:
+            return False
+        if limits.any and not atlas.stands(attack, threat.with_grants([*aspects, *environment])):
+            return False
     return None if environments.truncated else bool(environments.sets)
 
 
@@ -266,14 +292,19 @@ class SurveyedAnswer:
         }
 
 
+def symbols(atlas: Atlas, threat: ThreatModel) -> tuple[str, ...]:
+    """Return the survey's symbols of what is stated, and of what roles see: the survey names that, and knows no roles."""
+    return replace(threat, knows=with_what_roles_see(atlas.catalog, threat.knows)).symbols
+
+
 def as_surveyed(atlas: Atlas, threat: ThreatModel) -> list[SurveyedAnswer]:
     """Return the answer by the survey's rows alone: observation, model type, frame and symbols, nothing finer."""
-    result = []
+    result, known = [], symbols(atlas, threat)
     for row in surveyed_rows(atlas.catalog):
         attack = atlas.catalog.attacks[row.attack]
         surveyed = attack.surveyed
         assert surveyed is not None
-        missing = [symbol for symbol in surveyed.knows if symbol not in threat.symbols]
+        missing = [symbol for symbol in surveyed.knows if symbol not in known]
         missing += [v for v, have in ((surveyed.model, threat.model), (surveyed.frame, threat.frame)) if v != have]
         if surveyed.observation == "white-box" and threat.observation != "white-box":
             missing.append("white-box")

@@ -2,29 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from taxonomy import guarantees, limited
 from taxonomy.catalog import Catalog
-from taxonomy.entries import Attack
-from taxonomy.graph import Graph, Price, Rule, goal, price, wanted
+from taxonomy.entries import Attack, Guarantee, Limits
+from taxonomy.graph import Graph, Rule, goal
+from taxonomy.prices import Prices, Reduced, Where
+from taxonomy.proofs import LIMITED, Ceiling, Pricing, fits, used
 from taxonomy.resolver import Derivation, Missing, Resolver
 from taxonomy.terms import FACETS, Term
 from taxonomy.threat import Fit, ThreatModel, fit, with_facets
 
+# Aspects whose titles take no article.
+UNCOUNTED = ("aggregate", "stand-alone", "federated")
+
 
 @dataclass(frozen=True)
 class Feasible:
-    """An attack that the threat model makes feasible, and the proof."""
+    """An attack that the threat model makes feasible, and the proof.
+
+    `reduced` are the amounts that had to be smaller than the attack wants, so that the proof stays within the limits; `records`
+    is how many candidates the limit on calls is enough for (None: any number); `guarantee` bounds how well the attack can do.
+    """
 
     attack: Attack
     derivation: Derivation
+    reduced: tuple[Reduced, ...] = ()
+    records: int | None = None
+    guarantee: Guarantee | None = None
 
     @property
     def price_stated(self) -> bool:
         """Whether the attack's entry states what its own queries cost; else the price is that of its steps."""
         return self.attack.cost is not None
+
+    @property
+    def weaker(self) -> tuple[str, ...]:
+        """Why the attack is weaker in this way than in others, one reason each; empty if nothing in the proof makes it so."""
+        return tuple(rule.because for rule in self.derivation.rules if rule.weaker)
 
     def as_json(self) -> dict[str, Any]:
         """Return the answer as plain data."""
@@ -32,21 +50,39 @@ class Feasible:
             "id": self.attack.id,
             "goal": self.attack.goal,
             "runs": self.attack.run is not None,
-            "cost": {**self.derivation.price.as_json(), "cheapest": self.derivation.cheapest, "stated": self.price_stated},
+            **self.proof_as_json(),
             "derivation": [rule.as_json() for rule in self.derivation.rules],
         }
+
+    def proof_as_json(self) -> dict[str, Any]:
+        """Return what is to be said of the proof beside its rules."""
+        return {
+            "cost": {**self.derivation.price.as_json(), "cheapest": self.derivation.cheapest, "stated": self.price_stated},
+            "reduced": [change.as_json() for change in self.reduced],
+            "records_within_limits": self.records,
+            "weaker": list(self.weaker),
+            "guarantee": self.bounds(),
+        }
+
+    def bounds(self) -> dict[str, Any] | None:
+        """Return the guarantee under which the target was trained, and what it says of the attack; None if there is none."""
+        return guarantees.as_json(self.guarantee, self.attack) if self.guarantee else None
 
 
 @dataclass(frozen=True)
 class Infeasible:
-    """An attack that the threat model does not make feasible, and every minimal set of terms that would.
+    """An attack that the threat model does not make feasible, and every minimal set of terms that would, within its limits.
 
-    Sets that fit the threat model as it is stated come first; `fits` says of each what it needs or contradicts.
+    Sets that fit the threat model as it is stated come first; `fits` says of each what it needs or contradicts. `would_do` are
+    limits that would do instead, where the grants are enough and the limits are not: each alone, with all it would raise.
+    `beyond` are the sets that would do without limits, where none does within them.
     """
 
     attack: Attack
     missing: Missing
     fits: tuple[Fit, ...]
+    would_do: tuple[dict[str, int], ...] = ()
+    beyond: tuple[tuple[str, ...], ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the answer as plain data."""
@@ -63,6 +99,8 @@ class Infeasible:
             "needs_observation": [fit.observation for fit in self.fits],
             "contradicts": [list(fit.contradictions) for fit in self.fits],
             "truncated": self.missing.truncated,
+            "limits_that_would_do": list(self.would_do),
+            "missing_without_limits": [list(terms) for terms in self.beyond],
         }
 
 
@@ -82,15 +120,41 @@ class Inapplicable:
         return {"id": self.attack.id, "goal": self.attack.goal, "because": list(self.because)}
 
 
+def _a(term: Term) -> str:
+    """Return the title of an aspect as it stands in a sentence."""
+    title = term.title.lower()
+    return title if term.id in UNCOUNTED else f"a {title}"
+
+
+def ceiling_of(threat: ThreatModel) -> Ceiling:
+    """Return the limits of a threat model in the order of LIMITED."""
+    return threat.limits.models, threat.limits.queries, threat.limits.rows
+
+
+def where(catalog: Catalog, resolver: Resolver, threat: ThreatModel) -> Where:
+    """Return where the queries of a threat model go, by the rules of a resolver."""
+    terms = catalog.terms
+    own = [name for name in threat.grants if terms[name].aspect != "query"]
+    home = frozenset(name for name in resolver.closure(own) if name in terms and terms[name].aspect == "query")
+    return Where(home, threat.limits.rows is not None)
+
+
+def _records(proof: Derivation, threat: ThreatModel) -> int | None:
+    """Return for how many candidates the limit on calls is enough; None if for any number."""
+    each, limit = proof.price.queries_per_record, threat.limits.queries
+    return (limit - proof.price.queries) // each if limit is not None and each else None
+
+
 Answer = Feasible | Infeasible | Inapplicable
 
 
 class Atlas:
     """A catalog with its graph and resolver, ready to be asked."""
 
-    def __init__(self, catalog: Catalog):
+    def __init__(self, catalog: Catalog, graph: Graph | None = None):
         self.catalog = catalog
-        self.resolver = Resolver(Graph.of(catalog))
+        self.resolver = Resolver(graph or Graph.of(catalog))
+        self._where: tuple[list[str], Limits, Where] | None = None
 
     def grantable(self, threat: ThreatModel) -> list[str]:
         """Return the terms that could be granted for this model type, frame and kind of answer, sorted."""
@@ -125,31 +189,89 @@ class Atlas:
         has = {"model-type": [threat.model], "frame": [threat.frame]}.get(
             term.aspect, sorted(name for name in threat.facets if self.catalog.terms[name].aspect == term.aspect)
         )
-        titles = " or ".join(self.catalog.terms[name].title.lower() for name in has if name in self.catalog.terms)
-        return f"it is for a {term.title.lower()}, and this is {f'a {titles}' if titles else 'none'}"
+        titles = " or ".join(_a(self.catalog.terms[name]) for name in has if name in self.catalog.terms)
+        return f"it is for {_a(term)}, and this is {titles or 'none'}"
 
     def answer(self, attack: Attack, threat: ThreatModel) -> Answer:
         """Return whether an attack is feasible, and why or why not."""
         threat = self.stated(threat)
         if other := self.inapplicable(attack, threat):
             return other
-        derivation = self.resolver.derivation([goal(attack.id)], threat.grants, self.pricing(attack))
-        if derivation is not None:
-            return Feasible(attack, derivation)
-        found = self.resolver.missing(goal(attack.id), threat.grants, self.grantable(threat))
-        fits = {terms: fit(self.catalog, threat, terms) for terms in found.sets}
-        sets = tuple(sorted(found.sets, key=lambda terms: (not fits[terms].fits, len(terms), terms)))
-        return Infeasible(attack, Missing(sets, found.truncated), tuple(fits[terms] for terms in sets))
+        goals, prices, ceiling = [goal(attack.id)], self.prices(attack, threat), ceiling_of(threat)
+        proof = self.resolver.derivation(goals, threat.grants, prices.full)
+        if proof is None:
+            return self._infeasible(attack, threat)
+        if not fits(used(proof.price), ceiling):
+            proof = self.resolver.within(ceiling, goals, threat.grants, prices.full)[0]
+        if proof is not None:
+            return Feasible(attack, proof, (), _records(proof, threat), threat.guarantee)
+        if attack.least:
+            proof = self.resolver.within(ceiling, goals, threat.grants, prices.least)[0]
+        if proof is not None:
+            proof, reduced = prices.enlarged(proof, ceiling)
+            return Feasible(attack, proof, reduced, _records(proof, threat), threat.guarantee)
+        return self._infeasible(attack, threat, self._would_do(goals, threat, prices.least, ceiling))
 
-    def pricing(self, attack: Attack) -> Callable[[Rule], Price]:
-        """Return what rules cost in the amounts that one attack wants."""
-        steps = self.catalog.steps
+    def prices(self, attack: Attack, threat: ThreatModel) -> Prices:
+        """Return what rules cost an attack under a threat model."""
+        return Prices(self.catalog, attack, self.where(threat))
 
-        def cost(rule: Rule) -> Price:
-            step = steps.get(rule.id)
-            return price(step.cost, wanted(attack, step, step.params)) if step else rule.price
+    def where(self, threat: ThreatModel) -> Where:
+        """Return where queries go. What can be asked at home is derivable without any answer of the service."""
+        threat = self.stated(threat)
+        if self._where is None or self._where[0] != threat.grants or self._where[1] != threat.limits:
+            self._where = threat.grants, threat.limits, where(self.catalog, self.resolver, threat)
+        return self._where[2]
 
-        return cost
+    def stands(self, attack: Attack, threat: ThreatModel) -> bool | None:
+        """Return whether an attack is feasible within the limits; None if the search for a proof was cut short."""
+        threat = self.stated(threat)
+        if not threat.limits.any:
+            return goal(attack.id) in self.resolver.closure(threat.grants)
+        prices = self.prices(attack, threat)
+        proof, exhaustive = self.resolver.within(ceiling_of(threat), [goal(attack.id)], threat.grants, prices.least)
+        return True if proof is not None else False if exhaustive else None
+
+    def missing(self, attack: Attack, threat: ThreatModel, grants: Iterable[str], grantable: Iterable[str]) -> Missing:
+        """Return every minimal set of grantable terms that, with the grants, makes an attack feasible within the limits.
+
+        Where sets are left out because they are enough by what each rule takes, but not by the sum, larger ones may do, and
+        `truncated` is set.
+        """
+        if not threat.limits.any:
+            return self.resolver.missing(goal(attack.id), grants, grantable)
+        prices = Prices(self.catalog, attack, Where(rows=threat.limits.rows is not None))
+        rules = limited.within(self.catalog, self.resolver.graph, goal(attack.id), prices, ceiling_of(threat))
+        grants = list(grants)
+        found = Resolver(rules).missing(goal(attack.id), grants, grantable)
+        kept = tuple(terms for terms in found.sets if self.stands(attack, threat.with_grants([*grants, *terms])))
+        return Missing(kept, found.truncated or len(kept) < len(found.sets))
+
+    def _infeasible(self, attack: Attack, threat: ThreatModel, would_do: tuple[dict[str, int], ...] = ()) -> Infeasible:
+        grantable = self.grantable(threat)
+        found = self.missing(attack, threat, threat.grants, grantable)
+        fitting = {terms: fit(self.catalog, threat, terms) for terms in found.sets}
+        sets = tuple(sorted(found.sets, key=lambda terms: (not fitting[terms].fits, len(terms), terms)))
+        beyond: tuple[tuple[str, ...], ...] = ()
+        if not sets and not would_do and threat.limits.any:
+            beyond = self.resolver.missing(goal(attack.id), threat.grants, grantable).sets
+        return Infeasible(attack, Missing(sets, found.truncated), tuple(fitting[terms] for terms in sets), would_do, beyond)
+
+    def _would_do(self, goals: list[str], threat: ThreatModel, pricing: Pricing, ceiling: Ceiling) -> tuple[dict[str, int], ...]:
+        """Return the least to which each limit alone would have to be raised; if none alone would do, all of a cheapest proof."""
+        found = list[dict[str, int]]()
+        for place, name in enumerate(LIMITED):
+            if ceiling[place] is not None:
+                lifted: Ceiling = tuple(None if i == place else limit for i, limit in enumerate(ceiling))  # type: ignore[assignment]
+                proof = self.resolver.within(lifted, goals, threat.grants, pricing, first=place)[0]
+                if proof is not None:
+                    found.append({name: used(proof.price)[place]})
+        if not found:
+            proof = self.resolver.derivation(goals, threat.grants, pricing)
+            assert proof is not None, "the grants are enough"
+            taken = zip(LIMITED, used(proof.price), ceiling, strict=True)
+            found = [{name: amount for name, amount, limit in taken if limit is not None and amount > limit}]
+        return tuple(found)
 
     def answers(self, threat: ThreatModel, goal_of_attack: str | None = None) -> list[Answer]:
         """Return the answer for every attack of the catalog, in order of id."""

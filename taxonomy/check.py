@@ -39,9 +39,9 @@ def check(extra: Sequence[Path] = (), code: Sequence[Path] = ()) -> tuple[Catalo
         resolver = Resolver(Graph.of(catalog))
         packages = {name: one for folder in code for name, one in source.packages_in(folder).items()}
         packages |= {s.package: package(s.package) for s in sources if s.package}
-        for check_one in (_rules, _references, _settings, _survey, _unreachable):
+        for check_one in (_rules, _references, _settings, _survey, _unreachable, _replacements):
             findings.extend(some(check_one(catalog, resolver)))
-        for found in (_code(catalog, packages), _targets(catalog), _orderings(catalog)):
+        for found in (_code(catalog, packages), _targets(catalog), _orderings(catalog), _least(catalog)):
             findings.extend(some(found))
         findings.extend(evidence.check(catalog, [*packages.values(), package("taxonomy")]))
     return catalog, sorted(findings, key=lambda f: (f.file, f.line, f.column, f.code))
@@ -86,6 +86,36 @@ def _rules(catalog: Catalog, resolver: Resolver) -> Iterator[Finding]:
             if entry.goal != "membership" and entry.answers is None:
                 message = f"an attack whose goal is {entry.goal} says in `answers` what it answers, and how it is judged"
                 yield document.finding("MIA007", message)
+
+
+def _replacements(catalog: Catalog, resolver: Resolver) -> Iterator[Finding]:
+    """What a defense leaves in the place of a grant is poorer: all that it gives, the grant gives, and not the other way round.
+
+    What only makes weaker attacks is not the grant itself, whatever can be computed from it.
+    """
+    exact = Resolver(Graph((rule for rule in resolver.graph.rules if not rule.weaker), catalog.terms))
+    for defense in catalog.defenses.values():
+        for name, left in defense.replaces.items():
+            alike = catalog.terms[name].aspect == catalog.terms[left].aspect
+            more = resolver.closure([left]) - {left} - resolver.closure([name])
+            if more or not alike or name in exact.closure([left]):
+                message = f"{left} is not poorer than {name}: all that it gives must follow from it, and not the other way round"
+                yield catalog.documents[defense.id].finding("MIA023", message, ("replaces", name))
+
+
+def _least(catalog: Catalog) -> Iterator[Finding]:
+    """The least amounts that an attack states are of parameters that it, or a step on its way, has."""
+    for attack in catalog.attacks.values():
+        document = catalog.documents[attack.id]
+        for name, amounts in attack.least.items():
+            steps = [s for s in catalog.steps.values() if s.yields == name or s.yields.startswith(name + ".")]
+            params: set[str] = set(attack.params if name == attack.id else ()).union(*(step.params for step in steps))
+            if name != attack.id and not any(need == name or need.startswith(name + ".") for need in attack.needs):
+                message = f"{name} is neither the attack itself nor an artifact that it needs"
+                yield document.finding("MIA023", message, ("least", name), key=True)
+            for parameter in sorted(amounts.keys() - params) if params else ():
+                message = f"{name} has no parameter {parameter!r}"
+                yield document.finding("MIA013", message, ("least", name, parameter), nearest(parameter, params), key=True)
 
 
 def _targets(catalog: Catalog) -> Iterator[Finding]:
@@ -173,7 +203,9 @@ def _settings(catalog: Catalog, resolver: Resolver) -> Iterator[Finding]:
                 yield document.finding("MIA007", "`where` is required for a setting that was read", ("published", i))
             closure = resolver.closure(threat.grants)
             if goal(attack.id) not in closure:
-                missing = _least(resolver, threat, resolver.missing(goal(attack.id), threat.grants, catalog.grantable).sets)
+                missing = _granting_least(
+                    resolver, threat, resolver.missing(goal(attack.id), threat.grants, catalog.grantable).sets
+                )
                 hint = "missing: " + " or ".join(" + ".join(s) for s in missing[:3]) if missing else ""
                 yield document.finding("MIA018", f"infeasible under {setting.name!r}", ("published", i, "knows"), hint)
                 continue
@@ -186,7 +218,7 @@ def _settings(catalog: Catalog, resolver: Resolver) -> Iterator[Finding]:
                     yield document.finding("MIA019", message, ("published", i, "knows", j))
 
 
-def _least(resolver: Resolver, threat: ThreatModel, sets: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+def _granting_least(resolver: Resolver, threat: ThreatModel, sets: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
     """Return the sets of missing terms from which least follows: a poorer answer adds itself to all that follows from it."""
     closures = [resolver.closure_mask({*threat.grants, *terms}) for terms in sets]
     return [
@@ -251,7 +283,7 @@ def _code(catalog: Catalog, packages: dict[str, source.Package]) -> Iterator[Fin
 
 
 def _costs(catalog: Catalog, entry: Attack | Step) -> Iterator[Finding]:
-    for what in ("models", "queries", "queries_per_record"):
+    for what in ("models", "trainings", "queries", "queries_per_record"):
         value = getattr(entry.cost, what, 0)
         if isinstance(value, str) and value not in entry.params:
             hint = nearest(value, entry.params)

@@ -34,6 +34,9 @@ class Cost(Strict):
     """Price of one run: each a number or the name of a parameter."""
 
     models: int | str = 0
+    trainings: int | str = Field(
+        default=0, description="how many of the models take as long as the target: its own recipe, on as many records"
+    )
     queries: int | str = 0
     queries_per_record: int | str = 0
 
@@ -109,6 +112,10 @@ class Attack(Entry):
     answers: Answer | None = Field(default=None, description="required for goals other than membership")
     needs: list[TermId] = Field(min_length=1)
     uses: dict[TermId, dict[str, int]] = Field(default_factory=dict)
+    least: dict[str, dict[str, int]] = Field(
+        default_factory=dict,
+        description="the least amounts with which the method still is the paper's, by artifact, or by the attack's own id",
+    )
     depends_on: DependsOn = Field(default="record", description=DEPENDS_ON)
     published: list[Setting] = Field(default_factory=list)
     surveyed: SurveyRow | None = None
@@ -154,10 +161,28 @@ class Target(Entry):
 
 
 class Limits(Strict):
-    """How much an adversary may spend; None is no limit."""
+    """How much an adversary may spend; None is no limit.
+
+    `queries` are calls to a service, `rows` those of what was published once, such as a synthetic table: where they are stated,
+    samples are rows of a file and no calls. What is asked of a copy at home counts as neither.
+    """
 
     queries: int | None = Field(default=None, ge=0)
     models: int | None = Field(default=None, ge=0)
+    rows: int | None = Field(default=None, ge=0)
+
+    @property
+    def any(self) -> bool:
+        """Whether anything is limited."""
+        return (self.queries, self.models, self.rows) != (None, None, None)
+
+
+class Guarantee(Strict):
+    """A proven bound of differential privacy under which the target was trained, and for whose data it holds."""
+
+    epsilon: float = Field(ge=0)
+    delta: float = Field(default=0.0, ge=0, le=1)
+    protects: Literal["record", "sequence", "user"] = "record"
 
 
 class ReadyThreatModel(Entry):
@@ -171,6 +196,7 @@ class ReadyThreatModel(Entry):
     answers: list[TermId] = Field(default_factory=list, description=ANSWERED)
     records: list[TermId] = Field(default_factory=list, description=RECORDS)
     differentiable: bool = Field(default=True, description=DIFFERENTIABLE)
+    guarantee: Guarantee | None = None
 
 
 class Effect(Strict):
@@ -192,7 +218,10 @@ class Defense(Entry):
     )
     mechanism: Text
     changes: Literal["training", "answers", "data", "exchange"]
-    withdraws: list[TermId] = Field(default_factory=list)
+    replaces: dict[TermId, TermId] = Field(
+        default_factory=dict, description="a grant, and the poorer one that is left in its place"
+    )
+    withdraws: list[TermId] = Field(default_factory=list, description="grants of which nothing is left")
     utility_cost: Text
     mitigates: list[Effect] = Field(default_factory=list)
     fails_against: list[Effect] = Field(default_factory=list)

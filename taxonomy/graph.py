@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,26 +18,50 @@ Kind = Literal["implication", "step", "attack"]
 
 @dataclass(frozen=True)
 class Price:
-    """What a rule or a derivation costs: models to train, and queries (a fixed part, and one for each candidate)."""
+    """What a rule or a derivation costs: models to train, calls to a service, rows of a file, and what is asked at home.
+
+    Calls, and what is asked of a copy at home for nothing, have a fixed part and one for each candidate. `trainings` are those of
+    the models that take as long as the target itself: trained by its own recipe, on as many records.
+    """
 
     models: int = 0
     queries: int = 0
     queries_per_record: int = 0
+    rows: int = 0
+    home: int = 0
+    home_per_record: int = 0
+    trainings: int = 0
 
     def __add__(self, other: Price) -> Price:
         return Price(
             self.models + other.models,
             self.queries + other.queries,
             self.queries_per_record + other.queries_per_record,
+            self.rows + other.rows,
+            self.home + other.home,
+            self.home_per_record + other.home_per_record,
+            self.trainings + other.trainings,
         )
 
     def total_queries(self, records: int) -> int:
-        """Queries for this many candidate records."""
+        """Calls to a service for this many candidate records."""
         return self.queries + self.queries_per_record * records
+
+    def asked(self, records: int) -> int:
+        """All that is asked for this many candidate records, wherever: calls, rows, and queries at home."""
+        return self.total_queries(records) + self.rows + self.home + self.home_per_record * records
 
     def as_json(self) -> dict[str, int]:
         """Return the price as plain data."""
-        return {"models": self.models, "queries": self.queries, "queries_per_record": self.queries_per_record}
+        return {
+            "models": self.models,
+            "trainings": self.trainings,
+            "queries": self.queries,
+            "queries_per_record": self.queries_per_record,
+            "rows": self.rows,
+            "queries_at_home": self.home,
+            "queries_at_home_per_record": self.home_per_record,
+        }
 
 
 @dataclass(frozen=True)
@@ -86,10 +110,8 @@ def price(cost: Cost | None, params: Params) -> Price:
         found = params.get(value, 0) if isinstance(value, str) else value
         return int(found) if isinstance(found, int | float) else 0
 
-    return Price(amount(cost.models), amount(cost.queries), amount(cost.queries_per_record))
-
-
-Amounts = Callable[[str], Params]
+    calls = amount(cost.queries), amount(cost.queries_per_record)
+    return Price(amount(cost.models), *calls, trainings=amount(cost.trainings))
 
 
 class Graph:
@@ -119,6 +141,18 @@ class Graph:
 
     def _number(self, term: str) -> int:
         return self.index.setdefault(term, len(self.index))
+
+    def cone(self, goals: Iterable[int], stop: Container[int] = ()) -> set[int]:
+        """Return the terms from which a goal can be reached backwards, without passing terms in `stop`."""
+        cone, queue = set[int](), list(goals)
+        while queue:
+            term = queue.pop()
+            if term in cone or term in stop:
+                continue
+            cone.add(term)
+            for rule in self.yielded_by[term]:
+                queue.extend(self.index[need] for need in self.rules[rule].needs)
+        return cone
 
     @classmethod
     def of(cls, catalog: Catalog) -> Graph:

@@ -137,6 +137,9 @@ def _terms_in(entry: Entry) -> Iterable[tuple[Place, str]]:
         for key in ("answers", "records"):
             for i, name in enumerate(getattr(entry, key)):
                 yield (key, i), name
+    if isinstance(entry, Defense):
+        for name, left in entry.replaces.items():
+            yield from ((("replaces", name), name), (("replaces", name), left))
     if isinstance(entry, Step):
         yield ("yields",), entry.yields
     if isinstance(entry, Attack):

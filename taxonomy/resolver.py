@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from taxonomy.graph import Graph, Price, Rule
 from taxonomy.minimal_sets import MAKE, Search, searched, shrunk
-
-# The cheapest derivation is NP-hard in general: its search stops at this many choices in a row, or when its work is spent. One
-# unit is one term looked at.
-PROOF_WORK = 250_000
-MAX_DEPTH = 500
-
-Pricing = Callable[[Rule], Price]
-Cost = tuple[int, int, int, int]
-NOTHING: Cost = (0, 0, 0, 0)
+from taxonomy.proofs import Ceiling, CheapestProof, Pricing, topological
 
 
 @dataclass(frozen=True)
@@ -72,23 +64,53 @@ class Resolver:
     ) -> Derivation | None:
         """Return the cheapest proof of all goals together, or None.
 
-        Cheapest is first in models, then in queries, then in rules that make attacks weaker, then in rules. Queries that are
-        counted by candidate are weighed for `records` of them. Branch and bound on the goals' cone: every open term will cost
-        at least its cheapest rule, and no rule yields two terms, so the sum is a lower bound.
+        Cheapest is first in models, then in calls and rows, then in what is asked at home, then in rules that make attacks
+        weaker, then in rules. Queries that are counted by candidate are weighed for `records` of them. Branch and bound on the
+        goals' cone: every open term will cost at least its cheapest rule, and no rule yields two terms, so the sum is a lower
+        bound.
         """
+        return self._proved(goals, grants, pricing, records, None, None)[0]
+
+    def within(
+        self,
+        ceiling: Ceiling,
+        goals: Sequence[str],
+        grants: Iterable[str],
+        pricing: Pricing | None = None,
+        *,
+        first: int | None = None,
+        records: int = 1000,
+    ) -> tuple[Derivation | None, bool]:
+        """Return the cheapest proof that passes no limit, or None, and whether the search for it was exhaustive.
+
+        `first` is the place in LIMITED of an amount of which there shall be as little as can be, whatever else it costs.
+        """
+        return self._proved(goals, grants, pricing, records, ceiling, first)
+
+    def _proved(
+        self,
+        goals: Sequence[str],
+        grants: Iterable[str],
+        pricing: Pricing | None,
+        records: int,
+        ceiling: Ceiling | None,
+        first: int | None,
+    ) -> tuple[Derivation | None, bool]:
         granted = set(grants)
         # Sorted, so that the order of the rules does not hang on how Python happens to hash strings today.
         order = self._close(sorted(granted))
         names = self.graph.names
         if any(self.graph.index.get(goal) not in order for goal in goals):
-            return None
+            return None, True
         if not goals:
-            return Derivation((), Price(), True)
-        search = _CheapestProof(self.graph, order, granted, pricing or (lambda rule: rule.price), records)
-        chosen, cheapest = search.run([goal for goal in goals if goal not in granted])
-        rules = _topological(chosen, granted, {names[term]: at for term, at in order.items()})
+            return Derivation((), Price(), True), True
+        search = CheapestProof(self.graph, order, granted, pricing or (lambda rule: rule.price), records, ceiling, first)
+        chosen, exhaustive = search.run([goal for goal in goals if goal not in granted])
+        if chosen is None:
+            return None, exhaustive
+        rules = topological(chosen, granted, {names[term]: at for term, at in order.items()})
         total = sum((search.pricing(rule) for rule in rules), Price())
-        return Derivation(tuple(rules), total, cheapest)
+        return Derivation(tuple(rules), total, exhaustive), exhaustive
 
     def missing(self, goal: str, grants: Iterable[str], grantable: Iterable[str]) -> Missing:
         """Return every inclusion-minimal set of grantable terms that makes the goal derivable.
@@ -103,7 +125,7 @@ class Resolver:
         derivable = self._close(grants)
         if graph.index[goal] in derivable:
             return Missing(((),), False)
-        cone = self._cone([graph.index[goal]], derivable)
+        cone = graph.cone([graph.index[goal]], derivable)
         terms = sorted(term for term in set(grantable) if graph.index.get(term) in cone)
         rules = sorted(rule for term in cone for rule in graph.yielded_by[term])
         # In the order in which they are stated, so that the same work is counted everywhere.
@@ -131,18 +153,6 @@ class Resolver:
         sets = [_named(terms, mask) for mask in found]
         return Missing(tuple(sorted(sets, key=lambda s: (len(s), s))), truncated)
 
-    def _cone(self, goals: Iterable[int], stop: dict[int, int]) -> set[int]:
-        """Return the terms from which a goal can be reached backwards, without passing terms in `stop`."""
-        cone, queue = set[int](), list(goals)
-        while queue:
-            term = queue.pop()
-            if term in cone or term in stop:
-                continue
-            cone.add(term)
-            for rule in self.graph.yielded_by[term]:
-                queue.extend(self.graph.index[need] for need in self.graph.rules[rule].needs)
-        return cone
-
     def _propagate(self, search: Search, rules: list[int], needs: dict[int, list[int]], labels: dict[int, list[int]]) -> None:
         """Propagate minimal environments through the rules until nothing changes."""
         watchers: dict[int, list[int]] = {}
@@ -169,118 +179,3 @@ class Resolver:
 
 def _named(terms: Sequence[str], mask: int) -> tuple[str, ...]:
     return tuple(term for bit, term in enumerate(terms) if mask >> bit & 1)
-
-
-class _CheapestProof:
-    """Branch and bound over the choice of one rule for each open term."""
-
-    def __init__(self, graph: Graph, order: dict[int, int], granted: set[str], pricing: Pricing, records: int):
-        self.graph, self.granted, self.pricing, self.records = graph, granted, pricing, records
-        self.derivable = {graph.names[term]: at for term, at in order.items()}
-        self.left = PROOF_WORK
-        self.exhaustive = True
-        self.ways: dict[str, list[tuple[Cost, Rule]]] = {}
-        self.best: dict[str, Rule] | None = None
-        self.best_cost = NOTHING
-
-    def options(self, term: str) -> list[tuple[Cost, Rule]]:
-        """Return the rules that can yield a term, cheapest first, with their cost."""
-        if term in self.ways:
-            return self.ways[term]
-        found = []
-        for number in self.graph.yielded_by[self.graph.index[term]]:
-            rule = self.graph.rules[number]
-            if all(need in self.derivable for need in rule.needs):
-                cost = self.pricing(rule)
-                found.append(((cost.models, cost.total_queries(self.records), int(rule.weaker), 1), rule))
-        self.ways[term] = sorted(found, key=lambda option: (option[0], len(option[1].needs), option[1].id))
-        return self.ways[term]
-
-    def run(self, goals: list[str]) -> tuple[dict[str, Rule], bool]:
-        """Return the rule chosen for each term of the cheapest proof found, and whether the search was exhaustive."""
-        self.best = self.first_proof(goals)
-        self.best_cost = self.cost(self.best)
-        self.search({}, sorted(set(goals)), NOTHING)
-        assert self.best is not None
-        return self.best, self.exhaustive
-
-    def first_proof(self, goals: list[str]) -> dict[str, Rule]:
-        """Return a proof by going backwards along the order in which the closure reached the terms: never a cycle."""
-        chosen: dict[str, Rule] = {}
-        queue = list(goals)
-        while queue:
-            term = queue.pop()
-            if term in chosen or term in self.granted:
-                continue
-            at = self.derivable[term]
-            chosen[term] = next(rule for _, rule in self.options(term) if all(self.derivable[need] < at for need in rule.needs))
-            queue.extend(chosen[term].needs)
-        return chosen
-
-    def cost(self, chosen: dict[str, Rule]) -> Cost:
-        """Return the cost of a proof: models, queries, weaker rules, rules."""
-        prices = [self.pricing(rule) for rule in chosen.values()]
-        weaker = sum(rule.weaker for rule in chosen.values())
-        return sum(p.models for p in prices), sum(p.total_queries(self.records) for p in prices), weaker, len(chosen)
-
-    def search(self, chosen: dict[str, Rule], open_terms: list[str], spent: Cost) -> None:
-        """Extend a partial proof in every way that can still be cheaper than the best."""
-        self.left -= 1 + len(open_terms)
-        if self.left < 0 or len(chosen) > MAX_DEPTH:
-            self.exhaustive = False
-            return
-        bound = spent
-        for term in open_terms:
-            bound = _add(bound, self.options(term)[0][0])
-        if bound >= self.best_cost:
-            return
-        if not open_terms:
-            self.best, self.best_cost = dict(chosen), spent
-            return
-        term = min(open_terms, key=lambda t: (len(self.options(t)), t))
-        rest = [other for other in open_terms if other != term]
-        for cost, rule in self.options(term):
-            if self.makes_cycle(term, rule, chosen):
-                continue
-            chosen[term] = rule
-            fresh = {n for n in rule.needs if n not in self.granted and n not in chosen and n not in rest}
-            self.search(chosen, rest + sorted(fresh), _add(spent, cost))
-            del chosen[term]
-
-    def makes_cycle(self, term: str, rule: Rule, chosen: dict[str, Rule]) -> bool:
-        """Whether the rule's needs rest, through rules chosen so far, on the term itself."""
-        queue, seen = list(rule.needs), set[str]()
-        while queue:
-            need = queue.pop()
-            if need == term and need not in self.granted:
-                return True
-            if need in seen or need in self.granted:
-                continue
-            seen.add(need)
-            if need in chosen:
-                queue.extend(chosen[need].needs)
-        self.left -= len(seen)
-        return False
-
-
-def _add(a: Cost, b: Cost) -> Cost:
-    return a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3]
-
-
-def _topological(chosen: dict[str, Rule], granted: set[str], order: dict[str, int]) -> list[Rule]:
-    """Return the rules so that each stands after the rules that yield what it needs; ties by reach, then name."""
-    done: list[Rule] = []
-    placed, opened = set[str](), set[str]()
-    stack = sorted(chosen, key=lambda t: (order[t], t), reverse=True)
-    while stack:
-        term = stack[-1]
-        if term in placed or term in granted:
-            stack.pop()
-        elif term in opened:
-            placed.add(stack.pop())
-            done.append(chosen[term])
-        else:
-            opened.add(term)
-            needs = [need for need in chosen[term].needs if need not in placed and need not in granted]
-            stack.extend(sorted(needs, key=lambda n: (order[n], n), reverse=True))
-    return done

@@ -20,6 +20,7 @@ Aspect = Literal[
     "candidate",
     "artifact",
 ]
+Holder = Literal["owner", "adversary", "nobody"]
 TermId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9]*([.-][A-Za-z0-9]+)*$", max_length=60)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=4000, strip_whitespace=True)]
 RunPath = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*$")]
@@ -34,6 +35,13 @@ FACETS = ("answers", "records", "differentiable")
 # What a model answers of which nothing else is said; a generative model of text writes sequences.
 ANSWERS = {"discriminative": "answers-classes", "generative": "answers-record", "aggregate": "answers-statistic"}
 ANSWERS_OF_TEXT = {"generative": "answers-sequence"}
+HOLDERS: dict[str, Holder] = {
+    "role": "owner",
+    "model": "owner",
+    "query": "owner",
+    "training-data": "adversary",
+    "candidate": "adversary",
+}
 WEAKER = "it makes attacks weaker, so a proof does without it where that costs no more models or queries"
 
 
@@ -58,12 +66,18 @@ class Term(Strict):
     frames: list[str] | None = None
     answers: list[TermId] | None = Field(default=None, description="what a model answers that this belongs to; any, if absent")
     reading: bool = Field(default=False, description="a bare symbol of the survey, which a reading replaces")
+    held_by: Holder | None = Field(default=None, description="who could withdraw it; unstated, what its aspect says")
 
     @property
     def symbol(self) -> str | None:
         """The survey's symbol that this term refines, or None outside Table 1."""
         head = self.id.split(".")[0]
         return head if head in SYMBOLS else None
+
+    @property
+    def holder(self) -> Holder:
+        """In whose hand it is: the owner of the model could withdraw it, the adversary has it of its own, or nobody can."""
+        return self.held_by or HOLDERS.get(self.aspect, "nobody")
 
     @property
     def grantable(self) -> bool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from taxonomy.entries import Limits, ReadyThreatModel, Setting, SurveyRow, Target
+from taxonomy.entries import Guarantee, Limits, ReadyThreatModel, Setting, SurveyRow, Target
 from taxonomy.findings import InputError, unknown
 from taxonomy.terms import ANSWERS, ANSWERS_OF_TEXT, FACETS, FRAMES, MODEL_TYPES, OBSERVATIONS, SYMBOLS
 
@@ -28,16 +28,26 @@ class ThreatModel:
     frame: str = "stand-alone"
     knows: frozenset[str] = frozenset()
     limits: Limits = field(default_factory=Limits)
+    guarantee: Guarantee | None = None
     answers: frozenset[str] = frozenset()
     records: frozenset[str] = frozenset()
     differentiable: bool = True
     facets: frozenset[str] = field(default=frozenset(), compare=False)
     said: frozenset[str] = field(default=frozenset(), compare=False)
 
+    def with_grants(self, grants: Iterable[str]) -> ThreatModel:
+        """Return the same adversary with these grants instead of its own; aspects among them count as its own."""
+        return replace(self, knows=frozenset(grants) - set(self.aspects))
+
+    @property
+    def aspects(self) -> tuple[str, ...]:
+        """What frames the threat model, and says what is attacked, and cannot be withdrawn."""
+        return self.observation, self.model, self.frame, *sorted(self.answers | self.records | self.said)
+
     @property
     def grants(self) -> list[str]:
         """Aspects, roles and stated terms, sorted, without implied terms."""
-        return sorted({self.observation, self.model, self.frame} | self.answers | self.records | self.said | self.knows)
+        return sorted({*self.aspects, *self.knows})
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -55,7 +65,8 @@ class ThreatModel:
             "answers": sorted(self.answers),
             "records": sorted(self.records),
             "differentiable": self.differentiable,
-            "limits": {"queries": self.limits.queries, "models": self.limits.models},
+            "limits": {"queries": self.limits.queries, "models": self.limits.models, "rows": self.limits.rows},
+            "guarantee": self.guarantee.model_dump(mode="json") if self.guarantee else None,
             "grants": self.grants,
         }
 
@@ -66,7 +77,8 @@ class ThreatModel:
         if not isinstance(stated, ReadyThreatModel):
             return found
         facets = frozenset(stated.answers), frozenset(stated.records), stated.differentiable
-        return replace(found, limits=stated.limits, answers=facets[0], records=facets[1], differentiable=facets[2])
+        found = replace(found, limits=stated.limits, guarantee=stated.guarantee)
+        return replace(found, answers=facets[0], records=facets[1], differentiable=facets[2])
 
 
 def owner(target: Target) -> ThreatModel:
@@ -131,6 +143,8 @@ def from_user(
     knows: Iterable[str] = (),
     queries: int | None = None,
     models: int | None = None,
+    rows: int | None = None,
+    guarantee: Guarantee | None = None,
     answers: Iterable[str] = (),
     records: Iterable[str] = (),
     differentiable: bool = True,
@@ -144,7 +158,7 @@ def from_user(
     frame = frame or "stand-alone"
     _must_be("frame", frame, FRAMES)
     assert observation is not None and model is not None
-    for name, limit in (("queries", queries), ("models", models)):
+    for name, limit in (("queries", queries), ("models", models), ("rows", rows)):
         if limit is not None and limit < 0:
             raise InputError(f"the limit --{name} must be at least 0 (found {limit})")
     stated = set(knows)
@@ -156,14 +170,14 @@ def from_user(
         valid = [term.id for term in catalog.terms.values() if term.aspect == aspect]
         for name in sorted(names - set(valid)):
             raise unknown(f"value of {flag}", name, valid)
-    stated = _read(catalog, observation, model, stated, kinds[0])
+    typed, stated = stated, _read(catalog, observation, model, stated, kinds[0])
     for term in sorted(stated):
         if not catalog.terms[term].grantable:
             raise InputError(f"{term} cannot be granted: {_why_not_grantable(catalog, term)}")
-    limits = Limits(queries=queries, models=models)
-    threat = ThreatModel(observation, model, frame, frozenset(stated), limits, *kinds, differentiable)
+    limits = Limits(queries=queries, models=models, rows=rows)
+    threat = ThreatModel(observation, model, frame, frozenset(stated), limits, guarantee, *kinds, differentiable)
     threat = with_facets(catalog, threat)
-    reasons = contradictions(catalog, threat)
+    reasons = contradictions(catalog, threat, typed)
     if reasons:
         raise InputError("the threat model contradicts itself: " + "; ".join(reasons))
     return threat
@@ -196,7 +210,8 @@ def read(catalog: Catalog, threat: ThreatModel, terms: Iterable[str]) -> frozens
 def _read(catalog: Catalog, observation: str, model: str, stated: set[str], answers: frozenset[str]) -> set[str]:
     """Replace every bare symbol, and the observation, by what taxonomy.yaml says they mean; what that means is read in turn."""
     result = set(stated)
-    refined = {term.split(".")[0] for term in stated if not catalog.terms[term].reading}
+    seen = with_what_roles_see(catalog, stated)
+    refined = {term.split(".")[0] for term in seen if not catalog.terms[term].reading}
     read = set[str]()
     while fitting := [r for r in catalog.readings if _fits(r, model, answers) and r.symbol in {observation, *result} - read]:
         reading = fitting[0]
@@ -212,8 +227,11 @@ def _fits(reading: Reading, model: str, answers: frozenset[str]) -> bool:
     return of_model and (reading.answers is None or bool(answers.intersection(reading.answers)))
 
 
-def contradictions(catalog: Catalog, threat: ThreatModel) -> list[str]:
-    """Return why no adversary can be like this; empty if one can."""
+def contradictions(catalog: Catalog, threat: ThreatModel, typed: Collection[str] | None = None) -> list[str]:
+    """Return why no adversary can be like this; empty if one can.
+
+    `typed` is what a user wrote, if it was read: what stands in the threat model without it is explained.
+    """
     knows, reasons = threat.knows, []
     white = sorted(term for term in knows if catalog.terms[term].symbol == "M1")
     if threat.observation == "black-box" and white:
@@ -222,14 +240,15 @@ def contradictions(catalog: Catalog, threat: ThreatModel) -> list[str]:
         reasons.append("white-box on published statistics, which have no inside")
     for term in sorted(knows):
         if not catalog.terms[term].applies(threat.model, threat.frame):
-            reasons.append(f"{term} does not apply to a {threat.model} model in the {threat.frame} frame")
+            where = f"{_a(threat.model)} model in the {threat.frame} frame"
+            reasons.append(f"{term} does not apply to {where}{_whence(catalog, threat, term, typed)}")
     for term in sorted(knows):
         needed = catalog.terms[term].answers
         if threat.answers and needed and not threat.answers.intersection(needed):
             reasons.append(f"{term}, which a model has that has {' or '.join(needed)}, with {', '.join(sorted(threat.answers))}")
     for facet in sorted(threat.answers | threat.records):
         if facet in catalog.terms and not catalog.terms[facet].applies(threat.model, threat.frame):
-            reasons.append(f"{facet} does not apply to a {threat.model} model")
+            reasons.append(f"{facet} does not apply to {_a(threat.model)} model")
     roles = {"participant", "server"} & knows
     if "active" in knows and not roles | {"secure-aggregation"} & knows:
         reasons.append("active without a role: add participant or server")
@@ -240,6 +259,18 @@ def contradictions(catalog: Catalog, threat: ThreatModel) -> list[str]:
     if "M1.updates" in knows and roles == {"participant"}:
         reasons.append("M1.updates with participant alone: a participant never sees another's upload")
     return reasons
+
+
+def _a(word: str) -> str:
+    return f"an {word}" if word[0] in "aeiou" else f"a {word}"
+
+
+def _whence(catalog: Catalog, threat: ThreatModel, term: str, typed: Collection[str] | None) -> str:
+    """Return from what a term was read that nobody typed."""
+    if typed is None or term in typed:
+        return ""
+    symbols = [r.symbol for r in catalog.readings if term in r.means and r.symbol in {threat.observation, *typed}]
+    return f", and it follows from {symbols[0]}" if symbols else ""
 
 
 @dataclass(frozen=True)

@@ -1,89 +1,251 @@
-"""What to withdraw: minimal sets of grants without which attacks are no longer feasible."""
+"""What an owner can take away: minimal sets of stated grants, each withdrawn or replaced by a poorer one, that stop attacks.
+
+What follows from a grant goes with it, since only what was stated can be withdrawn.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from taxonomy.answers import Atlas, Feasible
-from taxonomy.entries import Attack
-from taxonomy.graph import Graph, goal
+from taxonomy.entries import Attack, Defense
 from taxonomy.minimal_sets import MAKE, OutOfWorkError, Search, bits, by_size, hitting_sets, shrunk
-from taxonomy.resolver import Resolver
-from taxonomy.terms import FACETS
 from taxonomy.threat import ThreatModel
 
 MAX_CUTS = 5_000
-ASPECTS = ("observation", "model-type", "frame", *FACETS)
+# What it costs the users of a model if its owner takes something away: nothing if it is a description, little if answers get
+# poorer, much if there is no file any more, most if there is no service, or no federation.
+DESCRIPTION, POORER, FILE, SERVICE = 0, 1, 3, 4
+
+# A stated grant and what is left in its place; None if nothing is.
+Move = tuple[str, str | None]
 
 
 @dataclass(frozen=True)
 class Cut:
-    """Grants whose withdrawal removes attacks; no proper subset removes the same or more."""
+    """Stated grants that are withdrawn, or replaced by poorer ones, which removes attacks; nothing less removes the same or more.
 
-    withdraw: tuple[str, ...]
+    `by_owner` says whether all of it is in the hand of the model's owner, `cost` what its users lose (only a rank), and
+    `defenses` name those that do all of it.
+    """
+
+    moves: tuple[Move, ...]
     removes: tuple[str, ...]
     remaining: int
     defenses: tuple[str, ...]
+    by_owner: bool
+    cost: tuple[int, int]
+
+    @property
+    def withdraw(self) -> tuple[str, ...]:
+        """The stated grants that are withdrawn or replaced."""
+        return tuple(term for term, _ in self.moves)
+
+    @property
+    def replace_by(self) -> dict[str, str]:
+        """What is left in the place of those that are replaced."""
+        return {term: poorer for term, poorer in self.moves if poorer is not None}
 
     def as_json(self) -> dict[str, Any]:
         """Return the cut as plain data."""
         return {
             "withdraw": list(self.withdraw),
+            "replace_by": self.replace_by,
+            "by_owner": self.by_owner,
             "removes": list(self.removes),
             "remaining": self.remaining,
             "defenses": list(self.defenses),
         }
 
 
-def closed_grants(atlas: Atlas, threat: ThreatModel) -> set[str]:
-    """Return the grants closed under implications, without aspects: what can be withdrawn one by one."""
-    implications = [rule for rule in atlas.resolver.graph.rules if rule.kind == "implication"]
-    closure = Resolver(Graph(implications, atlas.catalog.terms)).closure(atlas.stated(threat).grants)
-    return {name for name in closure if atlas.catalog.terms[name].aspect not in ASPECTS}
+@dataclass(frozen=True)
+class Mask:
+    """A stated grant and a poorer one in its place, which stops nothing, and the attacks that only stand in a weaker way then."""
+
+    term: str
+    left: str
+    weakens: tuple[str, ...]
+    defenses: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the mask as plain data."""
+        return {"replace": self.term, "by": self.left, "weakens": list(self.weakens), "defenses": list(self.defenses)}
 
 
-def harden(atlas: Atlas, threat: ThreatModel) -> tuple[list[Cut], bool]:
-    """Return the minimal cuts by size, then by what they remove; and whether the list was cut short."""
-    attacks = [answer.attack for answer in atlas.answers(threat) if isinstance(answer, Feasible)]
-    found = _Withdrawals(atlas, threat, attacks)
-    defenses = {d.id: set(d.withdraws) for d in atlas.catalog.defenses.values() if d.withdraws}
-    cuts = []
-    for cut in found.cuts():
-        names, removes = found.named(cut), found.removed(cut)
-        suited = tuple(sorted(d for d, taken in defenses.items() if taken >= set(names)))
-        cuts.append(Cut(names, removes, len(attacks) - len(removes), suited))
-    return sorted(cuts, key=lambda c: (len(c.withdraw), -len(c.removes), c.withdraw)), found.truncated
+def does(defense: Defense, move: Move) -> bool:
+    """Whether a defense makes a move: leaves the poorer grant, or nothing."""
+    term, poorer = move
+    return term in defense.withdraws if poorer is None else defense.replaces.get(term) == poorer
 
 
-def stops(atlas: Atlas, attack: Attack, threat: ThreatModel) -> list[tuple[str, ...]]:
-    """Return every minimal set of grants, closed under implications, whose withdrawal makes one attack infeasible."""
-    found = _Withdrawals(atlas, threat, [attack])
-    return sorted((found.named(cut) for cut in found.of_one(attack.id)), key=lambda cut: (len(cut), cut))
+def poorer(atlas: Atlas, threat: ThreatModel) -> dict[str, tuple[str, ...]]:
+    """Return what each stated grant can be replaced by, by one defense or several after another, richest first."""
+    steps: dict[str, set[str]] = {}
+    fitting = set(atlas.grantable(threat))
+    for defense in atlas.catalog.defenses.values():
+        for term, left in defense.replaces.items():
+            if left in fitting:
+                steps.setdefault(term, set()).add(left)
+    found: dict[str, tuple[str, ...]] = {}
+    for term in sorted(threat.knows & steps.keys()):
+        levels, queue = set[str](), [term]
+        while queue:
+            fresh = steps.get(queue.pop(), set()) - levels - {term}
+            levels |= fresh
+            queue.extend(fresh)
+        found[term] = tuple(sorted(levels, key=lambda level: (-_worth(atlas, level), level)))
+    return found
+
+
+def _worth(atlas: Atlas, term: str) -> int:
+    """Return how many kinds of answers a term gives, itself among them."""
+    terms = atlas.catalog.terms
+    return sum(name in terms and terms[name].aspect == "query" for name in atlas.resolver.closure([term]))
+
+
+def harden(atlas: Atlas, threat: ThreatModel, only: Sequence[Attack] | None = None) -> tuple[list[Cut], bool]:
+    """Return the minimal cuts, and whether the list was cut short: what owners can do first, cheapest for users first.
+
+    `only` are the attacks to stop, feasible ones; by default all that are.
+    """
+    threat = atlas.stated(threat)
+    attacks = only or [answer.attack for answer in atlas.answers(threat) if isinstance(answer, Feasible)]
+    levels = poorer(atlas, threat)
+    atoms = sorted(threat.knows.union(*levels.values()))
+    base = _Environments(atlas, threat, attacks, atoms)
+    plain = [name for name in sorted(threat.knows) if name not in levels]
+    # A choice of what is left of each grant that can be replaced: itself, something poorer, nothing.
+    choices = list(itertools.product(*[(term, *left, None) for term, left in levels.items()]))
+    parts = {choice: _Withdrawals(base, plain, [name for name in choice if name is not None]) for choice in choices}
+    truncated = base.truncated
+    cuts = list[Cut]()
+    for choice, part in parts.items():
+        found = part.cuts()
+        truncated |= part.truncated
+        for cut in [0, *found]:
+            removes = part.removed(cut)
+            richer = _richer(atlas, levels, choice)
+            if not removes or any(set(parts[other].removed(cut)) >= set(removes) for other in richer):
+                continue
+            moves = [(term, left) for term, left in zip(levels, choice, strict=True) if left != term]
+            moves += [(name, None) for name in part.named(cut)]
+            if moves:
+                cuts.append(_cut(atlas, threat, tuple(sorted(moves)), removes, len(attacks)))
+    return sorted(cuts, key=_order), truncated
+
+
+def masks(atlas: Atlas, threat: ThreatModel) -> list[Mask]:
+    """Return what can be replaced without stopping any attack, and still weakens some: most attacks first."""
+    threat = atlas.stated(threat)
+    before = {answer.attack.id: answer for answer in atlas.answers(threat) if isinstance(answer, Feasible)}
+    found = list[Mask]()
+    for term, levels in poorer(atlas, threat).items():
+        for left in levels:
+            replaced = threat.with_grants((threat.knows - {term}) | {left})
+            after = {answer.attack.id: answer for answer in atlas.answers(replaced) if isinstance(answer, Feasible)}
+            if not after.keys() >= before.keys():
+                continue
+            weakens = tuple(name for name, answer in before.items() if len(after[name].weaker) > len(answer.weaker))
+            if weakens:
+                defenses = tuple(sorted(d.id for d in atlas.catalog.defenses.values() if does(d, (term, left))))
+                found.append(Mask(term, left, weakens, defenses))
+    return sorted(found, key=lambda mask: (-len(mask.weakens), mask.term, mask.left))
+
+
+def stops(atlas: Atlas, attack: Attack, threat: ThreatModel) -> list[Cut]:
+    """Return every minimal cut that makes one attack infeasible."""
+    return harden(atlas, threat, [attack])[0]
+
+
+def _richer(atlas: Atlas, levels: dict[str, tuple[str, ...]], choice: tuple[str | None, ...]) -> list[tuple[str | None, ...]]:
+    """Return the choices that leave more in one place, and otherwise the same."""
+    found = []
+    for at, (term, left) in enumerate(levels.items()):
+        mine = choice[at]
+        if mine == term:
+            continue
+        for level in (term, *left):
+            if level != mine and (mine is None or level == term or mine in atlas.resolver.closure([level])):
+                found.append((*choice[:at], level, *choice[at + 1 :]))
+    return found
+
+
+def _cut(atlas: Atlas, threat: ThreatModel, moves: tuple[Move, ...], removes: tuple[str, ...], feasible: int) -> Cut:
+    by_owner = all(atlas.catalog.terms[term].holder == "owner" for term, _ in moves)
+    suited = tuple(sorted(d.id for d in atlas.catalog.defenses.values() if all(does(d, move) for move in moves)))
+    costs = [_loss(atlas, threat, move) for move in moves]
+    cost = sum(kind for kind, _ in costs), sum(lost for _, lost in costs)
+    return Cut(moves, removes, feasible - len(removes), suited, by_owner, cost)
+
+
+def _loss(atlas: Atlas, threat: ThreatModel, move: Move) -> tuple[int, int]:
+    """Return what users lose by a move: what kind of thing, and how many kinds of answers."""
+    term, left = move
+    if left is not None:
+        return POORER, _worth(atlas, term) - _worth(atlas, left)
+    aspect, symbol = atlas.catalog.terms[term].aspect, atlas.catalog.terms[term].symbol
+    if aspect == "query":
+        return SERVICE, _worth(atlas, term)
+    if aspect == "role":
+        return (POORER, 0) if term == "active" else (SERVICE, 0)
+    # Who may hold the weights needs the structure to run them.
+    runs = term in ("M2", "M2.architecture") and any(name.startswith("M1.") for name in threat.knows)
+    return (FILE, 0) if symbol == "M1" or runs else (DESCRIPTION, 0)
+
+
+def _order(cut: Cut) -> tuple[Any, ...]:
+    moves = [(term, left or "") for term, left in cut.moves]
+    return not cut.by_owner, cut.cost if cut.by_owner else (0, 0), len(cut.moves), -len(cut.removes), moves
+
+
+class _Environments:
+    """The minimal sets of atoms (stated grants, and what could be left in their place) on which each attack stands.
+
+    Where the list of an attack's environments was cut short, the rules are asked instead.
+    """
+
+    def __init__(self, atlas: Atlas, threat: ThreatModel, attacks: Sequence[Attack], atoms: Sequence[str]):
+        self.atlas, self.threat = atlas, threat
+        self.atoms = atoms
+        self.attacks = {attack.id: attack for attack in sorted(attacks, key=lambda attack: attack.id)}
+        self.of: dict[str, list[frozenset[str]]] = {}
+        self.in_part: list[str] = []
+        for name, attack in self.attacks.items():
+            supports = atlas.missing(attack, threat, threat.aspects, atoms)
+            self.of[name] = [frozenset(support) for support in supports.sets]
+            if supports.truncated:
+                self.in_part.append(name)
+
+    @property
+    def truncated(self) -> bool:
+        """Whether any list was cut short."""
+        return bool(self.in_part)
+
+    def stands(self, attack: str, grants: Iterable[str]) -> bool:
+        """Whether an attack is feasible with these grants, by the rules themselves."""
+        return self.atlas.stands(self.attacks[attack], self.threat.with_grants(grants)) is not False
 
 
 class _Withdrawals:
-    """What falls if grants are withdrawn: a cut is a bit mask over the grants closed under implications.
+    """What falls if grants are withdrawn, while others are left: a cut is a bit mask over the grants that can be withdrawn.
 
     An attack falls if a cut hits all of its minimal environments (Reiter 1987); which of them a term hits is a mask over all
-    environments. Where the list of an attack's environments was cut short, the rules are asked instead.
+    environments.
     """
 
-    def __init__(self, atlas: Atlas, threat: ThreatModel, attacks: Sequence[Attack]):
-        self.resolver = atlas.resolver
-        self.terms = sorted(closed_grants(atlas, threat))
-        self.aspects = [name for name in atlas.stated(threat).grants if atlas.catalog.terms[name].aspect in ASPECTS]
+    def __init__(self, base: _Environments, terms: Sequence[str], left: Sequence[str]):
+        self.base, self.terms, self.left = base, terms, left
+        self.in_part = base.in_part
         self.truncated = False
+        bit = {name: 1 << i for i, name in enumerate(terms)}
+        have = {*terms, *left}
         self.environments: dict[str, list[int]] = {}
-        self.in_part: list[str] = []
-        bit = {name: 1 << i for i, name in enumerate(self.terms)}
-        for attack in sorted(attacks, key=lambda attack: attack.id):
-            supports = self.resolver.missing(goal(attack.id), self.aspects, self.terms)
-            self.environments[attack.id] = [sum(bit[name] for name in support) for support in supports.sets]
-            if supports.truncated:
-                self.in_part.append(attack.id)
-                self.truncated = True
+        for attack, supports in base.of.items():
+            masks = {sum(bit.get(name, 0) for name in support) for support in supports if support <= have}
+            self.environments[attack] = _minimal(masks)
         number: dict[int, int] = {}
         self.hit_by = dict.fromkeys(bit.values(), 0)
         self.all_of: dict[str, int] = {}
@@ -108,9 +270,8 @@ class _Withdrawals:
 
     def stand(self, attacks: Sequence[str], cut: int) -> bool:
         """Whether any of some attacks is feasible without the terms of a cut, by the rules themselves."""
-        rest = [name for i, name in enumerate(self.terms) if not cut >> i & 1]
-        closure = self.resolver.closure([*self.aspects, *rest])
-        return any(goal(attack) in closure for attack in attacks)
+        rest = [*self.left, *(name for i, name in enumerate(self.terms) if not cut >> i & 1)]
+        return any(self.base.stands(attack, rest) for attack in attacks)
 
     def removed(self, cut: int) -> tuple[str, ...]:
         """Return the attacks that fall, sorted. One that needs no grant never does."""
@@ -140,7 +301,7 @@ class _Withdrawals:
         Environments that are not known may be left over, so the rules are asked: of all that could be withdrawn, what need not be
         is given back, the terms of the cut last.
         """
-        price = MAKE * len(self.resolver.graph.rules)
+        price = MAKE * len(self.base.atlas.resolver.graph.rules)
         every = (1 << len(self.terms)) - 1
         rest = shrunk([every & ~cut], price, lambda mask: not self.stand(attacks, cut | mask))
         return shrunk([cut | mask for mask in rest], price, lambda mask: not self.stand(attacks, mask))
@@ -155,7 +316,7 @@ class _Withdrawals:
         for cut in single:
             sizes.setdefault(cut.bit_count(), []).append(cut)
         seen, found, search = set(single), list[int](), Search()
-        asked = MAKE * len(self.in_part) * len(self.resolver.graph.rules)
+        asked = MAKE * len(self.in_part) * len(self.base.atlas.resolver.graph.rules)
         try:
             while sizes:
                 # A union is larger than the cut that it was made from, so every cut of this size is known.
@@ -181,3 +342,12 @@ class _Withdrawals:
         falling = {name: found for name, found in self.environments.items() if 0 not in found}
         cuts = hitting_sets(environment for found in falling.values() for environment in found)[0]
         return self._grown(list(falling), cuts[0] if cuts else 0) if self.in_part else cuts
+
+
+def _minimal(masks: Iterable[int]) -> list[int]:
+    """Return the masks that contain no other, smallest first."""
+    kept: list[int] = []
+    for mask in by_size(masks):
+        if not any(other & mask == other for other in kept):
+            kept.append(mask)
+    return kept

@@ -24,13 +24,18 @@
     ["frame", "Frame", ["stand-alone", "federated"]],
     ["observation", "Observation", ["black-box", "white-box"]],
   ];
+  const LIMITS = [
+    ["queries", "Calls to the service, at most"],
+    ["models", "Models to train, at most"],
+    ["rows", "Rows of what was published"],
+  ];
   const titles = new Map(data.attacks.map((attack) => [attack.id, attack.title]));
   let threat = fromUrl() || { ...known("prediction-api-scores") };
 
   function known(id) {
     const found = data.threat_models.find((one) => one.id === id) || data.threat_models[0];
-    const { model, frame, observation, differentiable } = found;
-    return { model, frame, observation, differentiable, ...lists(found) };
+    const { model, frame, observation, differentiable, limits } = found;
+    return { model, frame, observation, differentiable, limits: { ...limits }, ...lists(found) };
   }
 
   function lists(of) {
@@ -45,7 +50,9 @@
     const knows = (parts.get("knows") || "").split(",").filter((id) => atlas.terms.get(id)?.grantable);
     const facets = (name) => [...new Set((parts.get(name) || "").split(","))].filter((id) => atlas.terms.get(id)?.aspect === name);
     const differentiable = parts.get("differentiable") !== "no";
-    return { ...stated, knows: [...new Set(knows)], answers: facets("answers"), records: facets("records"), differentiable };
+    const limits = {};
+    for (const [name] of LIMITS) if (/^\d{1,15}$/.test(parts.get(name) || "")) limits[name] = Number(parts.get(name));
+    return { ...stated, knows: [...new Set(knows)], answers: facets("answers"), records: facets("records"), differentiable, limits };
   }
 
   function toUrl() {
@@ -53,6 +60,7 @@
     for (const name of ["knows", "answers", "records"])
       if (threat[name].length) parts.set(name, [...threat[name]].sort().join(","));
     if (!threat.differentiable) parts.set("differentiable", "no");
+    for (const [name] of LIMITS) if ((threat.limits[name] ?? null) !== null) parts.set(name, threat.limits[name]);
     history.replaceState(null, "", "#" + parts.toString().replaceAll("%2C", ","));
   }
 
@@ -103,6 +111,12 @@
       gradients.append(choice("differentiable", "no", !threat.differentiable, "checkbox", label));
       form.append(gradients);
     }
+    const limits = element("fieldset", {}, element("legend", {}, "Limits (empty: none; a copy at home is free)"));
+    for (const [name, title] of LIMITS) {
+      const value = threat.limits[name] ?? "";
+      limits.append(element("label", {}, title, " ", element("input", { type: "number", min: "0", step: "1", name, value })));
+    }
+    form.append(limits);
     for (const [aspect, title] of GROUPS) {
       const terms = data.terms.filter((t) => t.aspect === aspect && t.grantable && atlas.applies(t, threat));
       if (!terms.length) continue;
@@ -120,17 +134,22 @@
     return list.length ? list.flatMap((id, i) => (i ? [" + ", code(id)] : [code(id)])) : ["nothing"];
   }
 
+  const move = (term, left) => (left ? [code(term), " → ", code(left)] : [code(term)]);
+
   function section(title, count, open, body, note) {
     const head = element("summary", {}, element("h2", {}, `${title} (${count})`));
     return element("details", open ? { open: "" } : {}, head, ...(note ? [element("p", {}, note)] : []), body);
   }
 
   function cost(answer) {
-    const [models, queries, perRecord] = answer.price;
+    const [models, queries, perRecord, rows, home, homePerRecord] = answer.price;
     const parts = [
       models && `${models} model${models > 1 ? "s" : ""} to train`,
       perRecord && `${perRecord.toLocaleString("en")} quer${perRecord > 1 ? "ies" : "y"} a record`,
       queries && `${queries.toLocaleString("en")} other queries`,
+      rows && `${rows.toLocaleString("en")} published rows`,
+      (home || homePerRecord) && "queries at home",
+      ...answer.reduced.map(([rule, parameter, wanted, used]) => `only ${used} of ${wanted} (${rule}.${parameter})`),
     ].filter(Boolean);
     return parts.length ? parts.join(", ") : "no model, no query";
   }
@@ -179,7 +198,10 @@
       });
       if (answer.truncated) ways.push(element("li", {}, "The search was cut short: there may be more."));
       const detail = element("details", {}, element("summary", {}, `what is missing (${least.length})`), element("ul", {}, ...ways));
-      no.append(element("li", {}, attackLink(answer.id), ways.length ? detail : " (no grant would do)"));
+      const words = (way) => Object.entries(way).map(([name, n]) => `${n.toLocaleString("en")} ${name}`).join(" and ");
+      const over = answer.wouldDo.length ? ` (does not fit the limits; ${answer.wouldDo.map(words).join(" or ")} would do)` : "";
+      const nothing = answer.beyond.length ? " (nothing within the limits)" : " (no grant would do)";
+      no.append(element("li", {}, attackLink(answer.id), over, ways.length ? detail : over ? "" : nothing));
     }
     out.append(section("Not feasible", infeasible.length, false, no));
 
@@ -188,7 +210,8 @@
       element(
         "tr",
         {},
-        element("td", {}, ...terms(cut.withdraw)),
+        element("td", {}, ...cut.moves.flatMap(([term, left], i) => [...(i ? [" and "] : []), ...move(term, left)])),
+        element("td", {}, cut.byOwner ? "owner" : "not the owner alone"),
         element("td", {}, String(cut.removes.length)),
         element("td", {}, String(cut.remaining))
       )
@@ -199,13 +222,13 @@
       element(
         "table",
         {},
-        element("thead", {}, element("tr", {}, ...["withdraw", "stops", "remain"].map((t) => element("th", { scope: "col" }, t)))),
+        element("thead", {}, element("tr", {}, ...["withdraw, or replace →", "in whose hand", "stops", "remain"].map((t) => element("th", { scope: "col" }, t)))),
         element("tbody", {}, ...rows)
       )
     );
     const note = [
-      "Each line is a smallest set of grants to withdraw: no part of it stops as many attacks.",
-      "Withdrawn is what was stated and what follows from it.",
+      "Each line is a smallest set of grants to withdraw, or to replace by something poorer: nothing less stops as many attacks.",
+      "What was stated is withdrawn, and what follows from it goes with it. What the owner can do comes first, cheapest for users first.",
       cuts.length > 40 && "The first 40 are shown.",
       truncated && "The search was cut short: there may be more.",
     ];
@@ -234,6 +257,11 @@
       change({ ...threat, [name]: event.target.checked ? [...rest, value] : rest });
     } else if (name === "differentiable") {
       change({ ...threat, differentiable: !event.target.checked });
+    } else if (LIMITS.some(([limit]) => limit === name)) {
+      const limits = { ...threat.limits };
+      delete limits[name];
+      if (/^\d{1,15}$/.test(value)) limits[name] = Number(value);
+      change({ ...threat, limits });
     } else if (name in threat) {
       change({ ...threat, [name]: value });
     }

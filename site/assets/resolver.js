@@ -1,4 +1,4 @@
-// The resolver of taxonomy/resolver.py and taxonomy/answers.py for the browser: the same answers from the exported graph.
+// The resolver of taxonomy/resolver.py, proofs.py, prices.py and answers.py for the browser: the same answers from the exported graph.
 // tests/site/test_same_answers.py holds it to them in a real browser.
 "use strict";
 
@@ -15,6 +15,10 @@ const Resolver = (() => {
     return a.length - b.length;
   };
   const add = (a, b) => a.map((value, i) => value + b[i]);
+  // What a price takes of each limit: models, calls to a service for one candidate record, rows. A limit of null is none.
+  const LIMITED = ["models", "queries", "rows"], PUBLISHED = ["Q.samples", "Q.aggregates"], HOME = "home:";
+  const used = (price) => [price[0], price[1] + price[2], price[3]];
+  const fits = (amounts, ceiling) => amounts.every((amount, i) => ceiling[i] === null || amount <= ceiling[i]);
   class Graph {
     constructor(rules, terms) {
       this.rules = rules;
@@ -50,21 +54,31 @@ const Resolver = (() => {
       return order;
     }
 
-    // The cheapest proof of one goal: models, then queries, then rules that weaken, then rules. Branch and bound on the goal's cone.
-    derivation(goal, grants, pricing) {
+    // The cheapest proof of one goal: models, calls and rows, all that is asked, rules that weaken, rules. Branch and bound on the
+    // goal's cone. With a ceiling only proofs within it count, and `first` names a limited amount that counts most. A price is
+    // [models, calls, calls a record, rows, asked at home, at home a record].
+    derivation(goal, grants, pricing, ceiling = null, first = null) {
       const granted = new Set(grants);
       const order = this.close(granted);
-      if (!order.has(goal)) return null;
+      if (!order.has(goal)) return { proof: null, exhaustive: true };
+      const costs = new Map();
+      const costOfRule = (rule) => {
+        if (!costs.has(rule)) {
+          const price = pricing(rule);
+          const calls = price[1] + price[2] * RECORDS + price[3];
+          const cost = [price[0], calls, calls + price[4] + price[5] * RECORDS, Number(rule.weaker), 1];
+          costs.set(rule, first === null ? cost : [used(price)[first], ...cost]);
+        }
+        return costs.get(rule);
+      };
+      const nothing = first === null ? [0, 0, 0, 0, 0] : [0, 0, 0, 0, 0, 0];
       const ways = new Map();
       const options = (term) => {
         if (!ways.has(term)) {
           const found = (this.yieldedBy.get(term) || [])
             .map((number) => this.rules[number])
             .filter((rule) => rule.needs.every((need) => order.has(need)))
-            .map((rule) => {
-              const price = pricing(rule);
-              return [[price[0], price[1] + price[2] * RECORDS, Number(rule.weaker), 1], rule];
-            });
+            .map((rule) => [costOfRule(rule), rule]);
           found.sort(
             (a, b) => compareLists(a[0], b[0]) || a[1].needs.length - b[1].needs.length || compare(a[1].id, b[1].id)
           );
@@ -72,13 +86,13 @@ const Resolver = (() => {
         }
         return ways.get(term);
       };
-      const costOf = (chosen) => {
-        let total = [0, 0, 0, 0];
-        for (const rule of chosen.values()) {
-          const price = pricing(rule);
-          total = add(total, [price[0], price[1] + price[2] * RECORDS, Number(rule.weaker), 1]);
+      const floors = new Map();
+      const floor = (term) => {
+        if (!floors.has(term)) {
+          const amounts = options(term).map(([, rule]) => used(pricing(rule)));
+          floors.set(term, [0, 1, 2].map((i) => Math.min(...amounts.map((amount) => amount[i]))));
         }
-        return total;
+        return floors.get(term);
       };
       const firstProof = () => {
         const chosen = new Map();
@@ -106,11 +120,11 @@ const Resolver = (() => {
         left -= seen.size;
         return false;
       };
-      let best = firstProof();
-      let bestCost = costOf(best);
+      let best = ceiling ? null : firstProof();
+      let bestCost = best && [...best.values()].map(costOfRule).reduce(add, nothing);
       let left = PROOF_WORK;
       let exhaustive = true;
-      const search = (chosen, open, spent) => {
+      const search = (chosen, open, spent, taken) => {
         left -= 1 + open.length;
         if (left < 0 || chosen.size > MAX_DEPTH) {
           exhaustive = false;
@@ -118,7 +132,8 @@ const Resolver = (() => {
         }
         let bound = spent;
         for (const term of open) bound = add(bound, options(term)[0][0]);
-        if (compareLists(bound, bestCost) >= 0) return;
+        if (bestCost && compareLists(bound, bestCost) >= 0) return;
+        if (ceiling && !fits(open.map(floor).reduce(add, taken), ceiling)) return;
         if (!open.length) {
           best = new Map(chosen);
           bestCost = spent;
@@ -130,14 +145,16 @@ const Resolver = (() => {
           if (makesCycle(term, rule, chosen)) continue;
           chosen.set(term, rule);
           const fresh = new Set(rule.needs.filter((n) => !granted.has(n) && !chosen.has(n) && !rest.includes(n)));
-          search(chosen, [...rest, ...[...fresh].sort(compare)], add(spent, cost));
+          const more = ceiling ? add(taken, used(pricing(rule))) : taken;
+          search(chosen, [...rest, ...[...fresh].sort(compare)], add(spent, cost), more);
           chosen.delete(term);
         }
       };
-      search(new Map(), granted.has(goal) ? [] : [goal], [0, 0, 0, 0]);
+      search(new Map(), granted.has(goal) ? [] : [goal], nothing, [0, 0, 0]);
+      if (!best) return { proof: null, exhaustive };
       const rules = this.topological(best, granted, order);
-      const price = rules.map(pricing).reduce(add, [0, 0, 0]);
-      return { rules, price, cheapest: exhaustive };
+      const price = rules.map(pricing).reduce(add, [0, 0, 0, 0, 0, 0]);
+      return { proof: { rules, price, cheapest: exhaustive }, exhaustive };
     }
 
     // Rules so that each stands after those that yield what it needs; ties by reach, then name.
@@ -164,18 +181,24 @@ const Resolver = (() => {
       return done;
     }
 
-    // Every inclusion-minimal set of grantable terms that makes the goal derivable (the ATMS of de Kleer 1986), or some of them.
-    missing(goal, grants, grantable) {
-      const derivable = this.close(grants);
-      if (derivable.has(goal)) return { sets: [[]], truncated: false };
+    // The terms from which a goal can be reached backwards, without passing terms in `stop`.
+    cone(goal, stop = new Map()) {
       const cone = new Set();
       const open = [goal];
       while (open.length) {
         const term = open.pop();
-        if (cone.has(term) || derivable.has(term)) continue;
+        if (cone.has(term) || stop.has(term)) continue;
         cone.add(term);
         for (const number of this.yieldedBy.get(term) || []) open.push(...this.rules[number].needs);
       }
+      return cone;
+    }
+
+    // Every inclusion-minimal set of grantable terms that makes the goal derivable (the ATMS of de Kleer 1986), or some of them.
+    missing(goal, grants, grantable) {
+      const derivable = this.close(grants);
+      if (derivable.has(goal)) return { sets: [[]], truncated: false };
+      const cone = this.cone(goal, derivable);
       const terms = [...new Set(grantable)].filter((term) => cone.has(term)).sort(compare);
       const named = (mask) => terms.filter((_, bit) => (mask >> BigInt(bit)) & 1n);
       const rules = [...cone].flatMap((term) => this.yieldedBy.get(term) || []).sort((a, b) => a - b);
@@ -232,23 +255,32 @@ const Resolver = (() => {
       this.data = data;
       this.terms = new Map(data.terms.map((term) => [term.id, term]));
       this.graph = new Graph(data.rules, this.terms);
-      this.implications = new Graph(data.rules.filter((rule) => rule.kind === "implication"), this.terms);
     }
 
     applies(term, threat) {
       return (!term.models || term.models.includes(threat.model)) && (!term.frames || term.frames.includes(threat.frame));
     }
 
-    grants(threat) {
+    // What frames a threat model, and says what is attacked, and cannot be withdrawn.
+    aspects(threat) {
       const { answers = [], records = [] } = threat;
+      return [threat.observation, threat.model, threat.frame, ...answers, ...records, ...this.stated(threat).said];
+    }
+
+    // A threat model with its facets. They stay what they are when its grants are changed.
+    stated(threat) {
+      if (threat.facets) return threat;
+      const facets = this.facets(threat);
       const usual = this.data.usual_answers[threat.model];
-      const said = this.facets(threat).filter((id) => this.terms.get(id)?.aspect === "answers" && id !== usual);
-      const aspects = [threat.observation, threat.model, threat.frame, ...answers, ...records, ...said];
-      return [...new Set([...aspects, ...threat.knows])].sort(compare);
+      return { ...threat, facets, said: facets.filter((id) => this.terms.get(id)?.aspect === "answers" && id !== usual) };
+    }
+
+    grants(threat) {
+      return [...new Set([...this.aspects(threat), ...threat.knows])].sort(compare);
     }
 
     grantable(threat) {
-      const facets = this.facets(threat);
+      const { facets } = this.stated(threat);
       const fits = (term) => this.applies(term, threat) && (!term.answers || term.answers.some((one) => facets.includes(one)));
       return this.data.terms.filter((term) => term.grantable && fits(term)).map((term) => term.id);
     }
@@ -270,12 +302,75 @@ const Resolver = (() => {
       return [...found].filter((id) => answers.includes(id) || known(id)).sort(compare);
     }
 
-    pricing(attack) {
-      return (rule) => (attack.prices && attack.prices[rule.id]) || rule.price;
+    ceiling(threat) {
+      return LIMITED.map((name) => threat.limits?.[name] ?? null);
     }
 
-    answer(attack, threat) {
-      const facets = this.facets(threat);
+    limited(threat) {
+      return this.ceiling(threat).some((limit) => limit !== null);
+    }
+
+    isQuery(term) {
+      return this.terms.get(term)?.aspect === "query";
+    }
+
+    // Where queries go: what is derivable without any answer of the service is asked at home; rows of a file are no calls.
+    where(threat) {
+      const own = this.grants(threat).filter((term) => !this.isQuery(term));
+      const home = new Set([...this.graph.close(own).keys()].filter((term) => this.isQuery(term)));
+      return { home, rows: (threat.limits?.rows ?? null) !== null };
+    }
+
+    // A price [models, queries, queries a record] with its queries where they belong.
+    paid(rule, price, where) {
+      const [models, queries, each] = price;
+      if (!queries && !each) return [models, 0, 0, 0, 0, 0];
+      const asked = rule.needs.filter((need) => this.isQuery(need));
+      if (asked.length && asked.every((term) => where.home.has(term))) return [models, 0, 0, 0, queries, each];
+      if (where.rows && asked.some((term) => PUBLISHED.includes(term))) return [models, 0, each, queries, 0, 0];
+      return [models, queries, each, 0, 0, 0];
+    }
+
+    // Prices of rules for one attack: in the amounts that it wants, and in the least that will do.
+    prices(attack, where) {
+      const memo = [new Map(), new Map()];
+      const once = (kept, rule, make) => {
+        if (!kept.has(rule)) kept.set(rule, make());
+        return kept.get(rule);
+      };
+      const wanted = (rule) => (attack.prices && attack.prices[rule.id]) || rule.price;
+      const amounts = (rule) => (attack.least && attack.least[rule.id]) || [];
+      const shrunk = (rule) =>
+        amounts(rule).reduce((price, one) => add(price, one.more.map((each) => -each * (one.wanted - one.least))), wanted(rule));
+      return {
+        amounts,
+        full: (rule) => once(memo[0], rule, () => this.paid(rule, wanted(rule), where)),
+        least: (rule) => once(memo[1], rule, () => this.paid(rule, shrunk(rule), where)),
+        one: (rule, amount) => this.paid(rule, amount.more, where),
+      };
+    }
+
+    // A proof in the least amounts, with amounts as large as the limits allow, and which of them are reduced.
+    enlarged(proof, prices, ceiling) {
+      let total = proof.price;
+      const reduced = [];
+      const amounts = proof.rules.flatMap((rule) => prices.amounts(rule).map((amount) => ({ rule, ...amount })));
+      amounts.sort((a, b) => compare(a.rule.id, b.rule.id) || compare(a.parameter, b.parameter));
+      for (const amount of amounts) {
+        const one = prices.one(amount.rule, amount);
+        let more = amount.wanted - amount.least;
+        used(one).forEach((each, i) => {
+          if (ceiling[i] !== null && each > 0) more = Math.min(more, Math.floor((ceiling[i] - used(total)[i]) / each));
+        });
+        total = add(total, one.map((each) => each * more));
+        if (amount.least + more < amount.wanted) reduced.push([amount.rule.id, amount.parameter, amount.wanted, amount.least + more]);
+      }
+      return { ...proof, price: total, cheapest: false, reduced };
+    }
+
+    answer(attack, unread, where = this.where(unread)) {
+      const threat = this.stated(unread);
+      const { facets } = threat;
       const stated = [threat.model, threat.frame, ...facets];
       const aspectOf = (id) => this.terms.get(id)?.aspect;
       const kinds = ["model-type", "frame", ...FACETS];
@@ -288,24 +383,104 @@ const Resolver = (() => {
       const types = [...other].filter((id) => ["model-type", "frame"].includes(aspectOf(id)));
       const because = (types.length ? types : [...other]).sort(compare);
       if (because.length) return { id: attack.id, kind: "inapplicable", because };
-      const goal = "attack:" + attack.id;
-      const derivation = this.graph.derivation(goal, this.grants(threat), this.pricing(attack));
-      if (derivation) return { id: attack.id, kind: "feasible", ...derivation };
-      const missing = this.graph.missing(goal, this.grants(threat), this.grantable(threat));
+      const goal = "attack:" + attack.id, grants = this.grants(threat), ceiling = this.ceiling(threat);
+      const prices = this.prices(attack, where);
+      const found = (proof) => ({ id: attack.id, kind: "feasible", reduced: [], ...proof, records: this.records(proof, threat) });
+      let { proof } = this.graph.derivation(goal, grants, prices.full);
+      if (!proof) return this.infeasible(attack, threat, []);
+      if (!fits(used(proof.price), ceiling)) proof = this.graph.derivation(goal, grants, prices.full, ceiling).proof;
+      if (proof) return found(proof);
+      if (attack.least) proof = this.graph.derivation(goal, grants, prices.least, ceiling).proof;
+      if (proof) return found(this.enlarged(proof, prices, ceiling));
+      return this.infeasible(attack, threat, this.wouldDo(goal, grants, prices.least, ceiling));
+    }
+
+    // For how many candidates the limit on calls is enough; null if for any number.
+    records(proof, threat) {
+      const limit = threat.limits?.queries ?? null;
+      return limit !== null && proof.price[2] ? Math.floor((limit - proof.price[1]) / proof.price[2]) : null;
+    }
+
+    // The least to which each limit alone would have to be raised; if none alone would do, all of a cheapest proof.
+    wouldDo(goal, grants, pricing, ceiling) {
+      const found = [];
+      LIMITED.forEach((name, place) => {
+        if (ceiling[place] === null) return;
+        const lifted = ceiling.map((limit, i) => (i === place ? null : limit));
+        const { proof } = this.graph.derivation(goal, grants, pricing, lifted, place);
+        if (proof) found.push({ [name]: used(proof.price)[place] });
+      });
+      if (found.length) return found;
+      const taken = used(this.graph.derivation(goal, grants, pricing).proof.price);
+      const over = LIMITED.map((name, i) => [name, taken[i]]).filter(([, amount], i) => ceiling[i] !== null && amount > ceiling[i]);
+      return [Object.fromEntries(over)];
+    }
+
+    infeasible(attack, threat, wouldDo) {
+      const grants = this.grants(threat), grantable = this.grantable(threat);
+      const missing = this.missing(attack, threat, grants, grantable);
       const fitted = missing.sets.map((set) => ({ set, fit: this.fit(threat, set) }));
       // The sort is stable: by size and name within those that fit, and within those that do not.
       fitted.sort((a, b) => Number(!a.fit.fits) - Number(!b.fit.fits));
+      const nothing = !fitted.length && !wouldDo.length && this.limited(threat);
       return {
         id: attack.id,
         kind: "infeasible",
         sets: fitted.map((one) => one.set),
         fits: fitted.map((one) => one.fit),
         truncated: missing.truncated,
+        wouldDo,
+        beyond: nothing ? this.graph.missing("attack:" + attack.id, grants, grantable).sets : [],
       };
     }
 
+    // Whether an attack is feasible within the limits; null if the search for a proof was cut short.
+    stands(attack, threat) {
+      const goal = "attack:" + attack.id, grants = this.grants(threat);
+      if (!this.limited(threat)) return this.graph.close(grants).has(goal);
+      const { proof, exhaustive } = this.graph.derivation(
+        goal, grants, this.prices(attack, this.where(threat)).least, this.ceiling(threat)
+      );
+      return proof ? true : exhaustive ? false : null;
+    }
+
+    // The same adversary with these grants instead of its own.
+    withGrants(threat, grants) {
+      return { ...threat, knows: [...new Set(grants)].filter((term) => !this.aspects(threat).includes(term)) };
+    }
+
+    // Every minimal set of grantable terms that, with the grants, makes an attack feasible within the limits.
+    missing(attack, threat, grants, grantable) {
+      const goal = "attack:" + attack.id;
+      if (!this.limited(threat)) return this.graph.missing(goal, grants, grantable);
+      const found = this.within(attack, threat, goal).missing(goal, grants, grantable);
+      const sets = found.sets.filter((set) => this.stands(attack, this.withGrants(threat, [...grants, ...set])));
+      return { sets, truncated: found.truncated || sets.length < found.sets.length };
+    }
+
+    // The rules that can take part in a proof within the limits (taxonomy/limited.py): one that alone passes a limit is left out,
+    // and one that asks the model has a twin that asks a copy at home.
+    within(attack, threat, goal) {
+      const ceiling = this.ceiling(threat);
+      const prices = this.prices(attack, { home: new Set(), rows: ceiling[2] !== null });
+      const atHome = (rule) => rule.needs.map((need) => (this.isQuery(need) ? HOME + need : need));
+      const kept = [];
+      const cone = this.graph.cone(goal);
+      const numbers = [...cone].flatMap((term) => this.graph.yieldedBy.get(term) || []).sort((a, b) => a - b);
+      for (const rule of numbers.map((number) => this.graph.rules[number])) {
+        const [models, calls, rows] = used(prices.least(rule));
+        if (fits([models, calls, rows], ceiling)) kept.push(rule);
+        if ((calls || rows) && rule.needs.some((need) => this.isQuery(need)) && fits([models, 0, 0], ceiling))
+          kept.push({ ...rule, id: HOME + rule.id, needs: atHome(rule) });
+      }
+      for (const rule of this.graph.rules)
+        if (this.isQuery(rule.yields)) kept.push({ ...rule, id: HOME + rule.id, needs: atHome(rule), yields: HOME + rule.yields });
+      return new Graph(kept, this.terms);
+    }
+
     answers(threat) {
-      return this.data.attacks.map((attack) => this.answer(attack, threat));
+      const stated = this.stated(threat), where = this.where(stated);
+      return this.data.attacks.map((attack) => this.answer(attack, stated, where));
     }
 
     // How further grants fit a threat model: the observation that they need instead of its own, and what else contradicts.
@@ -326,7 +501,7 @@ const Resolver = (() => {
     }
 
     contradictions(threat) {
-      const reasons = [];
+      const reasons = [], model = `${"aeiou".includes(threat.model[0]) ? "an" : "a"} ${threat.model} model`;
       const knows = [...threat.knows].sort(compare);
       const inside = knows.filter((term) => term.split(".")[0] === "M1");
       if (threat.observation === "black-box" && inside.length)
@@ -335,7 +510,7 @@ const Resolver = (() => {
         reasons.push("white-box on published statistics, which have no inside");
       for (const term of knows)
         if (!this.applies(this.terms.get(term), threat))
-          reasons.push(`${term} does not apply to a ${threat.model} model in the ${threat.frame} frame`);
+          reasons.push(`${term} does not apply to ${model} in the ${threat.frame} frame`);
       const kinds = [...(threat.answers || [])].sort(compare);
       for (const term of knows) {
         const needed = this.terms.get(term).answers;
@@ -344,7 +519,7 @@ const Resolver = (() => {
       }
       for (const facet of [...new Set([...kinds, ...(threat.records || [])])].sort(compare))
         if (this.terms.has(facet) && !this.applies(this.terms.get(facet), threat))
-          reasons.push(`${facet} does not apply to a ${threat.model} model`);
+          reasons.push(`${facet} does not apply to ${model}`);
       const roles = knows.filter((term) => term === "participant" || term === "server");
       const behindSums = knows.includes("secure-aggregation");
       if (knows.includes("active") && !roles.length && !behindSums) reasons.push("active without a role: add participant or server");
@@ -357,19 +532,11 @@ const Resolver = (() => {
       return reasons;
     }
 
-    // Minimal sets of grants to withdraw: each cut for which no proper subset removes the same or more attacks.
-    harden(threat) {
-      const feasible = this.answers(threat).filter((answer) => answer.kind === "feasible");
-      const found = new Withdrawals(this, threat, feasible.map((answer) => answer.id));
-      const cuts = found.cuts().map((cut) => {
-        const removes = found.removed(cut);
-        return { withdraw: found.named(cut), removes, remaining: feasible.length - removes.length };
-      });
-      cuts.sort(
-        (a, b) =>
-          a.withdraw.length - b.withdraw.length || b.removes.length - a.removes.length || compareLists(a.withdraw, b.withdraw)
-      );
-      return { cuts, truncated: found.truncated };
+    // Minimal sets of stated grants, each withdrawn or replaced by a poorer one: what owners can do first, cheapest for users first.
+    harden(unread) {
+      const threat = this.stated(unread);
+      const feasible = this.answers(threat).filter((answer) => answer.kind === "feasible").map((answer) => answer.id);
+      return Withdrawals.harden(this, threat, this.data.attacks.filter((attack) => feasible.includes(attack.id)));
     }
   }
 

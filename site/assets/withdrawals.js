@@ -1,30 +1,149 @@
-// taxonomy/withdrawals.py for the browser: what falls if grants are withdrawn. A cut is a bit mask over the grants closed under
-// implications.
+// taxonomy/withdrawals.py for the browser: minimal sets of stated grants, each withdrawn or replaced by a poorer one. A cut is a bit
+// mask over the grants that can only be withdrawn; what is left of those that can be replaced is a choice.
 "use strict";
 
 const Withdrawals = (() => {
   const { MAKE, OutOfWork, Search, bits, bySize, count, hittingSets, shrunk } = MinimalSets;
-  const MAX_CUTS = 5000;
-  const ASPECTS = ["observation", "model-type", "frame", "answers", "records", "differentiable"];
+  const MAX_CUTS = 5000, DESCRIPTION = 0, POORER = 1, FILE = 3, SERVICE = 4;
   const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
+  const compareLists = (a, b) => {
+    for (let i = 0; i < Math.min(a.length, b.length); i++) {
+      const order = Array.isArray(a[i]) ? compareLists(a[i], b[i]) : compare(a[i], b[i]);
+      if (order) return order;
+    }
+    return a.length - b.length;
+  };
 
-  return class {
-    constructor(atlas, threat, attacks) {
-      this.graph = atlas.graph;
-      const closed = [...atlas.implications.close(atlas.grants(threat)).keys()];
-      this.terms = closed.filter((name) => !ASPECTS.includes(atlas.terms.get(name).aspect)).sort(compare);
-      this.aspects = atlas.grants(threat).filter((id) => ASPECTS.includes(atlas.terms.get(id)?.aspect));
-      this.truncated = false;
-      this.environments = new Map();
+  // How many kinds of answers a term gives, itself among them.
+  const worth = (atlas, term) => [...atlas.graph.close([term]).keys()].filter((name) => atlas.isQuery(name)).length;
+
+  // What each stated grant can be replaced by, by one defense or several after another, richest first.
+  function poorer(atlas, threat) {
+    const steps = new Map(), fitting = new Set(atlas.grantable(threat));
+    for (const defense of atlas.data.defenses)
+      for (const [term, left] of Object.entries(defense.replaces))
+        if (fitting.has(left)) steps.set(term, new Set([...(steps.get(term) || []), left]));
+    const found = new Map();
+    for (const term of [...threat.knows].sort(compare).filter((name) => steps.has(name))) {
+      const levels = new Set(), queue = [term];
+      while (queue.length)
+        for (const left of steps.get(queue.pop()) || [])
+          if (left !== term && !levels.has(left)) {
+            levels.add(left);
+            queue.push(left);
+          }
+      found.set(term, [...levels].sort((a, b) => worth(atlas, b) - worth(atlas, a) || compare(a, b)));
+    }
+    return found;
+  }
+
+  // What users lose by a move: what kind of thing, and how many kinds of answers.
+  function loss(atlas, threat, [term, left]) {
+    if (left !== null) return [POORER, worth(atlas, term) - worth(atlas, left)];
+    const aspect = atlas.terms.get(term).aspect;
+    if (aspect === "query") return [SERVICE, worth(atlas, term)];
+    if (aspect === "role") return [term === "active" ? POORER : SERVICE, 0];
+    const runs = ["M2", "M2.architecture"].includes(term) && threat.knows.some((name) => name.startsWith("M1."));
+    return [term.split(".")[0] === "M1" || runs ? FILE : DESCRIPTION, 0];
+  }
+
+  const does = (defense, [term, left]) => (left === null ? defense.withdraws.includes(term) : defense.replaces[term] === left);
+
+  function harden(atlas, threat, attacks) {
+    const levels = poorer(atlas, threat);
+    const atoms = [...new Set([...threat.knows, ...[...levels.values()].flat()])].sort(compare);
+    const base = new Environments(atlas, threat, attacks, atoms);
+    const plain = [...threat.knows].sort(compare).filter((name) => !levels.has(name));
+    let choices = [[]];
+    for (const [term, left] of levels) choices = choices.flatMap((done) => [term, ...left, null].map((level) => [...done, level]));
+    const key = (choice) => JSON.stringify(choice);
+    const parts = new Map(choices.map((choice) => [key(choice), new Part(base, plain, choice.filter((name) => name !== null))]));
+    // The choices that leave more in one place, and otherwise the same.
+    const richer = (choice) =>
+      [...levels].flatMap(([term, left], at) =>
+        choice[at] === term
+          ? []
+          : [term, ...left]
+              .filter((level) => level !== choice[at])
+              .filter((level) => choice[at] === null || level === term || atlas.graph.close([level]).has(choice[at]))
+              .map((level) => choice.map((name, i) => (i === at ? level : name)))
+      );
+    let truncated = base.inPart.length > 0;
+    const cuts = [];
+    for (const choice of choices) {
+      const part = parts.get(key(choice));
+      const found = part.cuts();
+      truncated = truncated || part.truncated;
+      for (const cut of [0n, ...found]) {
+        const removes = part.removed(cut);
+        const idle = (other) => {
+          const gone = new Set(parts.get(key(other)).removed(cut));
+          return removes.every((id) => gone.has(id));
+        };
+        if (!removes.length || richer(choice).some(idle)) continue;
+        const moves = [...levels.keys()].map((term, at) => [term, choice[at]]).filter(([term, left]) => left !== term);
+        moves.push(...part.named(cut).map((name) => [name, null]));
+        if (!moves.length) continue;
+        moves.sort((a, b) => compare(a[0], b[0]));
+        const costs = moves.map((move) => loss(atlas, threat, move));
+        cuts.push({
+          moves,
+          removes,
+          remaining: attacks.length - removes.length,
+          defenses: atlas.data.defenses.filter((d) => moves.every((move) => does(d, move))).map((d) => d.id).sort(compare),
+          byOwner: moves.every(([term]) => atlas.terms.get(term).holder === "owner"),
+          cost: costs.reduce((a, b) => [a[0] + b[0], a[1] + b[1]], [0, 0]),
+        });
+      }
+    }
+    const order = (cut) => [
+      Number(!cut.byOwner), ...(cut.byOwner ? cut.cost : [0, 0]), cut.moves.length, -cut.removes.length,
+      cut.moves.map(([term, left]) => [term, left || ""]),
+    ];
+    cuts.sort((a, b) => compareLists(order(a), order(b)));
+    return { cuts, truncated };
+  }
+
+  // The minimal sets of atoms (stated grants, and what could be left in their place) on which each attack stands.
+  class Environments {
+    constructor(atlas, threat, attacks, atoms) {
+      this.atlas = atlas;
+      this.threat = threat;
+      this.of = new Map();
       this.inPart = [];
-      const bit = new Map(this.terms.map((name, i) => [name, 1n << BigInt(i)]));
-      for (const id of [...attacks].sort(compare)) {
-        const supports = this.graph.missing("attack:" + id, this.aspects, this.terms);
-        this.environments.set(id, supports.sets.map((set) => set.reduce((mask, name) => mask | bit.get(name), 0n)));
-        if (supports.truncated) {
-          this.inPart.push(id);
-          this.truncated = true;
-        }
+      this.attacks = new Map([...attacks].sort((a, b) => compare(a.id, b.id)).map((attack) => [attack.id, attack]));
+      for (const [id, attack] of this.attacks) {
+        const supports = atlas.missing(attack, threat, atlas.aspects(threat), atoms);
+        this.of.set(id, supports.sets);
+        if (supports.truncated) this.inPart.push(id);
+      }
+    }
+
+    // Whether an attack is feasible with these grants, by the rules themselves.
+    stands(id, grants) {
+      return this.atlas.stands(this.attacks.get(id), this.atlas.withGrants(this.threat, grants)) !== false;
+    }
+  }
+
+  // What falls if grants are withdrawn, while others are left.
+  class Part {
+    constructor(base, terms, left) {
+      this.base = base;
+      this.graph = base.atlas.graph;
+      this.terms = terms;
+      this.left = left;
+      this.inPart = base.inPart;
+      this.truncated = false;
+      const bit = new Map(terms.map((name, i) => [name, 1n << BigInt(i)]));
+      const have = new Set([...terms, ...left]);
+      this.environments = new Map();
+      for (const [id, supports] of base.of) {
+        const masks = supports
+          .filter((support) => support.every((name) => have.has(name)))
+          .map((support) => support.reduce((mask, name) => mask | (bit.get(name) ?? 0n), 0n));
+        const kept = [];
+        for (const mask of bySize(masks)) if (!kept.some((other) => (other & mask) === other)) kept.push(mask);
+        this.environments.set(id, kept);
       }
       const number = new Map();
       this.hitBy = new Map([...bit.values()].map((one) => [one, 0n]));
@@ -54,9 +173,8 @@ const Withdrawals = (() => {
 
     // Whether any of some attacks is feasible without the terms of a cut, by the rules themselves.
     stand(ids, cut) {
-      const rest = this.terms.filter((_, i) => !((cut >> BigInt(i)) & 1n));
-      const closure = this.graph.close([...this.aspects, ...rest]);
-      return ids.some((id) => closure.has("attack:" + id));
+      const rest = [...this.left, ...this.terms.filter((_, i) => !((cut >> BigInt(i)) & 1n))];
+      return ids.some((id) => this.base.stands(id, rest));
     }
 
     removed(cut) {
@@ -136,5 +254,7 @@ const Withdrawals = (() => {
       const [cuts] = hittingSets(falling.flatMap(([, found]) => found));
       return this.inPart.length ? this.grown(falling.map(([id]) => id), cuts.length ? cuts[0] : 0n) : cuts;
     }
-  };
+  }
+
+  return { harden };
 })();

@@ -51,8 +51,12 @@ def test_feasible(mia, mia_json):
     assert "shokri-2017" in feasible and "carlini-2022-lira" in infeasible
     assert feasible["ml-leaks-3"]["cost"] == {
         "models": 0,
+        "trainings": 0,
         "queries": 0,
         "queries_per_record": 1,
+        "rows": 0,
+        "queries_at_home": 0,
+        "queries_at_home_per_record": 0,
         "cheapest": True,
         "stated": True,
     }
@@ -87,7 +91,7 @@ def test_threat_models_are_files_ids_or_flags(mia_json, tmp_path):
     )
     mine = mia_json("feasible", "--threat-model", "mine.yaml", "--knows", "record.label", "--models", "3")
     assert mine["threat_model"]["knows"] == ["Q.scores", "record.label"]
-    assert mine["threat_model"]["limits"] == {"queries": 7, "models": 3}
+    assert mine["threat_model"]["limits"] == {"queries": 7, "models": 3, "rows": None}
 
 
 def test_explain(mia, mia_json):
@@ -151,7 +155,8 @@ def test_entries(mia, mia_json):
 def test_harden(mia, mia_json):
     data = mia_json("harden", "--threat-model", "prediction-api-labels")
     assert data["cuts"][0] == {
-        "withdraw": ["Q.labels"], "removes": ["li-2021-boundary", "yeom-2018-gap"], "remaining": 0, "defenses": []
+        "withdraw": ["Q.labels"], "replace_by": {}, "by_owner": True,
+        "removes": ["li-2021-boundary", "yeom-2018-gap"], "remaining": 0, "defenses": [],
     }  # fmt: skip
     assert data["truncated"] is False
     assert "Q.labels" in mia("harden", "--threat-model", "prediction-api-labels").stdout
@@ -249,8 +254,15 @@ def test_without_a_name_what_cannot_run_is_skipped_and_listed(mia_json):
     assert {"shokri-2017", "ml-leaks-3"} <= {r["attack"] for r in data["results"]}
 
 
-def test_attacks_that_records_do_not_suit_are_listed_and_no_failure(mia):
-    table = ("run", "--target", "breast-cancer-mlp", "--set", "shadow-models.count=2")
+def test_attacks_that_records_do_not_suit_are_listed_and_no_failure(mia, tmp_path):
+    """A target that says what its records are is not attacked so at all; of one that does not it is found out on the way."""
+    stated = mia("run", "--target", "breast-cancer-mlp", "choquettechoo-2021-augmentation")
+    assert stated.returncode == 2 and "a record that is a picture, and this is a record that is a row of a table" in stated.stderr
+    text = (Path(__file__).parents[2] / "catalog" / "targets" / "breast-cancer-mlp.yaml").read_text()
+    place = tmp_path / "own" / "targets" / "unsaid.yaml"
+    place.parent.mkdir(parents=True)
+    place.write_text(text.replace("id: breast-cancer-mlp", "id: unsaid").replace("records: [table]\n", ""))
+    table = ("run", "--catalog", tmp_path / "own", "--target", "unsaid", "--set", "shadow-models.count=2")
     done = mia(*table, "choquettechoo-2021-augmentation", "yeom-2018-gap")
     assert done.returncode == 0 and "failed" not in done.stdout
     assert "Not run, since only pictures can be turned" in done.stdout and "choquettechoo-2021-augmentation" in done.stdout
@@ -317,8 +329,19 @@ BAD = {
     "other model type": (["run", "--observation", "black-box", "--model", "generative"], "digits-mlp is a discriminative model"),
     "infeasible attack": (["run", "carlini-2022-lira", *SCORES], "infeasible under this threat model"),
     "limit too low": (["run", "carlini-2022-lira", "--models", "4"], "needs 16 models and the limit is 4"),
-    "query limit too low": (["run", "yeom-2018-gap", "--queries", "10"], "needs 800 queries"),
+    "query limit too low": (["run", "yeom-2018-gap", *SCORES, "--queries", "10"], "needs 800 queries"),
     "negative limit": (["feasible", *SCORES, "--queries", "-1"], "at least 0"),
+    "negative rows": (["feasible", *SCORES, "--rows", "-1"], "--rows must be at least 0"),
+    "negative limit of gaps": (["gaps", "--models", "-1"], "--models must be at least 0"),
+    "guarantee without a number": (["feasible", *SCORES, "--guarantee", "strong"], "expected EPSILON[,DELTA[,WHOSE]]"),
+    "guarantee for nobody": (["explain", "yeom-2018-loss", *SCORES, "--guarantee", "1,0,group"], "record, sequence or user"),
+    "guarantee below nothing": (["harden", *SCORES, "--guarantee", "-1"], "epsilon at least 0"),
+    "guarantee without end": (["feasible", *SCORES, "--guarantee", "inf"], "expected EPSILON"),
+    "guarantee of too much": (["feasible", *SCORES, "--guarantee", "1,0,record,user"], "expected EPSILON"),
+    "what follows from white-box": (
+        ["feasible", "--observation", "white-box", "--model", "aggregate"],
+        "M1.parameters does not apply to an aggregate model in the stand-alone frame, and it follows from white-box",
+    ),
     "bad --set": (["run", "--set", "count=3"], "expected NAME.PARAM=VALUE"),
     "unknown name in --set": (["run", "--set", "shadow-modles.count=4"], "did you mean shadow-models?"),
     "unknown parameter": (["run", "--set", "shadow-models.cuont=4"], "did you mean count?"),

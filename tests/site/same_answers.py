@@ -17,27 +17,31 @@ def expected(atlas: Atlas, threat: ThreatModel) -> Any:
         if isinstance(answer, Feasible):
             price, cheapest = answer.derivation.price, answer.derivation.cheapest
             rules = [rule.id for rule in answer.derivation.rules]
-            prices = [price.models, price.queries, price.queries_per_record]
-            answers.append([answer.attack.id, "feasible", rules, prices, cheapest])
+            prices = [price.models, price.queries, price.queries_per_record, price.rows, price.home, price.home_per_record]
+            reduced = [[r.rule, r.parameter, r.wanted, r.used] for r in answer.reduced]
+            answers.append([answer.attack.id, "feasible", rules, prices, cheapest, reduced, answer.records])
         elif isinstance(answer, Infeasible):
             fits = [[fit.observation, fit.contradictions] for fit in answer.fits]
             least = atlas.least(answer.missing, threat)
-            answers.append([answer.attack.id, "infeasible", answer.missing.sets, fits, answer.missing.truncated, least])
+            limits = [answer.would_do, answer.beyond]
+            answers.append([answer.attack.id, "infeasible", answer.missing.sets, fits, answer.missing.truncated, least, *limits])
         else:
             answers.append([answer.attack.id, "inapplicable", answer.because])
     cuts, truncated = harden(atlas, threat)
-    return json.loads(json.dumps([answers, [[cut.withdraw, cut.removes, cut.remaining] for cut in cuts], truncated]))
+    listed = [[cut.moves, cut.removes, cut.remaining, cut.defenses, cut.by_owner] for cut in cuts]
+    return json.loads(json.dumps([answers, listed, truncated]))
 
 
 IN_THE_BROWSER = """([threat, data]) => {
   const atlas = data ? new Resolver.Atlas(data) : (window.atlasOfTests ||= new Resolver.Atlas(MIA_ATLAS));
   const answers = atlas.answers(threat).map((a) =>
-    a.kind === "feasible" ? [a.id, a.kind, a.rules.map((r) => r.id), a.price, a.cheapest]
+    a.kind === "feasible" ? [a.id, a.kind, a.rules.map((r) => r.id), a.price, a.cheapest, a.reduced, a.records]
     : a.kind === "infeasible" ?
-      [a.id, a.kind, a.sets, a.fits.map((f) => [f.observation, f.contradicts]), a.truncated, atlas.least(a.sets, threat)]
+      [a.id, a.kind, a.sets, a.fits.map((f) => [f.observation, f.contradicts]), a.truncated, atlas.least(a.sets, threat),
+       a.wouldDo, a.beyond]
     : [a.id, a.kind, a.because]);
   const { cuts, truncated } = atlas.harden(threat);
-  return [answers, cuts.map((c) => [c.withdraw, c.removes, c.remaining]), truncated];
+  return [answers, cuts.map((c) => [c.moves, c.removes, c.remaining, c.defenses, c.byOwner]), truncated];
 }"""
 
 
@@ -45,15 +49,7 @@ def agree(page: Any, atlas: Atlas, threats: list[ThreatModel], data: Any = None)
     """Hold the browser to the resolver's answers on a catalog's data (the page's own if none is given); return the answers."""
     found = []
     for threat in threats:
-        stated = {
-            "observation": threat.observation,
-            "model": threat.model,
-            "frame": threat.frame,
-            "knows": sorted(threat.knows),
-            "answers": sorted(threat.answers),
-            "records": sorted(threat.records),
-            "differentiable": threat.differentiable,
-        }
+        stated = threat.as_json()
         found.append(expected(atlas, threat))
         assert page.evaluate(IN_THE_BROWSER, [stated, data]) == found[-1], stated
     return found

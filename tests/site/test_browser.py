@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import random
+import sys
 from pathlib import Path
 
 import pytest
 from same_answers import agree
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
+from limited_threats import TIGHT
+
+from taxonomy.entries import Limits
 from taxonomy.threat import ThreatModel, contradictions
 
 # The site is looked at in the browser of the system.
@@ -138,14 +143,16 @@ def test_explorer_answers_as_the_resolver_for_every_ready_threat_model(page, sit
 
 
 @pytest.mark.slow
-def test_explorer_answers_as_the_resolver_for_a_thousand_random_threat_models(page, site, catalog, atlas):
+def test_explorer_answers_as_the_resolver_for_hundreds_of_random_threat_models(page, site, catalog, atlas):
     draw = random.Random(2021)
     threats: list[ThreatModel] = []
-    while len(threats) < 1000:
+    while len(threats) < 400:
         model, frame = draw.choice(["discriminative", "generative", "aggregate"]), draw.choice(["stand-alone", "federated"])
         terms = [name for name in catalog.grantable if catalog.terms[name].applies(model, frame)]
         knows = frozenset(draw.sample(terms, draw.randint(0, min(9, len(terms)))))
-        threat = ThreatModel(draw.choice(["black-box", "white-box"]), model, frame, knows)
+        limits = {name: draw.choice(values) for name, values in TIGHT.items() if draw.random() < 0.3}
+        observation = draw.choice(["black-box", "white-box"])
+        threat = ThreatModel(observation, model, frame, knows, Limits.model_validate(limits))
         if not contradictions(catalog, threat):
             threats.append(threat)
     visit(page, site, "explorer.html")

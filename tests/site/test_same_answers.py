@@ -12,8 +12,10 @@ from same_answers import agree
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
 from hard_catalogs import pairs, tangled, wide
+from limited_threats import limited_threat, shrinkable
 
 from taxonomy.answers import Atlas
+from taxonomy.loading import load
 from taxonomy.threat import ThreatModel
 
 pytestmark = pytest.mark.debian("chromium")
@@ -51,3 +53,17 @@ def test_the_same_part_of_what_is_too_much(page, case):
         answer[4] for answers, _, _ in found for answer in answers if answer[1] == "infeasible"
     )
     assert cut_short == ("in full" not in case), "these catalogs are meant to be too much work, or not"
+
+
+def test_the_same_answers_within_limits(page):
+    """Another proof, smaller amounts, the numbers that would do, what would unlock, and what to withdraw, all within limits."""
+    import explorer
+
+    catalog = load()
+    catalog.kinds["attacks"].update({attack.id: attack for attack in shrinkable(catalog, 3)})
+    threats = [limited_threat(catalog, 3000 + i) for i in range(8)]
+    found = agree(page, Atlas(catalog), threats, explorer.data(catalog))
+    answers = [answer for answers, _, _ in found for answer in answers]
+    assert any(answer[6] for answer in answers if answer[1] == "infeasible"), "some do not fit"
+    assert any(answer[3][4] or answer[3][5] for answer in answers if answer[1] == "feasible"), "some ask at home"
+    assert any(left for _, cuts, _ in found for moves, *_ in cuts for _, left in moves), "some grants are replaced"

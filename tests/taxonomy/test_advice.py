@@ -14,7 +14,7 @@ from test_catalog_on_clingo import _atoms
 from test_resolver import ask_clingo
 
 from attacks import show_questions
-from taxonomy import advice, withdrawals
+from taxonomy import advice
 from taxonomy.answers import Atlas, Feasible, Infeasible
 from taxonomy.entries import Attack
 from taxonomy.graph import goal
@@ -35,11 +35,12 @@ def random_threat(catalog, seed):
     return ThreatModel("white-box", model, frame, frozenset(choose.sample(terms, 5)))
 
 
-def feasible_without(atlas, threat, closed, cut):
+def feasible_with(atlas, threat, grants):
+    """Return the attacks that apply and are feasible with these grants, by clingo."""
     rules, atom = _atoms(atlas.resolver.graph.rules)
-    left = [*(closed - set(cut)), *(g for g in atlas.stated(threat).grants if g not in threat.knows)]
+    left = [*grants, *atlas.stated(threat).aspects]
     closure = ask_clingo(rules, [atom[t] for t in left if t in atom])
-    return {a for a in atlas.catalog.attacks if atom[goal(a)] in closure}
+    return {a.id for a in atlas.catalog.attacks.values() if atom[goal(a.id)] in closure and not atlas.inapplicable(a, threat)}
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -50,9 +51,8 @@ def test_what_if_is_the_difference_of_two_answers(atlas, seed):
     add, remove = choose.sample(terms, 2), choose.sample(sorted(threat.knows), 1)
     add = [t for t in add if t not in remove]
     change = advice.what_if(atlas, threat, add, remove)
-    closed = withdrawals.closed_grants(atlas, threat)
-    before = feasible_without(atlas, threat, closed, ())
-    after = feasible_without(atlas, change.after, closed | set(add), remove)
+    before = feasible_with(atlas, threat, threat.knows)
+    after = feasible_with(atlas, change.after, (threat.knows - set(remove)) | set(add))
     assert set(change.gained) == after - before and set(change.lost) == before - after
 
 
@@ -64,8 +64,17 @@ def test_granting_never_hurts(atlas):
 
 def test_what_if_tells_what_still_follows(atlas):
     threat = ready(atlas.catalog, "prediction-api-scores")
-    assert advice.what_if(atlas, threat, [], ["Q.labels"]).still_implied == ("Q.labels",)
-    assert "yeom-2018-gap" in advice.what_if(atlas, threat, [], ["Q.labels", "Q.top-k", "Q.scores"]).lost
+    change = advice.what_if(atlas, threat, [], ["Q.labels", "D2.members"])
+    assert change.still_implied == ("Q.labels",) and change.not_granted == ("D2.members",) and not change.lost
+
+
+def test_what_follows_from_a_withdrawn_grant_goes_with_it(atlas):
+    scores = ready(atlas.catalog, "prediction-api-scores")
+    assert "yeom-2018-gap" in advice.what_if(atlas, scores, [], ["Q.scores"]).lost
+    server = ready(atlas.catalog, "honest-but-curious-server")
+    change = advice.what_if(atlas, server, [], ["server"])
+    assert "nasr-2019-passive-server" in change.lost and not change.gained
+    assert not feasible_with(atlas, server, change.after.knows), "all that it saw, it saw as the server"
 
 
 def test_gaps(atlas):
@@ -148,6 +157,8 @@ def test_as_surveyed(atlas):
     assert answers["ml-leaks-3"].feasible and answers["ml-leaks-3"].resolved
     assert not answers["shokri-2017"].feasible and answers["shokri-2017"].resolved
     assert answers["shokri-2017"].missing == ("M3", "M4")
+    server = ready(atlas.catalog, "honest-but-curious-server")
+    assert server.symbols == ("D2",) and advice.symbols(atlas, server) == ("M1", "M2", "D2"), "the survey names what a role sees"
 
 
 def test_cheapest_derivations_are_clingos(atlas):
@@ -158,14 +169,15 @@ def test_cheapest_derivations_are_clingos(atlas):
         for answer in atlas.answers(threat)[::7]:
             if not isinstance(answer, Feasible):
                 continue
-            cost = atlas.pricing(answer.attack)
+            cost = atlas.prices(answer.attack, threat).full
             program = [f"holds({atom[t]})." for t in threat.grants if t in atom]
             for i, rule in enumerate(atlas.resolver.graph.rules):
                 price, small = cost(rule), rules[i]
                 program.append(f"{{ use({i}) }} :- {', '.join(f'holds({n})' for n in small.needs)}.")
                 program.append(f"holds({small.yields}) :- use({i}).")
-                program.append(f":~ use({i}). [{price.models}@4,{i}]")
-                program.append(f":~ use({i}). [{price.total_queries(1000)}@3,{i}]")
+                program.append(f":~ use({i}). [{price.models}@5,{i}]")
+                program.append(f":~ use({i}). [{price.total_queries(1000)}@4,{i}]")
+                program.append(f":~ use({i}). [{price.asked(1000)}@3,{i}]")
                 program.append(f":~ use({i}). [{int(rule.weaker)}@2,{i}]")
                 program.append(f":~ use({i}). [1@1,{i}]")
             program.append(f":- not holds({atom[goal(answer.attack.id)]}).")
@@ -175,7 +187,7 @@ def test_cheapest_derivations_are_clingos(atlas):
             costs: list[list[int]] = []
             control.solve(on_model=lambda model, costs=costs: costs.append(list(model.cost)))
             derivation = answer.derivation
-            mine = [derivation.price.models, derivation.price.total_queries(1000)]
+            mine = [derivation.price.models, derivation.price.total_queries(1000), derivation.price.asked(1000)]
             mine += [sum(rule.weaker for rule in derivation.rules), len(derivation.rules)]
             assert derivation.cheapest and mine == costs[-1], (name, answer.attack.id)
 

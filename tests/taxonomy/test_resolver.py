@@ -199,6 +199,6 @@ def test_a_proof_in_a_maze_of_prices_is_found_within_its_work(monkeypatch):
     for rule in derivation.rules:
         assert set(rule.needs) <= known
         known.add(rule.yields)
-    monkeypatch.setattr("taxonomy.resolver.PROOF_WORK", 0)
+    monkeypatch.setattr("taxonomy.proofs.PROOF_WORK", 0)
     first = resolver.derivation(["g"], ["a"])
     assert first is not None and not first.cheapest and first.price.models >= derivation.price.models

@@ -218,7 +218,7 @@ def test_our_own_code_keeps_to_what_can_be_followed():
 
 
 # Rooms above the attacks, which no `run` path names: they load late what a quick command does not need.
-LOADED_LATE = {"cli", "cli_bench", "cli_catalog", "cli_options", "cli_questions", "cli_run", "show", "loading"}
+LOADED_LATE = {"cli", "cli_bench", "cli_catalog", "cli_options", "cli_questions", "cli_run", "show", "loading", "strengths"}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,37 @@
+"""What a proven guarantee of differential privacy says of an attack: no wall, but a bound on its true positive rate."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from taxonomy.entries import Attack, Guarantee
+
+FALSE_POSITIVE_RATES = (0.01, 0.001)
+# What one candidate of an attack is, where it is more than one record: the term by which its entry says so.
+OWNER_RECORDS = "record.owner-records"
+
+
+def bound(guarantee: Guarantee, fpr: float) -> float:
+    """Return the largest true positive rate at a false positive rate: e^epsilon * FPR + delta, at most 1.
+
+    It is the definition of differential privacy (Dwork and Roth 2014, Definition 2.4), for the event that a record is accused.
+    """
+    if guarantee.epsilon > -math.log(fpr):  # the bound is above 1, and e^epsilon may be too large for a float
+        return 1.0
+    return min(1.0, math.exp(guarantee.epsilon) * fpr + guarantee.delta)
+
+
+def holds(guarantee: Guarantee, attack: Attack) -> bool:
+    """Whether the guarantee bounds what an attack says of one candidate.
+
+    It bounds membership alone. Who protects all data of a user protects each record; who protects records or sequences says
+    nothing so strong of a user who has several.
+    """
+    return attack.goal == "membership" and (guarantee.protects == "user" or OWNER_RECORDS not in attack.needs)
+
+
+def as_json(guarantee: Guarantee, attack: Attack) -> dict[str, Any]:
+    """Return what the guarantee says of an attack as plain data; `tpr_at_most` is None where it does not bound the attack."""
+    bounds = {f"{fpr:g}": bound(guarantee, fpr) for fpr in FALSE_POSITIVE_RATES}
+    return {**guarantee.model_dump(mode="json"), "tpr_at_most": bounds if holds(guarantee, attack) else None}

@@ -1,0 +1,132 @@
+"""How strong attacks were measured to be, for lists that begin with the strongest.
+
+The figures are kept beside the parsed catalogs, since telling stale ones from fresh reads all the code behind them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from taxonomy import cache
+from taxonomy.catalog import Catalog, installed_sources
+from taxonomy.findings import InputError
+
+if TYPE_CHECKING:
+    from taxonomy.evidence import Average
+
+PART = "strengths"
+FPR = "0.01"
+
+
+@dataclass(frozen=True)
+class Strength:
+    """One attack on one target: mean AUC and mean TPR at 1 % FPR over seeds (None: not resolved), and whether that is stale."""
+
+    target: str
+    auc: float | None
+    tpr: float | None
+    stale: bool
+
+
+def measured(catalog: Catalog) -> dict[str, list[Strength]]:
+    """Return what was measured of each attack on the targets where it is claimed to work, or without a claim."""
+    key = _key(catalog)
+    parts = cache.find(key) if key else None
+    if parts is not None:
+        try:
+            return {name: [Strength(*one) for one in found] for name, found in parts(PART).items()}
+        except cache.DAMAGED:
+            cache.drop(key or "")
+    found = _read(catalog)
+    if key:
+        plain = {name: [[s.target, s.auc, s.tpr, s.stale] for s in strengths] for name, strengths in found.items()}
+        cache.keep(key, {PART: plain})
+    return found
+
+
+def _read(catalog: Catalog) -> dict[str, list[Strength]]:
+    from taxonomy import evidence
+    from taxonomy.check import package
+
+    homes = [package(source.package) for source in installed_sources() if source.package]
+    fingerprints = evidence.Fingerprints(catalog, evidence.code_digests([*homes, package("taxonomy")]))
+    result: dict[str, list[Strength]] = {}
+    for path in evidence.files(catalog):
+        try:
+            found = evidence.read(path)
+            if not isinstance(found, evidence.Evidence) or found.attack not in catalog.attacks:
+                continue
+            old = evidence.stale(fingerprints, found)
+        except InputError:
+            continue  # `mia check` says what is wrong with the file
+        result[found.attack] = [
+            Strength(m.target, _mean(m.auc), _mean(m.tpr_at_fpr.get(FPR)), m.target in old)
+            for m in found.targets
+            if m.role != "null"
+        ]
+    return result
+
+
+def _mean(value: Average | None) -> float | None:
+    return value.mean if value else None
+
+
+def ranked(attacks: Iterable[str], strengths: dict[str, list[Strength]]) -> tuple[list[str], dict[str, Strength]]:
+    """Return attacks with the strongest measured first, and of each the figure that placed it.
+
+    Figures of different targets do not compare, so the target on which most of the attacks were measured decides; then the one
+    on which most of the others were, and so on. What was never measured comes last, by name.
+    """
+    left, order, shown = sorted(set(attacks)), list[str](), dict[str, Strength]()
+    while left:
+        here = Counter(s.target for name in left for s in strengths.get(name, []) if _figure(s) is not None)
+        if not here:
+            return [*order, *left], shown
+        target = min(here, key=lambda name: (-here[name], name))
+        found = {name: s for name in left for s in strengths.get(name, []) if s.target == target and _figure(s) is not None}
+        order += sorted(found, key=lambda name: (_rank(found[name]), name))
+        shown |= found
+        left = [name for name in left if name not in found]
+    return order, shown
+
+
+def _figure(strength: Strength) -> float | None:
+    return strength.tpr if strength.tpr is not None else strength.auc
+
+
+def _rank(strength: Strength) -> tuple[float, float]:
+    return -(strength.tpr if strength.tpr is not None else -1.0), -(strength.auc or 0.0)
+
+
+def _key(catalog: Catalog) -> str | None:
+    """Return a hash of the time and size of every file that the figures or their staleness rest on."""
+    found = hashlib.sha256(b"strengths")
+    try:
+        for stamp in sorted(_stamps([*_code(), *map(str, catalog.folders)])):
+            found.update(stamp.encode(errors="surrogateescape"))
+    except OSError:
+        return None
+    return found.hexdigest()
+
+
+def _code() -> Iterable[str]:
+    """Yield the folders of the packages behind the installed catalogs, and of this one."""
+    for name in {"taxonomy", *(source.package for source in installed_sources() if source.package)}:
+        spec = importlib.util.find_spec(name)
+        yield from (spec.submodule_search_locations or ()) if spec else ()
+
+
+def _stamps(folders: Sequence[str]) -> Iterable[str]:
+    for folder in folders:
+        for here, _, names in os.walk(folder):
+            for name in names:
+                if name.endswith((".py", ".json", ".yaml")):
+                    status = Path(here, name).stat()
+                    yield f"\0{here}/{name}\0{status.st_mtime_ns}\0{status.st_size}"
