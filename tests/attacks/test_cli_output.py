@@ -141,3 +141,18 @@ def test_a_damaged_cache_costs_only_time(mia_process, tmp_path):
             path.write_text(damage)
         done = mia_process("attacks", MIA_CATALOG_CACHE=str(cache))
         assert done.returncode == 0 and "shokri-2017" in done.stdout, done.stderr
+
+
+def test_attacks_that_records_do_not_suit_are_listed_and_no_failure(mia, tmp_path):
+    """A target that says what its records are is not attacked so at all; of one that does not it is found out on the way."""
+    stated = mia("run", "--target", "breast-cancer-mlp", "choquettechoo-2021-augmentation")
+    assert stated.returncode == 2 and "a record that is a picture, and this is a record that is a row of a table" in stated.stderr
+    text = (Path(__file__).parents[2] / "catalog" / "targets" / "breast-cancer-mlp.yaml").read_text()
+    place = tmp_path / "own" / "targets" / "unsaid.yaml"
+    place.parent.mkdir(parents=True)
+    place.write_text(text.replace("id: breast-cancer-mlp", "id: unsaid").replace("records: [table]\n", ""))
+    table = ("run", "--catalog", tmp_path / "own", "--target", "unsaid", "--set", "shadow-models.count=2")
+    done = mia(*table, "choquettechoo-2021-augmentation", "yeom-2018-gap")
+    assert done.returncode == 0 and "failed" not in done.stdout
+    assert "Not run, since only pictures can be turned" in done.stdout and "choquettechoo-2021-augmentation" in done.stdout
+    assert mia(*table, "choquettechoo-2021-augmentation").returncode == 1, "nothing was found out"

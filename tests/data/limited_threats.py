@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 from taxonomy.entries import Attack, Limits
 from taxonomy.threat import ThreatModel
@@ -32,6 +33,18 @@ def limited_threat(catalog, seed) -> ThreatModel:
     knows = {*choose.sample(common, choose.randint(1, len(common))), *choose.sample(terms, 2)}
     limits = {name: choose.choice(values) for name, values in TIGHT.items() if choose.random() < 0.6}
     return ThreatModel("white-box", model, frame, frozenset(knows), Limits.model_validate(limits))
+
+
+def about_another_model(catalog, threat, seed) -> ThreatModel:
+    """Return a threat model that says at random what the model answers, what a record is, and whether there are gradients."""
+    choose = random.Random(seed)
+
+    def some(aspect: str, most: int) -> frozenset[str]:
+        fitting = [t.id for t in catalog.terms.values() if t.aspect == aspect and t.applies(threat.model, threat.frame)]
+        return frozenset(choose.sample(fitting, choose.randint(0, min(most, len(fitting)))))
+
+    stated = some("answers", 2), some("records", 2), choose.random() < 0.7
+    return replace(threat, answers=stated[0], records=stated[1], differentiable=stated[2])
 
 
 def shrinkable(catalog, seed) -> list[Attack]:

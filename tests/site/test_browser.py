@@ -10,7 +10,7 @@ import pytest
 from same_answers import agree
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
-from limited_threats import TIGHT
+from limited_threats import TIGHT, about_another_model
 
 from taxonomy.entries import Limits
 from taxonomy.threat import ThreatModel, contradictions
@@ -153,6 +153,8 @@ def test_explorer_answers_as_the_resolver_for_hundreds_of_random_threat_models(p
         limits = {name: draw.choice(values) for name, values in TIGHT.items() if draw.random() < 0.3}
         observation = draw.choice(["black-box", "white-box"])
         threat = ThreatModel(observation, model, frame, knows, Limits.model_validate(limits))
+        if draw.random() < 0.5:
+            threat = about_another_model(catalog, threat, draw.randrange(10_000))
         if not contradictions(catalog, threat):
             threats.append(threat)
     visit(page, site, "explorer.html")

@@ -12,7 +12,7 @@ from same_answers import agree
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
 from hard_catalogs import pairs, tangled, wide
-from limited_threats import limited_threat, shrinkable
+from limited_threats import about_another_model, limited_threat, shrinkable
 
 from taxonomy.answers import Atlas
 from taxonomy.loading import load
@@ -32,7 +32,7 @@ CASES = {
 @pytest.fixture
 def page(browser):
     opened = browser.new_page()
-    for name in ("minimal-sets", "withdrawals", "resolver"):
+    for name in ("minimal-sets", "withdrawals", "graph", "resolver"):
         opened.add_script_tag(path=ROOT / "site" / "assets" / f"{name}.js")
     yield opened
     opened.close()
@@ -62,6 +62,7 @@ def test_the_same_answers_within_limits(page):
     catalog = load()
     catalog.kinds["attacks"].update({attack.id: attack for attack in shrinkable(catalog, 3)})
     threats = [limited_threat(catalog, 3000 + i) for i in range(8)]
+    threats += [about_another_model(catalog, threat, 3000 + i) for i, threat in enumerate(threats)]
     found = agree(page, Atlas(catalog), threats, explorer.data(catalog))
     answers = [answer for answers, _, _ in found for answer in answers]
     assert any(answer[6] for answer in answers if answer[1] == "infeasible"), "some do not fit"

@@ -33,7 +33,7 @@ class Program:
     """The program of one attack under one threat model; `grantable` are terms that may be granted besides."""
 
     def __init__(self, atlas: Atlas, attack: Attack, threat: ThreatModel, grantable: tuple[str, ...] = (), least: bool = True):
-        graph = atlas.resolver.graph
+        graph, threat = atlas.resolver.graph, atlas.stated(threat)
         cone = graph.cone([graph.index[goal(attack.id)]])
         self.terms = sorted(graph.names[term] for term in cone)
         self.atom = {name: f"t{i}" for i, name in enumerate(self.terms)}

@@ -10,7 +10,7 @@ import pytest
 from bad_catalogs import ATTACK
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from limited_threats import TIGHT, limited_threat, shrinkable
+from limited_threats import TIGHT, about_another_model, limited_threat, shrinkable
 from limits_oracle import Program, amounts, feasible
 from test_resolver import grants, rules
 
@@ -27,9 +27,14 @@ from taxonomy.threat import ThreatModel, from_user
 def test_what_fits_is_clingos(atlas, seed):
     """Feasible exactly if clingo finds a proof within the limits; the number that would do is the least that would."""
     threat = limited_threat(atlas.catalog, seed)
-    granted = atlas.resolver.closure(threat.grants)
+    if seed % 2:
+        threat = about_another_model(atlas.catalog, threat, seed)
+    granted = atlas.resolver.closure(atlas.stated(threat).grants)
     for attack in [attack for attack in shrinkable(atlas.catalog, seed) if goal(attack.id) in granted]:
         answer = atlas.answer(attack, threat)
+        if isinstance(answer, Inapplicable):
+            assert set(answer.because) - {*atlas.stated(threat).facets, threat.model, threat.frame}
+            continue
         assert isinstance(answer, Feasible) == feasible(atlas, attack, threat), attack.id
         if isinstance(answer, Feasible):
             assert fits(used(answer.derivation.price), (threat.limits.models, threat.limits.queries, threat.limits.rows))
