@@ -9,12 +9,11 @@ from attacks.engine import Engine, executor
 from attacks.store import Store
 from taxonomy.loading import load
 
-# An attack without anything to find is at chance however few models, queries and steps it takes, and is the more easily led astray.
+# An attack without anything to find is at chance however few models and queries it takes, and is the more easily led astray.
 FEW = {
     **{name: {"count": "4"} for name in ("shadow-models", "reference-models")},
     **{name: {"queries": "200"} for name in ("li-2021-boundary", "choquettechoo-2021-boundary", "choquettechoo-2021-combined")},
     **{name: {"queries": "20"} for name in ("choquettechoo-2021-noise", "rahimian-2020-sampling")},
-    **{name: {"deep_steps": "500"} for name in ("he-2019-collaborative", "he-2019-collaborative-query-free")},
 }
 
 
