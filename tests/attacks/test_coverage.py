@@ -18,7 +18,7 @@ from scipy import stats
 
 from attacks import averages, intervals, metrics, rate_interval, set_membership
 
-SIMULATIONS = 600
+SIMULATIONS = 200
 LEAST, MOST = 0.93, 0.98
 # Where a step of the true ROC ends at just the asked rate, no sample shows on which side of it a threshold is: as
 # attacks/rate_interval.py says, an interval covers less there.
