@@ -31,7 +31,7 @@ RUNNING = sorted(a.id for a in load().attacks.values() if a.run and a.goal == "m
 # Attack networks of Nasr et al. 2019: some hundred steps of training make up to 1e-6 of the 1e-16 by which sums in float64
 # differ between processors, in log-odds that reach 20.
 TRAINED = {a for a in RUNNING if a.startswith("nasr-2019")}
-# Over the hundreds of float32 steps of this one, instruction sets drift apart as those of a target do: by 0.015 of 3.4 in log-odds.
+# Over hundreds of float32 steps instruction sets drift apart as those of a target do: by 0.015 of 3.4 in log-odds.
 TRAINED_LONG = {"nasr-2018"}
 UPDATES_LEAK = "salem-2020-updates-leak"  # finds labels in place of scores
 
