@@ -11,6 +11,7 @@ from typing import Any
 import fixture
 import pytest
 import torch
+from shorter import SAMPLERS
 from test_golden import PICTURES, RUNNING
 from torch import Tensor
 
@@ -51,7 +52,8 @@ def scores(attack_id: str, rows: Tensor | None = None) -> Tensor:
     )
     if rows is not None:
         given = {name: of_rows(handle, rows, "shadow-models.matched" in attack.needs) for name, handle in given.items()}
-    result = Code().function(attack.run)(**given, **attack.params)
+    fewer = {key: int(value) for key, value in SAMPLERS.get(attack_id, {}).items()}
+    result = Code().function(attack.run)(**given, **attack.params | fewer)
     return result.score if isinstance(result, Scored | Guessed) else result
 
 

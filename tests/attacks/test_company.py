@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from shorter import SAMPLERS, SEARCHES
 
 from attacks import plan as plans
 from attacks.engine import Engine
@@ -25,11 +26,7 @@ QUICK = (
 )
 
 # What each attack does twice here is cut short where it would take minutes; alone and in company alike.
-SHORT = {
-    **{name: {"queries": "200"} for name in ("li-2021-boundary", "choquettechoo-2021-boundary", "choquettechoo-2021-combined")},
-    **{name: {"queries": "20"} for name in ("choquettechoo-2021-noise", "rahimian-2020-sampling")},
-    **{name: {"count": "3000"} for name in ("hilprecht-2019-monte-carlo", "hilprecht-2019-monte-carlo-features")},
-}
+SHORT = {**SEARCHES, **SAMPLERS}
 
 
 def forget(store: Store) -> None:
