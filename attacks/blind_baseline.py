@@ -6,15 +6,14 @@ them apart, and whatever it finds measures the split and not the model. Candidat
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
-from attacks import metrics
+from attacks import area_interval, ranking
+from attacks.intervals import Interval
 
 FOLDS, MOST, COMPONENTS, TREES = 5, 4000, 50, 50
 # Over many targets and seeds a 95 % interval would refuse good splits every day.
@@ -26,7 +25,7 @@ class BlindBaseline:
     """AUC of the classifier on records that it was not trained on, its 95 % interval, and whether it may be chance (99.9 %)."""
 
     auc: float
-    auc_ci: tuple[float, float]
+    auc_ci: Interval
     exchangeable: bool
 
     def as_json(self) -> dict[str, Any]:
@@ -67,23 +66,19 @@ def measure(features: NDArray[np.float64], member: NDArray[np.bool_]) -> BlindBa
     ]
     score = np.mean(guesses, axis=0)
     low, high = _interval(score, truth, CONFIDENCE)
-    return BlindBaseline(metrics.auc(score, truth), _interval(score, truth, 0.95), low <= 0.5 <= high)
+    return BlindBaseline(ranking.auc(score, truth), _interval(score, truth, 0.95), low <= 0.5 <= high)
 
 
-def _interval(score: NDArray[np.float64], truth: NDArray[np.bool_], confidence: float) -> tuple[float, float]:
-    """Return an interval of the AUC on the logit scale, so that it stays within [0, 1].
+def _interval(score: NDArray[np.float64], truth: NDArray[np.bool_], confidence: float) -> Interval:
+    """Return an interval of the AUC.
 
     Every record is judged by classifiers that learned from most of the others, so that scores of different folds hang together:
     where nothing can be told, chance in what is learned adds as much to the variance as chance in what is judged. DeLong's
     variance, which knows of the latter only, is therefore doubled (the tests hold this to a simulation).
     """
-    members, others = int(truth.sum()), int((~truth).sum())
-    # A perfect separation has no variance, and half a pair is as near to it as records can tell.
-    area = min(max(metrics.auc(score, truth), 0.5 / (members * others)), 1 - 0.5 / (members * others))
-    error = math.sqrt(2 * metrics.auc_variance(score, truth)) / (area * (1 - area))
-    z, logit = float(special.ndtri((1 + confidence) / 2)), math.log(area / (1 - area))
-    low, high = (float(special.expit(logit + sign * z * error)) for sign in (-1, 1))
-    return low, high
+    found = ranking.area(ranking.roc(score, truth))
+    doubled = replace(found, of_members=2 * found.of_members, of_others=2 * found.of_others)
+    return area_interval.of_area(doubled, int(truth.sum()), int((~truth).sum()), confidence)
 
 
 def features_of(x: NDArray[Any], label: NDArray[Any]) -> NDArray[np.float64]:

@@ -44,6 +44,7 @@ class _ByFile(LoadFileScheduling):
         return "site" if nodeid.startswith("tests/site/") else super()._split_scope(nodeid)
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFile | None:
     return _ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
 

@@ -10,7 +10,7 @@ class NotGrantedError(AttackError):
 
 
 class UnsuitableError(AttackError):
-    """Records of this kind are nothing for the attack; the message says what it takes."""
+    """The target has too few records for the attack, or none of a kind that it works on; the message says what it takes."""
 
 
 class QueryLimitError(AttackError):

@@ -59,7 +59,7 @@ def trained(
 ) -> ReferenceModels:
     """Train each model on as many records of the shadow data as the target has, chosen by a hash of model and record.
 
-    Raises AttackError if candidates are among the shadow data, or if these are too few.
+    Raises AttackError if candidates are among the shadow data, and UnsuitableError if these are too few.
     """
     if known := int(np.isin(shadow_data.ids, records.ids).sum()):
         raise AttackError(

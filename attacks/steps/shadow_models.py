@@ -18,6 +18,7 @@ from attacks.handles import (
     ShadowData,
     ShadowModels,
     Trainer,
+    UnsuitableError,
 )
 from attacks.seeds import derive_seed
 from attacks.steps.training_sets import by_id, drawn, halves, shares
@@ -139,13 +140,13 @@ def _on_halves(shadow_data: ShadowData, fit_many: FitMany, count: int, seed: int
 def matched(records: Records, shadow_data: ShadowData, fit_many: FitMany, size: int, count: int, seed: int) -> ShadowModels:
     """Train `count` models on `size` records each: the candidates in equal shares, filled up with shadow data.
 
-    Raises AttackError if the shadow data are too few to fill up with.
+    Raises UnsuitableError if the shadow data are too few to fill up with.
     """
     x, label, ids = records.x, records.label, records.ids
     inside = shares(ids, count, size, seed)
     missing = size - int(inside[0].sum())
     if missing > len(shadow_data):
-        raise AttackError(
+        raise UnsuitableError(
             f"shadow models are trained on {size:,} records each, as the target was: on {size - missing:,} candidates and "
             f"{missing:,} records of the adversary, which holds only {len(shadow_data):,}"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.handles import AttackError
+from attacks.handles import AttackError, UnsuitableError
 from attacks.seeds import derive_seed, hash_records
 
 Rows = NDArray[np.int64]
@@ -48,13 +48,13 @@ def drawn(ids: NDArray[np.uint64], number: int, size: int, seed: int) -> Rows:
 
 
 def check_pool(held: int, size: int, count: int, what: str) -> None:
-    """Raise AttackError unless `held` records suffice for `count` sets of `size` records of which no two are the same."""
+    """Raise UnsuitableError unless `held` records suffice for `count` sets of `size` records of which no two are the same."""
     if held < size:
-        raise AttackError(
+        raise UnsuitableError(
             f"{what} are trained on {size:,} records each, as the target was, and the adversary holds only {held:,}"
         )
     if held == size and count > 1:
-        raise AttackError(
+        raise UnsuitableError(
             f"{what} are trained on {size:,} records each, as the target was; the adversary holds no more than these, so all "
             f"{count} sets would be the same"
         )

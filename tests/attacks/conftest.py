@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import pytest
+from shorter import SEARCHES
 
 from attacks import plan as plans
 from attacks.engine import Engine, executor
 from attacks.store import Store
 from taxonomy.loading import load
 
+# An attack without anything to find is at chance however few models and queries it takes, and is the more easily led astray.
+FEW = {"shadow-models": {"count": "4"}, "reference-models": {"count": "4"}, **SEARCHES}
+
 
 @pytest.fixture(scope="session")
 def measured(kept_store):
-    """Run every attack that names a target in its entry on that target; targets and shadow models are kept between sessions."""
+    """Run every attack that names a target in its entry on that target; targets and shadow models are kept between sessions.
+
+    With `few`, with few models and queries; with `whole_searches`, attacks that search for each record do so as long as their
+    entries say, which takes longer than all other attacks together; with `only`, that attack alone.
+    """
     catalog, found = load(), {}
 
-    def measure(target, seed):
-        if (target, seed) not in found:
+    def measure(target, seed, *, few=False, whole_searches=False, only=None):
+        asked = (target, seed, few, whole_searches, only)
+        if asked not in found:
             named = [a.id for a in catalog.attacks.values() if a.run and target in (*a.targets.power, a.targets.null)]
+            named = [only] if only else named
+            settings = FEW if few else {} if whole_searches else SEARCHES
             with executor(2) as pool:
-                plan = plans.make(catalog, catalog.target(target), None, sorted(named))
+                plan = plans.make(catalog, catalog.target(target), None, sorted(named), settings)
                 outcome = Engine(catalog, Store(kept_store), executor=pool).run(plan, seed)
-            found[target, seed] = {r["attack"]: r for r in outcome.results}
+            found[asked] = {r["attack"]: r for r in outcome.results}
             assert not outcome.failures, outcome.failures
-        return found[target, seed]
+        return found[asked]
 
     return measure

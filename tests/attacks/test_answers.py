@@ -323,7 +323,7 @@ def test_rounded_answers_lose_no_record(change, resolution):
 def test_lira_on_rounded_answers_of_a_real_network(change, resolution, least, kept_store):
     """A margin of +inf has no density, so that all was lost. An adversary sees that answers are rounded, and rounds alike."""
     catalog = load()
-    plan = plans.make(catalog, catalog.target("digits-mlp"), None, ["carlini-2022-lira"])
+    plan = plans.make(catalog, catalog.target("digits-mlp"), None, ["carlini-2022-lira"], {"shadow-models": {"count": "4"}})
     engine = Engine(catalog, Store(kept_store))
     target = engine.target("digits-mlp", 0)
     (planned,) = plan.attacks

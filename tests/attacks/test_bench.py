@@ -271,6 +271,7 @@ def test_groups_are_the_files_of_the_attacks(catalog: Catalog):
         bench_plan.groups(catalog, ["calibrate"])
 
 
+@pytest.mark.slow
 def test_an_interrupt_leaves_whole_files_or_none(own, tmp_path):
     """Interrupted amid its work, it says so and goes on from there; no draft lies about."""
     arguments = ["bench", "tiny-loss", "tiny-base", "--seeds", "1", "--catalog", TINY, "--catalog", own]

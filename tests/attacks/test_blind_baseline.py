@@ -41,6 +41,14 @@ def test_a_split_that_can_be_told_is_refused(differs):
         check_exchangeable("a", found)
 
 
+def test_a_perfect_separation_has_an_interval_too():
+    x, label, member = people(4, count=60)
+    x[:, 3] = 100 * member
+    found = measure(features_of(x, label), member)
+    low, high = found.auc_ci
+    assert found.auc > 0.99 and low < found.auc and low < high <= 1 and not found.exchangeable
+
+
 def test_too_few_records_tell_nothing():
     x, label, member = people(5, count=12)
     assert measure(features_of(x, label), member) is None

@@ -35,6 +35,7 @@ def tolerance(outcomes, alpha):
     return 3 * np.sqrt(alpha * (1 - alpha) * (1 / candidates + 1 / held) / len(outcomes))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attack_id", [ATTACK_P, QUANTILE])
 def test_false_positive_rate_at_the_cut(attack_id, on_control):
     rates = []
@@ -44,6 +45,7 @@ def test_false_positive_rate_at_the_cut(attack_id, on_control):
     assert np.mean(rates) == pytest.approx(0.01, abs=tolerance(on_control, 0.01))
 
 
+@pytest.mark.slow
 def test_quantile_regression_is_calibrated_at_a_tenth(on_control):
     rates = [(outcome.scores[QUANTILE] >= stats.norm.ppf(0.9)).mean() for outcome in on_control]
     assert np.mean(rates) == pytest.approx(0.1, abs=tolerance(on_control, 0.1))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from shorter import SEARCHES
 
 TINY = Path(__file__).parents[1] / "data" / "tiny"
 SCORES = ["--observation", "black-box", "--model", "discriminative", "--knows", "Q", "--knows", "record.label"]
@@ -246,9 +247,9 @@ def test_a_failing_attack_keeps_the_others_and_exits_with_1(mia):
 
 
 def test_without_a_name_what_cannot_run_is_skipped_and_listed(mia_json):
-    data = mia_json(
-        *TINY_RUN, *SCORES, "--set", "shadow-data-by-queries.queries=4000", "--set", "shadow-data-by-queries.wanted=40"
-    )
+    few = {"shadow-data-by-queries": {"queries": 4000, "wanted": 40}, "shadow-models": {"count": 2}, **SEARCHES}
+    settings = [f"--set={name}.{key}={value}" for name, values in few.items() for key, value in values.items()]
+    data = mia_json(*TINY_RUN, *SCORES, *settings)
     skipped = {s["id"]: s["because"] for s in data["skipped"]}
     assert "infeasible" in skipped["carlini-2022-lira"]
     assert {"shokri-2017", "ml-leaks-3"} <= {r["attack"] for r in data["results"]}

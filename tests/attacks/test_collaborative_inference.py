@@ -227,7 +227,7 @@ def test_nothing_is_recovered_of_other_inputs(attack_id, measured):
     that of the mean picture by more than that.
     """
     target = CATALOG.attacks[attack_id].targets.null
-    found = [measured(target, seed)[attack_id]["metric"] for seed in range(5)]
+    found = [measured(target, seed, few=True)[attack_id]["metric"] for seed in range(5)]
     error = np.sqrt(np.sum([((m["ci"][1] - m["ci"][0]) / 2 / 1.96) ** 2 for m in found])) / len(found)
     value = np.mean([m["value"] for m in found])
     shuffled, chance = np.mean([m["details"]["shuffled"] for m in found]), np.mean([m["chance"] for m in found])

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ENTRY = """\
 schema: 1
 id: doe-2027-example
@@ -28,6 +30,7 @@ def infer(records, scores, *, scale: float = 2.0):
 TINY = Path(__file__).parents[1] / "data" / "tiny"
 
 
+@pytest.mark.slow
 def test_an_installed_catalog_is_loaded_checked_and_run(tmp_path):
     site = tmp_path / "site-packages"
     (site / "other_attacks" / "catalog" / "attacks").mkdir(parents=True)

@@ -42,7 +42,9 @@ def ended(process: subprocess.Popen[str], how: int) -> str:
     return told
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
+@pytest.mark.parametrize(
+    "how", [pytest.param(signal.SIGKILL, id="kill -9", marks=pytest.mark.slow), pytest.param(signal.SIGINT, id="Ctrl-C")]
+)
 def test_interrupted_work_is_kept(tmp_path, how):
     process = start(tmp_path, "model 4", *RUN)
     process.send_signal(how)

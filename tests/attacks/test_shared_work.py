@@ -168,6 +168,7 @@ def begin(folder: Path, store: Store, *more: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=folder, env=settings, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
+@pytest.mark.slow
 def test_what_another_run_is_at_is_waited_for_and_taken_over_if_it_dies(store, tmp_path):
     """The first stands in the middle of a model; the second trains the others, and that one only once the first is gone."""
     first = start(tmp_path, "model 3", *RUN)

@@ -286,6 +286,7 @@ def test_ready_threat_models_of_the_cloud():
     assert ran == {"curious-cloud": {ATTACKS[2]}, "curious-cloud-with-the-whole-model": set(ATTACKS)}
 
 
+@pytest.mark.slow
 def test_a_role_runs_through_the_engine(tmp_path):
     """A target that offers a role needs no handle for it, and steps and views are made along the proof."""
     (tmp_path / "targets").mkdir()

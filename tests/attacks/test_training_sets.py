@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from attacks.handles import AttackError, Ledger, Number, Records, ShadowData, Trainer
+from attacks.handles import AttackError, Ledger, Number, Records, ShadowData, Trainer, UnsuitableError
 from attacks.steps import reference_models, shadow_models
 from attacks.steps.training_sets import drawn, halves, shares
 from attacks.training import Recipe
@@ -83,12 +83,13 @@ def test_training_sets_follow_from_the_records_and_not_from_their_order():
     assert [data.x.flatten().tolist() for data in trainer.sets] == before
 
 
-def test_a_pool_that_is_too_small_is_an_error_with_the_numbers():
-    with pytest.raises(AttackError, match="on 30 candidates and 70 records of the adversary, which holds only 20"):
+def test_a_pool_that_is_too_small_does_not_suit_the_attack():
+    """So it is listed with the numbers among what was not run, and is no failure of the attack."""
+    with pytest.raises(UnsuitableError, match="on 30 candidates and 70 records of the adversary, which holds only 20"):
         shadow_models.known_recipe(candidates(60), pool(20), Noted(), size(100))
-    with pytest.raises(AttackError, match="100 records each, as the target was, and the adversary holds only 20"):
+    with pytest.raises(UnsuitableError, match="100 records each, as the target was, and the adversary holds only 20"):
         reference_models.known_recipe(candidates(60), pool(20), Noted(), size(100))
-    with pytest.raises(AttackError, match="all 16 sets would be the same"):
+    with pytest.raises(UnsuitableError, match="all 16 sets would be the same"):
         reference_models.known_recipe(candidates(60), pool(100), Noted(), size(100))
     with pytest.raises(AttackError, match="have no half"):
         halves(IDS[:1], 2, 0)

@@ -18,18 +18,9 @@ from taxonomy.threat import ThreatModel, contradictions
 # The site is looked at in the browser of the system.
 pytestmark = pytest.mark.debian("chromium")
 
-PAGES = (
-    "index.html",
-    "explorer.html",
-    "attacks/index.html",
-    "attacks/carlini-2022-lira.html",
-    "targets/index.html",
-    "table-2.html",
-    "map.html",
-    "results.html",
-    "cli.html",
-    "milestones.html",
-)
+# A page of each build: text, the explorer, an entry, a wide table. `make test-all` looks at others too, and as on a telephone.
+PAGES = ("index.html", "explorer.html", "attacks/carlini-2022-lira.html", "table-2.html")
+MORE_PAGES = ("attacks/index.html", "targets/index.html", "map.html", "results.html", "cli.html", "milestones.html")
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
 
@@ -50,13 +41,21 @@ def visit(page, site: Path, path: str) -> None:
     page.goto((site / path.split("#")[0]).as_uri() + ("#" + path.split("#")[1] if "#" in path else ""))
 
 
-@pytest.mark.parametrize("page", [{}, {"viewport": PHONE, "color_scheme": "dark"}], indirect=True, ids=["desk", "phone-dark"])
-def test_pages(page, site):
+@pytest.mark.parametrize(
+    ("page", "paths"),
+    [
+        pytest.param({}, PAGES, id="desk"),
+        pytest.param({}, MORE_PAGES, id="desk, more", marks=pytest.mark.slow),
+        pytest.param({"viewport": PHONE, "color_scheme": "dark"}, PAGES + MORE_PAGES, id="phone, dark", marks=pytest.mark.slow),
+    ],
+    indirect=["page"],
+)
+def test_pages(page, paths, site):
     """No error, no request elsewhere, no serious finding of axe, nothing wider than the window."""
     from axe_playwright_python.sync_playwright import Axe
 
     found = {}
-    for path in PAGES:
+    for path in paths:
         visit(page, site, path)
         page.wait_for_load_state()
         serious = [

@@ -1,0 +1,7 @@
+"""Settings with which the attacks that take minutes take seconds, where a test is not about how much they find."""
+
+SEARCHES = {
+    **{name: {"queries": "200"} for name in ("li-2021-boundary", "choquettechoo-2021-boundary", "choquettechoo-2021-combined")},
+    **{name: {"queries": "20"} for name in ("choquettechoo-2021-noise", "rahimian-2020-sampling")},
+}
+SAMPLERS = {name: {"count": "3000"} for name in ("hilprecht-2019-monte-carlo", "hilprecht-2019-monte-carlo-features")}
