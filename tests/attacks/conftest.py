@@ -6,7 +6,7 @@ import pytest
 from shorter import SEARCHES
 
 from attacks import plan as plans
-from attacks.engine import Engine, executor
+from attacks.engine import Engine
 from attacks.store import Store
 from taxonomy.loading import load
 
@@ -29,9 +29,8 @@ def measured(kept_store):
             named = [a.id for a in catalog.attacks.values() if a.run and target in (*a.targets.power, a.targets.null)]
             named = [only] if only else named
             settings = FEW if few else {} if whole_searches else SEARCHES
-            with executor(2) as pool:
-                plan = plans.make(catalog, catalog.target(target), None, sorted(named), settings)
-                outcome = Engine(catalog, Store(kept_store), executor=pool).run(plan, seed)
+            plan = plans.make(catalog, catalog.target(target), None, sorted(named), settings)
+            outcome = Engine(catalog, Store(kept_store)).run(plan, seed)
             found[asked] = {r["attack"]: r for r in outcome.results}
             assert not outcome.failures, outcome.failures
         return found[asked]
