@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from collections.abc import Mapping
@@ -17,7 +18,6 @@ _ABBREVIATION = re.compile(r"@\s*string\b", re.IGNORECASE)
 
 def works(catalog: Catalog) -> dict[str, Any]:
     """Return every cited work by its key, as pybtex's entries; raise CatalogError if a file cannot be parsed."""
-    from pybtex.database import parse_string
     from pybtex.exceptions import PybtexError
 
     found: dict[str, Any] = {}
@@ -29,13 +29,22 @@ def works(catalog: Catalog) -> dict[str, Any]:
             text = content(path).decode("utf-8-sig")
             if _ABBREVIATION.search(text):
                 raise UnreadableError("it defines abbreviations (@string), which can grow without end; write them out")
-            found.update(parse_string(text, "bibtex").entries)
+            found.update(_parsed(text))
         except (UnreadableError, UnicodeDecodeError) as error:
             raise CatalogError([Finding("MIA001", f"the file cannot be read: {error}", relative(path))]) from error
         except PybtexError as error:
             line = getattr(error, "lineno", None) or 1
             raise CatalogError([Finding("MIA014", str(error), relative(path), line)]) from error
     return found
+
+
+@functools.lru_cache(maxsize=8)
+def _parsed(text: str) -> Mapping[str, Any]:
+    """Return the works of a file; parsing takes longer than all else that is asked of them."""
+    from pybtex.database import parse_string
+
+    works: Mapping[str, Any] = parse_string(text, "bibtex").entries
+    return works
 
 
 def keys(catalog: Catalog) -> set[str]:

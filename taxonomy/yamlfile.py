@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,12 @@ class _EnoughError(Exception):
     """So much is wrong with a file, or so much stands in it, that the rest is not read."""
 
 
+# Whoever loads a catalog again in one process, as a notebook does, parses only what has changed. Nothing is kept of a file in
+# which something is wrong.
+_KEPT = 5_000
+_known: dict[Path, tuple[bytes, Document]] = {}
+
+
 def read(path: Path) -> Document:
     """Read a YAML file; whatever is wrong with it stands in the document's findings, never in an exception."""
     document = Document(path)
@@ -69,6 +75,8 @@ def read(path: Path) -> Document:
 
     try:
         raw = content(path)
+        if path in _known and _known[path][0] == raw:
+            return replace(_known[path][1], findings=[])
         document.size = len(raw)
         text = raw.decode("utf-8-sig")
     except UnreadableError as error:
@@ -103,6 +111,8 @@ def read(path: Path) -> Document:
         document.data = data
     except _EnoughError:
         pass
+    if not document.findings and len(_known) < _KEPT:
+        _known[path] = raw, replace(document, findings=[])
     return document
 
 

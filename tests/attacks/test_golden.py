@@ -5,6 +5,7 @@ To add those of a new attack: python tests/attacks/test_golden.py ID, then look 
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from pathlib import Path
@@ -36,6 +37,7 @@ TRAINED_LONG = {"nasr-2018"}
 UPDATES_LEAK = "salem-2020-updates-leak"  # finds labels in place of scores
 
 
+@functools.cache
 def scores(attack_id: str) -> tuple[torch.Tensor, float | None]:
     catalog = load()
     attack = catalog.attacks[attack_id]

@@ -61,7 +61,7 @@ def test_the_same_answers_within_limits(page):
 
     catalog = load()
     catalog.kinds["attacks"].update({attack.id: attack for attack in shrinkable(catalog, 3)})
-    threats = [limited_threat(catalog, 3000 + i) for i in range(8)]
+    threats = [limited_threat(catalog, 3000 + i) for i in range(4)]
     threats += [about_another_model(catalog, threat, 3000 + i) for i, threat in enumerate(threats)]
     found = agree(page, Atlas(catalog), threats, explorer.data(catalog))
     answers = [answer for answers, _, _ in found for answer in answers]
