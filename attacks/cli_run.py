@@ -152,6 +152,7 @@ def _plan_json(plan: Any, seed: int) -> dict[str, Any]:
                 "id": p.attack.id,
                 "cost": p.price.as_json(),
                 "reduced": [change.as_json() for change in p.reduced],
+                "weaker": list(p.weaker),
                 "rules": [r.id for r in p.rules],
             }
             for p in plan.attacks

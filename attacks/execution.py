@@ -124,6 +124,7 @@ class Run:
         warnings = list(figures.pop("warnings"))
         if meta["queries"] > declared:
             warnings.append(f"it used {meta['queries']:,} queries, but its entry declares {declared:,}")
+        warnings += [f"weaker here: {because}" for because in planned.weaker]
         warnings += [
             f"within the limits it had only {r.used:,} of {r.wanted:,} ({r.rule}.{r.parameter})" for r in planned.reduced
         ]

@@ -33,6 +33,11 @@ class Planned:
     wants: Mapping[str, Params]
     reduced: tuple[Reduced, ...] = ()
 
+    @property
+    def weaker(self) -> tuple[str, ...]:
+        """Why the attack is weaker in this way than in others, one reason each."""
+        return tuple(rule.because for rule in self.rules if rule.weaker)
+
 
 @dataclass(frozen=True)
 class Node:

@@ -77,6 +77,8 @@ def plan(out: Console, run: Plan, expected: float | None) -> None:
         table(["attack", "models", "queries a record", "other queries"], rows, right="models,queries a record,other queries")
     )
     for planned in run.attacks:
+        for because in planned.weaker:
+            out.print(f"[yellow]{planned.attack.id}[/] is weaker here: {escape(because)}")
         for r in planned.reduced:
             amounts = f"{r.used:,} instead of {r.wanted:,} ({r.rule}.{r.parameter})"
             out.print(f"[yellow]{planned.attack.id}[/]: within the limits only {amounts}.")

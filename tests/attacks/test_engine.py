@@ -316,6 +316,17 @@ def test_the_whole_guessing_road_runs(tmp_path):
     assert again.results[0]["queries"] == 8240 and again.trained == 0
 
 
+def test_an_attack_that_must_guess_says_that_it_is_weaker(tmp_path):
+    def threat(catalog):
+        knows = ["Q.scores", "record.label", "D1.samples", "D1.size"]
+        return from_user(catalog, observation="black-box", model="discriminative", knows=knows)
+
+    outcome = run(tmp_path, names=["carlini-2022-lira", "yeom-2018-gap"], threat=threat)
+    warnings = {result["attack"]: result["warnings"] for result in outcome.results}
+    assert any(w.startswith("weaker here: A model of another architecture") for w in warnings["carlini-2022-lira"])
+    assert not any("weaker here" in w for w in warnings["yeom-2018-gap"])
+
+
 def test_the_platform_trains_but_shows_no_weights(tmp_path):
     def threat(catalog):
         knows = ["Q.scores", "record.label", "D1.samples", "D1.size", "M3"]
