@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 
 from torch import nn
 
+from attacks.dropout_layer import Dropout
 from attacks.training import Recipe
 
 
@@ -24,7 +25,7 @@ class DropoutRecipe(Recipe):
         for parent in list(module.modules()):
             for name, child in parent.named_children():
                 if isinstance(child, nn.ReLU):
-                    setattr(parent, name, nn.Sequential(nn.ReLU(), nn.Dropout(self.dropout)))
+                    setattr(parent, name, nn.Sequential(nn.ReLU(), Dropout(self.dropout)))
         return module
 
 

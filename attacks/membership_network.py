@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from attacks import inside, signals
+from attacks.dropout_layer import Dropout
 from attacks.handles import AttackError, KnownFeatures, KnownMembers, UnsuitableError
 from attacks.seeds import hash_records
 
@@ -199,7 +200,7 @@ class Encoder(nn.Module):
 
 
 def _dense(width: int, size: int) -> list[nn.Module]:
-    return [nn.Linear(width, size), nn.ReLU(), nn.Dropout(0.2)]
+    return [nn.Linear(width, size), nn.ReLU(), Dropout(0.2)]
 
 
 def _part(width: int) -> nn.Module:
@@ -209,7 +210,7 @@ def _part(width: int) -> nn.Module:
 def _gradient_part(like: Tensor, kernels: int) -> nn.Module:
     """Kernels of the size 1 x next layer over the rows of the gradient, then as the other components."""
     rows, columns = like.shape[1:]
-    return nn.Sequential(nn.Linear(columns, kernels), nn.ReLU(), nn.Flatten(), nn.Dropout(0.2), _part(rows * kernels))
+    return nn.Sequential(nn.Linear(columns, kernels), nn.ReLU(), nn.Flatten(), Dropout(0.2), _part(rows * kernels))
 
 
 def train(module: nn.Module, loss: Callable[[Tensor], Tensor], records: int, epochs: int) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from attacks.dropout_layer import Dropout
 from attacks.generators.recipe import GeneratorRecipe
 from attacks.noising import cleaned, mixed
 
@@ -107,7 +108,7 @@ class _Block(nn.Module):
     def __init__(self, width: int, inside: int, dropout: float):
         super().__init__()
         self.first, self.step = nn.Linear(width, inside), nn.Linear(2 * WAVES, inside)
-        self.last, self.dropout = nn.Linear(inside, width), nn.Dropout(dropout)
+        self.last, self.dropout = nn.Linear(inside, width), Dropout(dropout)
 
     def forward(self, x: Tensor, waves: Tensor) -> Tensor:
         hidden = nn.functional.silu(self.first(nn.functional.silu(x)) + self.step(waves))

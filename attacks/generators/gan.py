@@ -8,6 +8,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from attacks.dropout_layer import Dropout
 from attacks.generators.recipe import GeneratorRecipe
 
 # Radford et al. 2016, Section 4: the first moment of Adam, the slope of the leaky ReLU, the spread of the first weights.
@@ -49,7 +50,7 @@ class Gan(nn.Module):
 
     def behind_hidden(self) -> list[nn.Module]:
         """Return what stands behind a hidden layer of the discriminator."""
-        return [nn.LeakyReLU(SLOPE), *([nn.Dropout(self.recipe.dropout)] if self.recipe.dropout else [])]
+        return [nn.LeakyReLU(SLOPE), *([Dropout(self.recipe.dropout)] if self.recipe.dropout else [])]
 
     @property
     def latent(self) -> int:

@@ -8,6 +8,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from attacks.dropout_layer import Dropout
 from attacks.generators.recipe import GeneratorRecipe
 
 
@@ -65,5 +66,5 @@ class Vae(nn.Module):
 def _layers(widths: tuple[int, ...], dropout: float) -> list[nn.Module]:
     made: list[nn.Module] = []
     for width, size in itertools.pairwise(widths):
-        made += [nn.Linear(width, size), nn.ReLU(), nn.Dropout(dropout)]
+        made += [nn.Linear(width, size), nn.ReLU(), Dropout(dropout)]
     return made

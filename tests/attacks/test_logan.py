@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parent))
 import generative_fixture
 
 from attacks import generators, guesses, metrics
 from attacks import plan as plans
+from attacks.dropout_layer import Dropout
 from attacks.engine import Engine
 from attacks.generative import discriminator as attacks
 from attacks.generators import GeneratorRecipe
@@ -104,8 +104,8 @@ def test_known_records_join_the_fakes():
 def test_dropout_stands_in_the_discriminator():
     recipe = GeneratorRecipe("dcgan", (8, 8), (4, 8), latent=5, dropout=0.5)
     module = recipe.build()
-    assert sum(isinstance(layer, nn.Dropout) for layer in module.discriminator) == 2
-    assert not any(isinstance(layer, nn.Dropout) for layer in module.generator)
+    assert sum(isinstance(layer, Dropout) for layer in module.discriminator) == 2
+    assert not any(isinstance(layer, Dropout) for layer in module.generator)
 
 
 def test_scores_are_the_discriminators_logits():
