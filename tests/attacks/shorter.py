@@ -5,3 +5,4 @@ SEARCHES = {
     **{name: {"queries": "20"} for name in ("choquettechoo-2021-noise", "rahimian-2020-sampling")},
 }
 SAMPLERS = {name: {"count": "3000"} for name in ("hilprecht-2019-monte-carlo", "hilprecht-2019-monte-carlo-features")}
+WRITERS = {"tirumala-2022-memorised-symbols": {"symbols": "10"}, "kaneko-2024-samia": {"samples": "2"}}
