@@ -296,15 +296,17 @@ def harden(
     )
     atlas = Atlas(loaded)
     cuts, truncated = withdrawals.harden(atlas, threat)
-    masks = withdrawals.masks(atlas, threat)
+    masks, trainings = withdrawals.masks(atlas, threat), withdrawals.trainings(atlas, threat)
     if as_json:
         listed = {"cuts": [cut.as_json() for cut in cuts], "masks": [mask.as_json() for mask in masks]}
+        listed["trainings"] = [{"defense": name, "mitigates": list(attacks)} for name, attacks in trainings.items()]
         print_json({"threat_model": threat.as_json(), **listed, "truncated": truncated})
         return
     from attacks import show_questions as show
 
     show.cuts(output(), threat, cuts, truncated=truncated, every_cut=every_cut)
     show.masks(output(), masks)
+    show.trainings(output(), trainings)
 
 
 @app.command(epilog="Example: mia gaps --json")

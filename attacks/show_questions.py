@@ -77,7 +77,7 @@ def feasible(
             name,
             yes[name].attack.title + (" (weaker here)" if yes[name].weaker else ""),
             "yes" if yes[name].attack.run else "no",
-            strength(shown.get(name)),
+            strength(shown.get(name)) + ("†" if yes[name].weaker and name in shown else ""),
             _cost(yes[name]),
         )
         for name in [*first, *(name for name in order if name not in first)]
@@ -86,7 +86,7 @@ def feasible(
     if any(s.stale for s in shown.values()):
         out.print("Figures marked * are of an older state of the code (`mia check` says what changed).\n")
     if any(answer.weaker for answer in yes.values()):
-        out.print("What makes an attack weaker here, `mia explain` says.\n")
+        out.print("What makes an attack weaker here, `mia explain` says; figures marked † were measured where nothing does.\n")
     if model.guarantee:
         bounds = (answer.bounds() for answer in yes.values())
         guaranteed(out, next((found for found in bounds if found and found["tpr_at_most"]), None))
@@ -114,7 +114,8 @@ def strength(found: Strength | None) -> str:
 def would_do(answer: Infeasible, model: ThreatModel) -> str:
     """Return in words which limits would do."""
     have = {"models": model.limits.models, "queries": model.limits.queries, "rows": model.limits.rows}
-    ways = (" and ".join(f"{n:,} {name} (not {have[name]:,})" for name, n in way.items()) for way in answer.would_do)
+    one = {"models": "model", "queries": "query", "rows": "row"}
+    ways = (" and ".join(f"{counted(n, one[name])} (not {have[name]:,})" for name, n in way.items()) for way in answer.would_do)
     return "\nor ".join(ways)
 
 
@@ -123,10 +124,11 @@ def guaranteed(out: Console, bounds: dict[str, Any] | None) -> None:
     if bounds is None or bounds["tpr_at_most"] is None:
         return
     words = [
-        f"at {100 * float(fpr):g} % FPR " + (f"a TPR of at most {most:.3g}" if most < 1 else "any TPR")
+        f"at {100 * float(fpr):g} % FPR " + (f"a TPR of at most {most:.3g}" if most < 1 else "any TPR (it is no bound there)")
         for fpr, most in bounds["tpr_at_most"].items()
     ]
-    out.print(f"What the guarantee allows of an attack on membership of a {bounds['protects']}: {', '.join(words)}.\n")
+    out.print(f"What the guarantee allows of an attack on membership of a {bounds['protects']}: {', '.join(words)}.")
+    out.print("Measured figures are those of targets that were trained without it.\n")
 
 
 def missing(atlas: Atlas, model: ThreatModel, answer: Infeasible, *, every_set: bool) -> str:
@@ -178,10 +180,16 @@ def difference(out: Console, model: ThreatModel, change: Difference) -> None:
     """Print what granting and withdrawing some terms changes."""
     words = [f"+{term}" for term in change.add] + [f"-{term}" for term in change.remove]
     out.print(f"Threat model: {escape(threat(model))}\nChange: {escape(' '.join(words))}\n")
-    for word, ids in (("becomes feasible", change.gained), ("is no longer feasible", change.lost)):
+    changes = (
+        ("becomes feasible", change.gained),
+        ("is no longer feasible", change.lost),
+        ("stands, and is weaker", change.weaker),
+        ("stands, and is stronger", change.stronger),
+    )
+    for word, ids in changes:
         for name in ids:
             out.print(f"{escape(name)} {word}")
-    if not change.gained and not change.lost:
+    if not any(ids for _, ids in changes):
         out.print("Nothing changes.")
     for term in change.still_implied:
         out.print(f"{escape(term)} still follows from what is left: withdraw that as well.")
@@ -258,6 +266,14 @@ def masks(out: Console, found: Sequence[Mask]) -> None:
     ]
     out.print()
     out.print(table(["replace by (stops nothing)", "weakens", "which", "defenses that do"], rows, right="weakens"))
+
+
+def trainings(out: Console, found: dict[str, tuple[str, ...]]) -> None:
+    """Print what takes nothing away and was shown to help, which an owner does before the model is there."""
+    if found:
+        rows = [(name, ", ".join(attacks)) for name, attacks in found.items()]
+        out.print()
+        out.print(table(["train with (`mia show` says how well)", "shown to mitigate, of what is feasible here"], rows))
 
 
 def gaps(out: Console, cells: Sequence[Cell], *, every_cell: bool) -> None:

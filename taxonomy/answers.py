@@ -44,6 +44,11 @@ class Feasible:
         """Why the attack is weaker in this way than in others, one reason each; empty if nothing in the proof makes it so."""
         return tuple(rule.because for rule in self.derivation.rules if rule.weaker)
 
+    @property
+    def weakness(self) -> int:
+        """How much weaker the attack is in this way: only a rank, 0 if nothing makes it so."""
+        return sum(rule.weaker for rule in self.derivation.rules)
+
     def as_json(self) -> dict[str, Any]:
         """Return the answer as plain data."""
         return {

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from taxonomy.terms import WEAKER, RunPath, Strict, TermId, Text
+from taxonomy.terms import WEAKER, RunPath, Strict, TermId, Text, Weaker
 
 EntryId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
 # A `risk` is no secret that is found out: it says how exposed each record of one's own training set is.
@@ -133,7 +133,7 @@ class Step(Entry):
     needs: list[TermId] = Field(min_length=1)
     yields: TermId
     because: Text
-    weaker: bool = Field(default=False, description=WEAKER)
+    weaker: Weaker = Field(default=False, description=WEAKER)
     depends_on: DependsOn = Field(default="record", description=DEPENDS_ON)
     run: RunPath | None = None
     params: Params = Field(default_factory=dict)

@@ -74,7 +74,7 @@ class Rule:
     yields: str
     because: str = ""
     price: Price = Price()
-    weaker: bool = False
+    weaker: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """Return the rule as a line of a derivation."""
@@ -160,10 +160,10 @@ class Graph:
         rules: list[Rule] = []
         for implication in catalog.implications:
             needs, yields = tuple(implication.needs), implication.yields
-            rules.append(Rule(implication.id, "implication", needs, yields, implication.because, weaker=implication.weaker))
+            rules.append(Rule(implication.id, "implication", needs, yields, implication.because, weaker=int(implication.weaker)))
         for step in catalog.steps.values():
             cost = price(step.cost, step.params)
-            rules.append(Rule(step.id, "step", tuple(step.needs), step.yields, step.because, cost, step.weaker))
+            rules.append(Rule(step.id, "step", tuple(step.needs), step.yields, step.because, cost, int(step.weaker)))
         for attack in catalog.attacks.values():
             cost = price(attack.cost, attack.params)
             # What the model answers, what a record is and whether there are gradients decide whether an attack applies at all.

@@ -13,7 +13,7 @@ PROOF_WORK = 250_000
 MAX_DEPTH = 500
 
 Pricing = Callable[[Rule], Price]
-# What comes first counts most: models, calls and rows, all that is asked, rules that make attacks weaker, rules.
+# What comes first counts most: models, calls and rows, all that is asked, how much weaker rules make attacks, rules.
 Cost = tuple[int, ...]
 # What is limited: models, calls to a service for one candidate record, rows of a file. None is no limit.
 Used = tuple[int, int, int]

@@ -42,7 +42,12 @@ HOLDERS: dict[str, Holder] = {
     "training-data": "adversary",
     "candidate": "adversary",
 }
-WEAKER = "it makes attacks weaker, so a proof does without it where that costs no more models or queries"
+WEAKER = (
+    "it makes attacks weaker, so a proof does without it where that costs no more models or queries; 2: all the more so, "
+    "since it guesses what a weaker way still knows"
+)
+# Whether, and how much; catalogs say `true` or 2.
+Weaker = bool | Literal[2]
 
 
 class Strict(BaseModel):
@@ -95,7 +100,7 @@ class Implication(Strict):
     needs: list[TermId] = Field(min_length=1)
     yields: TermId
     because: Text
-    weaker: bool = Field(default=False, description=WEAKER)
+    weaker: Weaker = Field(default=False, description=WEAKER)
     view: RunPath | None = None
 
     @property

@@ -148,11 +148,22 @@ def masks(atlas: Atlas, threat: ThreatModel) -> list[Mask]:
             after = {answer.attack.id: answer for answer in atlas.answers(replaced) if isinstance(answer, Feasible)}
             if not after.keys() >= before.keys():
                 continue
-            weakens = tuple(name for name, answer in before.items() if len(after[name].weaker) > len(answer.weaker))
+            weakens = tuple(name for name, answer in before.items() if after[name].weakness > answer.weakness)
             if weakens:
                 defenses = tuple(sorted(d.id for d in atlas.catalog.defenses.values() if does(d, (term, left))))
                 found.append(Mask(term, left, weakens, defenses))
     return sorted(found, key=lambda mask: (-len(mask.weakens), mask.term, mask.left))
+
+
+def trainings(atlas: Atlas, threat: ThreatModel) -> dict[str, tuple[str, ...]]:
+    """Return the defenses that change how the model is trained, each with the feasible attacks that it was shown to mitigate."""
+    feasible = {answer.attack.id for answer in atlas.answers(atlas.stated(threat)) if isinstance(answer, Feasible)}
+    found: dict[str, tuple[str, ...]] = {}
+    for defense in atlas.catalog.defenses.values():
+        helps = tuple(sorted({effect.attack for effect in defense.mitigates if effect.attack and effect.attack in feasible}))
+        if defense.changes == "training" and helps:
+            found[defense.id] = helps
+    return dict(sorted(found.items(), key=lambda item: (-len(item[1]), item[0])))
 
 
 def stops(atlas: Atlas, attack: Attack, threat: ThreatModel) -> list[Cut]:
