@@ -81,9 +81,11 @@ def run(
     loaded = load(catalog)
     threat = None
     facets = answers, records, not_differentiable
-    if any(value is not None for value in (threat_model, observation, model, frame)) or knows or any(facets):
-        threat = threat_model_of(loaded, threat_model, observation, knows, model, frame, queries, models, *facets, rows)
     entry = loaded.target(target)
+    if any(value is not None for value in (threat_model, observation, model, frame)) or knows or any(facets):
+        if threat_model is None:  # what is not said of the model and its records, the target says
+            facets = answers or entry.answers, records or entry.records, not_differentiable
+        threat = threat_model_of(loaded, threat_model, observation, knows, model, frame, queries, models, *facets, rows)
     if threat is None and any(limit is not None for limit in (queries, models, rows)):
         threat = replace(owner(entry), limits=limits_of(queries, models, rows))
     plan = plans.make(loaded, entry, threat, attack_ids(loaded, attack), _settings(loaded, settings or ()))

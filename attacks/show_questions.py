@@ -27,8 +27,10 @@ def _cost(answer: Feasible) -> str:
     """Return the price of an answer in words, and what had to be smaller for it."""
     cost = answer.derivation.price
     words = price(cost) if answer.price_stated or cost != Price() else ""
-    if not answer.price_stated:
+    if answer.attack.cost is None:
         words += (", " if words else "") + "queries not stated"
+    elif not answer.price_stated:
+        words += " or more, since an answer is pieced together from several"
     words += "".join(
         f"; only {change.used:,} of {change.wanted:,} ({change.rule}.{change.parameter})" for change in answer.reduced
     )

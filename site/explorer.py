@@ -31,7 +31,7 @@ def data(catalog: Catalog) -> dict[str, Any]:
             for term in catalog.terms.values()
         ],
         "rules": [
-            {**rule.as_json(), "id": rule.id, "price": _price(rule.price), "weaker": rule.weaker}
+            {**rule.as_json(), "id": rule.id, "price": _price(rule.price), "weaker": rule.weaker, "unpriced": rule.unpriced}
             for rule in atlas.resolver.graph.rules
         ],
         "usual_answers": ANSWERS,

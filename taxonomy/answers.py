@@ -36,8 +36,8 @@ class Feasible:
 
     @property
     def price_stated(self) -> bool:
-        """Whether the attack's entry states what its own queries cost; else the price is that of its steps."""
-        return self.attack.cost is not None
+        """Whether the attack's entry states what its own queries cost, and nothing in the proof takes more; else others count."""
+        return self.attack.cost is not None and not any(rule.unpriced for rule in self.derivation.rules)
 
     @property
     def weaker(self) -> tuple[str, ...]:
@@ -145,8 +145,10 @@ def where(catalog: Catalog, resolver: Resolver, threat: ThreatModel) -> Where:
 
 
 def _records(proof: Derivation, threat: ThreatModel) -> int | None:
-    """Return for how many candidates the limit on calls is enough; None if for any number."""
+    """Return for how many candidates the limit on calls is enough; None if for any number, or if that depends on the record."""
     each, limit = proof.price.queries_per_record, threat.limits.queries
+    if any(rule.unpriced for rule in proof.rules):
+        return None
     return (limit - proof.price.queries) // each if limit is not None and each else None
 
 

@@ -75,6 +75,7 @@ class Rule:
     because: str = ""
     price: Price = Price()
     weaker: int = 0
+    unpriced: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Return the rule as a line of a derivation."""
@@ -160,7 +161,10 @@ class Graph:
         rules: list[Rule] = []
         for implication in catalog.implications:
             needs, yields = tuple(implication.needs), implication.yields
-            rules.append(Rule(implication.id, "implication", needs, yields, implication.because, weaker=int(implication.weaker)))
+            weaker, unpriced = int(implication.weaker), implication.unpriced
+            rules.append(
+                Rule(implication.id, "implication", needs, yields, implication.because, weaker=weaker, unpriced=unpriced)
+            )
         for step in catalog.steps.values():
             cost = price(step.cost, step.params)
             rules.append(Rule(step.id, "step", tuple(step.needs), step.yields, step.because, cost, int(step.weaker)))

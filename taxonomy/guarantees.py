@@ -10,6 +10,9 @@ from taxonomy.entries import Attack, Guarantee
 FALSE_POSITIVE_RATES = (0.01, 0.001)
 # What one candidate of an attack is, where it is more than one record: the term by which its entry says so.
 OWNER_RECORDS = "record.owner-records"
+# What shows records themselves, or what was computed from them before any noise: a guarantee of the trained model says nothing
+# of records that lie in its file, of a store that is searched beside it, or of uploads as their server sees them.
+OUTSIDE = ("M1.stored-records", "M1.updates", "Q.retrieval")
 
 
 def bound(guarantee: Guarantee, fpr: float) -> float:
@@ -25,10 +28,11 @@ def bound(guarantee: Guarantee, fpr: float) -> float:
 def holds(guarantee: Guarantee, attack: Attack) -> bool:
     """Whether the guarantee bounds what an attack says of one candidate.
 
-    It bounds membership alone. Who protects all data of a user protects each record; who protects records or sequences says
-    nothing so strong of a user who has several.
+    It bounds membership alone, in what is learned from the trained model. Who protects all data of a user protects each record;
+    who protects records or sequences says nothing so strong of a user who has several.
     """
-    return attack.goal == "membership" and (guarantee.protects == "user" or OWNER_RECORDS not in attack.needs)
+    inside = not set(OUTSIDE).intersection(attack.needs)
+    return attack.goal == "membership" and inside and (guarantee.protects == "user" or OWNER_RECORDS not in attack.needs)
 
 
 def as_json(guarantee: Guarantee, attack: Attack) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 Aspect = Literal[
     "observation",
@@ -102,6 +102,9 @@ class Implication(Strict):
     because: Text
     weaker: Weaker = Field(default=False, description=WEAKER)
     view: RunPath | None = None
+    unpriced: bool = Field(
+        default=False, description="a query of what it yields takes many of what it needs; how many depends on the record"
+    )
 
     @property
     def id(self) -> str:
@@ -116,7 +119,14 @@ class Reading(Strict):
     models: list[str] | None = None
     answers: list[TermId] | None = Field(default=None, description="only for a model of which it is stated that it answers so")
     means: list[TermId]
-    unless_stated: str | None = Field(default=None, description="a symbol; the reading is empty if it is refined")
+    unless_stated: list[str] = Field(
+        default_factory=list, description="symbols and terms; the reading is empty if one of them is refined or stated"
+    )
+
+    @field_validator("unless_stated", mode="before")
+    @classmethod
+    def _one(cls, value: object) -> object:
+        return [value] if isinstance(value, str) else value
 
 
 class Taxonomy(Strict):

@@ -122,9 +122,13 @@ def _answers(catalog: Catalog, threat: ThreatModel) -> set[str]:
     said = (catalog.terms[name].answers for name in threat.knows if name in catalog.terms)
     if alone := {answers[0] for answers in said if answers and len(answers) == 1}:
         return alone
-    of_text = threat.records == {"text"}
-    usual = (of_text and ANSWERS_OF_TEXT.get(threat.model)) or ANSWERS.get(threat.model)
+    usual = _of_text(threat.model, threat.records) or ANSWERS.get(threat.model)
     return {usual} if usual else set()
+
+
+def _of_text(model: str, records: frozenset[str]) -> str | None:
+    """Return what a model of this type answers if its records are texts and nothing else is stated."""
+    return ANSWERS_OF_TEXT.get(model) if records == {"text"} else None
 
 
 def with_what_roles_see(catalog: Catalog, terms: Iterable[str]) -> frozenset[str]:
@@ -170,7 +174,8 @@ def from_user(
         valid = [term.id for term in catalog.terms.values() if term.aspect == aspect]
         for name in sorted(names - set(valid)):
             raise unknown(f"value of {flag}", name, valid)
-    typed, stated = stated, _read(catalog, observation, model, stated, kinds[0])
+    text = _of_text(model, kinds[1])
+    typed, stated = stated, _read(catalog, observation, model, stated, kinds[0] or frozenset([text] if text else ()))
     for term in sorted(stated):
         if not catalog.terms[term].grantable:
             raise InputError(f"{term} cannot be granted: {_why_not_grantable(catalog, term)}")
@@ -217,7 +222,7 @@ def _read(catalog: Catalog, observation: str, model: str, stated: set[str], answ
         reading = fitting[0]
         read.add(reading.symbol)
         result.discard(reading.symbol)
-        if reading.unless_stated not in refined | stated:
+        if not (refined | stated).intersection(reading.unless_stated):
             result.update(reading.means)
     return result
 

@@ -153,8 +153,9 @@ const Resolver = (() => {
       return this.infeasible(attack, threat, this.wouldDo(goal, grants, prices.least, ceiling));
     }
 
-    // For how many candidates the limit on calls is enough; null if for any number.
+    // For how many candidates the limit on calls is enough; null if for any number, or if that depends on the record.
     records(proof, threat) {
+      if (proof.rules.some((rule) => rule.unpriced)) return null;
       const limit = threat.limits?.queries ?? null;
       return limit !== null && proof.price[2] ? Math.floor((limit - proof.price[1]) / proof.price[2]) : null;
     }

@@ -314,7 +314,7 @@ BAD = {
     "unknown goal": (["feasible", *SCORES, "--goal", "membershp"], "did you mean membership?"),
     "other model type": (["run", "--observation", "black-box", "--model", "generative"], "digits-mlp is a discriminative model"),
     "infeasible attack": (["run", "carlini-2022-lira", *SCORES], "infeasible under this threat model"),
-    "limit too low": (["run", "carlini-2022-lira", "--models", "4"], "needs 16 models and the limit is 4"),
+    "limit too low": (["run", "carlini-2022-lira", "--models", "1"], "models and the limit is 1"),
     "query limit too low": (["run", "yeom-2018-gap", *SCORES, "--queries", "10"], "needs 800 queries"),
     "negative limit": (["feasible", *SCORES, "--queries", "-1"], "at least 0"),
     "negative rows": (["feasible", *SCORES, "--rows", "-1"], "--rows must be at least 0"),

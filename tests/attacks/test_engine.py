@@ -291,13 +291,14 @@ def test_a_named_attack_that_cannot_run_is_an_error():
         plans.make(catalog, target, threat, ["ml-leaks-3"])
 
 
-def test_limits_never_shrink_a_run():
+def test_limits_shrink_a_run_no_further_than_its_entry_says():
     knows = ["Q.scores", "record.label", "D1.samples", "M2"]
-    with pytest.raises(InputError, match="needs 16 models and the limit is 8"):
-        make(knows, ["carlini-2022-lira"], models=8)
-    plan = make(knows, models=10)
-    assert "carlini-2022-lira" in dict(plan.skipped)
-    assert {"shokri-2017", "yeom-2018-gap"} <= {p.attack.id for p in plan.attacks}
+    with pytest.raises(InputError, match="models and the limit is 8"):
+        make(knows, ["truex-2019"], models=8)
+    plan = make(knows, models=8)
+    assert "truex-2019" in dict(plan.skipped)
+    planned = {p.attack.id: p for p in plan.attacks}
+    assert "yeom-2018-gap" in planned and planned["carlini-2022-lira"].reduced[0].used == 8
     with pytest.raises(InputError, match="240 candidates and the limit is 100"):
         plans.check_queries(make(["Q.scores"], ["ml-leaks-3"], queries=100), 240)
 

@@ -159,6 +159,16 @@ DEPLOYMENTS = [
         why="The parties line up their records, so that membership is no secret, and a part of a model answers nothing.",
     ),
     Deployment(
+        "vertical federation, party that looks into its part",
+        [
+            *("--observation", "white-box", "--model", "discriminative", "--frame", "federated"),
+            *knows("vertical-participant", "record.label"),
+        ],
+        source="A bank and a shop that train on columns of the same customers",
+        infeasible=("yeom-2018-loss", "shokri-2017", "carlini-2022-gradient-norm"),
+        why="Who holds a part of a model sees neither its answers nor the other parts, whatever it does with its own.",
+    ),
+    Deployment(
         "vertical federation, party with the later layers",
         [
             *("--observation", "black-box", "--model", "discriminative", "--frame", "federated"),

@@ -294,4 +294,12 @@ DEPLOYMENTS = [
         inapplicable=("yeom-2018-regression",),
         why="The owner has everything, the training set included.",
     ),
+    Deployment(
+        "weights of a model of text, and nothing else said",
+        ["--observation", "white-box", "--model", "generative", "--records", "text", "--knows", "D1.samples"],
+        source="model hubs",
+        feasible=("carlini-2021-perplexity", "carlini-2021-zlib", "shi-2024-min-k", "mireshghallah-2022-likelihood-ratio"),
+        inapplicable=("gan-leaks-1", "logan-2"),
+        why="A generative model of text is a language model, unless something else is said of it.",
+    ),
 ]

@@ -68,6 +68,17 @@ def test_what_if_tells_what_still_follows(atlas):
     assert change.still_implied == ("Q.labels",) and change.not_granted == ("D2.members",) and not change.lost
 
 
+def test_what_if_tells_what_gets_weaker_or_stronger(atlas):
+    """Without the recipe shadow models are of the known architecture still, and of a guessed one only without that too."""
+    known = ready(atlas.catalog, "prediction-api-scores")
+    less = advice.what_if(atlas, known, [], ["M2.recipe"])
+    assert "carlini-2022-lira" in less.weaker and "carlini-2022-lira" not in less.lost and not less.stronger
+    least = advice.what_if(atlas, less.after, [], ["M2.architecture"])
+    assert "carlini-2022-lira" in least.weaker, "a guessed architecture is weaker than a known one"
+    back = advice.what_if(atlas, least.after, ["M2.architecture", "M2.recipe"], [])
+    assert set(back.stronger) >= set(less.weaker) and not back.weaker
+
+
 def test_what_follows_from_a_withdrawn_grant_goes_with_it(atlas):
     scores = ready(atlas.catalog, "prediction-api-scores")
     assert "yeom-2018-gap" in advice.what_if(atlas, scores, [], ["Q.scores"]).lost

@@ -126,7 +126,7 @@ def test_counts_shrink_to_the_methods_least_and_no_further(atlas):
     assert (change.rule, change.parameter, change.wanted, change.used) == ("shadow-models-known-recipe", "count", 16, 4)
     one = atlas.answer(attack, ask(atlas.catalog, knows, models=1))
     assert isinstance(one, Infeasible) and one.would_do == ({"models": 2},)
-    unstated = atlas.answer(atlas.catalog.attack("carlini-2022-lira"), ask(atlas.catalog, knows, models=4))
+    unstated = atlas.answer(atlas.catalog.attack("truex-2019"), ask(atlas.catalog, knows, models=4))
     assert isinstance(unstated, Infeasible) and unstated.would_do == ({"models": 16},)
 
 

@@ -138,6 +138,19 @@ def test_masks_that_stop_nothing_are_told_with_what_they_weaken(atlas):
     assert "yeom-2018-gap" not in found["Q.rounded-scores"].weakens, "the predicted label is exact"
 
 
+def test_statistics_and_texts_can_be_answered_more_poorly(atlas):
+    statistics = withdrawals.poorer(atlas, ready(atlas.catalog, "published-aggregate-statistics"))
+    assert set(statistics["Q.aggregates"]) == {"Q.noisy-aggregates", "Q.suppressed-aggregates", "Q.beacon"}
+    own = withdrawals.poorer(atlas, ready(atlas.catalog, "language-model-api-own-tokens"))
+    assert own == {"Q.generated-likelihood": ("Q.completions",)}
+
+
+def test_trainings_that_help_are_named(atlas):
+    """Who ships the file can still train it otherwise."""
+    found = withdrawals.trainings(atlas, ready(atlas.catalog, "on-device-model"))
+    assert "carlini-2022-lira" in found["dp-sgd"] and "label-only" not in found
+
+
 def test_withdrawing_the_weights_of_an_open_model_leaves_nothing(atlas):
     cuts, _ = withdrawals.harden(atlas, ready(atlas.catalog, "open-weights-model"))
     weights = next(cut for cut in cuts if cut.moves == (("M1.parameters", None),))
