@@ -3,6 +3,8 @@
 SEARCHES = {
     **{name: {"queries": "200"} for name in ("li-2021-boundary", "choquettechoo-2021-boundary", "choquettechoo-2021-combined")},
     **{name: {"queries": "20"} for name in ("choquettechoo-2021-noise", "rahimian-2020-sampling")},
+    **{name: {"deep_steps": "1000"} for name in ("he-2019-collaborative", "he-2019-collaborative-query-free")},
 }
 SAMPLERS = {name: {"count": "3000"} for name in ("hilprecht-2019-monte-carlo", "hilprecht-2019-monte-carlo-features")}
 WRITERS = {"tirumala-2022-memorised-symbols": {"symbols": "10"}, "kaneko-2024-samia": {"samples": "2"}}
+DENSE = {"he-2020-segmentation": {"epochs": "10"}, "shadow-models-dense": {"epochs": "10"}}
