@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from attacks.handles import GeneratorPlatform, GeneratorTrainer, Number, Population, Records, ReferenceGenerator
+from attacks.generators import GeneratorRecipe
+from attacks.generators import training as generators
+from attacks.handles import AttackError, GeneratorPlatform, GeneratorTrainer, Number, Population, Records, ReferenceGenerator
 from attacks.seeds import derive_seed
 from attacks.steps.training_sets import check_pool, drawn
 from attacks.training import TrainingSet
@@ -24,6 +26,40 @@ def same_platform(
     """Have a generator trained on the target's platform, on as many records. Chen et al. 2020, attack calibration."""
     (made,) = platform.fit_many([_training_set(population, int(training_size.value), seed)])
     return made
+
+
+def guessed_recipe(
+    records: Records,
+    population: Population,
+    *,
+    hidden: int = 256,
+    latent: int = 20,
+    epochs: int = 60,
+    batch: int = 64,
+    learning_rate: float = 0.001,
+    seed: int = 0,
+) -> ReferenceGenerator:
+    """Train a variational autoencoder by common settings on the population, whatever the target is.
+
+    Chen et al. 2020 take the target's own recipe; that any other generator will do for a weaker attack is our reading. Raises
+    AttackError without records.
+    """
+    if not len(population):
+        raise AttackError("a reference generator is trained on the adversary's own records, and there are none")
+    x = population.x
+    recipe = GeneratorRecipe(
+        "vae",
+        tuple(x.shape[1:]),
+        (hidden,),
+        latent,
+        unit=bool((x >= 0).all() and (x <= 1).all()),
+        epochs=epochs,
+        batch=batch,
+        learning_rate=learning_rate,
+    )
+    training_set = TrainingSet(x, population.label, derive_seed(seed, "model", 0))
+    (made,) = generators.fit_many(recipe, [training_set], "reference generators")
+    return ReferenceGenerator(made, differentiable=True)
 
 
 def _training_set(population: Population, size: int, seed: int) -> TrainingSet:

@@ -286,6 +286,19 @@ def test_reference_generators_have_not_seen_a_candidate(trained):
         made(9999)
 
 
+def test_a_reference_generator_can_be_guessed(trained):
+    population = trained["D1.samples"]
+    few = {"hidden": 16, "latent": 3, "epochs": 2, "seed": 3}
+    made = reference_generator.guessed_recipe(trained.records, population, **few)
+    z = torch.zeros(2, 3, requires_grad=True)
+    found = made(z)
+    assert found.requires_grad and found.shape == (2, *population.x.shape[1:])
+    assert torch.equal(found, reference_generator.guessed_recipe(trained.records, population, **few)(z))
+    nobody = type(population)(population.x[:0], population.label[:0], population.ids[:0])
+    with pytest.raises(AttackError, match="the adversary's own records, and there are none"):
+        reference_generator.guessed_recipe(trained.records, nobody)
+
+
 # -- chance, and what leaks --------------------------------------------------------------------------------------------
 
 
