@@ -19,7 +19,7 @@ from attacks import metrics, plan, views
 from attacks.engine import Engine
 from attacks.generative import density_ratio, latent_search, monte_carlo, nearest_sample, powell
 from attacks.generative.autoencoder import reconstruction
-from attacks.handles import AttackError, LatentOracle, Ledger, NotGrantedError, Number, Records, SamplePool
+from attacks.handles import AttackError, LatentOracle, Ledger, NotGrantedError, Number, Population, Records, SamplePool
 from attacks.steps import reference_generator
 from attacks.store import Store
 from attacks.targets import generator
@@ -294,7 +294,7 @@ def test_a_reference_generator_can_be_guessed(trained):
     found = made(z)
     assert found.requires_grad and found.shape == (2, *population.x.shape[1:])
     assert torch.equal(found, reference_generator.guessed_recipe(trained.records, population, **few)(z))
-    nobody = type(population)(population.x[:0], population.label[:0], population.ids[:0])
+    nobody = Population("population", population.x[:0], population.label[:0], population.ids[:0], Ledger())
     with pytest.raises(AttackError, match="the adversary's own records, and there are none"):
         reference_generator.guessed_recipe(trained.records, nobody)
 
