@@ -7,4 +7,7 @@ SEARCHES = {
 }
 SAMPLERS = {name: {"count": "3000"} for name in ("hilprecht-2019-monte-carlo", "hilprecht-2019-monte-carlo-features")}
 WRITERS = {"tirumala-2022-memorised-symbols": {"symbols": "10"}, "kaneko-2024-samia": {"samples": "2"}}
-DENSE = {"he-2020-segmentation": {"epochs": "10"}, "shadow-models-dense": {"epochs": "10"}}
+LEARNERS = {
+    name: {"epochs": "5"}
+    for name in ("he-2020-segmentation", "shadow-models-dense", "ml-leaks-2", "shadow-models-another-data-set")
+}
