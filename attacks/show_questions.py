@@ -324,7 +324,9 @@ def comparison(out: Console, first: Attack, second: Attack, found: Comparison, *
             out.print(f"{attack.id} needs something that an adversary with {other.id} may lack.")
     for f in found.figures:
         out.print(escape(f"{f['metric']} on {f['dataset']}: {f['first']} against {f['second']} ({f['work']}, {f['where']})"))
-    if not found.figures:
+    for name in found.orderings:
+        out.print(f"Papers order them: {name} (`mia show` says where, and what we measured).")
+    if not found.figures and not found.orderings:
         out.print("No work in the catalog reports both on the same data by the same metric.")
     if found.dominates:
         winner, loser = (first, second) if found.dominates == "first" else (second, first)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -192,7 +192,10 @@ def runnable_graph(atlas: Atlas) -> Graph:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What one attack needs that another does not, and whether it dominates it. None is what the search did not decide."""
+    """What one attack needs that another does not, and whether it dominates it. None is what the search did not decide.
+
+    `orderings` are entries on what papers say of the two.
+    """
 
     only_first: tuple[str, ...]
     only_second: tuple[str, ...]
@@ -200,10 +203,12 @@ class Comparison:
     first_needs_no_more: bool | None
     second_needs_no_more: bool | None
     figures: tuple[dict[str, Any], ...]
+    orderings: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the comparison as plain data."""
         return {
+            "orderings": list(self.orderings),
             "only_first": list(self.only_first),
             "only_second": list(self.only_second),
             "shared": list(self.shared),
@@ -231,6 +236,7 @@ def compare(atlas: Atlas, first: Attack, second: Attack, limits: Limits = NO_LIM
     With limits, an adversary that can mount an attack is one that can do so within them.
     """
     a, b = set(first.needs), set(second.needs)
+    orderings: Mapping[str, Any] = atlas.catalog.kinds["orderings"]
     return Comparison(
         tuple(sorted(a - b)),
         tuple(sorted(b - a)),
@@ -238,6 +244,7 @@ def compare(atlas: Atlas, first: Attack, second: Attack, limits: Limits = NO_LIM
         _needs_no_more(atlas, first, second, limits),
         _needs_no_more(atlas, second, first, limits),
         tuple(_common_figures(first, second)),
+        tuple(sorted(name for name, o in orderings.items() if {o.better, o.worse} == {first.id, second.id})),
     )
 
 

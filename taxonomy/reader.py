@@ -194,10 +194,14 @@ def _explain(model: type[BaseModel], document: Document, problem: Any) -> Findin
     place = tuple(part for part in problem["loc"] if isinstance(part, str | int))
     kind, name = problem["type"], str(place[-1]) if place else ""
     if kind == "extra_forbidden":
-        hint = nearest(name, _keys(model, place[:-1]))
+        keys = _keys(model, place[:-1])
+        holder = next((key for key in keys if name in _keys(model, (*place[:-1], key)) and key != "schema"), None)
+        hint = f"it stands in {holder}: {{{name}: …}}" if holder else nearest(name, keys)
         return document.finding("MIA006", f"unknown key {quoted(name)}", place, hint, key=True)
     if kind == "missing":
         return document.finding("MIA007", f"the key {name!r} is missing", place[:-1])
+    if kind in ("model_type", "model_attributes_type") and (keys := _keys(model, place)):
+        return document.finding("MIA008", f"expected a mapping with the keys {', '.join(keys)}", place)
     given, hint = problem.get("input"), ""
     expected = problem.get("ctx", {}).get("expected")
     if kind == "literal_error" and isinstance(given, str):

@@ -58,6 +58,21 @@ def test_malformed_evidence_says_where(tmp_path, change, message):
     assert found and message in found[0].message
 
 
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("queries: 100", "unknown key queries (it stands in limits: {queries: …})"),
+        ("guarantee: 8,1e-5", "expected a mapping with the keys epsilon, delta, protects"),
+    ],
+)
+def test_a_threat_model_of_ones_own_is_told_where_a_value_stands(tmp_path, line, message):
+    text = "schema: 1\nid: my-api\ntitle: x\nsummary: x\nobservation: black-box\nmodel: discriminative\nknows: [Q.labels]\n"
+    with pytest.raises(CatalogError) as caught:
+        load([write(tmp_path, {"threat-models/my-api.yaml": f"{text}{line}\n"})])
+    (found,) = caught.value.findings
+    assert found.line == 8 and message in f"{found.message} ({found.hint})".replace("'", ""), str(found)
+
+
 def test_several_errors_are_reported_together(tmp_path):
     files = {
         "attacks/bad-attack.yaml": ATTACK.replace("needs:", "neads:"),
