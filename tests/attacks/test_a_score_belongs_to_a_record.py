@@ -71,7 +71,9 @@ def test_the_order_of_the_candidates_changes_no_score(attack_id):
 
 
 @pytest.mark.parametrize("attack_id", [name for name in RUNNING if CATALOG.attacks[name].depends_on == "record"])
-@pytest.mark.parametrize("some", [slice(0, 1), slice(3, 14)], ids=["alone", "in small company"])
+@pytest.mark.parametrize(
+    "some", [pytest.param(slice(0, 1), id="alone"), pytest.param(slice(3, 14), id="in small company", marks=pytest.mark.slow)]
+)
 def test_the_other_candidates_change_no_score(attack_id, some):
     every = of_all(attack_id)
     rows = torch.arange(len(every))[some]

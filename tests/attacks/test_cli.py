@@ -387,6 +387,7 @@ def test_corrupt_store(mia, tmp_path):
     assert mia(*TINY_RUN, "yeom-2018-loss").returncode == 0
 
 
+@pytest.mark.slow
 def test_missing_data_set(mia, tmp_path):
     program = (
         "import sys; from attacks.targets.data import pictures; from pathlib import Path; "

@@ -57,6 +57,7 @@ def test_a_second_run_trains_nothing_and_finds_the_same(first):
     assert scores(again) == scores(outcome)
 
 
+@pytest.mark.slow
 def test_several_workers_give_the_same_bits(first, tmp_path):
     _, outcome = first
     names = ["carlini-2022-lira", "zarifzadeh-2024-rmia-offline", "shokri-2017", "yeom-2018-loss"]

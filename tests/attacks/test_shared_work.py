@@ -77,6 +77,7 @@ def test_collection_by_age_does_no_damage(store):
     assert more.trained == 4 and scores(more) == scores(other)
 
 
+@pytest.mark.slow
 def test_a_run_beside_which_all_is_dropped(store, tmp_path, mia):
     process = start(tmp_path, "model 3", *RUN)
     beside = mia("store", "gc", "--all")

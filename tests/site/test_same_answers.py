@@ -38,7 +38,13 @@ def page(browser):
     opened.close()
 
 
-@pytest.mark.parametrize("case", sorted(CASES))
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, marks=[pytest.mark.slow] if case in ("tangled 1", "tangled 2", "tangled 3") else [])
+        for case in sorted(CASES)
+    ],
+)
 def test_the_same_part_of_what_is_too_much(page, case):
     import explorer
 

@@ -118,6 +118,7 @@ def test_compare(atlas):
     assert not found.first_needs_no_more and found.second_needs_no_more
     figures = advice.compare(atlas, attacks["sablayrolles-2019-mast"], attacks["watson-2022"])
     assert figures.figures and figures.dominates is None, "MAST is better at low FPR and worse in balanced accuracy"
+    assert found.orderings == ("ordering-lira-over-shokri", "ordering-lira-over-shokri-low-fpr")
     best = advice.compare(atlas, attacks["carlini-2022-lira"], attacks["sablayrolles-2019-mast"])
     assert best.dominates == "first"
 
