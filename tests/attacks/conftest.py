@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from shorter import LEARNERS, SEARCHES, WRITERS
+from shorter import INVERSIONS, LEARNERS, SEARCHES, WRITERS
 
 from attacks import plan as plans
 from attacks.engine import Engine
@@ -11,7 +11,13 @@ from attacks.store import Store
 from taxonomy.loading import load
 
 # An attack without anything to find is at chance however few models and queries it takes, and is the more easily led astray.
-FEW = {"shadow-models": {"count": "4"}, "reference-models": {"count": "4"}, **SEARCHES, **WRITERS, **LEARNERS}
+FEW = {
+    **{name: {"count": "4"} for name in ("shadow-models", "reference-models")},
+    **SEARCHES,
+    **WRITERS,
+    **LEARNERS,
+    **INVERSIONS,
+}
 
 
 @pytest.fixture(scope="session")

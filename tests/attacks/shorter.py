@@ -8,6 +8,10 @@ SEARCHES = {
 SAMPLERS = {name: {"count": "3000"} for name in ("hilprecht-2019-monte-carlo", "hilprecht-2019-monte-carlo-features")}
 WRITERS = {"tirumala-2022-memorised-symbols": {"symbols": "10"}, "kaneko-2024-samia": {"samples": "2"}}
 LEARNERS = {
-    name: {"epochs": "5"}
-    for name in ("he-2020-segmentation", "shadow-models-dense", "ml-leaks-2", "shadow-models-another-data-set")
+    **{
+        name: {"epochs": "5"}
+        for name in ("he-2020-segmentation", "shadow-models-dense", "ml-leaks-2", "shadow-models-another-data-set")
+    },
+    **{f"nasr-2019-{kind}": {"epochs": "10"} for kind in ("active", "active-server", "isolating", "isolating-ascent")},
 }
+INVERSIONS = {name: {"steps": "100"} for name in ("he-2019-collaborative", "he-2019-collaborative-query-free")}
