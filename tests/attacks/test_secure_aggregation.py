@@ -77,6 +77,6 @@ def test_the_sum_is_what_all_sent(kept_store):
 def test_words_are_read_from_a_sum(kept_store):
     catalog = load()
     plan = plans.make(catalog, catalog.target("glosses-federated-sums"), None, ["melis-2019-membership"])
-    assert next(rule.id for rule in plan.attacks[0].rules) == "secure-aggregation+M1.rounds->M1.others-updates"
+    assert "secure-aggregation+M1.rounds->M1.others-updates" in [rule.id for rule in plan.attacks[0].rules]
     (result,) = Engine(catalog, Store(kept_store)).run(plan, 0).results
     assert result["auc_ci"][0] > 0.5 and result["balanced_accuracy"] > 0.9
