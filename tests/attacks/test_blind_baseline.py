@@ -67,11 +67,11 @@ def test_what_a_blind_classifier_reads():
 
 @pytest.mark.slow
 def test_the_interval_covers_chance():
-    """Over 200 random splits, 95 % intervals hold one half in 93 to 98 % (three standard errors wide of that at most)."""
+    """Over 100 random splits, 95 % intervals hold one half in 93 to 98 % (three standard errors wide of that at most)."""
     held, refused = 0, 0
-    for seed in range(200):
+    for seed in range(100):
         x, label, member = people(seed, count=160)
         found = measure(features_of(x, label), member)
         held += found.auc_ci[0] <= 0.5 <= found.auc_ci[1]
         refused += not found.exchangeable
-    assert held / 200 >= 0.90 and refused <= 2
+    assert held / 100 >= 0.89 and refused <= 1

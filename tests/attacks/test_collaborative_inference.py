@@ -223,11 +223,11 @@ def test_what_is_recovered_by_attack_and_split(measured):
 def test_nothing_is_recovered_of_other_inputs(attack_id, measured):
     """On the control, whose values belong to other inputs: no more like the judge's pictures than if dealt out by chance.
 
-    Over five seeds the mean similarity less that of shuffled pictures is within the 99.9 % interval of zero, and it is not above
+    Over three seeds the mean similarity less that of shuffled pictures is within the 99.9 % interval of zero, and it is not above
     that of the mean picture by more than that.
     """
     target = CATALOG.attacks[attack_id].targets.null
-    found = [measured(target, seed, few=True)[attack_id]["metric"] for seed in range(5)]
+    found = [measured(target, seed, few=True)[attack_id]["metric"] for seed in range(3)]
     error = np.sqrt(np.sum([((m["ci"][1] - m["ci"][0]) / 2 / 1.96) ** 2 for m in found])) / len(found)
     value = np.mean([m["value"] for m in found])
     shuffled, chance = np.mean([m["details"]["shuffled"] for m in found]), np.mean([m["chance"] for m in found])
