@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks import artifacts, metrics, set_membership
-from attacks.handles import AttackError, Ledger
+from attacks.handles import AttackError, Ledger, UnsuitableError
 from attacks.plan import Plan, Planned
 from attacks.proof import Made, Proof
 from attacks.results import packed
@@ -83,9 +83,9 @@ class Run:
             return {"metric": judge(artifacts.found(meta, arrays, self.engine.workshop)).as_json(), "warnings": []}
 
     def judge(self, attack: Attack, goal: str) -> Judge:
-        """Return the target's judge of a goal; raise AttackError if it has none."""
+        """Return the target's judge of a goal; raise UnsuitableError if it has none."""
         if goal not in self.target.judges:
-            raise AttackError(f"{self.plan.target.id} cannot say how well {attack.id} did: it has no judge for {goal}")
+            raise UnsuitableError(f"{self.plan.target.id} cannot say how well {attack.id} did: it has no judge for {goal}")
         return self.target.judges[goal]
 
     def attack(self, planned: Planned) -> tuple[NDArray[np.float64] | None, dict[str, Any]]:
