@@ -15,3 +15,14 @@ LEARNERS = {
     **{f"nasr-2019-{kind}": {"epochs": "10"} for kind in ("active", "active-server", "isolating", "isolating-ascent")},
 }
 INVERSIONS = {name: {"steps": "100"} for name in ("he-2019-collaborative", "he-2019-collaborative-query-free")}
+GENERATORS = {
+    **{
+        f"informed-{what}-from-{whom}": {"steps": "100"}
+        for what in ("gan", "discriminator")
+        for whom in ("known-members", "non-members")
+    },
+    "surrogate-gan-from-samples": {"steps": "100"},
+    "sample-pool-by-queries": {"count": "2000"},
+    **{name: {"samples": "2000", "queries": "50"} for name in ("gan-leaks-2", "gan-leaks-2-calibrated")},
+    **{name: {"samples": "2000", "steps": "20"} for name in ("gan-leaks-3", "gan-leaks-3-calibrated")},
+}

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from shorter import LEARNERS, SAMPLERS, SEARCHES
+from shorter import GENERATORS, LEARNERS, SAMPLERS, SEARCHES
 
 from attacks import plan as plans
 from attacks.engine import Engine
@@ -26,7 +26,7 @@ QUICK = (
 )
 
 # What each attack does twice here is cut short where it would take minutes; alone and in company alike.
-SHORT = {**SEARCHES, **SAMPLERS, **LEARNERS}
+SHORT = {**SEARCHES, **SAMPLERS, **LEARNERS, **GENERATORS}
 
 
 def forget(store: Store) -> None:
