@@ -1,8 +1,8 @@
 """All black-box score attacks on digits-mlp beside both forms of LiRA, each from an empty store. Prints ratios of CPU time.
 
 LiRA trains 16 shadow models online, and 16 reference models, on no candidate, offline; every other attack on scores uses the same
-models, or a few of them, and asks the target itself. Attacks that train attack models or shadow models of their own are told apart,
-since that work is theirs and cannot be shared.
+models, or a few of them, and asks the target itself. Attacks that train attack models or shadow models of their own are told
+apart, since that work is theirs and cannot be shared.
 """
 
 from __future__ import annotations
