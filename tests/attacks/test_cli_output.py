@@ -126,6 +126,7 @@ def test_a_user_without_a_home(arguments, code, message):
     assert message in done.stderr
 
 
+@pytest.mark.slow
 def test_a_cache_that_cannot_be_used_costs_only_time(mia_process):
     """A name that is too long fails for everyone, also for who may read everything."""
     for place in ("/" + "x" * 300, "~no-such-user/cache"):

@@ -37,6 +37,7 @@ def test_power(attack_id, target, measured):
     assert least > chance, f"{attack_id} does not beat guessing on {target}, which its entry names in `targets.power`"
 
 
+@pytest.mark.slow
 def test_orderings_on_digits(measured):
     found = {name: r["auc"] for name, r in measured("digits-mlp", 0).items() if "auc" in r}
     assert found["carlini-2022-lira"] > found["yeom-2018-loss"] + 0.05, "calibration is the point of the first example"

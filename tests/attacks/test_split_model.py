@@ -195,6 +195,7 @@ def reachable(found: object) -> np.ndarray:
     return np.concatenate(rows)
 
 
+@pytest.mark.slow
 def test_the_pictures_under_attack_are_nobodys(small):
     judged, others = pictures_sent()
     secret = set(record_ids(np.concatenate([judged, others])).tolist())

@@ -151,6 +151,7 @@ def _write_many(folder: Path) -> None:
         write(store, f"{i:02x}" + "0" * 62)
 
 
+@pytest.mark.slow
 def test_two_runs_may_write_the_same_nodes_at_once(store):
     context = multiprocessing.get_context("spawn")
     runs = [context.Process(target=_write_many, args=(store.folder,)) for _ in range(2)]

@@ -83,9 +83,7 @@ def test_shadow_models_of_an_estimator_and_its_ties(kept_store):
     assert found["yeom-2018-loss"]["auc"] == pytest.approx(0.5 + gap / 2, abs=1e-9)
 
 
-@pytest.mark.parametrize(
-    "name", ["purchase100-mlp", *(pytest.param(n, marks=pytest.mark.slow) for n in sorted(WEB - {"purchase100-mlp"}))]
-)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) for n in sorted(WEB)])
 def test_a_target_without_its_data(name, tmp_path, monkeypatch):
     """Exit code 2, and how to get the data; the address is one where nobody answers."""
     constant, module, *_ = SETS[CATALOG.targets[name].params["data"]]
