@@ -90,6 +90,8 @@ class Run:
 
     def attack(self, planned: Planned) -> tuple[NDArray[np.float64] | None, dict[str, Any]]:
         """Return the scores of one attack, if it has scores, and its figures."""
+        if planned.attack.goal != "membership":
+            self.judge(planned.attack, planned.attack.goal)  # before anything is trained for what nobody can judge
         proof = Proof(self, planned)
         rule = proof.yields[goal(planned.attack.id)]
         before = self.engine.workshop.trained

@@ -385,18 +385,3 @@ def test_corrupt_store(mia, tmp_path):
     assert done.returncode == 2 and "mia store gc" in done.stderr and "Traceback" not in done.stderr
     assert mia("store", "gc").returncode == 0
     assert mia(*TINY_RUN, "yeom-2018-loss").returncode == 0
-
-
-@pytest.mark.slow
-def test_missing_data_set(mia, tmp_path):
-    program = (
-        "import sys; from attacks.targets.data import pictures; from pathlib import Path; "
-        "pictures.DEBIAN_FASHION = Path('/nowhere'); pictures.FASHION_URL = 'http://127.0.0.1:9/'; "
-        "from attacks.commands import app; sys.argv = ['mia', 'run', 'yeom-2018-gap', "
-        "'--target', 'fashion-mlp']; app()"
-    )
-    import os
-
-    settings = {**os.environ, "MIA_STORE": str(tmp_path / "store"), "XDG_CACHE_HOME": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=settings, capture_output=True, text=True)
-    assert done.returncode == 2 and "dataset-fashion-mnist" in done.stderr and "Traceback" not in done.stderr

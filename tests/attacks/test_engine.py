@@ -198,10 +198,10 @@ def strange(tmp_path):
     (tmp_path / "code" / "strange.py").write_text(CODE)
     sys.modules.pop("strange", None)
 
-    def go(function, needs="discriminative, Q.scores", cost=1, also=(), threat=None):
+    def go(function, needs="discriminative, Q.scores", cost=1, also=(), threat=None, more=""):
         name = function.replace("_", "-")
         (tmp_path / "catalog" / "attacks" / f"{name}.yaml").write_text(
-            ATTACK.format(id=name, needs=needs, function=function, cost=cost)
+            ATTACK.format(id=name, needs=needs, function=function, cost=cost) + more
         )
         return run(
             tmp_path / "store",
@@ -237,6 +237,13 @@ def test_a_failure_costs_one_result(strange, function, message):
     outcome = strange(function, also=["yeom-2018-gap"])
     assert message in outcome.failures[0]["error"]
     assert [r["attack"] for r in outcome.results] == ["yeom-2018-gap"]
+
+
+def test_an_attack_that_the_target_cannot_judge_is_not_run(strange):
+    """It says so before anything is trained for it: this attack would break."""
+    answers = "goal: property\nanswers: {unit: round, result: A score for each round, metric: AUC over rounds}\n"
+    outcome = strange("breaks", more=answers)
+    assert not outcome.failures and "it has no judge for property" in dict(outcome.unsuited)["breaks"]
 
 
 def test_use_is_compared_with_what_was_declared(strange):

@@ -98,6 +98,19 @@ def test_a_target_without_its_data(name, tmp_path, monkeypatch):
     assert done.returncode == 2 and "mia-atlas[download]" in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
+def test_pictures_that_neither_debian_nor_the_web_brings(tmp_path, monkeypatch):
+    program = (
+        "import sys; from attacks.targets.data import pictures; from pathlib import Path; "
+        "pictures.DEBIAN_FASHION = Path('/nowhere'); pictures.FASHION_URL = 'http://127.0.0.1:9/'; "
+        "from attacks.commands import app; sys.argv = ['mia', 'run', 'yeom-2018-gap', '--target', 'fashion-mlp']; app()"
+    )
+    monkeypatch.setenv("MIA_STORE", str(tmp_path / "store"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2 and "dataset-fashion-mnist" in done.stderr and "Traceback" not in done.stderr
+
+
 def test_pool_and_split_are_the_same_for_all_model_types():
     """What is measured on a tree and on a forest is measured on the same people."""
     tree, bayes = (
