@@ -13,6 +13,7 @@ LEARNERS = {
         for name in ("he-2020-segmentation", "shadow-models-dense", "ml-leaks-2", "shadow-models-another-data-set")
     },
     **{f"nasr-2019-{kind}": {"epochs": "10"} for kind in ("active", "active-server", "isolating", "isolating-ascent")},
+    "bertran-2023-quantile": {"epochs": "5"},
 }
 INVERSIONS = {name: {"steps": "100"} for name in ("he-2019-collaborative", "he-2019-collaborative-query-free")}
 GENERATORS = {

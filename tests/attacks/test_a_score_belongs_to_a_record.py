@@ -11,7 +11,7 @@ from typing import Any
 import fixture
 import pytest
 import torch
-from shorter import SAMPLERS
+from shorter import LEARNERS, SAMPLERS
 from test_golden import PICTURES, RUNNING
 from torch import Tensor
 
@@ -53,7 +53,7 @@ def scores(attack_id: str, rows: Tensor | None = None) -> Tensor:
     if rows is not None:
         of_candidates = not {"shadow-models.matched", "shadow-models.comparable"}.isdisjoint(attack.needs)
         given = {name: of_rows(handle, rows, of_candidates) for name, handle in given.items()}
-    fewer = {key: int(value) for key, value in SAMPLERS.get(attack_id, {}).items()}
+    fewer = {key: int(value) for key, value in {**SAMPLERS, **LEARNERS}.get(attack_id, {}).items()}
     result = Code().function(attack.run)(**given, **attack.params | fewer)
     return result.score if isinstance(result, Scored | Guessed) else result
 

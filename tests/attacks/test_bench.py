@@ -308,6 +308,7 @@ def test_fuller_evidence_is_never_replaced(own, tmp_path, mia, mia_json):
     assert (tmp_path / "out" / "tiny-loss.json").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_an_attack_of_ones_own_is_measured_with_its_own_code(tmp_path, mia, mia_json):
     """The evidence lands in the catalog that was added, and nothing of its code runs unless it is trusted."""
     folder, code = tmp_path / "mine", tmp_path / "code"

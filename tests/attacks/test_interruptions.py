@@ -73,6 +73,7 @@ def test_while_it_loads_it_leaves_at_once(tmp_path, module, how):
     assert not (tmp_path / "store").exists()
 
 
+@pytest.mark.slow
 def test_an_attack_in_progress_is_no_failed_attack(tmp_path):
     process = start(tmp_path, "attack 1", "run", "yeom-2018-gap", *RUN[2:6])
     process.send_signal(signal.SIGTERM)

@@ -108,6 +108,7 @@ def test_whoever_trains_nothing_needs_not_write(store):
         run(Store(store.folder), RMIA)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_sentence_and_no_fault_of_the_entry(store, tmp_path):
     def little_room() -> None:
         import resource
