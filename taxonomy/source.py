@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from taxonomy import folders
 from taxonomy.files import UnreadableError, content
@@ -76,8 +78,7 @@ def _tree(path: Path, _stamp: tuple[int, int]) -> ast.Module:
 
 
 def _parse(path: Path) -> ast.Module:
-    stat = path.stat()
-    return _tree(path, (stat.st_mtime_ns, stat.st_size))
+    return _tree(path, _stamp(path))
 
 
 def signature(package: Package, run: str) -> Signature | None:
@@ -106,33 +107,37 @@ def functions(package: Package, module: str) -> list[str]:
 def digest(packages: list[Package], run: str) -> str:
     """Return a hash of the function's code and of all first-party code that it reaches.
 
-    Comments, docstrings and formatting do not count. What a definition reaches is read off the names in its body: those
-    bound at the top of its module, and those imported from a first-party module. Where a package counts as a whole, all files
-    of its folder do, data too, with the first-party code that any of them imports. Raises LookupError if there is no such
-    function, and InputError if a file of such a folder cannot be read.
+    Comments, docstrings and formatting do not count, and neither does the place: definitions are numbered in the order in which
+    they are reached, so that moving one, or splitting a file, changes nothing. What a definition reaches is read off the names
+    in its body: those bound at the top of its module, and those imported from a first-party module. Where a package counts as a
+    whole, all files of its folder do, data too, with the first-party code that any of them imports. Raises LookupError if there
+    is no such function, and InputError if a file of such a folder cannot be read.
     """
-    reached: dict[tuple[str, str], str] = {}
-    wholes: dict[Path, str] = {}
     module, _, name = run.partition(":")
-    queue = [(module, name)]
-    while queue:
-        place = queue.pop()
-        if place in reached:
-            continue
-        found = _definition(packages, *place)
-        if found is None:
-            if place == (module, name):
-                raise LookupError(f"{run} names no function")
-            continue
+    start = _resolved(packages, module, name)
+    if start is None:
+        raise LookupError(f"{run} names no function")
+    numbers = {start: 0}
+    queue, lines = [start], list[str]()
+    wholes: dict[Path, str] = {}
+    for place in queue:
         root = next(package.whole for package in packages if package.module_path(place[0]) is not None)
         if root is None:
-            reached[place], needs = found
+            found = _definition(packages, *place)
+            assert found is not None, "it was resolved"
+            needs, text = list(found.needs), f"{place[1]}\n{found.text}"
         elif root in wholes:
             continue
         else:
             wholes[root], needs = _whole(packages, root)
-        queue.extend(needs)
-    lines = [f"{module}:{name}\n{text}" for (module, name), text in sorted(reached.items())]
+            text = ""
+        reached = [one for need in needs if (one := _resolved(packages, *need)) is not None]
+        for one in reached:
+            if one not in numbers:
+                numbers[one] = len(queue)
+                queue.append(one)
+        if root is None:
+            lines.append(f"{text}\n{[numbers[one] for one in reached]}")
     if wholes:
         lines += [run, *sorted(wholes.values())]
     return hashlib.sha256("\0".join(lines).encode()).hexdigest()
@@ -176,74 +181,96 @@ def _imported(packages: list[Package], tree: ast.Module) -> list[tuple[str, str]
             found += [(node.module, alias.name) for alias in node.names]
             modules = [node.module if alias.name == "*" else f"{node.module}.{alias.name}" for alias in node.names]
         for module in modules:
-            path = next(filter(None, (package.module_path(module) for package in packages)), None)
-            if path is not None:
-                stat = path.stat()
-                found += [(module, name) for name in _bindings(path, (stat.st_mtime_ns, stat.st_size))]
+            if (path := _path(packages, module)) is not None:
+                found += [(module, name) for name in _bindings(path, _stamp(path))]
     return found
 
 
-def _definition(packages: list[Package], module: str, name: str) -> tuple[str, list[tuple[str, str]]] | None:
-    """Return the normalised text of a top-level definition and the first-party definitions that it names."""
-    path = next(filter(None, (package.module_path(module) for package in packages)), None)
-    if path is None:
-        return None
-    stat = path.stat()
-    found = _read_definition(path, (stat.st_mtime_ns, stat.st_size), name)
-    if found is None:
-        return None
-    needs = [(module, used) for used in found.own]
-    for base, original in found.imported:
-        if any(package.module_path(f"{base}.{original}") for package in packages):
-            needs.append((f"{base}.{original}", "*"))
-        needs.append((base, original))
-    return found.text, [*needs, *found.through_modules]
+Place = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class _Definition:
-    """The normalised text of a definition, and what it names.
-
-    `own` are names of its own module, `imported` names with their modules, and `through_modules` what `module.name` reaches.
-    """
+    """The normalised text of a definition, and the first-party names that it uses, each with its module."""
 
     text: str
-    own: tuple[str, ...]
-    imported: tuple[tuple[str, str], ...]
-    through_modules: tuple[tuple[str, str], ...]
+    needs: tuple[Place, ...]
+
+
+def _resolved(packages: list[Package], module: str, name: str) -> Place | None:
+    """Return where a name is defined that a module may only pass on; None if no first-party module binds it."""
+    seen = set[Place]()
+    while (module, name) not in seen:
+        seen.add((module, name))
+        path = _path(packages, module)
+        bound = _bindings(path, _stamp(path)).get(name) if path is not None else None
+        if not bound:
+            return None
+        if len(bound) > 1 or not isinstance(bound[0], ast.ImportFrom):
+            return None if all(isinstance(node, ast.Import) for node in bound) else (module, name)
+        module, name = _origin(bound[0], name)
+    return None
+
+
+def _definition(packages: list[Package], module: str, name: str) -> _Definition | None:
+    """Return a top-level definition, or None."""
+    path = _path(packages, module)
+    if path is None:
+        return None
+    stamp = _stamp(path)
+    return _read_definition(path, stamp, module, name, _modules(tuple(packages), path, stamp))
 
 
 @functools.cache
-def _read_definition(path: Path, stamp: tuple[int, int], name: str) -> _Definition | None:
-    """Return the definition of this name at the top of a module, or None."""
-    bound = _bindings(path, stamp)
+def _modules(packages: tuple[Package, ...], path: Path, stamp: tuple[int, int]) -> tuple[Place, ...]:
+    """Return the names by which a file knows first-party modules, each with its module."""
+    found = dict[str, str]()
+    for used, nodes in _bindings(path, stamp).items():
+        for node in nodes:
+            if isinstance(node, ast.ImportFrom) and _path(packages, module := ".".join(_origin(node, used))) is not None:
+                found[used] = module
+    return tuple(sorted(found.items()))
+
+
+def _path(packages: Sequence[Package], module: str) -> Path | None:
+    return next(filter(None, (package.module_path(module) for package in packages)), None)
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    stat = path.stat()
+    return stat.st_mtime_ns, stat.st_size
+
+
+def _origin(node: ast.ImportFrom, name: str) -> Place:
+    """Return module and name of what an import binds to a name."""
+    return node.module or "", next(alias.name for alias in node.names if (alias.asname or alias.name) == name)
+
+
+@functools.cache
+def _read_definition(
+    path: Path, stamp: tuple[int, int], module: str, name: str, modules: tuple[Place, ...]
+) -> _Definition | None:
+    """Return the definition of this name at the top of a module, or None; `modules` are the modules by their names here.
+
+    What is used through a module stands in the text as if it had been imported by name.
+    """
+    bound, by_name = _bindings(path, stamp), dict(modules)
     if name not in bound:
         return None
-    text, own, imported, through = list[str](), list[str](), list[tuple[str, str]](), list[tuple[str, str]]()
+    text, needs = list[str](), list[Place]()
     for node in bound[name]:
         if isinstance(node, ast.ImportFrom):
-            imported.append((node.module or "", next(a.name for a in node.names if (a.asname or a.name) == name)))
+            needs.append(_origin(node, name))
             continue
         if isinstance(node, ast.Import):
             continue
-        text.append(_canonical(node))
+        text.append(_canonical(node, by_name))
         for used in ast.walk(node):
-            if isinstance(used, ast.Name) and used.id in bound and used.id != name:
-                own.append(used.id)
-            if isinstance(used, ast.Attribute) and isinstance(used.value, ast.Name):
-                through += _through_module(bound.get(used.value.id, []), used)
-    return _Definition("\n".join(text), tuple(dict.fromkeys(own)), tuple(imported), tuple(dict.fromkeys(through)))
-
-
-def _through_module(nodes: list[ast.stmt], used: ast.Attribute) -> list[tuple[str, str]]:
-    """Return the definition that `module.name` reaches, if `module` was imported from another module."""
-    assert isinstance(used.value, ast.Name)
-    for node in nodes:
-        if isinstance(node, ast.ImportFrom):
-            for alias in node.names:
-                if (alias.asname or alias.name) == used.value.id:
-                    return [(f"{node.module}.{alias.name}", used.attr)]
-    return []
+            if isinstance(used, ast.Attribute) and isinstance(used.value, ast.Name) and used.value.id in by_name:
+                needs.append((by_name[used.value.id], used.attr))
+            elif isinstance(used, ast.Name) and used.id in bound and used.id not in by_name and used.id != name:
+                needs.append((module, used.id))
+    return _Definition("\n".join(text), tuple(dict.fromkeys(needs)))
 
 
 @functools.cache
@@ -270,25 +297,28 @@ def _bindings(path: Path, stamp: tuple[int, int]) -> dict[str, list[ast.stmt]]:
     return bound
 
 
-def _canonical(node: ast.AST) -> str:
+def _canonical(node: ast.AST, modules: Mapping[str, str] = MappingProxyType({})) -> str:
     """Return a syntax tree as text without places and docstrings, and without fields that are empty.
 
-    `ast.unparse` and `ast.dump` write the same tree in different ways under different versions of Python.
+    `ast.unparse` and `ast.dump` write the same tree in different ways under different versions of Python. Of `module.name`, where
+    `modules` has the module, only the name is written.
     """
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
+        node = ast.Name(node.attr, node.ctx)
     parts = []
     for name, value in ast.iter_fields(node):
         if name == "body" and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module):
             value = value[1:] if value and _is_text(value[0]) else value
         if value is None or value == [] or name in ("kind", "type_comment", "type_ignores"):
             continue
-        parts.append(f"{name}={_canonical_value(value)}")
+        parts.append(f"{name}={_canonical_value(value, modules)}")
     return f"{type(node).__name__}({', '.join(parts)})"
 
 
-def _canonical_value(value: object) -> str:
+def _canonical_value(value: object, modules: Mapping[str, str]) -> str:
     if isinstance(value, list):
-        return "[" + ", ".join(map(_canonical_value, value)) + "]"
-    return _canonical(value) if isinstance(value, ast.AST) else repr(value)
+        return "[" + ", ".join(_canonical_value(part, modules) for part in value) + "]"
+    return _canonical(value, modules) if isinstance(value, ast.AST) else repr(value)
 
 
 def _is_text(node: ast.stmt) -> bool:

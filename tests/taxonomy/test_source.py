@@ -63,6 +63,62 @@ def test_what_counts(tmp_path, change):
     assert digest(tmp_path, **change) != digest(tmp_path)
 
 
+# Each says where code stands in other words, and not what it does: files of the package, and what `infer` is called by.
+PLACES = {
+    "another file": (
+        {
+            "signals": "from pack.deep.inner import _inner\n\n\ndef margin(x):\n    return _inner(x)\n",
+            "deep/inner": "def _inner(x):\n    return x - 1\n",
+            "deep/__init__": "",
+        },
+        {},
+    ),
+    "another name of the file": (
+        {"scaling": BASE["helper"], "helper": ""},
+        {"from pack import helper": "from pack import scaling", "helper.scale": "scaling.scale"},
+    ),
+    "imported by name": ({}, {"from pack import helper": "from pack.helper import scale", "helper.scale": "scale"}),
+    "passed on by another module": (
+        {"door": "from pack.signals import margin\n"},
+        {"from pack.signals import margin": "from pack.door import margin"},
+    ),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_where_code_stands_does_not_count(tmp_path, place):
+    files, words = PLACES[place]
+    folder = tmp_path / "moved" / "pack"
+    attack = BASE["attack"]
+    for old, new in words.items():
+        assert old in attack
+        attack = attack.replace(old, new)
+    for name, text in {**BASE, "attack": attack, **files}.items():
+        (folder / f"{name}.py").parent.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.py").write_text(text)
+    moved = source.digest([source.Package("pack", folder)], "pack.attack:infer")
+    assert moved == digest(tmp_path)
+
+
+def test_which_of_two_definitions_of_one_name_is_meant_counts(tmp_path):
+    """Two helpers of the same name in two modules are told apart by who uses them, though no place counts."""
+    users = "from pack.{} import f as f\n\n\ndef {}(x):\n    return f(x)\n"
+
+    def digest(first, second):
+        folder = tmp_path / first / "pack"
+        folder.mkdir(parents=True)
+        texts = {"__init__": "", "one": "def f(x):\n    return 1\n", "two": "def f(x):\n    return 2\n"}
+        texts |= {"left": users.format(first, "left"), "right": users.format(second, "right")}
+        texts["attack"] = (
+            "from pack.left import left\nfrom pack.right import right\n\n\ndef infer(r):\n    return left(r), right(r)\n"
+        )
+        for name, text in texts.items():
+            (folder / f"{name}.py").write_text(text)
+        return source.digest([source.Package("pack", folder)], "pack.attack:infer")
+
+    assert digest("one", "two") != digest("two", "one")
+
+
 def test_an_attack_reaches_the_signals_but_not_its_neighbours(monkeypatch):
     from attacks.code import Code
 
