@@ -25,7 +25,7 @@ def commands() -> list[Command]:
     """Return every command of `mia`, in the order of its help."""
     import typer
 
-    from attacks.commands import app
+    from attacks.cli.commands import app
 
     def walk(command: Any, path: list[str]) -> list[Command]:
         if hasattr(command, "commands"):

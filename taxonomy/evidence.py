@@ -30,7 +30,7 @@ from taxonomy.threat import owner, with_facets
 FOLDER = "evidence"
 ORDERINGS = "orderings"
 # Figures also follow from how models are trained, how they answer, and how scores become figures.
-MEASURED_BY = ("attacks.training:fit", "attacks.training:Model", "attacks.metrics:summarize")
+MEASURED_BY = ("attacks.models.training:fit", "attacks.models.training:Model", "attacks.metrics:summarize")
 
 Interval = tuple[float, float]
 Digest = Callable[[str], str]
@@ -39,7 +39,7 @@ Role = Literal["power", "other", "null"]
 
 
 class Average(Strict):
-    """Mean over seeds, and its 95 % interval (`attacks.averages.average` says how)."""
+    """Mean over seeds, and its 95 % interval (`attacks.evidence.averages.average` says how)."""
 
     mean: float
     ci: Interval
@@ -60,7 +60,7 @@ class MetricFigures(Strict):
 
 
 class SetFigures(Strict):
-    """How an attack does on sets of `size` members and as many non-members (`attacks.set_membership` says how)."""
+    """How an attack does on sets of `size` members and as many non-members (`attacks.metrics.set_membership` says how)."""
 
     size: int
     set_accuracy: float

@@ -98,7 +98,7 @@ def mia(tmp_path: Path) -> Mia:
     """
 
     def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-        from attacks.commands import app
+        from attacks.cli.commands import app
 
         out, err, code = io.StringIO(), io.StringIO(), 0
         with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from attacks import architectures
 from attacks.discriminative.classes import widened
 from attacks.handles import AttackData, AttackError, Records, Scored, ScoreOracle
+from attacks.models import architectures
 
 # The logarithm of a probability of zero, as a decision tree gives it, is taken to be this: such scores are ties.
 LOG_ZERO = math.log(architectures.CLIP)

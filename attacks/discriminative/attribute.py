@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from attacks import signals
 from attacks.handles import AttackError, Marginals, Number, Records, ScoreOracle
+from attacks.models import signals
 
 
 def by_error(records: Records, scores: ScoreOracle, marginals: Marginals, mean_loss: Number, *, values: int = 8) -> Tensor:

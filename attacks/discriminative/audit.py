@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from attacks import signals
 from attacks.handles import AttackError, Guessed, Records, ScoreOracle
+from attacks.models import signals
 
 
 def surest_guesses(records: Records, scores: ScoreOracle, *, share_in: float = 0.1, share_out: float = 0.1) -> Guessed:

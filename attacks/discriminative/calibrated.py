@@ -8,9 +8,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from attacks import signals
-from attacks.augmentations import asked, changes
+from attacks.discriminative.picture_changes import asked, changes
 from attacks.handles import AttackError, Change, Records, ReferenceModels, Scored, ScoreOracle, ShadowModels
+from attacks.models import signals
 
 Signal = Callable[[Tensor, Tensor], Tensor]
 

@@ -10,8 +10,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from attacks import inside, split_layers
 from attacks.handles import Activations, Architecture, AttackError, InverseNetwork, Parameters, Records, StandInLayers
+from attacks.handles.split_model import split_of
+from attacks.models import internals
+from attacks.models import layers as network_layers
 
 # Keeps the slope of the total variation finite where a picture is flat, as the grey one is at the start.
 FLAT = 1e-8
@@ -39,9 +41,9 @@ def by_search(
     authors' code; the paper writes sums. It gives no weight of the variation and says that later splits need more; ours is one
     for all, chosen by a trial on a model that is no target here. Raises AttackError for a model without a split.
     """
-    network = inside.rebuilt(architecture.recipe, parameters.weights).requires_grad_(False)
-    first, _ = split_layers.parts(network, split_layers.split_of(architecture))
-    if split_layers.is_deep(first):
+    network = internals.rebuilt(architecture.recipe, parameters.weights).requires_grad_(False)
+    first, _ = network_layers.parts(network, split_of(architecture))
+    if network_layers.is_deep(first):
         steps, step = deep_steps, deep_step
     return _search(first, activations.values, records.x, steps, step, total_variation, beta)
 
@@ -74,7 +76,7 @@ def by_stand_in(
     He et al. 2019, Section 6.1, Algorithm 3: the search of `by_search`, on first layers of the adversary's own and with the same
     parameters, since the paper gives no others. The authors' code takes steps of 0.1 and more variation for CIFAR-10.
     """
-    if split_layers.is_deep(stand_in_layers.layers):
+    if network_layers.is_deep(stand_in_layers.layers):
         steps, step = deep_steps, deep_step
     return _search(stand_in_layers, activations.values, records.x, steps, step, total_variation, beta)
 

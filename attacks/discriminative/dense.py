@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from attacks import signals
 from attacks.handles import AttackError, MaskOracle, Records, Scored, ShadowModels
+from attacks.models import signals
 from attacks.seeds import derive_seed, streams
 
 # The probability of the true class is cut off here, as in the authors' code.

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from attacks import imitation
 from attacks.handles import AttackError, LabelOracle, ModelType, Records, ScoreOracle, ShadowData
+from attacks.models import surrogate_training
+from attacks.models.training import CHUNK, Model
 from attacks.seeds import derive_seed, hash_records
-from attacks.training import CHUNK, Model
 
 
 def from_scores(
@@ -30,12 +30,12 @@ def from_scores(
     two classes and the paths through decision trees are left out. Range and shape of the inputs are read off the candidates,
     which are not asked about; the width of a hidden layer is a guess. Raises AttackError for any other type of model.
     """
-    architecture, width = imitation.of_type(model_type.value, hidden)
+    architecture, width = surrogate_training.of_type(model_type.value, hidden)
     if queries < 2:
         raise AttackError(f"queries must be at least 2 (found {queries})")
-    x = imitation.random_inputs(records.x, queries, torch.Generator().manual_seed(derive_seed(seed, "inputs")))
+    x = surrogate_training.random_inputs(records.x, queries, torch.Generator().manual_seed(derive_seed(seed, "inputs")))
     answers = scores(x)
-    return imitation.network(
+    return surrogate_training.network(
         x, answers, answers.shape[1], architecture=architecture, hidden=width, epochs=epochs, seed=derive_seed(seed, "model")
     )
 
@@ -71,7 +71,7 @@ def by_jacobian(
     spent, turn = len(x), 0
     while True:
         classes = 1 + int(max(label.max(), shadow_data.label.max()))
-        model = imitation.network(x, label, classes, hidden=hidden, epochs=epochs, seed=derive_seed(seed, "model", turn))
+        model = surrogate_training.network(x, label, classes, hidden=hidden, epochs=epochs, seed=derive_seed(seed, "model", turn))
         more = min(len(x), queries - spent)
         if more < 1:
             return model

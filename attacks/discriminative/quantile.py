@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from attacks import signals
 from attacks.handles import AttackError, PopulationStatistics, Records, Scored, ScoreOracle
+from attacks.models import signals
 
 
 def above_quantile(

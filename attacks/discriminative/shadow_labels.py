@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from attacks import signals
 from attacks.discriminative.hop_skip_jump import Predict
 from attacks.handles import AttackError, ShadowModels
+from attacks.models import signals
 from attacks.seeds import derive_seed, hash_records
 
 

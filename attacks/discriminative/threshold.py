@@ -8,7 +8,6 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from attacks import signals
 from attacks.handles import (
     AttackError,
     ErrorSpread,
@@ -22,6 +21,7 @@ from attacks.handles import (
     TopScoreOracle,
     ValueOracle,
 )
+from attacks.models import signals
 
 
 def loss_below_threshold(records: Records, scores: ScoreOracle, loss_threshold: LossThreshold) -> Scored | Tensor:

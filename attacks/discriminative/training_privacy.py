@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from attacks.handles import AttackError, OwnTrainingSet, Records, ScoreOracle, Trainer
-from attacks.training import TrainingSet
+from attacks.models.training import TrainingSet
 
 
 def pointwise(

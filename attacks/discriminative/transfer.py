@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from attacks import signals
 from attacks.handles import LabelOracle, Records, Surrogate
+from attacks.models import signals
 
 WRONG = 100.0  # the loss of a record that the target mislabels, as in the authors' code
 

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from attacks import signals, training
 from attacks.handles import AttackError, Records, ShadowUpdates, UpdatedScores
+from attacks.models import signals, training
+from attacks.models.further_training import change
+from attacks.models.training import Recipe, TrainingSet
 from attacks.seeds import derive_seed
-from attacks.training import Recipe, TrainingSet
-from attacks.updates import change
 
 # The encoder's layers, whose last one is the latent vector (remembered from the paper); the decoder is one softmax layer.
 ENCODER = (128, 64)

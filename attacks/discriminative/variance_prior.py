@@ -7,8 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from attacks import signals
 from attacks.handles import AttackError, Records, ReferenceModels, ScoreOracle, ShadowModels
+from attacks.models import signals
 
 PREDICTIVES = ("student-t", "normal")
 # Weight of the prior's mean, in records, as the author's code has it.

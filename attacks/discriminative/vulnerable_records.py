@@ -8,8 +8,8 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from attacks import signals
 from attacks.handles import AttackError, Population, Records, ReferenceModels, Scored, ScoreOracle, ShadowModels
+from attacks.models import signals
 
 # The score of a record on which the attack abstains: minus the logarithm of a p-value is never negative.
 ABSTAINED = -1.0

@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from attacks import inside, membership_network
 from attacks.handles import (
     Architecture,
     AttackError,
@@ -19,8 +18,10 @@ from attacks.handles import (
     Trainer,
     UnsuitableError,
 )
+from attacks.models import internals
+from attacks.models.training import TrainingSet
 from attacks.seeds import derive_seed, hash_records
-from attacks.training import TrainingSet
+from attacks.steps import attack_network
 
 
 def gradient_norm(records: Records, parameters: Parameters, architecture: Architecture) -> Tensor:
@@ -29,8 +30,8 @@ def gradient_norm(records: Records, parameters: Parameters, architecture: Archit
     Carlini et al. 2022, Appendix A, where this white-box signal takes the place of the loss under one threshold for all records:
     on what it was trained on, a model has little left to learn.
     """
-    network = inside.network(architecture.recipe, parameters.weights)
-    return -inside.gradients(network, records.x, records.label, inside.norm)
+    network = internals.network(architecture.recipe, parameters.weights)
+    return -internals.gradients(network, records.x, records.label, internals.norm)
 
 
 def gradient_norm_calibrated(
@@ -44,10 +45,10 @@ def gradient_norm_calibrated(
     x, label = records.x, records.label
 
     def norms(network: nn.Module) -> Tensor:
-        return inside.gradients(network, x, label, inside.norm)
+        return internals.gradients(network, x, label, internals.norm)
 
-    target = norms(inside.network(architecture.recipe, parameters.weights))
-    without = reference_models.inner_signal(lambda model: norms(inside.network(model.recipe, model.parameters())))
+    target = norms(internals.network(architecture.recipe, parameters.weights))
+    without = reference_models.inner_signal(lambda model: norms(internals.network(model.recipe, model.parameters())))
     return without.mean(dim=0) - target
 
 
@@ -74,8 +75,8 @@ def taylor(records: Records, parameters: Parameters, trainer: Trainer, populatio
     def along_the_step(gradient: dict[str, Tensor]) -> Tensor:
         return torch.stack([part.flatten(1) @ step[name].flatten() for name, part in gradient.items()]).sum(dim=0)
 
-    network = inside.network(trainer.recipe, reference.parameters())
-    return -inside.gradients(network, records.x, records.label, along_the_step)
+    network = internals.network(trainer.recipe, reference.parameters())
+    return -internals.gradients(network, records.x, records.label, along_the_step)
 
 
 def supervised(
@@ -101,15 +102,15 @@ def supervised(
     """
     if not len(known_members) or not len(population):
         raise AttackError("the attack network learns from known members and known non-members; one kind is missing")
-    network = inside.network(architecture.recipe, parameters.weights)
-    others = membership_network.drawn(population.ids, len(known_members))
+    network = internals.network(architecture.recipe, parameters.weights)
+    others = attack_network.drawn(population.ids, len(known_members))
     x = torch.cat([known_members.x, population.x[others]])
     label = torch.cat([known_members.label, population.label[others]])
-    seen = membership_network.components([network], x, label, features)
+    seen = attack_network.components([network], x, label, features)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed % 2**63)
-        log_odds = membership_network.learnt(seen, torch.arange(len(x)) < len(known_members), kernels, epochs)
-    return Scored(log_odds(membership_network.components([network], records.x, records.label, features)), cut=0.0)
+        log_odds = attack_network.learnt(seen, torch.arange(len(x)) < len(known_members), kernels, epochs)
+    return Scored(log_odds(attack_network.components([network], records.x, records.label, features)), cut=0.0)
 
 
 def unsupervised(
@@ -131,7 +132,7 @@ def unsupervised(
     Autoencoder and clusters are learnt from the set of candidates, of which there must be two or more: a record's score depends
     on the others, and not on their order.
     """
-    network = inside.network(architecture.recipe, parameters.weights)
+    network = internals.network(architecture.recipe, parameters.weights)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed % 2**63)
-        return Scored(*membership_network.embedded([network], records.x, records.label, records.ids, kernels, epochs))
+        return Scored(*attack_network.embedded([network], records.x, records.label, records.ids, kernels, epochs))

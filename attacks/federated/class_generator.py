@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from attacks.federation import Federation, Policy, Weights, copied
 from attacks.handles import AttackError, FederatedTrainer, Records, Seat
+from attacks.models.federation import Federation, Policy, Weights, copied
 from attacks.seeds import derive_seed
 
 BATCH = 64

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from attacks import first_layer
 from attacks.handles import Architecture, OthersUpdates, Records, Scored
+from attacks.models import layers as network_layers
 
 
 def words_of_updates(
@@ -32,7 +32,7 @@ def words_of_updates(
     touched. A member is missed only where none of the units behind its words is active, so that nothing moves. Raises
     AttackError if the first layer is no dense layer on the record.
     """
-    weight, _ = first_layer.names(architecture.recipe)
+    weight, _ = network_layers.first_dense(architecture.recipe)
     x = records.x.flatten(1).double()
     rounds = torch.zeros(len(x), dtype=torch.float64)
     for number in range(len(others_updates)):

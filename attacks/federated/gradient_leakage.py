@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from attacks import first_layer
 from attacks.handles import Architecture, Records, Updates
+from attacks.models import layers as network_layers
 
 
 def divided(records: Records, updates: Updates, architecture: Architecture) -> Tensor:
@@ -18,7 +18,7 @@ def divided(records: Records, updates: Updates, architecture: Architecture) -> T
     moved, nothing was sent, and the input is 0. Of the candidates only the format of a record is read. Raises AttackError if the
     first layer is no dense layer on the record.
     """
-    weight, bias = first_layer.names(architecture.recipe)
+    weight, bias = network_layers.first_dense(architecture.recipe)
     found = []
     for number in range(len(updates)):
         change = updates.change(number, updates.victim)

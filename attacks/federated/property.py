@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from attacks import marked_updates
-from attacks.federated_views import others_from_rounds
-from attacks.federation import Federation, Policy, Weights
 from attacks.handles import AttackError, FederatedTrainer, MarkedRecords, OthersUpdates, PropertyUpdates, Records, Seat
+from attacks.handles.views.federation import others_from_rounds
+from attacks.models.federation import Federation, Policy, Weights
+from attacks.steps import marked_updates
 
 
 def passive(

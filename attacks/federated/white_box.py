@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from attacks import inside, membership_network
+from attacks.federated.policies import AscendingParticipant, Ascent, CheatingServer
 from attacks.handles import Architecture, AttackError, KnownFeatures, KnownMembers, Records, Rounds, Scored, Seat, Updates
-from attacks.membership_network import Look
-from attacks.policies import AscendingParticipant, Ascent, CheatingServer
+from attacks.models import internals
+from attacks.steps import attack_network
+from attacks.steps.attack_network import Look
 
 
 def passive(
@@ -29,7 +30,7 @@ def passive(
     Nasr et al. 2019, Section II: the network of the stand-alone attack, which looks at all snapshots at once. It learns from
     all known members and as many known non-members.
     """
-    networks = [inside.network(architecture.recipe, rounds.weights(number)) for number in known_round_features.rounds]
+    networks = [internals.network(architecture.recipe, rounds.weights(number)) for number in known_round_features.rounds]
     return _judged(records, networks, known_round_features, kernels, epochs, seed)
 
 
@@ -45,7 +46,7 @@ def passive_server(
 ) -> Scored:
     """Do as `passive` with the models that the victim uploaded, float64 (n,); member if above 0. Nasr et al. 2019, Section II."""
     numbers = known_upload_features.rounds
-    networks = [inside.network(architecture.recipe, updates.upload(number, updates.victim)) for number in numbers]
+    networks = [internals.network(architecture.recipe, updates.upload(number, updates.victim)) for number in numbers]
     return _judged(records, networks, known_upload_features, kernels, epochs, seed)
 
 
@@ -76,8 +77,8 @@ def active(
     seen = seat.run(policy)
     look = Look(snapshots, begin, end, features, layers)
     numbers = look.rounds(len(seen.rounds))
-    networks = [inside.network(architecture.recipe, seen.rounds.weights(number)) for number in numbers]
-    known = membership_network.known_features(networks, known_members, numbers, look)
+    networks = [internals.network(architecture.recipe, seen.rounds.weights(number)) for number in numbers]
+    known = attack_network.known_features(networks, known_members, numbers, look)
     return _judged(records, networks, known, kernels, epochs, seed)
 
 
@@ -175,10 +176,10 @@ def unsupervised(
     on the set of candidates.
     """
     numbers = Look(snapshots, begin, end).rounds(len(rounds))
-    networks = [inside.network(architecture.recipe, rounds.weights(number)) for number in numbers]
+    networks = [internals.network(architecture.recipe, rounds.weights(number)) for number in numbers]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed % 2**63)
-        return Scored(*membership_network.embedded(networks, records.x, records.label, records.ids, kernels, epochs, layers))
+        return Scored(*attack_network.embedded(networks, records.x, records.label, records.ids, kernels, epochs, layers))
 
 
 def _judged(
@@ -187,8 +188,8 @@ def _judged(
     """Train the attack network on what is known, and let it judge the candidates in the same networks."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed % 2**63)
-        log_odds = membership_network.learnt_from(known, kernels, epochs)
-    seen = membership_network.components(networks, records.x, records.label, known.features, known.layers)
+        log_odds = attack_network.learnt_from(known, kernels, epochs)
+    seen = attack_network.components(networks, records.x, records.label, known.features, known.layers)
     return Scored(log_odds(seen), cut=0.0)
 
 
@@ -208,8 +209,8 @@ def _by_uploads(
     if updates is None:
         raise AttackError("only a server sees the victim's uploads")
     numbers = look.rounds(len(updates) - 1)
-    networks = [inside.network(architecture.recipe, updates.upload(number, updates.victim)) for number in numbers]
-    known = membership_network.known_features(networks, known_members, numbers, look)
+    networks = [internals.network(architecture.recipe, updates.upload(number, updates.victim)) for number in numbers]
+    known = attack_network.known_features(networks, known_members, numbers, look)
     return _judged(records, networks, known, kernels, epochs, seed)
 
 

@@ -7,9 +7,9 @@ import zlib
 import torch
 from torch import Tensor
 
-from attacks import alphabet
 from attacks.handles import AttackError, LikelihoodOracle, NextSymbolOracle, Records, ReferenceLanguageModel
 from attacks.handles.language import CHUNK, of_symbols
+from attacks.models import alphabet
 
 
 def perplexity(records: Records, likelihood: LikelihoodOracle) -> Tensor:

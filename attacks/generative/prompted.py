@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from attacks.handles import AttackError, CompletionOracle, Records
-from attacks.overlap import recall
+from attacks.metrics.text_overlap import recall
 from attacks.seeds import hash_records
 
 

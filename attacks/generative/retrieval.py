@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from attacks.handles import AttackError, Records, RetrievalOracle
-from attacks.overlap import recall
+from attacks.metrics.text_overlap import recall
 
 
 def rest_of_the_record(records: Records, retrieval: RetrievalOracle, *, gram: int = 4) -> Tensor:

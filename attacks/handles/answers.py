@@ -10,7 +10,7 @@ from torch import Tensor
 
 from attacks.errors import AttackError, DivergedError
 from attacks.handles.handle import Ledger
-from attacks.resolution import bounded, certain
+from attacks.models.resolution import bounded, certain
 
 Answer = Callable[[Tensor], Tensor]
 

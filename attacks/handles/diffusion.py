@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from attacks import noising
 from attacks.handles import answers
 from attacks.handles.handle import AttackError, Handle, Ledger
+from attacks.models.generators import noising
 
 Predict = Callable[[Tensor, int], Tensor]
 

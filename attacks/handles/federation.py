@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from attacks.federation import Federation, History, Policy, Weights, change, copied
 from attacks.handles.handle import AttackError, Handle, Ledger
 from attacks.handles.trainers import Trainer
-from attacks.training import Recipe
+from attacks.models.federation import Federation, History, Policy, Weights, change, copied
+from attacks.models.training import Recipe
 
 PARTICIPANT, SERVER = "participant", "server"
 

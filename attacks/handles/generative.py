@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from attacks.generators import Generator, GeneratorRecipe
-from attacks.generators import training as generators
 from attacks.handles import answers
 from attacks.handles.handle import AttackError, Handle, Ledger
-from attacks.training import Model, TrainingSet
+from attacks.models.generators import Generator, GeneratorRecipe
+from attacks.models.generators import training as generators
+from attacks.models.training import Model, TrainingSet
 
 # Samples are drawn and codes decoded in chunks, so that memory does not grow with their number.
 CHUNK = 4096

@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attacks.generators import Generator
 from attacks.handles import answers
 from attacks.handles.handle import Handle, Ledger
+from attacks.models.generators import Generator
 
 # Records are asked about in chunks where every symbol is answered, so that memory does not grow with their number.
 CHUNK = 500

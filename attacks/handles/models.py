@@ -11,7 +11,7 @@ from attacks.errors import DivergedError
 from attacks.handles.handle import AttackError
 from attacks.handles.records import ShadowData
 from attacks.handles.trainers import HostedModel
-from attacks.training import Model, numbers
+from attacks.models.training import Model, numbers
 
 # A change to records x (n, ...) that leaves their number and their shape as they are, such as an augmentation.
 Change = Callable[[Tensor], Tensor]

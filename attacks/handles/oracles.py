@@ -10,7 +10,7 @@ from torch import Tensor
 
 from attacks.handles import answers
 from attacks.handles.handle import Handle, Ledger
-from attacks.poorer_answers import completed
+from attacks.models.poorer_answers import completed
 
 NOT_SHOWN = "classes that the target does not show are taken to share alike what is left of the probability"
 

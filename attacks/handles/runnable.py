@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from attacks.generators import GeneratorRecipe
 from attacks.handles.generative import GeneratorTrainer
 from attacks.handles.handle import AttackError, Handle, Ledger
 from attacks.handles.trainers import Trainer
-from attacks.training import Recipe
+from attacks.models.generators import GeneratorRecipe
+from attacks.models.training import Recipe
 
 
 class Architecture(Handle):

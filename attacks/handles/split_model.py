@@ -7,10 +7,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from attacks.errors import AttackError
 from attacks.handles import answers
 from attacks.handles.handle import Handle, Ledger
+from attacks.handles.runnable import Architecture
 from attacks.handles.trainers import Trainer
-from attacks.training import CHUNK, Recipe
+from attacks.models.training import CHUNK, Recipe
 
 
 class Activations(Handle):
@@ -70,7 +72,7 @@ class SplitTrainer(Trainer):
 
     @property
     def split_after(self) -> str:
-        """The last layer that the device runs, by the names of `attacks.split_layers`."""
+        """The last layer that the device runs, by the names of `attacks.models.split_layers`."""
         self._touch()
         return self._split_after
 
@@ -99,3 +101,14 @@ class StandInLayers:
         """Return values at the split, float32 of shape (n, ...), for x of shape (n, ...); they can be differentiated."""
         values: Tensor = self.layers(x)
         return values
+
+
+def split_of(known: Handle) -> str:
+    """Return the layer after which a model of known structure is split; raise AttackError if one party runs all of it.
+
+    `known` is what tells the structure: the architecture, or what trains such models.
+    """
+    split_after = known.split_after if isinstance(known, SplitTrainer | Architecture) else None
+    if split_after is None:
+        raise AttackError("the structure of the model shows no split: one party runs all of it")
+    return split_after

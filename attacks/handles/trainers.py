@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from attacks import training
 from attacks.handles.handle import AttackError, Handle, Ledger
-from attacks.training import Model, Recipe, TrainingSet
+from attacks.models import training
+from attacks.models.training import Model, Recipe, TrainingSet
 
 
 class HostedModel:

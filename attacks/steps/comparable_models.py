@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 
-from attacks import architectures, training
 from attacks.handles import Architecture, HostedModel, Platform, Records, ReferenceModels, ShadowData, ShadowModels, Trainer
+from attacks.models import architectures, training
+from attacks.models.training import Model, Recipe, TrainingSet
 from attacks.steps.reference_models import trained
 from attacks.steps.shadow_models import common, matched
-from attacks.training import Model, Recipe, TrainingSet
 
 FitMany = Callable[[Sequence[TrainingSet]], Sequence[Model | HostedModel]]
 # Where the target's size is not known, a model has this share of all records: what there is suffices for many different models.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from attacks import guesses
 from attacks.handles import KnownMembers, OwnDiscriminator, Population, Records, SamplePool
 from attacks.seeds import derive_seed
+from attacks.steps import adversarial_networks
 
 
 def from_known_members(
@@ -16,8 +16,8 @@ def from_known_members(
     non-members are known decides how good it becomes. Members, which are real records like these, rather mislead it: on digits
     and an autoencoder its AUC was lower by 0.02 to 0.05 than without any (development seeds 10 to 12).
     """
-    inside = guesses.in_equal_parts([sample_pool.x, known_members.x])
-    return guesses.discriminator(inside, known_members.non_members.x, steps=steps, seed=derive_seed(seed, "model"))
+    inside = adversarial_networks.in_equal_parts([sample_pool.x, known_members.x])
+    return adversarial_networks.discriminator(inside, known_members.non_members.x, steps=steps, seed=derive_seed(seed, "model"))
 
 
 def from_non_members(
@@ -27,4 +27,4 @@ def from_non_members(
 
     Hayes et al. 2019 (from memory), and the attack LOGAN D1 in the authors' code of van Breugel et al. 2023.
     """
-    return guesses.discriminator(sample_pool.x, population.x, steps=steps, seed=derive_seed(seed, "model"))
+    return adversarial_networks.discriminator(sample_pool.x, population.x, steps=steps, seed=derive_seed(seed, "model"))

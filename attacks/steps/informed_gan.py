@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from attacks import guesses
 from attacks.handles import KnownMembers, OwnGan, Population, Records, SamplePool
 from attacks.seeds import derive_seed
+from attacks.steps import adversarial_networks
 
 
 def from_known_members(
@@ -14,8 +14,8 @@ def from_known_members(
 
     It takes as many known members as samples for real, and known non-members for further fakes.
     """
-    real = guesses.in_equal_parts([sample_pool.x, known_members.x])
-    return guesses.gan(real, known_members.non_members.x, steps=steps, seed=derive_seed(seed, "model"))
+    real = adversarial_networks.in_equal_parts([sample_pool.x, known_members.x])
+    return adversarial_networks.gan(real, known_members.non_members.x, steps=steps, seed=derive_seed(seed, "model"))
 
 
 def from_non_members(
@@ -25,4 +25,4 @@ def from_non_members(
 
     Hayes et al. 2019 (from memory).
     """
-    return guesses.gan(sample_pool.x, population.x, steps=steps, seed=derive_seed(seed, "model"))
+    return adversarial_networks.gan(sample_pool.x, population.x, steps=steps, seed=derive_seed(seed, "model"))

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from attacks.descent import minimised
 from attacks.handles import AttackError, HiddenValues, InverseNetwork, Population, Records
-from attacks.inverse_layers import inverse_layers
+from attacks.models.custom_loss import minimised
+from attacks.models.layers import inverse_layers
 from attacks.seeds import derive_seed, hash_records
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from attacks import inside, membership_network
 from attacks.handles import Architecture, KnownFeatures, KnownMembers, Records, Rounds, Updates
-from attacks.membership_network import Look
+from attacks.models import internals
+from attacks.steps import attack_network
+from attacks.steps.attack_network import Look
 
 
 def from_rounds(
@@ -26,8 +27,8 @@ def from_rounds(
     """
     look = Look(snapshots, begin, end, features, layers)
     numbers = look.rounds(len(rounds))
-    networks = [inside.network(architecture.recipe, rounds.weights(number)) for number in numbers]
-    return membership_network.known_features(networks, known_members, numbers, look)
+    networks = [internals.network(architecture.recipe, rounds.weights(number)) for number in numbers]
+    return attack_network.known_features(networks, known_members, numbers, look)
 
 
 def from_uploads(
@@ -48,5 +49,5 @@ def from_uploads(
     """
     look = Look(snapshots, begin, end, features, layers)
     numbers = look.rounds(len(updates) - 1)
-    networks = [inside.network(architecture.recipe, updates.upload(number, updates.victim)) for number in numbers]
-    return membership_network.known_features(networks, known_members, numbers, look)
+    networks = [internals.network(architecture.recipe, updates.upload(number, updates.victim)) for number in numbers]
+    return attack_network.known_features(networks, known_members, numbers, look)

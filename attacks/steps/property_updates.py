@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from attacks import marked_updates
 from attacks.handles import FederatedTrainer, MarkedRecords, OwnUpdates, PropertyUpdates, Records, Rounds
+from attacks.steps import marked_updates
 
 
 def from_marked_records(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import torch
 
-from attacks.generators import GeneratorRecipe
-from attacks.generators import training as generators
 from attacks.handles import AttackError, GeneratorPlatform, GeneratorTrainer, Number, Population, Records, ReferenceGenerator
+from attacks.models.generators import GeneratorRecipe
+from attacks.models.generators import training as generators
+from attacks.models.training import TrainingSet
 from attacks.seeds import derive_seed
 from attacks.steps.training_sets import check_pool, drawn
-from attacks.training import TrainingSet
 
 
 def known_recipe(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import torch
 
-from attacks.alphabet import ALPHABET
-from attacks.generators import GeneratorRecipe
-from attacks.generators import training as generators
 from attacks.handles import AttackError, GeneratorTrainer, Number, Population, Records, ReferenceLanguageModel
+from attacks.models.alphabet import ALPHABET
+from attacks.models.generators import GeneratorRecipe
+from attacks.models.generators import training as generators
+from attacks.models.training import TrainingSet
 from attacks.seeds import derive_seed
 from attacks.steps.training_sets import check_pool, drawn
-from attacks.training import TrainingSet
 
 
 def known_recipe(

@@ -18,9 +18,9 @@ from attacks.handles import (
     ShadowModels,
     Trainer,
 )
+from attacks.models.training import Model, TrainingSet
 from attacks.seeds import derive_seed
 from attacks.steps.training_sets import check_pool, drawn
-from attacks.training import Model, TrainingSet
 
 
 def known_recipe(

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 
-from attacks import architectures, training
 from attacks.handles import (
     AttackError,
     HostedModel,
@@ -20,9 +19,10 @@ from attacks.handles import (
     Trainer,
     UnsuitableError,
 )
+from attacks.models import architectures, training
+from attacks.models.training import Model, Recipe, TrainingSet
 from attacks.seeds import derive_seed
 from attacks.steps.training_sets import by_id, drawn, halves, shares
-from attacks.training import Model, Recipe, TrainingSet
 
 
 def known_recipe(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import torch
 
-from attacks import training
 from attacks.handles import AttackError, MaskOracle, Records, ShadowData, ShadowModels
+from attacks.models import training
+from attacks.models.training import Recipe, TrainingSet
 from attacks.seeds import derive_seed
 from attacks.steps.training_sets import halves
-from attacks.training import Recipe, TrainingSet
 
 
 def guessed_unet(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from attacks import updates
 from attacks.handles import AttackError, Records, ShadowData, ShadowUpdates
+from attacks.models import further_training
+from attacks.models.training import Model
 from attacks.seeds import derive_seed, hash_records
 from attacks.steps.shadow_models import guessed_architecture
-from attacks.training import Model
 
 
 def simulated(
@@ -40,7 +40,7 @@ def simulated(
     if probes < 1 or not len(causes):
         raise AttackError(f"{len(unseen)} shadow records are left for a probing set of {probes} and for updates: too few")
     x, label = shadow_data.x[probing], shadow_data.label[causes]
-    copies = updates.updated(model, shadow_data.x[causes], label, steps=steps, learning_rate=learning_rate)
+    copies = further_training.updated(model, shadow_data.x[causes], label, steps=steps, learning_rate=learning_rate)
     before = model.log_probs(x)
-    change = torch.stack([updates.change(before, copies.log_probs(k, x)) for k in range(len(copies))])
+    change = torch.stack([further_training.change(before, copies.log_probs(k, x)) for k in range(len(copies))])
     return ShadowUpdates(change, label, x)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from attacks import split_layers
-from attacks.descent import minimised
 from attacks.handles import Architecture, AttackError, LaterLayers, Population, Records, StandInLayers
+from attacks.handles.split_model import split_of
+from attacks.models import layers as network_layers
+from attacks.models.custom_loss import minimised
 from attacks.seeds import derive_seed
 
 
@@ -29,14 +30,14 @@ def from_samples(
     """
     if not len(population):
         raise AttackError("there are no labelled records to train first layers with")
-    recipe, split_after = architecture.recipe, split_layers.split_of(architecture)
+    recipe, split_after = architecture.recipe, split_of(architecture)
     x, label = population.x, population.label
 
     def loss(layers: nn.Module, rows: Tensor) -> Tensor:
         return nn.functional.cross_entropy(later_layers(layers(x[rows])), label[rows])
 
     layers = minimised(
-        lambda: split_layers.parts(recipe.build(), split_after)[0],
+        lambda: network_layers.parts(recipe.build(), split_after)[0],
         loss,
         len(x),
         epochs=epochs,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from attacks import imitation
 from attacks.handles import AttackError, LabelOracle, ModelType, Records, ScoreOracle, ShadowData, Surrogate
+from attacks.models import surrogate_training
 from attacks.seeds import derive_seed, hash_records
 
 
@@ -28,7 +28,7 @@ def by_labels(
     x = _asked(shadow_data, queries, seed)
     answers = labels(x)
     classes = 1 + int(max(answers.max(), shadow_data.label.max()))
-    model = imitation.network(x, answers, classes, hidden=hidden, epochs=epochs, seed=derive_seed(seed, "model"))
+    model = surrogate_training.network(x, answers, classes, hidden=hidden, epochs=epochs, seed=derive_seed(seed, "model"))
     return Surrogate(model)
 
 
@@ -48,7 +48,9 @@ def by_distillation(
     """
     x = _asked(shadow_data, queries, seed)
     answers = scores(x)
-    model = imitation.network(x, answers, answers.shape[1], hidden=hidden, epochs=epochs, seed=derive_seed(seed, "model"))
+    model = surrogate_training.network(
+        x, answers, answers.shape[1], hidden=hidden, epochs=epochs, seed=derive_seed(seed, "model")
+    )
     return Surrogate(model)
 
 
@@ -67,11 +69,11 @@ def by_extraction(
     The range of the inputs is read off the candidates; the target is not asked about them. Types that no network imitates raise
     AttackError.
     """
-    architecture, width = imitation.of_type(model_type.value, hidden)
+    architecture, width = surrogate_training.of_type(model_type.value, hidden)
     generator = torch.Generator().manual_seed(derive_seed(seed, "inputs"))
-    x = imitation.random_inputs(records.x, queries, generator)
+    x = surrogate_training.random_inputs(records.x, queries, generator)
     answers = scores(x)
-    model = imitation.network(
+    model = surrogate_training.network(
         x, answers, answers.shape[1], architecture=architecture, hidden=width, epochs=epochs, seed=derive_seed(seed, "model")
     )
     return Surrogate(model)

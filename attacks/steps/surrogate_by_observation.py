@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from attacks import training
 from attacks.handles import AttackError, Overheard, Records, Surrogate
+from attacks.models import training
+from attacks.models.training import Recipe, TrainingSet
 from attacks.seeds import derive_seed
-from attacks.training import Recipe, TrainingSet
 
 
 def from_decisions(records: Records, overheard: Overheard, *, hidden: int = 128, epochs: int = 40, seed: int = 0) -> Surrogate:

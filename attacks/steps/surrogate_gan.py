@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from attacks import guesses
 from attacks.handles import OwnGan, Records, SamplePool
 from attacks.seeds import derive_seed
+from attacks.steps import adversarial_networks
 
 
 def from_samples(records: Records, sample_pool: SamplePool, *, steps: int = 3000, seed: int = 0) -> OwnGan:
@@ -17,4 +17,4 @@ def from_samples(records: Records, sample_pool: SamplePool, *, steps: int = 3000
     again. The structure is guessed, not the target's.
     """
     samples: Tensor = sample_pool.x
-    return guesses.gan(samples, torch.empty(0, *samples.shape[1:]), steps=steps, seed=derive_seed(seed, "model"))
+    return adversarial_networks.gan(samples, torch.empty(0, *samples.shape[1:]), steps=steps, seed=derive_seed(seed, "model"))

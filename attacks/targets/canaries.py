@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attacks import alphabet
+from attacks.models import alphabet
 
 
 @dataclass(frozen=True)

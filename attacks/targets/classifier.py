@@ -9,7 +9,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attacks import signals, training
 from attacks.handles import (
     EmbeddingOracle,
     HeldRecords,
@@ -29,12 +28,13 @@ from attacks.handles import (
     Trainer,
 )
 from attacks.metrics import Metric, share
+from attacks.models import signals, training
+from attacks.models.training import Model, Recipe, TrainingSet
 from attacks.seeds import derive_seed, digest, digest_arrays, record_ids
 from attacks.targets import data as datasets
 from attacks.targets import judges, poorer
 from attacks.targets.split import Split, split
 from attacks.targets.target import HandleMaker, Target
-from attacks.training import Model, Recipe, TrainingSet
 
 # The smaller share of wrong values of Shokri et al. 2017, Section V-C and Figure 8.
 ERRORS = 0.1

@@ -8,16 +8,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from attacks import generators
-from attacks.generators import Generator, GeneratorRecipe
-from attacks.generators.diffusion import Diffusion
 from attacks.handles import DenoiserAccess, NoisePredictor, ShadowData
+from attacks.models import generators
+from attacks.models.generators import Generator, GeneratorRecipe
+from attacks.models.generators.diffusion import Diffusion
+from attacks.models.training import TrainingSet
 from attacks.seeds import derive_seed, digest, digest_arrays, record_ids
 from attacks.targets import data as datasets
 from attacks.targets.generator import GenerativeTarget, beside_training, makers_of_generator
 from attacks.targets.split import split
 from attacks.targets.target import HandleMaker, Target
-from attacks.training import TrainingSet
 
 
 def digits() -> datasets.Data:

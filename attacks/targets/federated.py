@@ -10,8 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attacks import federation, signals
-from attacks.federation import Federation, History, Policy
 from attacks.handles import (
     PARTICIPANT,
     SERVER,
@@ -22,12 +20,14 @@ from attacks.handles import (
     Seen,
 )
 from attacks.handles.federation import seen
+from attacks.models import federation, signals
+from attacks.models.federation import Federation, History, Policy
+from attacks.models.training import Model, Recipe, TrainingSet
 from attacks.seeds import derive_seed, digest, digest_arrays, record_ids
 from attacks.targets import classifier, judges
 from attacks.targets import data as datasets
 from attacks.targets.split import split
 from attacks.targets.target import HandleMaker, Target
-from attacks.training import Model, Recipe, TrainingSet
 from taxonomy.findings import InputError
 
 # Who has which number in a federation. The other numbers are bystanders.

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from attacks.federation import Federation
 from attacks.handles import PARTICIPANT
+from attacks.models.federation import Federation
+from attacks.models.training import Recipe
 from attacks.seeds import derive_seed, digest
 from attacks.targets import data as datasets
 from attacks.targets import federated
@@ -16,7 +17,6 @@ from attacks.targets.data import Data, deduplicated
 from attacks.targets.federated import Rows
 from attacks.targets.federated_judges import records_of_class
 from attacks.targets.target import Target
-from attacks.training import Recipe
 from taxonomy.findings import InputError
 
 WANTED = 0

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from attacks.federation import Federation
 from attacks.handles import SERVER
+from attacks.models.federation import Federation
+from attacks.models.training import Recipe
 from attacks.seeds import digest, digest_arrays
 from attacks.targets import data as datasets
 from attacks.targets import federated
 from attacks.targets.federated import VICTIM
 from attacks.targets.federated_judges import inputs_of_uploads
 from attacks.targets.target import Target
-from attacks.training import Recipe
 
 
 def build(

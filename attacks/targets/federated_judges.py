@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from scipy import stats
 from torch import Tensor
 
-from attacks import metrics, signals, training
+from attacks import metrics
 from attacks.handles import AttackError
 from attacks.metrics import Interval, Metric
+from attacks.models import signals, training
+from attacks.models.training import Recipe, TrainingSet
 from attacks.targets.target import Judge
-from attacks.training import Recipe, TrainingSet
 
 # An input counts as recovered if its error is below this share of its length: float32 weights leave less.
 EXACT = 1e-3

@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from attacks import federation
-from attacks.dropout import with_dropout
-from attacks.federation import Federation
 from attacks.handles import PARTICIPANT, FederatedTrainer, Ledger, MarkedRecords
+from attacks.models import federation
+from attacks.models.dropout import with_dropout
+from attacks.models.federation import Federation
+from attacks.models.training import Recipe
 from attacks.seeds import derive_seed, digest, digest_arrays, record_ids
 from attacks.targets import data as datasets
 from attacks.targets import federated, judges
@@ -19,7 +20,6 @@ from attacks.targets.data import Data
 from attacks.targets.federated import VICTIM, Rows
 from attacks.targets.federated_judges import property_of_rounds
 from attacks.targets.target import Target
-from attacks.training import Recipe
 from taxonomy.findings import InputError
 
 # Kinds of Fashion-MNIST by task and property. Either label holds one kind of shoe and two kinds of other clothes.

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from attacks.dropout import with_dropout
-from attacks.federation import Federation
 from attacks.handles import PARTICIPANT, FederatedTrainer
+from attacks.models.dropout import with_dropout
+from attacks.models.federation import Federation
+from attacks.models.training import Recipe
 from attacks.targets import data as datasets
 from attacks.targets import federated, judges
 from attacks.targets.data import Data, deduplicated
 from attacks.targets.target import Target
-from attacks.training import Recipe
 
 NAME = "words of glosses"
 

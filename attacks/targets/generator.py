@@ -11,11 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attacks import generators
-from attacks.generators import GeneratorRecipe
-from attacks.generators.gan import Gan
-from attacks.generators.gan_vae import DcganVae
-from attacks.generators.vae import Vae
 from attacks.handles import (
     DiscriminatorAccess,
     EncoderAccess,
@@ -31,11 +26,16 @@ from attacks.handles import (
     SampleOracle,
     ShadowData,
 )
+from attacks.models import generators
+from attacks.models.generators import GeneratorRecipe
+from attacks.models.generators.gan import Gan
+from attacks.models.generators.gan_vae import DcganVae
+from attacks.models.generators.vae import Vae
+from attacks.models.training import TrainingSet
 from attacks.seeds import derive_seed, digest, digest_arrays, record_ids
 from attacks.targets import data as datasets
 from attacks.targets.split import split
 from attacks.targets.target import HandleMaker, Target
-from attacks.training import TrainingSet
 from taxonomy.findings import InputError
 
 

@@ -9,12 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attacks import metrics, signals, training
+from attacks import metrics
 from attacks.handles import AttackError
 from attacks.metrics import Metric
+from attacks.models import signals, training
+from attacks.models.training import Recipe, TrainingSet
 from attacks.seeds import derive_seed
 from attacks.targets.target import Judge
-from attacks.training import Recipe, TrainingSet
 
 
 def of_classifier(recipe: Recipe, x: Tensor, label: Tensor, member: Tensor, sensitive: int | None, seed: int) -> dict[str, Judge]:

@@ -9,10 +9,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attacks.alphabet import ALPHABET
-from attacks.generators import GeneratorRecipe
-from attacks.generators import training as generators
-from attacks.generators.language import PADDING, Gru
 from attacks.handles import (
     CompletionOracle,
     GeneratedLikelihoodOracle,
@@ -27,12 +23,16 @@ from attacks.handles import (
     SampleOracle,
 )
 from attacks.handles.language import Seeds, levels_of
+from attacks.models.alphabet import ALPHABET
+from attacks.models.generators import GeneratorRecipe
+from attacks.models.generators import training as generators
+from attacks.models.generators.language import PADDING, Gru
+from attacks.models.training import TrainingSet
 from attacks.seeds import derive_seed, digest, digest_arrays, record_ids
 from attacks.targets.canaries import CanaryFormat
 from attacks.targets.data import corpus as corpora
 from attacks.targets.split import split
 from attacks.targets.target import HandleMaker, Target
-from attacks.training import TrainingSet
 from taxonomy.findings import InputError
 
 CANARY = "the random number is "

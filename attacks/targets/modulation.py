@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attacks import signals, training
 from attacks.handles import Ledger, Overheard, Population
+from attacks.models import signals, training
+from attacks.models.training import Recipe, TrainingSet
 from attacks.seeds import derive_seed, digest, digest_arrays, record_ids
 from attacks.targets.target import HandleMaker, Target
-from attacks.training import Recipe, TrainingSet
 
 # The plane of received samples is cut into GRID x GRID cells between -REACH and REACH on both axes.
 GRID = 16

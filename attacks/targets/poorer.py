@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from attacks.handles import Ledger, ScoreOracle, ThresholdedScoreOracle, TopScoreOracle
-from attacks.poorer_answers import noisy, rounded
+from attacks.models.poorer_answers import noisy, rounded
+from attacks.models.training import Model
 from attacks.targets.target import HandleMaker
-from attacks.training import Model
 
 # Two digits, the threshold at which a class is likelier than all others together, and noise of half a nat on each score.
 DIGITS, THRESHOLD, SPREAD = 2, 0.5, 0.5

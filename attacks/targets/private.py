@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from attacks import epsilon, signals, training
 from attacks.handles import (
     LabelOracle,
     Ledger,
@@ -21,11 +20,12 @@ from attacks.handles import (
     TopScoreOracle,
     Trainer,
 )
-from attacks.metrics import Metric, Truth
+from attacks.metrics import Metric, Truth, epsilon
+from attacks.models import signals, training
+from attacks.models.training import Model, Recipe, TrainingSet
 from attacks.seeds import derive_seed, digest, digest_arrays, record_ids
 from attacks.targets import data as datasets
 from attacks.targets.target import HandleMaker, Target
-from attacks.training import Model, Recipe, TrainingSet
 from taxonomy.findings import InputError
 
 

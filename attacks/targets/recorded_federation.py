@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from attacks.federation import Federation
 from attacks.handles import PARTICIPANT, SERVER, FederatedTrainer, Handle, Ledger, Seen, ShadowData
-from attacks.recordings import Recording, load
+from attacks.models.federation import Federation
+from attacks.models.training import Recipe
 from attacks.seeds import digest, digest_arrays, record_ids
 from attacks.targets import classifier
 from attacks.targets.federated import model_of
+from attacks.targets.recordings import Recording, load
 from attacks.targets.target import HandleMaker, Target
-from attacks.training import Recipe
 from taxonomy.findings import InputError
 
 # What follows from records or losses that whoever recorded does not have; weights are had by the rounds.

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from attacks.handles import AttackError
-from attacks.intervals import mean_interval
 from attacks.metrics import DIFFERENCE, Metric
-from attacks.structural_similarity import signal_to_noise, similarity
+from attacks.metrics.intervals import mean_interval
+from attacks.metrics.structural_similarity import signal_to_noise, similarity
 from attacks.targets.target import Judge
 
 # Below this similarity the paper calls a recovered picture unrecognisable (He et al. 2019, Section 4.2).

@@ -9,12 +9,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attacks import training
 from attacks.handles import ErrorSpread, Parameters, Trainer, ValueOracle
+from attacks.models import training
+from attacks.models.training import Recipe, TrainingSet
 from attacks.seeds import derive_seed, digest, digest_arrays, record_ids
 from attacks.targets.split import split
 from attacks.targets.target import Target
-from attacks.training import Recipe, TrainingSet
 from taxonomy.findings import InputError
 
 

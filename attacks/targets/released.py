@@ -11,15 +11,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from attacks import signals, training
-from attacks.federation import Weights, copied
 from attacks.handles import Ledger, Rounds
+from attacks.models import signals, training
+from attacks.models.federation import Weights, copied
+from attacks.models.training import Model, Recipe, TrainingSet
 from attacks.seeds import derive_seed, digest, digest_arrays, record_ids
 from attacks.targets import classifier, judges
 from attacks.targets import data as datasets
 from attacks.targets.split import Split, split
 from attacks.targets.target import HandleMaker, Target
-from attacks.training import Model, Recipe, TrainingSet
 from taxonomy.findings import InputError
 
 # The weights are had by the releases; no platform trains further what it has trained.

@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attacks import alphabet
 from attacks.handles import Ledger, Population, RetrievalOracle
+from attacks.models import alphabet
 from attacks.seeds import digest, digest_arrays, record_ids
 from attacks.targets.data import corpus as corpora
 from attacks.targets.language_model import _counts, _no_labels

@@ -9,12 +9,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attacks import signals, training
 from attacks.handles import Ledger, MaskOracle, Parameters, Population, Trainer
+from attacks.models import signals, training
+from attacks.models.training import Recipe, TrainingSet
 from attacks.seeds import derive_seed, digest, digest_arrays, record_ids
 from attacks.targets import data as datasets
 from attacks.targets.target import HandleMaker, Target
-from attacks.training import Recipe, TrainingSet
 from taxonomy.findings import InputError
 
 SIDE = 28

@@ -9,15 +9,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from attacks import inside, split_layers, training
 from attacks.handles import Activations, HiddenValues, LaterLayers, Ledger, SplitTrainer
 from attacks.metrics import Metric
+from attacks.models import internals, training
+from attacks.models import layers as network_layers
+from attacks.models.training import Recipe
 from attacks.seeds import digest, digest_arrays
 from attacks.targets import classifier, recovered_inputs
 from attacks.targets import data as datasets
 from attacks.targets.split import split
 from attacks.targets.target import Target
-from attacks.training import Recipe
 from taxonomy.findings import InputError
 
 
@@ -52,7 +53,7 @@ def build(
 
     judged, others = np.split(parts.aside, 2)
     truth, sent = (torch.from_numpy(records.x[rows]) for rows in (judged, judged if inputs_sent else others))
-    first, later = split_layers.parts(inside.rebuilt(recipe, model.parameters()), split_after)
+    first, later = network_layers.parts(internals.rebuilt(recipe, model.parameters()), split_after)
     with training.one_thread(), torch.no_grad():
         values = first(sent)
 

@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attacks.blind_baseline import features_of
 from attacks.handles import Handle, HeldRecords, Ledger, NotGrantedError, Records
 from attacks.metrics import Metric
+from attacks.metrics.blind_baseline import features_of
 from attacks.seeds import record_ids
 from attacks.targets.data.records import check_finite, listed
 from taxonomy.findings import InputError

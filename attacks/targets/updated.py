@@ -8,14 +8,14 @@ from functools import partial
 import numpy as np
 import torch
 
-from attacks import signals, training, updates
 from attacks.handles import Ledger, UpdatedScores
+from attacks.models import further_training, signals, training
+from attacks.models.training import Recipe
 from attacks.seeds import digest, digest_arrays
 from attacks.targets import classifier, judges
 from attacks.targets import data as datasets
 from attacks.targets.split import split
 from attacks.targets.target import Target
-from attacks.training import Recipe
 
 
 def build(
@@ -49,7 +49,7 @@ def build(
     rows = judged if updates_judged else others
     x, label = torch.from_numpy(records.x[rows]), torch.from_numpy(records.y[rows])
     with training.one_thread():
-        copies = updates.updated(model, x, label, steps=update_steps, learning_rate=update_learning_rate)
+        copies = further_training.updated(model, x, label, steps=update_steps, learning_rate=update_learning_rate)
         outside = ~target.member
         accuracy = [
             float((signals.predicted(copies.log_probs(k, target.x[outside])) == target.label[outside]).double().mean())

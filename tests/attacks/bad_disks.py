@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from attacks.store import Store
+from attacks.engine.store import Store
 
 
 @contextmanager

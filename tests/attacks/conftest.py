@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from shorter import INVERSIONS, LEARNERS, SEARCHES, WRITERS
 
-from attacks import plan as plans
-from attacks.engine import Engine
-from attacks.store import Store
+from attacks.engine import plan as plans
+from attacks.engine.engine import Engine
+from attacks.engine.store import Store
 from taxonomy.loading import load
 
 # An attack without anything to find is at chance however few models and queries it takes, and is the more easily led astray.

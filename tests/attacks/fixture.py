@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from attacks.federation import Policy, Weights
 from attacks.handles import (
     Architecture,
     AttackData,
@@ -42,10 +41,11 @@ from attacks.handles import (
     Updates,
     ValueOracle,
 )
+from attacks.models.federation import Policy, Weights
+from attacks.models.further_training import change
+from attacks.models.training import Model, Recipe
 from attacks.seeds import hash_records
 from attacks.steps import known_features
-from attacks.training import Model, Recipe
-from attacks.updates import change
 
 RECORDS, CLASSES, MODELS, UPDATES = 24, 3, 8, 12
 ROUNDS, PARTICIPANTS, VICTIM = 6, 3, 1

@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from attacks.generators import Generator, GeneratorRecipe
 from attacks.handles import (
     DiscriminatorAccess,
     EncoderAccess,
@@ -33,6 +32,7 @@ from attacks.handles import (
     SampleOracle,
     SamplePool,
 )
+from attacks.models.generators import Generator, GeneratorRecipe
 
 
 def records() -> Tensor:

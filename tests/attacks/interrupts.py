@@ -97,11 +97,11 @@ def _prepare(point: str) -> None:
         if __name__ == "__mp_main__":
             _stand()
     elif kind == "model":
-        from attacks import workshop
+        from attacks.engine import workshop
 
         workshop.fit = _standing_at(int(what), workshop.fit)
     elif kind == "attack":
-        from attacks import execution
+        from attacks.engine import execution
 
         execution.Run.attack = _standing_at(int(what), execution.Run.attack)
 

@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from attacks import text_views
-from attacks.alphabet import ALPHABET
 from attacks.handles import LikelihoodOracle, NextSymbolOracle, RecordFormat, Records, RetrievalOracle
 from attacks.handles.handle import Ledger
 from attacks.handles.language import of_symbols
+from attacks.handles.views import texts
+from attacks.models.alphabet import ALPHABET
 from attacks.targets.canaries import CanaryFormat
 
 FORMAT = CanaryFormat("the number is ", 3)
@@ -71,9 +71,9 @@ def makers() -> dict[str, Callable[[], Any]]:
     x = records()
     model = Counting(x[fixture.member()], 601)
     next_symbol = NextSymbolOracle("next_symbol", model.scores, ledger)
-    written = text_views.generated_of_next_symbol(next_symbol)
+    written = texts.generated_of_next_symbol(next_symbol)
     return {
-        "completions": lambda: text_views.completions_of_generated(written),
+        "completions": lambda: texts.completions_of_generated(written),
         "generated_likelihood": lambda: written,
         "records": lambda: Records(x, None, fixture.IDS, ledger),
         "likelihood": lambda: LikelihoodOracle("likelihood", model.likelihood, ledger),

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from attacks import split_layers
 from attacks.handles import (
     Activations,
     Architecture,
@@ -22,9 +21,10 @@ from attacks.handles import (
     SplitTrainer,
     StandInLayers,
 )
-from attacks.inverse_layers import inverse_layers
+from attacks.models import layers as network_layers
+from attacks.models.layers import inverse_layers
+from attacks.models.training import Recipe
 from attacks.seeds import record_ids
-from attacks.training import Recipe
 
 SIDE, CLASSES, INPUTS = 8, 3, 2
 RECIPE = Recipe("cnn", (SIDE, SIDE), CLASSES, (12,))
@@ -59,13 +59,13 @@ def model() -> nn.Module:
 def handles(names: list[str], split_after: str = "conv1", ledger: Ledger | None = None) -> dict[str, Any]:
     """Return the handles of these names: `INPUTS` pictures were sent through the layers up to `split_after`."""
     ledger = ledger or Ledger()
-    first, later = split_layers.parts(model(), split_after)
+    first, later = network_layers.parts(model(), split_after)
     sent, _ = pictures(INPUTS, 2)
     (x, label), (own, own_label) = pictures(9, 3), pictures(60, 4)
     with torch.no_grad():
         values = first(sent)
     hidden = tuple(values.shape[1:])
-    stand_in, _ = split_layers.parts(with_weights(RECIPE.build(), 5), split_after)
+    stand_in, _ = network_layers.parts(with_weights(RECIPE.build(), 5), split_after)
     made = {
         "records": Records(x, None, record_ids(x.numpy()), ledger),
         "activations": Activations("activations", values, ledger),

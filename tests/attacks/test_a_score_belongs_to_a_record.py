@@ -15,7 +15,7 @@ from shorter import LEARNERS, SAMPLERS
 from test_golden import PICTURES, RUNNING
 from torch import Tensor
 
-from attacks.code import Code
+from attacks.engine.code import Code
 from attacks.handles import Guessed, Records, Scored, ShadowAggregates, ShadowData, ShadowModels
 from taxonomy.check import handles
 from taxonomy.loading import load

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 import torch
 
-from attacks import metrics, signals, training
-from attacks.code import Code
+from attacks import metrics
 from attacks.discriminative import hop_skip_jump
+from attacks.engine.code import Code
 from attacks.handles import LabelOracle, Ledger, Records, ScoreOracle, ShadowData
+from attacks.models import signals, training
 from attacks.seeds import record_ids
 from attacks.steps import shadow_models
 from attacks.targets import data

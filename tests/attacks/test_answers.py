@@ -14,13 +14,15 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).parent))
 import fixture
 
-from attacks import metrics, signals, training
-from attacks import plan as plans
-from attacks.code import Code
+from attacks import metrics
 from attacks.discriminative import calibrated, label_only
-from attacks.engine import Engine
+from attacks.engine import plan as plans
+from attacks.engine.code import Code
+from attacks.engine.engine import Engine
+from attacks.engine.execution import Run
+from attacks.engine.proof import Proof
+from attacks.engine.store import Store
 from attacks.errors import AttackError, DivergedError
-from attacks.execution import Run
 from attacks.handles import (
     DiscriminatorAccess,
     EncoderAccess,
@@ -40,10 +42,9 @@ from attacks.handles import (
     UpdatedScores,
     ValueOracle,
 )
-from attacks.proof import Proof
-from attacks.resolution import bounded, certain
-from attacks.store import Store
-from attacks.training import Recipe, TrainingSet
+from attacks.models import signals, training
+from attacks.models.resolution import bounded, certain
+from attacks.models.training import Recipe, TrainingSet
 from taxonomy.findings import InputError
 from taxonomy.loading import load
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from attacks import architectures, signals, training
 from attacks.handles import Ledger, ScoreOracle
-from attacks.resolution import certain
+from attacks.models import architectures, signals, training
+from attacks.models.resolution import certain
+from attacks.models.training import Recipe, TrainingSet
 from attacks.targets import data
-from attacks.training import Recipe, TrainingSet
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import torch
 from fixture import CLASSES, IDS, RECORDS, handles, label
 from scipy import stats
 
-from attacks import architectures, artifacts, signals
 from attacks.discriminative import attack_data_classifier, dense, over_the_air, shadow_classifier, variance_prior
+from attacks.engine import artifacts
 from attacks.handles import (
     AttackData,
     AttackError,
@@ -28,10 +28,11 @@ from attacks.handles import (
     Superset,
     Trainer,
 )
+from attacks.handles.views.models import training_set_as_superset
+from attacks.models import architectures, signals
+from attacks.models.training import Recipe
 from attacks.seeds import record_ids
 from attacks.steps import attack_data, reference_models, shadow_data, shadow_models
-from attacks.training import Recipe
-from attacks.views import training_set_as_superset
 
 LEDGER = Ledger()
 X = torch.randn(40, 6, generator=torch.Generator().manual_seed(1))

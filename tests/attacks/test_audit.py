@@ -10,14 +10,17 @@ import pytest
 import torch
 from rich.console import Console
 
-from attacks import epsilon, noisy_descent, report, show, signals, training
-from attacks import plan as plans
+from attacks.cli import tables
 from attacks.discriminative.audit import surest_guesses
-from attacks.engine import Engine
+from attacks.engine import plan as plans
+from attacks.engine import report
+from attacks.engine.engine import Engine
+from attacks.engine.store import Store
 from attacks.handles import AttackError, Ledger, Records, ScoreOracle
-from attacks.store import Store
+from attacks.metrics import epsilon
+from attacks.models import noisy_descent, signals, training
+from attacks.models.training import Recipe, TrainingSet
 from attacks.targets import private
-from attacks.training import Recipe, TrainingSet
 from taxonomy.findings import InputError
 from taxonomy.loading import load
 
@@ -162,7 +165,7 @@ def test_bound_is_shown_beside_the_usual_figures(audited):
     page = report.html(data, b"")
     assert page.count(AUDIT) == 2 and "lower bound on epsilon" in page and "true epsilon: 3.99" in page
     text = io.StringIO()
-    show.results(Console(file=text, width=200), data)
+    tables.results(Console(file=text, width=200), data)
     assert "AUC" in text.getvalue() and "lower bound on epsilon" in text.getvalue() and "true epsilon 3.99" in text.getvalue()
 
 

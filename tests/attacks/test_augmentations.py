@@ -7,9 +7,9 @@ import pytest
 import torch
 from scipy import stats
 
-from attacks import augmentations, signals
-from attacks.discriminative import calibrated
+from attacks.discriminative import calibrated, picture_changes
 from attacks.handles import AttackError, Ledger, Records, ReferenceModels, ScoreOracle, ShadowData, ShadowModels
+from attacks.models import signals
 from attacks.steps.training_sets import halves
 
 COUNT, MODELS, VIEWS = 30, 12, 3
@@ -44,7 +44,7 @@ def margins(models, change=None):
 
 
 def test_changes_are_distinct_and_begin_with_none():
-    changed = [change(PICTURES) for change in augmentations.changes(PICTURES, augmentations.MOST)]
+    changed = [change(PICTURES) for change in picture_changes.changes(PICTURES, picture_changes.MOST)]
     assert torch.equal(changed[0], PICTURES) and torch.equal(changed[1], PICTURES.flip(-1))
     assert torch.equal(changed[2][:, :, 1:], PICTURES[:, :, :-1]), "one pixel to the right"
     assert len({c.numpy().tobytes() for c in changed}) == 18
@@ -53,16 +53,16 @@ def test_changes_are_distinct_and_begin_with_none():
 
 def test_only_pictures_and_only_so_many():
     with pytest.raises(AttackError, match="only pictures"):
-        augmentations.changes(PICTURES.flatten(1), 2)
+        picture_changes.changes(PICTURES.flatten(1), 2)
     for count in (0, 19):
         with pytest.raises(AttackError, match="from 1 to 18"):
-            augmentations.changes(PICTURES, count)
-    assert len(augmentations.changes(PICTURES.flatten(1), 1)) == 1
+            picture_changes.changes(PICTURES, count)
+    assert len(picture_changes.changes(PICTURES.flatten(1), 1)) == 1
 
 
 def test_lira_has_a_multivariate_normal_of_the_augmented_margins():
     records, scores, shadow, ledger = adversary()
-    every = augmentations.changes(PICTURES, VIEWS)
+    every = picture_changes.changes(PICTURES, VIEWS)
     values = np.stack([margins(shadow.models, c) for c in every], -1)
     target = np.stack([margins([_Linear(99)], c)[0] for c in every], -1)
     inside, log = shadow.trained_on.numpy(), {}
@@ -80,7 +80,7 @@ def test_lira_has_a_multivariate_normal_of_the_augmented_margins():
 
 def test_lira_offline_tests_the_mean_margin():
     records, scores, shadow, _ = adversary()
-    every = augmentations.changes(PICTURES, VIEWS)
+    every = picture_changes.changes(PICTURES, VIEWS)
     values = np.mean([margins(shadow.models, c) for c in every], 0)
     target = np.mean([margins([_Linear(99)], c)[0] for c in every], 0)
     means = values.mean(axis=0)
@@ -93,7 +93,7 @@ def test_lira_offline_tests_the_mean_margin():
 def test_rmia_takes_the_majority_vote(count):
     records, scores, shadow, _ = adversary()
     ratios = []
-    for change in augmentations.changes(PICTURES, count):
+    for change in picture_changes.changes(PICTURES, count):
         one = Records(change(PICTURES), LABEL, IDS, Ledger())
         moved = ShadowModels(shadow.models, ShadowData(change(PICTURES), LABEL, IDS), shadow.trained_on)
         ratios.append(calibrated.rmia(one, scores, moved))

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from interrupts import start
 
-from attacks import bench, bench_plan, metrics
-from attacks import plan as plans
-from attacks.code import Code
-from attacks.engine import Engine, Outcome
-from attacks.store import Store
+from attacks import metrics
+from attacks.engine import plan as plans
+from attacks.engine.code import Code
+from attacks.engine.engine import Engine, Outcome
+from attacks.engine.store import Store
+from attacks.evidence import bench, bench_plan
 from taxonomy import evidence
 from taxonomy.catalog import Catalog
 from taxonomy.check import check
@@ -318,7 +319,7 @@ def test_an_attack_of_ones_own_is_measured_with_its_own_code(tmp_path, mia, mia_
     entry = entry.replace("[tiny]", "[tiny], null: digits-null")
     (folder / "attacks" / "my-loss.yaml").write_text(entry)
     (code / "my_attacks.py").write_text(
-        "from attacks import signals\n\n\n"
+        "from attacks.models import signals\n\n\n"
         "def by_loss(records, scores):\n    return -signals.loss(scores(records.x), records.label)\n"
     )
     arguments = ["bench", "my-loss", "--catalog", TINY, "--catalog", folder, "--seeds", "1"]

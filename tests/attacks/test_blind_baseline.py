@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from attacks.blind_baseline import features_of, measure
-from attacks.engine import check_exchangeable
+from attacks.engine.engine import check_exchangeable
 from attacks.handles import UnsuitableError
+from attacks.metrics.blind_baseline import features_of, measure
 
 
 def people(seed, count=300, classes=5):

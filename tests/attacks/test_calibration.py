@@ -8,12 +8,12 @@ import pytest
 import torch
 from scipy import stats
 
-from attacks import plan as plans
-from attacks import signals
 from attacks.discriminative.quantile import above_quantile
-from attacks.engine import Engine
+from attacks.engine import plan as plans
+from attacks.engine.engine import Engine
+from attacks.engine.store import Store
 from attacks.handles import AttackError, PopulationStatistics, ShadowData
-from attacks.store import Store
+from attacks.models import signals
 from taxonomy.loading import load
 
 CATALOG = load()

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from attacks import claims, drafts, owners
-from attacks.claims import claimed, holder
-from attacks.store import Store
+from attacks.engine import claims, drafts, owners
+from attacks.engine.claims import claimed, holder
+from attacks.engine.store import Store
 from taxonomy.findings import InputError
 
 FINGERPRINT = "ab" + "0" * 62
 # A process that prints its name and waits to be told to end.
-WAITING = "import sys; from attacks import owners; print(owners.me(), flush=True); sys.stdin.read()"
+WAITING = "import sys; from attacks.engine import owners; print(owners.me(), flush=True); sys.stdin.read()"
 
 
 @pytest.fixture

@@ -115,7 +115,7 @@ def test_explain(mia, mia_json):
 
 def test_feasible_does_not_load_torch():
     program = (
-        "import sys; from attacks.commands import app\n"
+        "import sys; from attacks.cli.commands import app\n"
         "try: app(['feasible', '--threat-model', 'prediction-api-scores'])\n"
         "except SystemExit as e: assert not e.code, e.code\n"
         "assert 'torch' not in sys.modules and 'networkx' not in sys.modules and 'pybtex' not in sys.modules"

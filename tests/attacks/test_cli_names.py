@@ -120,7 +120,7 @@ def test_help_and_version(mia):
 def complete(*words: str) -> list[str]:
     """Return what bash offers for the last word; the program fails if it has loaded slow modules."""
     program = (
-        "import sys\nfrom attacks.commands import app\n"
+        "import sys\nfrom attacks.cli.commands import app\n"
         "try: app(prog_name='mia')\n"
         "except SystemExit: pass\n"
         "assert not {'torch', 'networkx', 'numpy', 'rich'} & set(sys.modules), 'slow modules were loaded'"

@@ -17,15 +17,15 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 import split_fixture as fixture
 
-from attacks import split_layers
-from attacks.code import Code
 from attacks.discriminative import collaborative_inference as attack
+from attacks.engine.code import Code
 from attacks.handles import Activations, Architecture, AttackError, InverseNetwork, Ledger, Population, Records, StandInLayers
-from attacks.inverse_layers import inverse_layers
+from attacks.models import layers as network_layers
+from attacks.models.layers import inverse_layers
+from attacks.models.training import Recipe
 from attacks.seeds import record_ids
 from attacks.steps.inverse_network import by_queries
 from attacks.steps.stand_in_layers import from_samples
-from attacks.training import Recipe
 from taxonomy.check import handles
 from taxonomy.loading import load
 
@@ -75,7 +75,7 @@ def test_the_search_is_the_papers_algorithm(beta):
     """
     recipe = Recipe("mlp", (6, 5), 3, (40, 7))
     network = fixture.with_weights(recipe.build(), 11).requires_grad_(False)
-    first, _ = split_layers.parts(network, "fc1")
+    first, _ = network_layers.parts(network, "fc1")
     generator = np.random.default_rng(12)
     sent, like = (torch.from_numpy(generator.uniform(-1, 3, (k, 6, 5))).float() for k in (3, 8))
     values = first(sent)
@@ -152,7 +152,7 @@ def test_stand_in_layers_fit_what_stands_behind():
     later, before = given["later_layers"], {k: v.clone() for k, v in given["later_layers"]._layers.state_dict().items()}
     made = from_samples(**given, epochs=30, learning_rate=0.01, seed=3)
     x, label = fixture.pictures(90, 20)
-    untrained, _ = split_layers.parts(fixture.with_weights(fixture.RECIPE.build(), 21), "conv1")
+    untrained, _ = network_layers.parts(fixture.with_weights(fixture.RECIPE.build(), 21), "conv1")
     accuracies = [float((later(first(x)).argmax(1) == label).double().mean()) for first in (made, untrained)]
     assert accuracies[0] > 0.9 > accuracies[1]
     assert all(torch.equal(value, before[name]) for name, value in later._layers.state_dict().items()), "they stay as they are"
@@ -200,7 +200,7 @@ def test_golden_pictures(attack_id):
     if attack_id == "he-2019-collaborative-black-box":  # one pass through a network
         assert pictures.flatten().tolist() == pytest.approx(golden, abs=1e-4)
         return
-    first = given["stand_in_layers"].layers if "stand_in_layers" in given else split_layers.parts(fixture.model(), "conv1")[0]
+    first = given["stand_in_layers"].layers if "stand_in_layers" in given else network_layers.parts(fixture.model(), "conv1")[0]
     reached, best = (objective(first, each, given["activations"].values, 0.1, 1.0) for each in (pictures, exact))
     assert reached == pytest.approx(best, rel=0.01)
 

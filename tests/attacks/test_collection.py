@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from bad_disks import make_unwritable
 
-from attacks import owners
-from attacks.collection import Collected, collect
-from attacks.store import META, Store, StoreError
+from attacks.engine import owners
+from attacks.engine.collection import Collected, collect
+from attacks.engine.store import META, Store, StoreError
 
 MODEL, STEP, ATTACK = (f"{letter}0" + "0" * 62 for letter in "abc")
 
@@ -113,7 +113,7 @@ def test_a_run_waits_until_collection_has_ended(store, monkeypatch):
         seen.append(kept(store))
         collecting.__exit__(None, None, None)
 
-    monkeypatch.setattr("attacks.store.time.sleep", wait)
+    monkeypatch.setattr("attacks.engine.store.time.sleep", wait)
     collecting = store.alone()
     assert collecting.__enter__() == 0
     with store.in_use():

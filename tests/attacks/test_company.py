@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from shorter import GENERATORS, LEARNERS, SAMPLERS, SEARCHES
 
-from attacks import plan as plans
-from attacks.engine import Engine
-from attacks.store import Store
+from attacks.engine import plan as plans
+from attacks.engine.engine import Engine
+from attacks.engine.store import Store
 from taxonomy.loading import load
 
 TINY = Path(__file__).parents[1] / "data" / "tiny"

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from attacks import averages, bench, comparisons, metrics
+from attacks import metrics
+from attacks.evidence import averages, bench, comparisons
 from taxonomy.orderings import Side
 
 

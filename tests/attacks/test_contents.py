@@ -15,12 +15,12 @@ import torch
 from torch import nn
 
 from attacks import handles
-from attacks import plan as plans
-from attacks.code import Code
-from attacks.contents import Contents, shown
-from attacks.engine import Engine
+from attacks.engine import plan as plans
+from attacks.engine.code import Code
+from attacks.engine.contents import Contents, shown
+from attacks.engine.engine import Engine
+from attacks.engine.store import Store
 from attacks.handles import Handle, Ledger, Number, Population, ScoreOracle
-from attacks.store import Store
 from attacks.targets import classifier, data
 from attacks.targets.target import Target
 from taxonomy.loading import load
@@ -322,7 +322,7 @@ def test_another_sensitive_feature_is_another_run(tmp_path):
 
 
 def test_the_environment_counts():
-    from attacks.workshop import environment
+    from attacks.engine.workshop import environment
 
     assert {"torch", "numpy", "scipy", "scikit-learn", "python", "device", "path"} == environment().keys()
     assert environment()["python"] == f"{sys.version_info.major}.{sys.version_info.minor}"

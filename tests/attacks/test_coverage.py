@@ -16,7 +16,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from attacks import averages, intervals, metrics, rate_interval, set_membership
+from attacks import metrics
+from attacks.evidence import averages
+from attacks.metrics import intervals, rate_interval, set_membership
 
 SIMULATIONS = 200
 LEAST, MOST = 0.93, 0.98

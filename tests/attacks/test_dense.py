@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from attacks import training
 from attacks.discriminative import dense
 from attacks.handles import AttackError, ShadowData
+from attacks.models import training
+from attacks.models.training import Recipe, TrainingSet
 from attacks.steps.shadow_models_dense import guessed_unet
 from attacks.targets import segmentation
-from attacks.training import Recipe, TrainingSet
 
 
 def test_a_unet_answers_for_every_pixel_classes_last():

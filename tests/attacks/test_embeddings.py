@@ -12,12 +12,14 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 import fixture
 
-from attacks import inside, inside_views, views
 from attacks.discriminative import embeddings
-from attacks.engine import Engine
+from attacks.engine.engine import Engine
+from attacks.engine.store import Store
 from attacks.handles import AttackError, EmbeddingOracle, Ledger, QueryLimitError, Records
+from attacks.handles.views import internals as internal_views
+from attacks.handles.views import models
+from attacks.models import internals
 from attacks.seeds import streams
-from attacks.store import Store
 from taxonomy.loading import load
 from taxonomy.threat import from_user
 
@@ -28,13 +30,13 @@ def test_vectors_are_the_last_hidden_layer(kept_store):
     oracle = target.makers["Q.embeddings"](ledger)
     parameters, trainer = target.makers["M1.parameters"](ledger), target.makers["M2"](ledger)
     found = oracle(target.x[:20])
-    last = list(inside.network(trainer.recipe, parameters.weights))[-1]
+    last = list(internals.network(trainer.recipe, parameters.weights))[-1]
     scores = torch.log_softmax(last(found), dim=-1)
     assert torch.allclose(scores, target.makers["Q.scores"](Ledger())(target.x[:20]), atol=1e-4)
     with pytest.raises(QueryLimitError):
         oracle(target.x[:1])
-    file = views.rebuilt_model(parameters, views.architecture_of_trainer(trainer))
-    assert torch.allclose(inside_views.local_embeddings(file)(target.x[:30])[:20], found, atol=1e-5)
+    file = models.rebuilt_model(parameters, models.architecture_of_trainer(trainer))
+    assert torch.allclose(internal_views.local_embeddings(file)(target.x[:30])[:20], found, atol=1e-5)
 
 
 def test_likeness_is_the_mean_cosine_of_pairs():

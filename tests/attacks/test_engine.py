@@ -10,11 +10,11 @@ import pytest
 import torch
 from shorter import SEARCHES
 
-from attacks import plan as plans
-from attacks.engine import Engine, executor
+from attacks.engine import plan as plans
+from attacks.engine.engine import Engine, executor
+from attacks.engine.store import Store
 from attacks.handles import Ledger, NotGrantedError
-from attacks.store import Store
-from attacks.training import TrainingSet
+from attacks.models.training import TrainingSet
 from taxonomy.findings import InputError
 from taxonomy.loading import load
 from taxonomy.threat import from_user
@@ -97,7 +97,7 @@ def test_another_parameter_is_another_node(first):
 
 def test_other_code_behind_the_targets_handles_is_another_node(first):
     """The model stays the same, but what an attack is shown of it may not: its stored result must not be reused."""
-    from attacks.code import Code
+    from attacks.engine.code import Code
 
     class Changed(Code):
         def digest(self, run: str) -> str:
@@ -125,7 +125,7 @@ def test_an_attack_sees_the_first_models_it_wants(first):
 
 
 def test_a_target_that_cannot_be_made_is_one_sentence(tmp_path):
-    from attacks.code import Code
+    from attacks.engine.code import Code
     from attacks.handles import AttackError
 
     class Broken(Code):
@@ -191,7 +191,7 @@ def ignores(records, scores):
 
 @pytest.fixture
 def strange(tmp_path):
-    from attacks.code import Code
+    from attacks.engine.code import Code
 
     (tmp_path / "catalog" / "attacks").mkdir(parents=True)
     (tmp_path / "code").mkdir()

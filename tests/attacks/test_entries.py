@@ -6,7 +6,7 @@ import inspect
 
 import pytest
 
-from attacks.code import Code
+from attacks.engine.code import Code
 from taxonomy.check import handles
 from taxonomy.loading import load
 

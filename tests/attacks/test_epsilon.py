@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from attacks import epsilon
+from attacks.metrics import epsilon
 
 
 @pytest.mark.parametrize(

@@ -12,17 +12,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from attacks import federated_views, federation, training
-from attacks import plan as plans
-from attacks.code import Code
-from attacks.engine import Engine
-from attacks.federation import Federation, Policy
+from attacks.engine import plan as plans
+from attacks.engine.code import Code
+from attacks.engine.engine import Engine
+from attacks.engine.store import Store
+from attacks.engine.workshop import SerialExecutor, Silent, StoreWorkshop
 from attacks.handles import AttackError, Ledger, Seat, Seen
 from attacks.handles.federation import seen
-from attacks.store import Store
+from attacks.handles.views import federation as federation_views
+from attacks.models import federation, training
+from attacks.models.federation import Federation, Policy
+from attacks.models.training import Recipe, TrainingSet
 from attacks.targets import federated
-from attacks.training import Recipe, TrainingSet
-from attacks.workshop import SerialExecutor, Silent, StoreWorkshop
 from taxonomy.findings import InputError
 from taxonomy.loading import load
 from taxonomy.threat import ThreatModel, with_what_roles_see
@@ -239,8 +240,8 @@ def test_a_participant_never_sees_anothers_upload():
     history = federation.run(AVERAGING, parts(), 3)
     ledger = Ledger()
     mine = seen(history, 0, 1, ledger)
-    others = federated_views.others_from_rounds(mine.rounds, mine.own_updates)
-    last = federated_views.last_round(mine.rounds)
+    others = federation_views.others_from_rounds(mine.rounds, mine.own_updates)
+    last = federation_views.last_round(mine.rounds)
     found = {t.numpy().tobytes() for t in reachable([mine, others, last, seat_of(0)])}
     forbidden = {}
     for number in range(3):
@@ -263,8 +264,8 @@ def test_the_walk_would_find_it():
 def test_what_all_others_did_is_the_same_from_both_seats():
     history = federation.run(AVERAGING, parts(), 3)
     mine, all_of_it = seen(history, 0, 1, Ledger()), seen(history, None, 1, Ledger())
-    others = federated_views.others_from_rounds(mine.rounds, mine.own_updates)
-    total = federated_views.others_from_uploads(all_of_it.rounds, all_of_it.updates)
+    others = federation_views.others_from_rounds(mine.rounds, mine.own_updates)
+    total = federation_views.others_from_uploads(all_of_it.rounds, all_of_it.updates)
     assert len(others) == len(total) == 3 and others.share == pytest.approx(14 / 24) and total.share == 1.0
     for number in range(3):
         changes = [all_of_it.updates.change(number, k) for k in range(3)]

@@ -36,10 +36,10 @@ from flwr.server.compat import start_grid  # noqa: E402
 from flwr.server.strategy import FedAvg as LegacyFedAvg  # noqa: E402
 from flwr.serverapp.strategy import FedAvg  # noqa: E402
 
-from attacks.federated_views import others_from_rounds, others_from_uploads  # noqa: E402
-from attacks.federation import Policy  # noqa: E402
 from attacks.flower import ActiveMod, RecordingLegacyStrategy, RecordingMod, RecordingStrategy  # noqa: E402
-from attacks.recordings import load  # noqa: E402
+from attacks.handles.views.federation import others_from_rounds, others_from_uploads  # noqa: E402
+from attacks.models.federation import Policy  # noqa: E402
+from attacks.targets.recordings import load  # noqa: E402
 
 VICTIM, ROUNDS = 1, 2
 SIZES = [60, 80, 100]

@@ -10,10 +10,10 @@ from flower_fixture import OneProcess
 from flwr.app import ArrayRecord, Error, Message, MetricRecord, RecordDict
 from flwr.serverapp import strategy as strategies
 
-from attacks.federated_views import others_from_rounds, others_from_uploads
 from attacks.flower import RecordingStrategy
 from attacks.handles import AttackError
-from attacks.recordings import AVERAGED, load
+from attacks.handles.views.federation import others_from_rounds, others_from_uploads
+from attacks.targets.recordings import AVERAGED, load
 from taxonomy.findings import InputError
 
 RECORDS = {100: 30, 101: 10, 102: 60}

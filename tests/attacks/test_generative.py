@@ -15,15 +15,17 @@ from scipy import optimize
 sys.path.insert(0, str(Path(__file__).parent))
 import generative_fixture as fixture
 
-from attacks import metrics, plan, views
-from attacks.engine import Engine
+from attacks import metrics
+from attacks.engine import plan
+from attacks.engine.engine import Engine
+from attacks.engine.store import Store
 from attacks.generative import density_ratio, latent_search, monte_carlo, nearest_sample, powell
 from attacks.generative.autoencoder import reconstruction
 from attacks.handles import AttackError, LatentOracle, Ledger, NotGrantedError, Number, Population, Records, SamplePool
+from attacks.handles.views import models
+from attacks.models.training import TrainingSet
 from attacks.steps import reference_generator
-from attacks.store import Store
 from attacks.targets import generator
-from attacks.training import TrainingSet
 from taxonomy.graph import Graph, goal
 from taxonomy.loading import load
 from taxonomy.resolver import Resolver
@@ -214,8 +216,8 @@ def test_samples_at_home_are_drawn_by_the_seed_of_the_run(tmp_path, monkeypatch)
         codes.append(seed)
         return original(latent, seed=seed)
 
-    original = views.samples_of_latent
-    monkeypatch.setattr(views, "samples_of_latent", watched)
+    original = models.samples_of_latent
+    monkeypatch.setattr(models, "samples_of_latent", watched)
     names = ["gan-leaks-1", "hilprecht-2019-monte-carlo"]
     target = CATALOG.target("digits-vae")
     params = {**target.params, "epochs": 0}

@@ -19,9 +19,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 import fixture
 import promotions
 
-from attacks import metrics, signals
-from attacks.code import Code
+from attacks import metrics
+from attacks.engine.code import Code
 from attacks.handles import AttackError, Guessed, Scored
+from attacks.models import signals
 from taxonomy.check import handles
 from taxonomy.loading import load
 

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from attacks import federation
 from attacks.federated.gradient_leakage import divided
-from attacks.federation import Federation
 from attacks.handles import AttackError, FederatedTrainer, Ledger, Records
 from attacks.handles.federation import seen
+from attacks.models import federation
+from attacks.models.federation import Federation
+from attacks.models.training import Recipe, TrainingSet
 from attacks.targets import federated_gradients
 from attacks.targets.federated_judges import inputs_of_uploads
-from attacks.training import Recipe, TrainingSet
 from taxonomy.findings import InputError
 
 SHAPE = (2, 3)

@@ -12,8 +12,9 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 import fixture
 
-from attacks import artifacts, views
+from attacks.engine import artifacts
 from attacks.handles import AttackError, KnownMembers, Ledger, NotGrantedError, QueryLimitError, ScoreOracle, ShadowData
+from attacks.handles.views import models
 from attacks.steps.population_statistics import from_known_members, from_samples
 
 
@@ -36,8 +37,8 @@ def test_queries_are_counted_and_stop_at_the_limit():
 def test_views_share_the_counter_and_the_answers():
     given = fixture.handles(["scores", "records"])
     scores, x = given["scores"], given["records"].x
-    top = views.top_scores(scores)
-    labels = views.top_label(top)
+    top = models.top_scores(scores)
+    labels = models.top_label(top)
     assert torch.equal(labels(x), scores(x).argmax(-1))
     values, classes = top(x)
     assert torch.equal(values, scores(x).topk(3).values) and torch.equal(classes[:, 0], labels(x))
@@ -64,15 +65,15 @@ def test_what_is_handed_out_is_a_copy():
 
 
 def test_rebuilt_models_answer_without_a_limit(kept_store):
-    from attacks.engine import Engine
-    from attacks.store import Store
+    from attacks.engine.engine import Engine
+    from attacks.engine.store import Store
     from taxonomy.loading import load
 
     target = Engine(load([fixture_tiny()]), Store(kept_store)).target("tiny", 0)
     ledger = Ledger(limit=0)
     grant = target.grant(["M1.parameters", "M2", "Q.scores"])
-    architecture = views.architecture_of_trainer(grant.handle("M2", ledger))
-    rebuilt = views.local_scores(views.rebuilt_model(grant.handle("M1.parameters", ledger), architecture))
+    architecture = models.architecture_of_trainer(grant.handle("M2", ledger))
+    rebuilt = models.local_scores(models.rebuilt_model(grant.handle("M1.parameters", ledger), architecture))
     answer = rebuilt(target.x)
     assert torch.equal(answer, grant.handle("Q.scores", Ledger())(target.x)) and ledger.queries == 0
 

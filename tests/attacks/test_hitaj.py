@@ -10,15 +10,16 @@ import torch
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-from attacks import federation, metrics
+from attacks import metrics
 from attacks.federated import class_generator
-from attacks.federation import Federation
 from attacks.handles import AttackError, FederatedTrainer, Ledger, Records, Seat
 from attacks.handles.federation import seen
+from attacks.models import federation
+from attacks.models.federation import Federation
+from attacks.models.training import Recipe, TrainingSet
 from attacks.targets import federated_classes
 from attacks.targets.data import Data
 from attacks.targets.federated_judges import of_shares, records_of_class
-from attacks.training import Recipe, TrainingSet
 from taxonomy.findings import InputError
 from taxonomy.loading import load
 

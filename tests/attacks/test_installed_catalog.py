@@ -22,7 +22,7 @@ cost: {queries_per_record: 1}
 targets: {power: [digits-mlp], null: digits-null}
 """
 CODE = """\
-from attacks import signals
+from attacks.models import signals
 
 def infer(records, scores, *, scale: float = 2.0):
     return scale * signals.margin(scores(records.x), records.label)

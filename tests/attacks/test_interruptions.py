@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from interrupts import start, wait_for
 
-from attacks import plan as plans
-from attacks.engine import Engine
-from attacks.store import Store
+from attacks.engine import plan as plans
+from attacks.engine.engine import Engine
+from attacks.engine.store import Store
 from taxonomy.loading import load
 
 TINY = Path(__file__).parents[1] / "data" / "tiny"
@@ -140,7 +140,7 @@ def alive(number: int) -> bool:
 def test_who_asks_again_is_heard(tmp_path):
     """Taking back what is half done may hang; the second Ctrl-C does not wait for it."""
     program = (
-        "import os, signal, sys, time\nfrom attacks import interrupts\ninterrupts.heed()\n"
+        "import os, signal, sys, time\nfrom attacks.cli import interrupts\ninterrupts.heed()\n"
         "try:\n    with interrupts.working():\n        try:\n            os.kill(os.getpid(), signal.SIGINT)\n"
         "        finally:\n            os.kill(os.getpid(), signal.SIGINT)\n            print('hangs', flush=True)\n"
         "except interrupts.Interrupted as error:\n    sys.exit(error.code)\n"
@@ -156,7 +156,7 @@ def heeding() -> None:
 def test_what_ignores_ctrl_c_goes_on_ignoring_it():
     """So does what a shell starts in the background."""
     program = (
-        "import os, signal\nfrom attacks import interrupts\ninterrupts.heed()\nos.kill(os.getpid(), signal.SIGINT)\n"
+        "import os, signal\nfrom attacks.cli import interrupts\ninterrupts.heed()\nos.kill(os.getpid(), signal.SIGINT)\n"
         "with interrupts.working():\n    os.kill(os.getpid(), signal.SIGINT)\nprint('done')\n"
     )
 

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from attacks import intervals, metrics, rate_interval
-from attacks.correlation import spearman
-from attacks.ranking import roc
+from attacks import metrics
+from attacks.metrics import intervals, rate_interval
+from attacks.metrics.correlation import spearman
+from attacks.metrics.ranking import roc
 
 RATES = (0.001, 0.01)
 
@@ -151,7 +152,7 @@ def test_influence_is_what_leaving_out_a_record_changes():
     generator = np.random.default_rng(0)
     first = generator.integers(0, 12, 400).astype(float)
     second = first + 3 * generator.standard_t(1, 400)
-    from attacks.correlation import _influence
+    from attacks.metrics.correlation import _influence
 
     found, influence = _influence(first, second)
     assert found == pytest.approx(stats.spearmanr(first, second).statistic)

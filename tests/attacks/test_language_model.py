@@ -18,13 +18,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 import fixture
 import language_fixture
 
-from attacks import alphabet, artifacts, metrics, views
-from attacks import plan as plans
-from attacks.engine import Engine
+from attacks import metrics
+from attacks.engine import artifacts
+from attacks.engine import plan as plans
+from attacks.engine.engine import Engine
+from attacks.engine.store import Store
 from attacks.generative import exposure, likelihood
-from attacks.generators import Generator, GeneratorRecipe
-from attacks.generators import training as generators
-from attacks.generators.language import PADDING
 from attacks.handles import (
     AttackError,
     GeneratorTrainer,
@@ -38,13 +37,17 @@ from attacks.handles import (
     Records,
     ReferenceLanguageModel,
 )
+from attacks.handles.views import models
+from attacks.models import alphabet
+from attacks.models.generators import Generator, GeneratorRecipe
+from attacks.models.generators import training as generators
+from attacks.models.generators.language import PADDING
+from attacks.models.training import TrainingSet
 from attacks.seeds import record_ids
 from attacks.steps import reference_language_model
-from attacks.store import Store
 from attacks.targets import language_model
 from attacks.targets.canaries import CanaryFormat
 from attacks.targets.data import corpus
-from attacks.training import TrainingSet
 from taxonomy.findings import InputError
 from taxonomy.loading import load
 from taxonomy.threat import ThreatModel
@@ -170,7 +173,7 @@ def test_samples_follow_the_scores():
 def test_queries_are_counted_once():
     model, ledger = learned(), Ledger(limit=60)
     asked = NextSymbolOracle("next_symbol", model.scores, ledger)
-    view = views.likelihood_of_next_symbol(asked)
+    view = models.likelihood_of_next_symbol(asked)
     assert torch.allclose(view(SEQUENCES), model.likelihood(SEQUENCES), atol=1e-5) and ledger.queries == 30
     assert ledger.touched == {"next_symbol", "likelihood"}
     LikelihoodOracle("likelihood", model.likelihood, ledger)(SEQUENCES)
@@ -297,7 +300,7 @@ def test_an_untrained_model_knows_nobody(seed):
     member = np.random.default_rng(seed + 10).permutation(600) < 300
     records = Records(x, None, record_ids(x.numpy()), ledger)
     asked = NextSymbolOracle("next_symbol", model.scores, ledger)
-    view = views.likelihood_of_next_symbol(asked)
+    view = models.likelihood_of_next_symbol(asked)
     reference = ReferenceLanguageModel(Generator(TINY, untrained(seed=seed + 1), "other"))
     found = [
         likelihood.perplexity(records, view),

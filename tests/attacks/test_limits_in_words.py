@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from attacks import cli_questions, cli_run
-from attacks.commands import app
+from attacks.cli import questions, run
+from attacks.cli.commands import app
 from taxonomy import strengths
 
 TINY = Path(__file__).parents[1] / "data" / "tiny"
@@ -23,7 +23,7 @@ LABELS = ["--threat-model", "prediction-api-labels"]
 @pytest.fixture
 def ask(catalog, monkeypatch):
     """Ask as a user would, on the catalog that the session has loaded; return what is printed, in one line a row."""
-    for module in (cli_questions, cli_run):
+    for module in (questions, run):
         monkeypatch.setattr(module, "load", lambda extra: catalog)
     monkeypatch.setenv("COLUMNS", "400")
 

@@ -13,17 +13,18 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 import generative_fixture
 
-from attacks import generators, guesses, metrics
-from attacks import plan as plans
-from attacks.dropout_layer import Dropout
-from attacks.engine import Engine
+from attacks import metrics
+from attacks.engine import plan as plans
+from attacks.engine.engine import Engine
+from attacks.engine.store import Store
 from attacks.generative import discriminator as attacks
-from attacks.generators import GeneratorRecipe
 from attacks.handles import AttackError, DiscriminatorAccess, KnownMembers, Ledger, Population, Records, SamplePool
-from attacks.steps import informed_discriminator, informed_gan, surrogate_gan
-from attacks.store import Store
+from attacks.models import generators
+from attacks.models.dropout import Dropout
+from attacks.models.generators import GeneratorRecipe
+from attacks.models.training import TrainingSet
+from attacks.steps import adversarial_networks, informed_discriminator, informed_gan, surrogate_gan
 from attacks.targets import generator as target
-from attacks.training import TrainingSet
 from taxonomy.findings import InputError
 from taxonomy.loading import load
 from taxonomy.threat import from_user
@@ -186,10 +187,14 @@ def test_steps_never_see_candidates_and_give_the_same_bits_twice(step, more, sha
 def test_few_known_records_count_as_much_as_many_samples(monkeypatch):
     """Of samples and known members, networks see as many, and of non-members as many as of both or of the real records."""
     seen = []
-    monkeypatch.setattr(guesses.training, "fit_many", lambda recipe, sets, what: seen.append((recipe, *sets)) or [None])
-    monkeypatch.setattr(guesses.generators, "fit_many", lambda recipe, sets, what: seen.append((recipe, *sets)) or [None])
-    monkeypatch.setattr(guesses, "OwnDiscriminator", lambda model: model)
-    monkeypatch.setattr(guesses, "OwnGan", lambda model: model)
+    monkeypatch.setattr(
+        adversarial_networks.training, "fit_many", lambda recipe, sets, what: seen.append((recipe, *sets)) or [None]
+    )
+    monkeypatch.setattr(
+        adversarial_networks.generators, "fit_many", lambda recipe, sets, what: seen.append((recipe, *sets)) or [None]
+    )
+    monkeypatch.setattr(adversarial_networks, "OwnDiscriminator", lambda model: model)
+    monkeypatch.setattr(adversarial_networks, "OwnGan", lambda model: model)
     pool, x, others = (torch.full((count, 2), value) for count, value in ((600, 0.25), (7, 0.5), (11, 0.75)))
     candidates, known = NotToBeSeen(x, None, np.arange(7, dtype=np.uint64), Ledger()), known_members(x, others)
     informed_discriminator.from_known_members(candidates, SamplePool(pool), known, steps=3000)
@@ -203,26 +208,28 @@ def test_few_known_records_count_as_much_as_many_samples(monkeypatch):
     assert counts(learned, 1) == {0.25: 600, 0.5: 600} and counts(learned, 0) == {0.75: 1200}
     assert counts(mixed, 1) == {0.25: 600, 0.5: 600} and counts(mixed, 0) == {0.75: 11}
     for recipe, size in ((of_both, 2400), (of_gan, 1200)):
-        assert recipe.epochs * math.ceil(size / guesses.BATCH) == pytest.approx(3000, rel=0.05)
+        assert recipe.epochs * math.ceil(size / adversarial_networks.BATCH) == pytest.approx(3000, rel=0.05)
 
 
 def test_the_smaller_side_is_repeated():
     """Three records against three hundred: the few are not given up."""
     generator = torch.Generator().manual_seed(0)
     many, few = torch.randn(300, 4, generator=generator), torch.randn(3, 4, generator=generator) + 3
-    made = guesses.discriminator(many, few, steps=300, seed=0)
+    made = adversarial_networks.discriminator(many, few, steps=300, seed=0)
     assert (made(few) < 0).all() and (made(many) > 0).double().mean() > 0.9
     with pytest.raises(AttackError, match="at least one of each"):
-        guesses.discriminator(many, few[:0], steps=1, seed=0)
+        adversarial_networks.discriminator(many, few[:0], steps=1, seed=0)
 
 
 def test_guesses_follow_the_records():
     generator = torch.Generator().manual_seed(0)
     for shape, family in (((8, 8), "dcgan"), ((3, 8, 8), "dcgan"), ((7, 8), "gan"), ((6,), "gan")):
         x = torch.rand(9, *shape, generator=generator)
-        recipe = guesses.gan(x, x[:0], steps=1, seed=0)._generator.recipe
+        recipe = adversarial_networks.gan(x, x[:0], steps=1, seed=0)._generator.recipe
         assert recipe.family == family and recipe.unit
-    assert not guesses.gan(torch.randn(9, 6, generator=generator), torch.empty(0, 6), steps=1, seed=0)._generator.recipe.unit
+    assert not adversarial_networks.gan(
+        torch.randn(9, 6, generator=generator), torch.empty(0, 6), steps=1, seed=0
+    )._generator.recipe.unit
 
 
 def test_who_has_records_of_its_own_takes_them_for_non_members():

@@ -11,11 +11,10 @@ import pytest
 import torch
 import words_fixture
 
-from attacks import artifacts, federated_views, federation, first_layer, marked_updates, metrics
-from attacks.dropout import with_dropout
+from attacks import metrics
+from attacks.engine import artifacts
 from attacks.federated import embedding
 from attacks.federated import property as properties
-from attacks.federation import Federation
 from attacks.handles import (
     AttackError,
     FederatedTrainer,
@@ -29,12 +28,18 @@ from attacks.handles import (
     Seat,
 )
 from attacks.handles.federation import seen
+from attacks.handles.views import federation as federation_views
+from attacks.models import federation
+from attacks.models import layers as network_layers
+from attacks.models.dropout import with_dropout
+from attacks.models.federation import Federation
+from attacks.models.training import Recipe, TrainingSet
 from attacks.seeds import record_ids
+from attacks.steps import marked_updates
 from attacks.steps import property_updates as steps
 from attacks.targets import federated_property, federated_text
 from attacks.targets.data import Data
 from attacks.targets.federated_judges import property_of_rounds
-from attacks.training import Recipe, TrainingSet
 from taxonomy.findings import InputError
 
 WORDS, CLASSES, MEMBERS = 60, 4, 24
@@ -59,7 +64,7 @@ def asked(batch, *, participants=2, algorithm="fedsgd", rounds=None, hidden=(32,
     history = federation.run(recipe, parts, 2)
     ledger = Ledger()
     view = seen(history, 0, 1, ledger)
-    others = federated_views.others_from_rounds(view.rounds, view.own_updates)
+    others = federation_views.others_from_rounds(view.rounds, view.own_updates)
     candidates = torch.cat([parts[1].x, x[-MEMBERS:]])
     records = Records(candidates, None, record_ids(candidates.numpy()), ledger)
     result = embedding.words_of_updates(records, others, FederatedTrainer("trainer", recipe.model, 2, recipe, ledger), **settings)
@@ -148,10 +153,10 @@ def test_golden_scores_are_shares_of_rounds():
 
 
 def test_the_first_layer_must_be_dense():
-    assert first_layer.names(Recipe("mlp", (2, 3), 4, (5,))) == ("1.weight", "1.bias")
+    assert network_layers.first_dense(Recipe("mlp", (2, 3), 4, (5,))) == ("1.weight", "1.bias")
     for recipe in (Recipe("cnn", (8, 8), 4, (5,)), Recipe("decision-tree", (4,), 2)):
         with pytest.raises(AttackError, match="not a dense layer"):
-            first_layer.names(recipe)
+            network_layers.first_dense(recipe)
 
 
 # -- properties of batches ---------------------------------------------------------------------------------------------

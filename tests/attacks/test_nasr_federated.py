@@ -12,17 +12,19 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 import fixture
 
-from attacks import artifacts, federated_views, federation, inside, membership_network
 from attacks.discriminative import white_box
+from attacks.engine import artifacts
 from attacks.federated import white_box as federated_white_box
-from attacks.federation import Federation
+from attacks.federated.policies import AscendingParticipant, Ascent, CheatingServer
 from attacks.handles import AttackError, KnownMembers, Ledger, Population, Records, Seat, ShadowData, Trainer
 from attacks.handles.federation import seen
-from attacks.membership_network import Look
-from attacks.policies import AscendingParticipant, Ascent, CheatingServer
+from attacks.handles.views import federation as federation_views
+from attacks.models import federation, internals
+from attacks.models.federation import Federation
+from attacks.models.training import Recipe, TrainingSet
 from attacks.seeds import record_ids
-from attacks.steps import known_features
-from attacks.training import Recipe, TrainingSet
+from attacks.steps import attack_network, known_features
+from attacks.steps.attack_network import Look
 
 MODEL = Recipe("mlp", (6,), 3, hidden=(8,), epochs=5, batch=8, learning_rate=0.01)
 RECIPE = Federation("fedavg", MODEL, rounds=6, batch=8, learning_rate=0.2, local_epochs=4)
@@ -70,12 +72,12 @@ class World:
         return Seat("seat", role, RECIPE.rounds, victim, play, Ledger())
 
 
-@pytest.mark.parametrize("features", membership_network.VIEWS)
+@pytest.mark.parametrize("features", attack_network.VIEWS)
 def test_one_participant_and_one_snapshot_is_the_stand_alone_attack(features):
     """The same weights, the same known records and the same seed give the same bits."""
     world = World(1)
     everything = world.seen()
-    parameters = federated_views.last_round(everything.rounds)
+    parameters = federation_views.last_round(everything.rounds)
     others = world.non_members
     population = Population("population", others.x, others.label, others.ids, Ledger())
     alone = white_box.supervised(world.records, parameters, world.trainer, world.known, population, features=features, **SMALL)
@@ -119,7 +121,7 @@ def test_a_participant_cannot_attack_from_the_servers_seat():
 
 
 def losses(weights, x, y):
-    network = inside.network(MODEL, weights)
+    network = internals.network(MODEL, weights)
     return torch.nn.functional.cross_entropy(network(x.double()), y, reduction="none").detach()
 
 
@@ -132,7 +134,7 @@ def test_ascent_follows_the_gradient_and_raises_the_loss():
     x, y = world.records.x, world.records.label
     before = world.run().globals[3]
     after = ascent(world, 0.01)(before)
-    slope = inside.gradients(inside.network(MODEL, before), x, y, lambda g: g["1.weight"]).sum(0)
+    slope = internals.gradients(internals.network(MODEL, before), x, y, lambda g: g["1.weight"]).sum(0)
     assert (after["1.weight"] - before["1.weight"]).numpy() == pytest.approx(0.01 * slope.numpy(), abs=1e-5)
     assert losses(after, x, y).mean() > losses(before, x, y).mean()
     own = world.run(AscendingParticipant(ascent(world)), 0)
@@ -222,15 +224,15 @@ def test_snapshots_are_those_of_the_papers_best_choice():
 def test_components_of_several_snapshots_stand_side_by_side():
     world = World(2)
     rounds = world.seen().rounds
-    networks = [inside.network(MODEL, rounds.weights(number)) for number in (3, 6)]
+    networks = [internals.network(MODEL, rounds.weights(number)) for number in (3, 6)]
     x, y = world.records.x, world.records.label
-    both = membership_network.components(networks, x, y, layers=2)
-    first, second = (membership_network.components([network], x, y, layers=2) for network in networks)
+    both = attack_network.components(networks, x, y, layers=2)
+    first, second = (attack_network.components([network], x, y, layers=2) for network in networks)
     assert [tuple(part.shape[1:]) for part in first] == [(3,), (1,), (3,), (8,), (8, 3), (6, 8)]
     expected = [*first, *second[:2], *second[3:]]
     assert len(both) == len(expected) and all(torch.equal(a, b) for a, b in zip(both, expected, strict=True))
     with pytest.raises(AttackError, match="from 1 to 2"):
-        membership_network.components(networks, x, y, layers=3)
+        attack_network.components(networks, x, y, layers=3)
 
 
 def test_the_network_learns_from_as_many_members_as_others():

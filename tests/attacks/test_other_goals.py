@@ -13,14 +13,15 @@ from scipy import stats
 sys.path.insert(0, str(Path(__file__).parent))
 import fixture
 
-from attacks import metrics, plan
+from attacks import metrics
 from attacks.discriminative import attribute, inversion, threshold
-from attacks.engine import Engine
+from attacks.engine import plan
+from attacks.engine.engine import Engine
+from attacks.engine.store import Store
 from attacks.handles import AttackError, ErrorSpread, Ledger, Marginals, NotGrantedError, Number, Records, ScoreOracle
+from attacks.models.training import Recipe
 from attacks.seeds import record_ids
-from attacks.store import Store
 from attacks.targets import data, judges
-from attacks.training import Recipe
 from taxonomy.loading import load
 
 VALUES = torch.tensor([-1.0, 0.0, 2.0])

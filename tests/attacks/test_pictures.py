@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from matplotlib.image import imread
 
-from attacks import metrics, report
-from attacks.engine import Outcome
-from attacks.plan import make
+from attacks import metrics
+from attacks.engine import report
+from attacks.engine.engine import Outcome
+from attacks.engine.plan import make
 from taxonomy.loading import load
 
 

@@ -12,13 +12,15 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 import fixture
 
-from attacks import metrics, poorer_views, signals
-from attacks import plan as plans
+from attacks import metrics
 from attacks.discriminative import calibrated
-from attacks.engine import Engine
+from attacks.engine import plan as plans
+from attacks.engine.engine import Engine
+from attacks.engine.store import Store
 from attacks.handles import Ledger, QueryLimitError, ScoreOracle, ThresholdedScoreOracle, TopScoreOracle
-from attacks.poorer_answers import completed, noisy, rounded
-from attacks.store import Store
+from attacks.handles.views import poorer_answers
+from attacks.models import signals
+from attacks.models.poorer_answers import completed, noisy, rounded
 from attacks.targets import poorer
 from taxonomy.loading import load
 from taxonomy.threat import from_user
@@ -54,7 +56,7 @@ def test_no_hidden_class_is_likelier_than_the_last_that_is_shown():
 @pytest.mark.parametrize("k", [1, 2])
 def test_the_true_labels_score_is_known_where_it_is_shown(k):
     ledger, label = Ledger(), fixture.label()
-    found = poorer_views.scores_of_top(top(k, ledger))(X)
+    found = poorer_answers.scores_of_top(top(k, ledger))(X)
     among = (EXACT.topk(k).indices == label[:, None]).any(-1)
     assert among.sum() > 0
     assert torch.allclose(found.logsumexp(-1), torch.zeros(len(X)).double(), atol=1e-9)
@@ -68,7 +70,7 @@ def test_the_true_labels_score_is_known_where_it_is_shown(k):
 
 def test_all_classes_shown_are_all_scores():
     ledger = Ledger()
-    assert torch.allclose(poorer_views.scores_of_top(top(9, ledger))(X), EXACT, atol=1e-12)
+    assert torch.allclose(poorer_answers.scores_of_top(top(9, ledger))(X), EXACT, atol=1e-12)
     assert not ledger.notes
 
 
@@ -76,11 +78,11 @@ def test_a_threshold_shows_what_reaches_it():
     oracle = ThresholdedScoreOracle("thresholded_scores", scores(), 0.6)
     shown = oracle(X)
     assert torch.equal(shown.isnan(), EXACT.exp() < 0.6)
-    found = poorer_views.scores_above_threshold(oracle)(X)
+    found = poorer_answers.scores_above_threshold(oracle)(X)
     assert torch.allclose(found[~shown.isnan()], EXACT[~shown.isnan()], atol=1e-9)
     assert bool((found.exp()[shown.isnan()] < 0.6).all())
     nothing = shown.isnan().all(-1)
-    label = poorer_views.label_above_threshold(oracle)(X)
+    label = poorer_answers.label_above_threshold(oracle)(X)
     assert bool(nothing.any()) and bool((label[nothing] == fixture.CLASSES).all()), "who is told nothing knows no label"
     assert torch.equal(label[~nothing], EXACT.argmax(-1)[~nothing])
 
@@ -88,11 +90,11 @@ def test_a_threshold_shows_what_reaches_it():
 def test_rounded_scores_are_bounded_and_tied():
     ledger = Ledger()
     oracle = ScoreOracle("rounded_scores", lambda x: rounded(TARGET.log_probs(x), 1), ledger, resolution=0.1)
-    found = poorer_views.scores_of_rounded(oracle)(X)
+    found = poorer_answers.scores_of_rounded(oracle)(X)
     assert bool(found.isfinite().all())
     assert float((found.exp() - EXACT.exp()).abs().max()) < 0.1
     assert len(found.unique(dim=0)) < len(EXACT.unique(dim=0))
-    assert torch.equal(poorer_views.label_of_rounded(oracle)(X), found.argmax(-1))
+    assert torch.equal(poorer_answers.label_of_rounded(oracle)(X), found.argmax(-1))
 
 
 def test_noise_follows_from_the_record_alone():
@@ -104,14 +106,14 @@ def test_noise_follows_from_the_record_alone():
 
 
 def test_a_confidence_gives_its_label():
-    assert torch.equal(poorer_views.label_of_confidence(top(1))(X), EXACT.argmax(-1))
+    assert torch.equal(poorer_answers.label_of_confidence(top(1))(X), EXACT.argmax(-1))
 
 
 @pytest.mark.parametrize(
     "view",
     [
-        lambda ledger: poorer_views.scores_of_top(top(1, ledger)),
-        lambda ledger: poorer_views.scores_above_threshold(ThresholdedScoreOracle("thresholded_scores", scores(ledger))),
+        lambda ledger: poorer_answers.scores_of_top(top(1, ledger)),
+        lambda ledger: poorer_answers.scores_above_threshold(ThresholdedScoreOracle("thresholded_scores", scores(ledger))),
     ],
 )
 def test_limits_and_no_records(view):
@@ -149,11 +151,11 @@ def test_lira_on_poorer_answers_of_the_fixture(answer):
         "Q.top-k": lambda ledger: TopScoreOracle("top_k", scores(ledger), k=2),
     }
     view = {
-        "Q.top-k": poorer_views.scores_of_top,
-        "Q.label-confidence": poorer_views.scores_of_confidence,
-        "Q.thresholded-scores": poorer_views.scores_above_threshold,
-        "Q.rounded-scores": poorer_views.scores_of_rounded,
-        "Q.noisy-scores": poorer_views.scores_of_noisy,
+        "Q.top-k": poorer_answers.scores_of_top,
+        "Q.label-confidence": poorer_answers.scores_of_confidence,
+        "Q.thresholded-scores": poorer_answers.scores_above_threshold,
+        "Q.rounded-scores": poorer_answers.scores_of_rounded,
+        "Q.noisy-scores": poorer_answers.scores_of_noisy,
     }[answer]
     given = fixture.handles(["records", "shadow_models"])
     found = calibrated.lira(given["records"], view(made[answer](Ledger())), given["shadow_models"])

@@ -13,12 +13,12 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 import fixture_statistics
 
-from attacks import plan as plans
-from attacks import poorer_views
 from attacks.aggregate import beacon as beacons
-from attacks.engine import Engine
+from attacks.engine import plan as plans
+from attacks.engine.engine import Engine
+from attacks.engine.store import Store
 from attacks.handles import Aggregates, AttackError, Beacon, Ledger, QueryLimitError, SuppressedAggregates
-from attacks.store import Store
+from attacks.handles.views import poorer_answers
 from attacks.targets import aggregate
 from taxonomy.loading import load
 from taxonomy.threat import from_user
@@ -52,7 +52,7 @@ def test_small_counts_are_left_out_and_bounded(engine):
     exact, shown = given["Q.aggregates"].values, given["Q.suppressed-aggregates"]
     people = (exact * 25).round()
     assert torch.equal(shown.values.isnan(), people < aggregate.LEAST)
-    found = poorer_views.aggregates_of_suppressed(shown).values
+    found = poorer_answers.aggregates_of_suppressed(shown).values
     assert torch.equal(found[people >= aggregate.LEAST], exact[people >= aggregate.LEAST])
     assert bool((found[people < aggregate.LEAST] == shown.below / 2).all())
     assert any("left out" in note for note in ledger.notes)
@@ -63,7 +63,7 @@ def test_a_beacon_says_whether_anybody_has_it(engine):
     beacon, everything = given["Q.beacon"], torch.arange(given["Q.aggregates"].values.numel())
     assert torch.equal(beacon(everything), given["Q.aggregates"].values.flatten() > 0)
     assert ledger.queries == len(beacon) == len(everything)
-    of_statistics = poorer_views.beacon_of_aggregates(given["Q.aggregates"])
+    of_statistics = poorer_answers.beacon_of_aggregates(given["Q.aggregates"])
     assert torch.equal(of_statistics(everything), beacon(everything))
     assert ledger.queries == 2 * len(beacon), "reading what is published is no query"
     with pytest.raises(QueryLimitError):
@@ -115,6 +115,6 @@ def test_frequencies_are_a_beacon(atlas):
 
 def test_views_of_noise_and_suppression_keep_the_shape():
     values = torch.rand(4, 5).double()
-    assert poorer_views.same_aggregates(Aggregates("noisy_aggregates", values, Ledger())).values.shape == (4, 5)
+    assert poorer_answers.same_aggregates(Aggregates("noisy_aggregates", values, Ledger())).values.shape == (4, 5)
     none = SuppressedAggregates("suppressed_aggregates", torch.full((2, 2), math.nan).double(), 0.2, Ledger())
-    assert poorer_views.aggregates_of_suppressed(none).values.tolist() == [[0.1, 0.1], [0.1, 0.1]]
+    assert poorer_answers.aggregates_of_suppressed(none).values.tolist() == [[0.1, 0.1], [0.1, 0.1]]

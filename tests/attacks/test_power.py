@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from fast_targets import FAST_TARGETS
 
-from attacks import plan as plans
-from attacks.engine import Engine
-from attacks.store import Store
+from attacks.engine import plan as plans
+from attacks.engine.engine import Engine
+from attacks.engine.store import Store
 from taxonomy.loading import load
 
 CATALOG = load()

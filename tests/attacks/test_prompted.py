@@ -12,16 +12,16 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 import language_fixture
 
-from attacks import plan as plans
-from attacks import text_views
-from attacks.engine import Engine
+from attacks.engine import plan as plans
+from attacks.engine.engine import Engine
+from attacks.engine.store import Store
 from attacks.generative import prompted
-from attacks.generators import GeneratorRecipe
-from attacks.generators.language import Gru
 from attacks.handles import AttackError, GeneratedLikelihoodOracle, Ledger, NextSymbolOracle, QueryLimitError
 from attacks.handles.language import levels_of
-from attacks.overlap import recall
-from attacks.store import Store
+from attacks.handles.views import texts
+from attacks.metrics.text_overlap import recall
+from attacks.models.generators import GeneratorRecipe
+from attacks.models.generators.language import Gru
 from taxonomy.loading import load
 from taxonomy.threat import from_user
 
@@ -68,14 +68,14 @@ def test_a_text_follows_from_its_own_prompt_and_seed():
 def test_the_view_of_next_symbols_writes_as_the_model_does():
     gru, begun, seeds = model(), prompts(6, 4), np.arange(6, dtype=np.uint64)
     ledger = Ledger()
-    oracle = text_views.generated_of_next_symbol(NextSymbolOracle("next_symbol", gru.scores, ledger))
+    oracle = texts.generated_of_next_symbol(NextSymbolOracle("next_symbol", gru.scores, ledger))
     assert oracle.symbols == SYMBOLS and ledger.queries == 0
     for chosen in (None, seeds):
         text, log_probs = oracle(begun, 5, chosen)
         expected = gru.continued(begun, 5, levels_of(chosen, 5))
         assert torch.equal(text, expected[0]) and torch.allclose(log_probs, expected[1], atol=1e-6)
     assert ledger.queries == 2 * 6 * 5, "each symbol is a query"
-    completed = text_views.completions_of_generated(oracle)(begun, 5, seeds)
+    completed = texts.completions_of_generated(oracle)(begun, 5, seeds)
     assert torch.equal(completed, oracle(begun, 5, seeds)[0])
 
 
@@ -84,7 +84,7 @@ def test_likelihood_is_exact_where_the_model_would_write_the_same_and_bounded_el
     oracle = GeneratedLikelihoodOracle(
         "generated_likelihood", lambda p, n, s: gru.continued(p, n, levels_of(s, n)), SYMBOLS, ledger
     )
-    found, exact, scores = text_views.likelihood_of_generated(oracle)(x), gru.likelihood(x), gru.scores(x)
+    found, exact, scores = texts.likelihood_of_generated(oracle)(x), gru.likelihood(x), gru.scores(x)
     same = scores.argmax(-1) == x.long()
     assert bool(same.any()) and torch.allclose(found[same], exact[same], atol=1e-5)
     assert bool((found <= scores.amax(-1) + 1e-5).all())
@@ -93,7 +93,7 @@ def test_likelihood_is_exact_where_the_model_would_write_the_same_and_bounded_el
     assert ledger.queries == x.numel() and f"{int((~same).sum())} of {x.numel()} answers" in ledger.notes[0]
     with pytest.raises(QueryLimitError):
         limited = GeneratedLikelihoodOracle("g", lambda p, n, s: gru.continued(p, n, None), SYMBOLS, Ledger(limit=30))
-        text_views.likelihood_of_generated(limited)(x)
+        texts.likelihood_of_generated(limited)(x)
 
 
 def test_recall_of_n_grams_counts_repeats():

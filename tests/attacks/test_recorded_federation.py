@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from attacks import plan as plans
-from attacks.engine import Engine
-from attacks.federation import Federation
+from attacks.engine import plan as plans
+from attacks.engine.engine import Engine
+from attacks.engine.store import Store
 from attacks.handles import AttackError, Ledger
-from attacks.recordings import Recorder, Upload, load
-from attacks.store import Store
+from attacks.models.federation import Federation
+from attacks.models.training import Recipe
 from attacks.targets import data as datasets
 from attacks.targets import federated, recorded_federation
-from attacks.training import Recipe
+from attacks.targets.recordings import Recorder, Upload, load
 from taxonomy.findings import InputError
 from taxonomy.loading import load as load_catalog
 

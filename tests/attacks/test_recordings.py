@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from attacks.handles import AttackError
-from attacks.recordings import Recorder, Upload, load
+from attacks.targets.recordings import Recorder, Upload, load
 from taxonomy.findings import InputError
 
 

@@ -8,18 +8,19 @@ import numpy as np
 import pytest
 import torch
 
-from attacks import federated_views, inside, membership_network, training
-from attacks import plan as plans
 from attacks.discriminative import white_box
+from attacks.engine import plan as plans
 from attacks.federated import white_box as federated_white_box
 from attacks.handles import AttackError, KnownMembers, Ledger, Population
 from attacks.handles.federation import Rounds
+from attacks.handles.views import federation
+from attacks.models import internals, training
+from attacks.models.training import TrainingSet
 from attacks.seeds import derive_seed, record_ids
-from attacks.steps import snapshot_features
+from attacks.steps import attack_network, snapshot_features
 from attacks.targets import data as datasets
 from attacks.targets import released
 from attacks.targets.split import split
-from attacks.training import TrainingSet
 from taxonomy.findings import InputError
 from taxonomy.loading import load
 
@@ -92,8 +93,8 @@ def some(data, rows):
 def test_the_last_release_answers_and_is_what_follows_of_parameters():
     target = build()
     assert "M1.parameters" not in target.makers and "M3" not in target.makers
-    parameters = federated_views.last_round(made(target, "M1.snapshots"))
-    answers = inside.layers(inside.network(made(target, "M2").recipe, parameters.weights), target.x)[-1]
+    parameters = federation.last_round(made(target, "M1.snapshots"))
+    answers = internals.layers(internals.network(made(target, "M2").recipe, parameters.weights), target.x)[-1]
     expected = torch.log_softmax(answers, dim=-1).numpy()
     assert made(target, "Q.scores")(target.x).numpy() == pytest.approx(expected, abs=1e-4)
     assert made(target, "M2").training_size == target.facts["training_size"] == 120
@@ -167,7 +168,7 @@ def test_bad_parameters(changes, message):
         build(**changes)
 
 
-@pytest.mark.parametrize("features", membership_network.VIEWS)
+@pytest.mark.parametrize("features", attack_network.VIEWS)
 def test_one_snapshot_is_the_stand_alone_attack(features):
     """The same weights, the same known records and the same seed give the same bits."""
     target = build()
@@ -175,7 +176,7 @@ def test_one_snapshot_is_the_stand_alone_attack(features):
     rounds, trainer, known_members = (made(target, term) for term in ("M1.snapshots", "M2", "D2.members"))
     others = known_members.non_members
     population = Population("population", others.x, others.label, others.ids, Ledger())
-    parameters = federated_views.last_round(rounds)
+    parameters = federation.last_round(rounds)
     alone = white_box.supervised(records, parameters, trainer, known_members, population, features=features, **SMALL)
     known = snapshot_features.from_snapshots(records, rounds, trainer, known_members, snapshots=1, features=features)
     found = federated_white_box.passive(records, rounds, trainer, known, **SMALL)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from attacks import plan as plans
-from attacks.engine import Engine
+from attacks.engine import plan as plans
+from attacks.engine.engine import Engine
+from attacks.engine.store import Store
 from attacks.generative import retrieval
 from attacks.handles import AttackError, Ledger, QueryLimitError
-from attacks.store import Store
 from taxonomy.loading import load
 
 ATTACK = "li-2024-s2mia"

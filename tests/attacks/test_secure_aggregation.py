@@ -11,11 +11,11 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 import fixture
 
-from attacks import federated_views
-from attacks import plan as plans
-from attacks.engine import Engine
+from attacks.engine import plan as plans
+from attacks.engine.engine import Engine
+from attacks.engine.store import Store
 from attacks.handles import Ledger
-from attacks.store import Store
+from attacks.handles.views import federation
 from taxonomy.findings import InputError
 from taxonomy.loading import load
 from taxonomy.threat import from_user
@@ -53,7 +53,7 @@ def test_who_holds_columns_alone_tells_no_member(atlas):
 
 def test_steps_of_the_global_model_are_the_sums():
     rounds = fixture.handles(["rounds"])["rounds"]
-    found = federated_views.others_from_sums(rounds)
+    found = federation.others_from_sums(rounds)
     assert len(found) == len(rounds) and found.share == 1.0
     for name, value in rounds.weights(1).items():
         assert torch.allclose(found.sum(0)[name], value - rounds.weights(0)[name])
@@ -65,8 +65,8 @@ def test_the_sum_is_what_all_sent(kept_store):
     target = Engine(load(), Store(kept_store)).target("genomes-federated-server", 0)
     ledger = Ledger()
     rounds, updates = target.makers["M1.rounds"](ledger), target.makers["M1.updates"](ledger)
-    found = federated_views.others_from_sums(rounds)
-    expected = federated_views.others_from_uploads(rounds, updates)
+    found = federation.others_from_sums(rounds)
+    expected = federation.others_from_uploads(rounds, updates)
     assert len(found) == len(expected) and found.share == 1.0
     for number in (0, len(found) - 1):
         for name, value in expected.sum(number).items():

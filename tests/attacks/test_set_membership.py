@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from attacks import bench, set_membership
-from attacks.engine import Outcome
+from attacks.engine.engine import Outcome
+from attacks.evidence import bench
+from attacks.metrics import set_membership
 
 TINY = Path(__file__).parents[1] / "data" / "tiny"
 

@@ -14,11 +14,11 @@ import pytest
 from bad_disks import files_end_at, make_unwritable
 from interrupts import start
 
-from attacks import plan as plans
-from attacks import report
-from attacks.collection import collect
-from attacks.engine import Engine
-from attacks.store import META, Store, StoreError
+from attacks.engine import plan as plans
+from attacks.engine import report
+from attacks.engine.collection import collect
+from attacks.engine.engine import Engine
+from attacks.engine.store import META, Store, StoreError
 from taxonomy.findings import InputError
 from taxonomy.loading import load
 
@@ -150,7 +150,7 @@ def test_drafts_of_a_report_that_was_killed_are_swept(tmp_path):
 
 def killed() -> str:
     """The name of a process that has ended."""
-    program = "from attacks import owners; print(owners.me())"
+    program = "from attacks.engine import owners; print(owners.me())"
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.strip()
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from attacks import signals
-from attacks.resolution import bounded
+from attacks.models import signals
+from attacks.models.resolution import bounded
 
 
 def test_margin_is_the_log_odds_of_the_label():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from attacks.structural_similarity import signal_to_noise, similarity
+from attacks.metrics.structural_similarity import signal_to_noise, similarity
 
 C1, C2 = 0.01**2, 0.03**2
 

@@ -16,10 +16,11 @@ from torch import nn
 sys.path.insert(0, str(Path(__file__).parent))
 import split_fixture as fixture
 
-from attacks import artifacts, inside, split_layers, training, views
-from attacks import plan as plans
 from attacks.discriminative import collaborative_inference as attack
-from attacks.engine import Engine
+from attacks.engine import artifacts
+from attacks.engine import plan as plans
+from attacks.engine.engine import Engine
+from attacks.engine.store import Store
 from attacks.handles import (
     Architecture,
     AttackError,
@@ -31,12 +32,15 @@ from attacks.handles import (
     StandInLayers,
     Trainer,
 )
+from attacks.handles.split_model import split_of
+from attacks.handles.views import models
+from attacks.metrics.structural_similarity import similarity
+from attacks.models import internals, training
+from attacks.models import layers as network_layers
+from attacks.models.training import Recipe
 from attacks.seeds import record_ids
-from attacks.store import Store
-from attacks.structural_similarity import similarity
 from attacks.targets import data, recovered_inputs, split_model
 from attacks.targets.split import split
-from attacks.training import Recipe
 from taxonomy.findings import InputError
 from taxonomy.loading import load
 from taxonomy.threat import ThreatModel, from_user
@@ -61,7 +65,7 @@ Z_999 = 3.2905
 
 
 def test_layers_are_named_as_in_the_paper():
-    names = list(split_layers.named(Recipe("cnn", (28, 28), 10, (120, 84)).build()))
+    names = list(network_layers.named(Recipe("cnn", (28, 28), 10, (120, 84)).build()))
     wanted = ["conv1", "ReLU1", "pool1", "conv2", "ReLU2", "pool2", "fc1", "ReLU3", "fc2", "ReLU4", "fc3"]
     assert [name for name in names if name in wanted] == wanted
     assert set(names) - set(wanted) == {"Unflatten1", "Flatten1"}
@@ -70,7 +74,7 @@ def test_layers_are_named_as_in_the_paper():
 @pytest.mark.parametrize("split_after", ["conv1", "ReLU2", "fc1"])
 def test_both_parts_together_are_the_whole(split_after):
     network, (x, _) = fixture.model(), fixture.pictures(5, 0)
-    first, later = split_layers.parts(network, split_after)
+    first, later = network_layers.parts(network, split_after)
     assert torch.equal(later(first(x)), network(x))
     shapes = {"conv1": (16, 8, 8), "ReLU2": (32, 4, 4), "fc1": (12,)}
     assert tuple(first(x).shape[1:]) == shapes[split_after]
@@ -78,13 +82,13 @@ def test_both_parts_together_are_the_whole(split_after):
 
 def test_what_cannot_be_split():
     with pytest.raises(AttackError, match="no layer 'conv9' to split after; there are Unflatten1, conv1"):
-        split_layers.parts(fixture.model(), "conv9")
+        network_layers.parts(fixture.model(), "conv9")
     with pytest.raises(AttackError, match="no layer 'fc2'"):
-        split_layers.parts(fixture.model(), "fc2")  # nothing is behind the last one
+        network_layers.parts(fixture.model(), "fc2")  # nothing is behind the last one
     with pytest.raises(AttackError, match="cannot be split"):
-        split_layers.named(Recipe("decision-tree", (4,), 2).build())
+        network_layers.named(Recipe("decision-tree", (4,), 2).build())
     with pytest.raises(AttackError, match="shows no split"):
-        split_layers.split_of(Trainer("trainer", fixture.RECIPE, 9, Ledger()))
+        split_of(Trainer("trainer", fixture.RECIPE, 9, Ledger()))
 
 
 # -- handles -----------------------------------------------------------------------------------------------------------------
@@ -112,12 +116,12 @@ def test_handles_give_copies_and_count():
 def test_who_holds_the_whole_model_asks_itself():
     ledger = Ledger(limit=9)
     given = fixture.handles(["parameters", "architecture", "hidden_values"], "ReLU2", ledger)
-    local = views.local_hidden_values(views.rebuilt_model(given["parameters"], given["architecture"]))
+    local = models.local_hidden_values(models.rebuilt_model(given["parameters"], given["architecture"]))
     x, _ = fixture.pictures(9, 9)
     assert torch.equal(local(x), given["hidden_values"](x)) and ledger.queries == 9
     with pytest.raises(AttackError, match="shows no split"):
         whole = Architecture("architecture", fixture.RECIPE, ledger)
-        views.local_hidden_values(views.rebuilt_model(given["parameters"], whole))
+        models.local_hidden_values(models.rebuilt_model(given["parameters"], whole))
 
 
 @pytest.mark.parametrize("split_after", ["conv1", "fc1"])
@@ -213,7 +217,7 @@ def test_the_target_is_one_network_split_in_several_places(small):
     made = {name: {term: make(ledger) for term, make in target.makers.items()} for name, target in small.items()}
     weights = [given["M1.parameters"].weights for given in made.values()]
     assert all(torch.equal(w[name], weights[0][name]) for w in weights for name in w)
-    whole = inside.rebuilt(made["conv1"]["M2"].recipe, weights[0])
+    whole = internals.rebuilt(made["conv1"]["M2"].recipe, weights[0])
     for name, given in made.items():
         sent = others if name == "control" else judged
         assert given["M2"].split_after == {"control": "conv1"}.get(name, name)
@@ -234,7 +238,7 @@ def test_attacks_on_classes_and_on_inputs_have_their_own_judges(small):
 
 def recovered(target, **params):
     given = {handle: target.makers[term](Ledger()) for term, handle in HANDLES.items()}
-    given["architecture"] = views.architecture_of_trainer(target.makers["M2"](Ledger()))
+    given["architecture"] = models.architecture_of_trainer(target.makers["M2"](Ledger()))
     with training.one_thread():
         pictures = attack.by_search(target.records(Ledger(), with_label=False), **given, **params)
     return target.judges["inversion"](pictures)

@@ -13,13 +13,15 @@ from rich.console import Console
 from scipy import stats
 from sklearn.linear_model import LogisticRegression
 
-from attacks import artifacts, metrics, report, show
-from attacks import plan as plans
+from attacks import metrics
 from attacks.aggregate import genomes, locations
-from attacks.engine import Engine
+from attacks.cli import tables
+from attacks.engine import artifacts, report
+from attacks.engine import plan as plans
+from attacks.engine.engine import Engine
+from attacks.engine.store import Store
 from attacks.handles import AttackError, Ledger, ShadowAggregates
 from attacks.steps import shadow_aggregates
-from attacks.store import Store
 from attacks.targets import aggregate, genotypes
 from attacks.targets import locations as flights
 from taxonomy.answers import Atlas, Feasible
@@ -225,8 +227,8 @@ def test_the_report_of_a_target_that_is_no_model_speaks_of_the_group(tmp_path):
     data = Engine(catalog, Store(tmp_path)).run(plan).as_json("out")
     printed = io.StringIO()
     out = Console(file=printed, width=140)
-    show.plan(out, plan, None)
-    show.results(out, data)
+    tables.plan(out, plan, None)
+    tables.results(out, data)
     assert "Nothing is to be trained" in printed.getvalue() and "No model was needed" in printed.getvalue()
     page = " ".join(report.html({**data, "command": "mia run"}, b"").split())
     assert "127 published statistics of a group of 100" in page and "training accuracy" not in page

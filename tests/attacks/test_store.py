@@ -12,9 +12,9 @@ import pytest
 import torch
 from bad_disks import files_end_at, make_unwritable
 
-from attacks.architectures import Estimator
+from attacks.engine.store import ARRAYS, META, WEIGHTS, Store, StoreError, default_folder
+from attacks.models.architectures import Estimator
 from attacks.seeds import digest
-from attacks.store import ARRAYS, META, WEIGHTS, Store, StoreError, default_folder
 
 FINGERPRINT, OTHER = "ab" + "0" * 62, "cd" + "0" * 62
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from attacks import inside_views
-from attacks import plan as plans
-from attacks.engine import Engine
+from attacks.engine import plan as plans
+from attacks.engine.engine import Engine
+from attacks.engine.store import Store
 from attacks.handles import Ledger
-from attacks.store import Store
+from attacks.handles.views import internals
 from taxonomy.loading import load
 from taxonomy.threat import from_user
 
@@ -45,7 +45,7 @@ def test_a_stored_record_is_a_known_member(engine):
     target = engine.target("genomes-nearest-neighbours", 0)
     ledger = Ledger()
     held, population = target.makers["M1.stored-records"](ledger), target.makers["D1.samples"](ledger)
-    known = inside_views.known_members_of_stored(held, population)
+    known = internals.known_members_of_stored(held, population)
     assert np.array_equal(known.ids, held.ids) and np.array_equal(known.non_members.ids, population.ids)
 
 

@@ -12,10 +12,11 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 import fixture
 
-from attacks import artifacts, imitation, signals, training
 from attacks.discriminative import extraction
 from attacks.discriminative.transfer import WRONG, transfer
-from attacks.engine import Engine
+from attacks.engine import artifacts
+from attacks.engine.engine import Engine
+from attacks.engine.store import Store
 from attacks.handles import (
     AttackError,
     LabelOracle,
@@ -27,8 +28,8 @@ from attacks.handles import (
     ShadowData,
     Surrogate,
 )
+from attacks.models import signals, surrogate_training, training
 from attacks.steps import surrogate as steps
-from attacks.store import Store
 from attacks.targets.classifier import _fidelity
 from taxonomy.loading import load
 
@@ -114,7 +115,7 @@ def test_a_surrogate_lies_in_the_store_as_the_name_of_its_model(tmp_path):
 def test_a_network_trained_on_probabilities_has_the_least_cross_entropy():
     """Full batches of one point each: the optimum gives back the probabilities themselves."""
     wanted = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.1, 0.8]], dtype=torch.float64)
-    model = imitation.network(torch.eye(2), wanted.log(), 3, seed=0, hidden=0, epochs=1000)
+    model = surrogate_training.network(torch.eye(2), wanted.log(), 3, seed=0, hidden=0, epochs=1000)
     assert model.log_probs(torch.eye(2)).exp().flatten().tolist() == pytest.approx(wanted.flatten().tolist(), abs=0.02)
 
 

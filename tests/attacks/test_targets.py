@@ -12,10 +12,10 @@ import pytest
 import torch
 from test_downloads import SETS
 
-from attacks import plan as plans
-from attacks.engine import Engine
+from attacks.engine import plan as plans
+from attacks.engine.engine import Engine
+from attacks.engine.store import Store
 from attacks.handles import Ledger, Population
-from attacks.store import Store
 from attacks.targets import classifier
 from attacks.targets.target import Target
 from taxonomy.findings import InputError
@@ -90,7 +90,7 @@ def test_a_target_without_its_data(name, tmp_path, monkeypatch):
     program = (
         f"import sys, dataclasses; import {module.__name__} as module; "
         f"module.{constant} = dataclasses.replace(module.{constant}, url='http://127.0.0.1:9/file.tgz'); "
-        f"from attacks.commands import app; sys.argv = ['mia', 'run', 'yeom-2018-gap', '--target', '{name}']; app()"
+        f"from attacks.cli.commands import app; sys.argv = ['mia', 'run', 'yeom-2018-gap', '--target', '{name}']; app()"
     )
     monkeypatch.setenv("MIA_STORE", str(tmp_path / "store"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
@@ -103,7 +103,7 @@ def test_pictures_that_neither_debian_nor_the_web_brings(tmp_path, monkeypatch):
     program = (
         "import sys; from attacks.targets.data import pictures; from pathlib import Path; "
         "pictures.DEBIAN_FASHION = Path('/nowhere'); pictures.FASHION_URL = 'http://127.0.0.1:9/'; "
-        "from attacks.commands import app; sys.argv = ['mia', 'run', 'yeom-2018-gap', '--target', 'fashion-mlp']; app()"
+        "from attacks.cli.commands import app; sys.argv = ['mia', 'run', 'yeom-2018-gap', '--target', 'fashion-mlp']; app()"
     )
     monkeypatch.setenv("MIA_STORE", str(tmp_path / "store"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

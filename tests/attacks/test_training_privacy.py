@@ -14,14 +14,16 @@ from sklearn.linear_model import LogisticRegression
 sys.path.insert(0, str(Path(__file__).parent))
 import fixture
 
-from attacks import metrics, training, views
+from attacks import metrics
 from attacks.discriminative.training_privacy import pointwise
-from attacks.engine import Engine
+from attacks.engine.engine import Engine
+from attacks.engine.store import Store
 from attacks.handles import AttackError, Ledger, NotGrantedError, OwnTrainingSet, Records, ScoreOracle, Trainer
+from attacks.handles.views import models
+from attacks.models import training
+from attacks.models.training import Recipe, TrainingSet
 from attacks.seeds import record_ids
-from attacks.store import Store
 from attacks.targets import judges, owned
-from attacks.training import Recipe, TrainingSet
 from taxonomy.loading import load
 
 RECIPE = Recipe("logistic-regression", (3,), 2)
@@ -188,7 +190,7 @@ def test_only_the_owner_is_shown_the_training_set():
     with pytest.raises(NotGrantedError, match=r"D2\.training-set was not granted"):
         target.grant(["Q.scores", "M2"]).handle("D2.training-set", Ledger())
     own = target.makers["D2.training-set"](Ledger())
-    pool = views.training_set_as_superset(own)
+    pool = models.training_set_as_superset(own)
     assert pool.ids.tolist() == own.ids.tolist() and not hasattr(pool, "seed")
 
 

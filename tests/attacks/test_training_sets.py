@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from attacks.handles import AttackError, Ledger, Number, Records, ShadowData, Trainer, UnsuitableError
+from attacks.models.training import Recipe
 from attacks.steps import reference_models, shadow_models
 from attacks.steps.training_sets import drawn, halves, shares
-from attacks.training import Recipe
 
 IDS = np.random.default_rng(0).integers(0, 2**63, 500).astype(np.uint64)
 LEDGER = Ledger()

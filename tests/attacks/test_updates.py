@@ -11,17 +11,18 @@ import numpy as np
 import pytest
 import torch
 
-from attacks import artifacts, inside, training, updates
 from attacks.discriminative.updates import infer_labels
-from attacks.engine import Engine
+from attacks.engine import artifacts
+from attacks.engine.engine import Engine
+from attacks.engine.store import Store
 from attacks.handles import AttackError, Ledger, QueryLimitError, ShadowData, ShadowUpdates, UpdatedScores
+from attacks.models import further_training, internals, training
+from attacks.models.training import Recipe, TrainingSet
 from attacks.seeds import record_ids
 from attacks.steps.shadow_updates import simulated
-from attacks.store import Store
 from attacks.targets import data, judges, updated
 from attacks.targets.split import split
 from attacks.targets.target import Target
-from attacks.training import Recipe, TrainingSet
 from taxonomy.loading import load
 
 RECIPE = Recipe("mlp", (5,), 3, (8,), 10, 16, 0.01)
@@ -43,11 +44,11 @@ def model() -> training.Model:
 
 def test_copies_equal_single_updates():
     """As torch's own optimizer finds them, one record after the other; more records than one chunk holds."""
-    base, (x, label), (asked, _) = model(), points(updates.CHUNK + 7, seed=1), points(9, seed=2)
-    copies = updates.updated(base, x, label, steps=3, learning_rate=0.1)
-    assert len(copies) == updates.CHUNK + 7
+    base, (x, label), (asked, _) = model(), points(further_training.CHUNK + 7, seed=1), points(9, seed=2)
+    copies = further_training.updated(base, x, label, steps=3, learning_rate=0.1)
+    assert len(copies) == further_training.CHUNK + 7
     for k in range(len(copies)):
-        alone = copy.deepcopy(inside.rebuilt(RECIPE, base.parameters()))
+        alone = copy.deepcopy(internals.rebuilt(RECIPE, base.parameters()))
         optimizer = torch.optim.SGD(alone.parameters(), lr=0.1)
         for _ in range(3):
             optimizer.zero_grad()
@@ -66,12 +67,12 @@ def test_an_estimator_is_not_updated():
     x, label = points(30)
     (grown,) = training.fit_many(tree, [TrainingSet(x, label, 0)])
     with pytest.raises(AttackError, match="takes a neural network"):
-        updates.updated(grown, x, label, steps=1, learning_rate=0.1)
+        further_training.updated(grown, x, label, steps=1, learning_rate=0.1)
 
 
 def test_change_is_of_probabilities():
     before, after = np.array([[0.2, 0.8], [0.5, 0.5]]), np.array([[0.1, 0.9], [0.6, 0.4]])
-    found = updates.change(torch.from_numpy(np.log(before)), torch.from_numpy(np.log(after)))
+    found = further_training.change(torch.from_numpy(np.log(before)), torch.from_numpy(np.log(after)))
     assert found.tolist() == pytest.approx([-0.1, 0.1, 0.1, -0.1])
 
 

@@ -12,11 +12,12 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 import fixture
 
-from attacks import inside, membership_network, signals
 from attacks.discriminative import white_box
 from attacks.federated import white_box as federated_white_box
 from attacks.handles import AttackError, HostedModel, Ledger, Population, Records, ReferenceModels, Scored, ShadowModels
-from attacks.training import Recipe
+from attacks.models import internals, signals
+from attacks.models.training import Recipe
+from attacks.steps import attack_network
 
 NAMES = ["records", "parameters", "architecture"]
 TRAINED = ["records", "parameters", "trainer"]
@@ -41,18 +42,18 @@ def linear_case(seed=0):
 def test_gradients_are_those_of_softmax_regression():
     recipe, weights, x, label = linear_case()
     of_weight, of_bias = softmax_regression(weights, x.double().numpy(), label.numpy())
-    network = inside.network(recipe, weights)
-    found = inside.gradients(network, x, label, lambda g: g["1.weight"])
+    network = internals.network(recipe, weights)
+    found = internals.gradients(network, x, label, lambda g: g["1.weight"])
     assert found.shape == (300, 3, 4) and found.dtype == torch.float64
     assert found.transpose(1, 2).numpy() == pytest.approx(of_weight)
     expected = np.sqrt((of_weight**2).sum((1, 2)) + (of_bias**2).sum(1))
-    assert inside.gradients(network, x, label, inside.norm).numpy() == pytest.approx(expected)
+    assert internals.gradients(network, x, label, internals.norm).numpy() == pytest.approx(expected)
 
 
 def test_layers_are_the_values_behind_the_activations():
     given = fixture.handles(NAMES)
-    network = inside.network(given["architecture"].recipe, given["parameters"].weights)
-    first, second, logits = inside.layers(network, given["records"].x)
+    network = internals.network(given["architecture"].recipe, given["parameters"].weights)
+    first, second, logits = internals.layers(network, given["records"].x)
     x, weights = given["records"].x.double(), {k: v.double() for k, v in given["parameters"].weights.items()}
     assert torch.allclose(first, torch.relu(x @ weights["1.weight"].T + weights["1.bias"]))
     assert torch.allclose(second, torch.relu(first @ weights["3.weight"].T + weights["3.bias"]))
@@ -66,7 +67,7 @@ def test_calibrated_gradient_norm_is_a_difference_of_means():
     x, label = given["records"].x, given["records"].label
 
     def norms(weights):
-        return inside.gradients(inside.network(fixture.RECIPE, weights), x, label, inside.norm).numpy()
+        return internals.gradients(internals.network(fixture.RECIPE, weights), x, label, internals.norm).numpy()
 
     outside = np.mean([norms(m.parameters()) for m in given["reference_models"].own.models], axis=0)
     target = norms(given["parameters"].weights)
@@ -91,9 +92,9 @@ def test_matt_is_the_papers_product():
     x, label = given["records"].x, given["records"].label
 
     def loss(t):
-        network = inside.network(fixture.RECIPE, reference.parameters())
+        network = internals.network(fixture.RECIPE, reference.parameters())
         network.load_state_dict({k: start[k] + t * (end[k] - start[k]) for k in start})
-        return signals.loss(torch.log_softmax(inside.layers(network, x)[-1], -1), label)
+        return signals.loss(torch.log_softmax(internals.layers(network, x)[-1], -1), label)
 
     expected = -(loss(1e-6) - loss(-1e-6)) / 2e-6
     assert white_box.taylor(**given).tolist() == pytest.approx(expected.tolist(), rel=1e-5, abs=1e-6)
@@ -147,7 +148,7 @@ def test_two_clusters_are_the_best_of_all_splits():
     ordered = values.sort().values.numpy()
     within = [ordered[:k].var() * k + ordered[k:].var() * (50 - k) for k in range(1, 50)]
     best = int(np.argmin(within))
-    assert membership_network.between_two_clusters(values).item() == pytest.approx((ordered[best] + ordered[best + 1]) / 2)
+    assert attack_network.between_two_clusters(values).item() == pytest.approx((ordered[best] + ordered[best + 1]) / 2)
 
 
 def test_bad_values_are_refused():
@@ -158,4 +159,4 @@ def test_bad_values_are_refused():
         recipe = Recipe("decision-tree", (64,), 2)
         tree = recipe.build()
         tree.fit(torch.eye(64), torch.arange(64) % 2, 0)
-        inside.network(recipe, tree.state_dict())
+        internals.network(recipe, tree.state_dict())

@@ -9,9 +9,9 @@ import fixture
 import numpy as np
 import torch
 
-from attacks.federation import Federation
 from attacks.handles import Architecture, FederatedTrainer, Ledger, OthersUpdates, Records
-from attacks.training import Recipe
+from attacks.models.federation import Federation
+from attacks.models.training import Recipe
 
 WORDS, UNITS, BATCH = 16, 3, 3
 RECIPE = Recipe("mlp", (WORDS,), fixture.CLASSES, (UNITS,))

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 import torch
 
-from attacks import metrics, signals, training
+from attacks import metrics
 from attacks.discriminative import hop_skip_jump
+from attacks.models import signals, training
 from attacks.seeds import record_ids
 from attacks.targets import data
 

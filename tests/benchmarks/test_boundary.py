@@ -10,8 +10,8 @@ import time
 import pytest
 import torch
 
-from attacks import signals, training
 from attacks.discriminative import hop_skip_jump
+from attacks.models import signals, training
 from attacks.seeds import record_ids
 from attacks.targets import data
 

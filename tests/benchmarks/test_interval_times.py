@@ -9,7 +9,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from attacks import comparisons, metrics, set_membership
+from attacks import metrics
+from attacks.evidence import comparisons
+from attacks.metrics import set_membership
 
 REPEATS, DRAWS = 5, 20
 

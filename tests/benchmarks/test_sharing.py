@@ -11,9 +11,9 @@ import time
 
 import pytest
 
-from attacks import plan as plans
-from attacks.engine import Engine
-from attacks.store import Store
+from attacks.engine import plan as plans
+from attacks.engine.engine import Engine
+from attacks.engine.store import Store
 from taxonomy.loading import load
 from taxonomy.threat import ThreatModel
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from test_catalog_on_clingo import _atoms
 from test_resolver import ask_clingo
 
-from attacks import show_questions
+from attacks.cli import question_tables
 from taxonomy import advice
 from taxonomy.answers import Atlas, Feasible, Infeasible
 from taxonomy.entries import Attack
@@ -136,7 +136,7 @@ def test_what_a_search_that_was_cut_short_says_of_two_attacks():
     assert found.first_needs_no_more is None and found.second_needs_no_more is False
     assert advice.compare(atlas, catalog.attacks["other"], catalog.attacks["wide"]).first_needs_no_more is False
     text = io.StringIO()
-    show_questions.comparison(Console(file=text, width=200), catalog.attacks["less"], catalog.attacks["wide"], found)
+    question_tables.comparison(Console(file=text, width=200), catalog.attacks["less"], catalog.attacks["wide"], found)
     assert "Whether less needs no more than wide is not known: the search was cut short." in text.getvalue()
 
 

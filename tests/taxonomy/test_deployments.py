@@ -10,8 +10,8 @@ import pytest
 from deployment import Deployment
 from typer.testing import CliRunner
 
-from attacks import cli_questions
-from attacks.commands import app
+from attacks.cli import questions
+from attacks.cli.commands import app
 
 HERE = Path(__file__).parent
 TABLES = sorted(path.stem for path in HERE.glob("deployments_*.py"))
@@ -21,7 +21,7 @@ DEPLOYMENTS: list[Deployment] = [row for table in TABLES for row in importlib.im
 @pytest.fixture
 def ask(catalog, monkeypatch):
     """Ask one question as its user would, on the catalog that the session has loaded."""
-    monkeypatch.setattr(cli_questions, "load", lambda extra: catalog)
+    monkeypatch.setattr(questions, "load", lambda extra: catalog)
 
     def ask(command, flags):
         done = CliRunner().invoke(app, [command, *flags, "--json"])

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks import alphabet
+from attacks.models import alphabet
 from taxonomy.findings import InputError, unknown
 
 DEBIAN_JARGON = Path("/usr/share/dictd/jargon.dict.dz")

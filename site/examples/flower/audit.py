@@ -7,11 +7,11 @@ from digits_federation import task
 
 from attacks import metrics
 from attacks.discriminative.threshold import bounded_loss
-from attacks.federation import Weights
 from attacks.handles import Ledger, Records, ScoreOracle
-from attacks.recordings import load
+from attacks.models.federation import Weights
+from attacks.models.training import Model, Recipe
 from attacks.seeds import record_ids
-from attacks.training import Model, Recipe
+from attacks.targets.recordings import load
 
 
 def audit(folder: str, victim: str) -> dict[str, float]:

@@ -5,8 +5,8 @@ from flwr.app import ArrayRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.clientapp.typing import ClientAppCallable
 
-from attacks.federation import Policy, Weights
 from attacks.flower import ActiveMod, RecordingMod
+from attacks.models.federation import Policy, Weights
 from digits_federation import task
 
 app = ClientApp(mods=[RecordingMod("recordings")])

@@ -1,0 +1,22 @@
+"""The command `mia`: what happens before anything else is loaded, which takes a while, is that it heeds Ctrl-C."""
+
+from __future__ import annotations
+
+import sys
+
+from attacks.cli import interrupts, terminal
+
+
+def main() -> None:
+    """Run the command line."""
+    interrupts.heed()
+    files = terminal.prepare()
+    from attacks.cli.commands import app
+
+    try:
+        app()
+    finally:
+        sys.stdout.flush()
+        for problem in dict.fromkeys(file.problem for file in files if file.problem):
+            print(f"mia: the output cannot be written ({problem})", file=sys.stderr)
+            sys.exit(2)

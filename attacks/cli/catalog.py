@@ -1,0 +1,357 @@
+"""Commands that show, check and export the catalog."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from attacks.cli import completions
+from attacks.cli.options import (
+    Catalogs,
+    GoalOption,
+    Json,
+    ModelOption,
+    TrustedCode,
+    app,
+    export_app,
+    load,
+    output,
+    print_json,
+)
+from taxonomy.answers import Atlas
+from taxonomy.catalog import Catalog
+from taxonomy.findings import InputError, unknown
+
+if TYPE_CHECKING:
+    from taxonomy.evidence import Evidence
+
+
+@app.command("attacks", epilog="Example: mia attacks --model discriminative --runs")
+def list_attacks(
+    goal: GoalOption = None,
+    needs: Annotated[
+        list[str] | None,
+        typer.Option("--needs", help="Only attacks that need this term.", autocompletion=completions.terms),
+    ] = None,
+    model: ModelOption = None,
+    runs: Annotated[bool, typer.Option("--runs", help="Only attacks that have code.")] = False,
+    as_json: Json = False,
+    catalog: Catalogs = None,
+) -> None:
+    """List the attacks of the catalog."""
+    loaded = load(catalog)
+    wanted = [*(needs or ()), *([model] if model else ())]
+    for term in wanted:
+        if term not in loaded.terms:
+            raise unknown("term", term, loaded.terms)
+    goals = sorted({attack.goal for attack in loaded.attacks.values()})
+    if goal is not None and goal not in goals:
+        raise unknown("goal", goal, goals)
+    found = [
+        attack
+        for attack in sorted(loaded.attacks.values(), key=lambda a: a.id)
+        if set(wanted) <= set(attack.needs) and (goal is None or attack.goal == goal) and (attack.run or not runs)
+    ]
+    if as_json:
+        rows = [
+            {
+                "id": a.id,
+                "title": a.title,
+                "aliases": a.aliases,
+                "goal": a.goal,
+                "runs": a.run is not None,
+                "needs": a.needs,
+            }
+            for a in found
+        ]
+        print_json({"attacks": rows})
+        return
+    from attacks.cli import tables
+
+    out = output()
+    out.print(
+        tables.table(["attack", "title", "goal", "runs"], [(a.id, a.title, a.goal, "yes" if a.run else "no") for a in found])
+    )
+    out.print(f"{len(found)} attacks, {sum(a.run is not None for a in found)} of them run.")
+
+
+@app.command(epilog="Example: mia entries errata")
+def entries(
+    kind: Annotated[
+        str | None,
+        typer.Argument(
+            help="errata, glossary, datasets, …; all kinds are counted if not given.", autocompletion=completions.kinds
+        ),
+    ] = None,
+    as_json: Json = False,
+    catalog: Catalogs = None,
+) -> None:
+    """List the entries of one kind, or count those of every kind."""
+    kinds = load(catalog).kinds
+    if kind is not None and kind not in kinds:
+        raise unknown("kind of entry", kind, kinds)
+    found = sorted(kinds[kind].values(), key=lambda e: e.id) if kind else []
+    if as_json:
+        listed: dict[str, object] = {"entries": [e.model_dump(mode="json", by_alias=True, exclude_none=True) for e in found]}
+        print_json(listed if kind else {"kinds": {name: len(kinds[name]) for name in kinds}})
+        return
+    from attacks.cli import tables
+
+    table = tables.table(["entry", "title"], [(e.id, e.title) for e in found])
+    output().print(table if kind else tables.table(["kind", "entries"], [(n, len(kinds[n])) for n in kinds], right="entries"))
+
+
+@app.command(epilog="Example: mia show shokri-2017")
+def show(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID", help="An id, a term, or a name by which people call an attack.", autocompletion=completions.entries
+        ),
+    ],
+    as_json: Json = False,
+    catalog: Catalogs = None,
+    trust_code: TrustedCode = None,
+) -> None:
+    """Show one entry: an attack, step, target, threat model or term. Code is read, to tell stale evidence, and never run."""
+    from taxonomy.evidence import orderings_of
+    from taxonomy.references import citation, works
+
+    loaded = load(catalog)
+    entry = loaded.entry(name)
+    name = entry.id
+    data = entry.model_dump(mode="json", by_alias=True, exclude_none=True)
+    cited = works(loaded)
+    citations = {key: citation(cited[key]) for key in entry.cites if key in cited}
+    measured, stale = _measured(loaded, name, trust_code or ())
+    compared = orderings_of(loaded, name)
+    if as_json:
+        found: dict[str, Any] = (
+            {"evidence": {**measured.model_dump(mode="json", by_alias=True), "stale": stale}} if measured else {}
+        )
+        if compared:
+            found["orderings"] = [one.model_dump(mode="json") for one in compared]
+        print_json({**data, "citations": citations, **found})
+        return
+    from rich.markup import escape
+
+    from attacks.cli import tables as shown
+
+    out = output()
+    out.print(f"[bold]{escape(entry.title)}[/] ({escape(name)})\n")
+    text = data.pop("summary", None) or data.pop("definition", "")
+    out.print(escape(text) + "\n")
+    rows = [
+        (key, _plain(value))
+        for key, value in data.items()
+        if key not in ("schema", "id", "title", "cites") and value not in ([], {})
+    ]
+    out.print(shown.table(["", ""], rows))
+    out.print()
+    if measured:
+        out.print("Measured:")
+        out.print(shown.evidence(measured, stale))
+    if compared:
+        out.print("Orderings that papers report of it:")
+        out.print(shown.orderings(compared))
+    for line in citations.values():
+        out.print(escape(line))
+
+
+def _measured(catalog: Catalog, name: str, code: Sequence[Path]) -> tuple[Evidence | None, list[str]]:
+    """Return what was measured of an attack, if anything, and the targets on which that is stale."""
+    if name not in catalog.attacks:
+        return None, []
+    from taxonomy import evidence
+    from taxonomy.catalog import installed_sources
+    from taxonomy.check import package
+    from taxonomy.source import packages_in
+
+    found = evidence.find(catalog, name)
+    if found is None:
+        return None, []
+    homes = [one for folder in code for one in packages_in(folder).values()]
+    homes += [package(source.package) for source in installed_sources() if source.package]
+    fingerprints = evidence.Fingerprints(catalog, evidence.code_digests([*homes, package("taxonomy")]))
+    return found, evidence.stale(fingerprints, found)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, list):
+        return (
+            "\n".join(_plain(item) for item in value) if any(isinstance(v, dict) for v in value) else ", ".join(map(str, value))
+        )
+    if isinstance(value, dict):
+        return "; ".join(f"{k}: {_plain(v)}" for k, v in value.items() if v not in ([], {}))
+    return str(value)
+
+
+@app.command(epilog="Example: mia terms --aspect query")
+def terms(
+    aspect: Annotated[
+        str | None, typer.Option("--aspect", help="Only terms of this aspect.", autocompletion=completions.aspects)
+    ] = None,
+    as_json: Json = False,
+    catalog: Catalogs = None,
+) -> None:
+    """List the terms: what an adversary may observe, know and do."""
+    loaded = load(catalog)
+    aspects = sorted({term.aspect for term in loaded.terms.values()})
+    if aspect is not None and aspect not in aspects:
+        raise unknown("aspect", aspect, aspects)
+    found = [term for term in loaded.terms.values() if aspect is None or term.aspect == aspect]
+    if as_json:
+        dumped = [{**t.model_dump(mode="json", exclude_none=True), "grantable": t.grantable, "held_by": t.holder} for t in found]
+        print_json({"terms": dumped, "implications": [i.model_dump(mode="json", exclude_none=True) for i in loaded.implications]})
+        return
+    from attacks.cli import tables
+
+    rows = [(t.id, t.aspect, t.definition) for t in found]
+    output().print(tables.table(["term", "aspect", "definition"], rows))
+
+
+@app.command(epilog="Example: mia defenses --json")
+def defenses(as_json: Json = False, catalog: Catalogs = None) -> None:
+    """List the defenses: what they change, and which grants they withdraw."""
+    found = sorted(load(catalog).defenses.values(), key=lambda d: (d.category, d.id))
+    if as_json:
+        print_json({"defenses": [d.model_dump(mode="json", by_alias=True, exclude_none=True) for d in found]})
+        return
+    from attacks.cli import tables
+
+    rows = [
+        (
+            d.id,
+            d.category,
+            d.changes,
+            ", ".join([*(f"{term} → {left}" for term, left in d.replaces.items()), *d.withdraws]),
+            ", ".join(dict.fromkeys(e.attack for e in d.mitigates if e.attack)),
+            ", ".join(dict.fromkeys(e.attack for e in d.fails_against if e.attack)),
+        )
+        for d in found
+    ]
+    columns = ["defense", "category", "changes", "withdraws, or replaces →", "shown to mitigate", "known not to"]
+    output().print(tables.table(columns, rows))
+
+
+@app.command(epilog="Example: mia targets")
+def targets(as_json: Json = False, catalog: Catalogs = None) -> None:
+    """List the targets: really trained models with known members."""
+    loaded = load(catalog)
+    found = sorted(loaded.targets.values(), key=lambda t: t.id)
+    if as_json:
+        print_json({"targets": [t.model_dump(mode="json", by_alias=True, exclude_none=True) for t in found]})
+        return
+    from attacks.cli import tables
+
+    rows = [(t.id, t.title, "control" if t.control else "", ", ".join(t.offers)) for t in found]
+    output().print(tables.table(["target", "title", "", "offers"], rows))
+
+
+class CheckFormat(StrEnum):
+    """Formats of findings."""
+
+    text = "text"
+    json = "json"
+    sarif = "sarif"
+
+
+@app.command(epilog="Example: mia check my-catalog --format sarif")
+def check(
+    folder: Annotated[list[Path] | None, typer.Argument(metavar="[DIR]...")] = None,
+    form: Annotated[CheckFormat, typer.Option("--format")] = CheckFormat.text,
+    as_json: Json = False,
+    catalog: Catalogs = None,
+    trust_code: TrustedCode = None,
+) -> None:
+    """Validate the catalog, and folders with more entries, without importing or running any attack, trusted or not."""
+    from taxonomy.check import check as validate
+    from taxonomy.sarif import sarif
+
+    loaded, findings = validate([*(folder or ()), *(catalog or ())], trust_code or ())
+    errors = sum(finding.severity == "error" for finding in findings)
+    running = sum(attack.run is not None for attack in loaded.attacks.values())
+    if as_json or form is CheckFormat.json:
+        print_json(
+            {"findings": [f.as_json() for f in findings], "errors": errors, "attacks": len(loaded.attacks), "running": running}
+        )
+    elif form is CheckFormat.sarif:
+        print_json(sarif(findings))
+    else:
+        for finding in findings:
+            print(finding)
+        counts = ", ".join(f"{len(entries)} {kind}" for kind, entries in loaded.kinds.items() if entries)
+        print(f"{counts}; {running} attacks run. {errors} errors, {len(findings) - errors} warnings.")
+    if errors:
+        raise typer.Exit(1)
+
+
+class GraphFormat(StrEnum):
+    """Formats of the graph."""
+
+    json = "json"
+    graphml = "graphml"
+
+
+@export_app.command("graph", epilog="Example: mia export graph --format graphml > atlas.graphml")
+def export_graph(
+    form: Annotated[GraphFormat, typer.Option("--format")] = GraphFormat.json,
+    as_json: Json = False,
+    catalog: Catalogs = None,
+) -> None:
+    """Print terms, rules and what can be granted as JSON, or the AND/OR graph as GraphML."""
+    loaded = load(catalog)
+    graph = Atlas(loaded).resolver.graph
+    if as_json or form is GraphFormat.json:
+        print_json(graph.export(loaded))
+        return
+    import networkx
+
+    print("\n".join(networkx.generate_graphml(graph.networkx())))
+
+
+@export_app.command("json-schema", epilog="Example: mia export json-schema attacks")
+def export_json_schema(
+    kind: Annotated[
+        str | None, typer.Argument(help="attacks, steps, …; all kinds if not given.", autocompletion=completions.kinds)
+    ] = None,
+    folder: Annotated[Path | None, typer.Option("--out", help="Write one file a kind into this folder.")] = None,
+    catalog: Catalogs = None,
+) -> None:
+    """Print the JSON Schemas of the catalog's files, with the terms that exist, for editors."""
+    from taxonomy.schema import schemas
+
+    found = schemas(load(catalog))
+    if kind is not None and kind not in found:
+        raise unknown("kind of entry", kind, found)
+    if folder is None:
+        print_json(found[kind] if kind else found)
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in [kind] if kind else found:
+            text = json.dumps(found[name], indent=1, sort_keys=True) + "\n"
+            (folder / f"{name}.json").write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{folder} cannot be written ({error.strerror})") from error
+
+
+@export_app.command("bibtex", epilog="Example: mia export bibtex shokri-2017")
+def export_bibtex(
+    entries: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ID]...", help="All cited works if none is named.", autocompletion=completions.entries),
+    ] = None,
+    catalog: Catalogs = None,
+) -> None:
+    """Print cited works as BibTeX."""
+    from taxonomy.references import bibtex, works
+
+    loaded = load(catalog)
+    keys = {key for name in entries or () for key in loaded.entry(name).cites}
+    print(bibtex(works(loaded), keys if entries else None))

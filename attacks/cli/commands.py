@@ -1,0 +1,8 @@
+"""All commands of `mia`: the only room that knows both the terminal and the rest. Loads torch only to run."""
+
+from __future__ import annotations
+
+from attacks.cli import bench, catalog, questions, run
+from attacks.cli.options import app
+
+__all__ = ["app", "bench", "catalog", "questions", "run"]

@@ -1,0 +1,232 @@
+"""Commands that run attacks, and look after finished work."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from attacks.cli import completions, interrupts
+from attacks.cli.options import (
+    AnswersOption,
+    AttackArguments,
+    Catalogs,
+    FrameOption,
+    Json,
+    KnowsOption,
+    ModelOption,
+    ModelsOption,
+    NotDifferentiableOption,
+    ObservationOption,
+    QueriesOption,
+    RecordsOption,
+    RowsOption,
+    ThreatModelOption,
+    TrustedCode,
+    app,
+    attack_ids,
+    limits_of,
+    load,
+    output,
+    print_json,
+    store_app,
+    threat_model_of,
+)
+from taxonomy.catalog import Catalog
+from taxonomy.findings import InputError
+from taxonomy.names import called
+from taxonomy.threat import owner
+
+
+@app.command(epilog="Example: mia run carlini-2022-lira yeom-2018-loss --target digits-mlp --set shadow-models.count=32")
+def run(
+    attack: AttackArguments = None,
+    target: Annotated[
+        str, typer.Option("--target", help="The target under attack (see mia targets).", autocompletion=completions.targets)
+    ] = "digits-mlp",
+    seed: Annotated[int, typer.Option("--seed", help="Seeds split, target, shadow models and attacks.", min=0)] = 0,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="NAME.PARAM=VALUE of an attack, step or artifact.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for the report; default mia-runs/TARGET-seed-N.")] = None,
+    workers: Annotated[int, typer.Option("--workers", help="Processes that train.", min=1)] = 1,
+    device: Annotated[str, typer.Option("--device", help="cpu; others are not supported yet.")] = "cpu",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done and what it costs.")] = False,
+    threat_model: ThreatModelOption = None,
+    observation: ObservationOption = None,
+    knows: KnowsOption = None,
+    model: ModelOption = None,
+    frame: FrameOption = None,
+    queries: QueriesOption = None,
+    models: ModelsOption = None,
+    answers: AnswersOption = None,
+    records: RecordsOption = None,
+    not_differentiable: NotDifferentiableOption = False,
+    rows: RowsOption = None,
+    as_json: Json = False,
+    catalog: Catalogs = None,
+    trust_code: TrustedCode = None,
+) -> None:
+    """Run attacks against a target: those named, or every feasible one.
+
+    Without a threat model the adversary is granted all that the target offers.
+    """
+    from attacks.engine import plan as plans
+
+    if device != "cpu":
+        raise InputError(f"the device {device!r} is not supported; use cpu")
+    loaded = load(catalog)
+    threat = None
+    facets = answers, records, not_differentiable
+    entry = loaded.target(target)
+    if any(value is not None for value in (threat_model, observation, model, frame)) or knows or any(facets):
+        if threat_model is None:  # what is not said of the model and its records, the target says
+            facets = answers or entry.answers, records or entry.records, not_differentiable
+        threat = threat_model_of(loaded, threat_model, observation, knows, model, frame, queries, models, *facets, rows)
+    if threat is None and any(limit is not None for limit in (queries, models, rows)):
+        threat = replace(owner(entry), limits=limits_of(queries, models, rows))
+    plan = plans.make(loaded, entry, threat, attack_ids(loaded, attack), _settings(loaded, settings or ()))
+    from attacks.cli import tables
+
+    console = output(stderr=as_json)
+    for name in plan.unused:
+        output(stderr=True).print(f"[yellow]--set {name} changes nothing: no attack of this run uses it[/]")
+    if dry_run:
+        if as_json:
+            print_json(_plan_json(plan, seed))
+        else:
+            tables.plan(console, plan, _expected(plan))
+            console.print("Dry run: nothing was run.")
+        return
+    from attacks.engine import report
+
+    folder = out or Path("mia-runs") / f"{target}-seed-{seed}"
+    report.prepare(folder)
+    if not as_json:
+        tables.plan(console, plan, _expected(plan))
+    data = _run(loaded, plan, seed, workers, folder, trust_code or ())
+    if as_json:
+        print_json(data)
+    else:
+        tables.results(console, data)
+    if data["failures"] or not data["results"]:
+        raise typer.Exit(1)
+
+
+def _run(catalog: Catalog, plan: Any, seed: int, workers: int, folder: Path, trusted: Sequence[Path]) -> dict[str, Any]:
+    from attacks.cli.progress import Bars
+    from attacks.engine import report
+    from attacks.engine.code import Code
+    from attacks.engine.engine import Engine
+    from attacks.engine.executors import executor
+
+    with interrupts.working():
+        with Bars(output(stderr=True)) as progress, executor(workers) as pool:
+            outcome = Engine(catalog, code=Code(trusted), executor=pool, progress=progress).run(plan, seed)
+        return report.write(outcome, folder, shlex.join(["mia", *sys.argv[1:]]))
+
+
+def _settings(catalog: Catalog, texts: Iterable[str]) -> dict[str, dict[str, str]]:
+    result: dict[str, dict[str, str]] = {}
+    own = {*catalog.attacks, *catalog.steps, *catalog.terms}
+    for text in texts:
+        path, equals, value = text.partition("=")
+        name, dot, parameter = path.rpartition(".")
+        if not equals or not dot or not name or not parameter:
+            raise InputError(f"--set {text!r}: expected NAME.PARAM=VALUE, e.g. shadow-models.count=32")
+        attack = None if name in own else called(catalog.attacks.values(), name)
+        result.setdefault(attack.id if attack else name, {})[parameter] = value
+    return result
+
+
+def _plan_json(plan: Any, seed: int) -> dict[str, Any]:
+    return {
+        "target": plan.target.id,
+        "threat_model": plan.threat.as_json(),
+        "granted": list(plan.granted),
+        "seed": seed,
+        "models": plan.models,
+        "attacks": [
+            {
+                "id": p.attack.id,
+                "cost": p.price.as_json(),
+                "reduced": [change.as_json() for change in p.reduced],
+                "weaker": list(p.weaker),
+                "rules": [r.id for r in p.rules],
+            }
+            for p in plan.attacks
+        ],
+        "skipped": [{"id": name, "because": reason} for name, reason in plan.skipped],
+        "expected_seconds": _expected(plan),
+    }
+
+
+def _expected(plan: Any) -> float | None:
+    """Return how long training should take, from models of the same recipe in the store; None if there are none."""
+    from attacks.engine.store import Store
+
+    seconds = Store().typical_seconds(plan.target.params)
+    return None if seconds is None else seconds * (plan.models + 1)
+
+
+@store_app.command("where")
+def store_where(as_json: Json = False) -> None:
+    """Print the folder in which finished work lies."""
+    from attacks.engine.store import default_folder
+
+    folder = default_folder()
+    print_json({"store": str(folder)}) if as_json else print(folder)
+
+
+@store_app.command("ls")
+def store_ls(as_json: Json = False) -> None:
+    """List finished work with its size."""
+    from attacks.engine.store import Store
+
+    nodes = sorted(Store().nodes(), key=lambda n: n.created)
+    if as_json:
+        dumped = [
+            {"fingerprint": n.fingerprint, "kind": n.kind, "name": n.name, "bytes": n.bytes, "created": n.created} for n in nodes
+        ]
+        print_json({"nodes": dumped})
+        return
+    from datetime import datetime
+
+    from attacks.cli import tables
+
+    rows = [
+        (n.fingerprint[:12], n.kind, n.name, f"{n.bytes:,}", datetime.fromtimestamp(n.created).isoformat(" ", "minutes"))
+        for n in nodes
+    ]
+    out = output()
+    out.print(tables.table(["node", "kind", "name", "bytes", "finished"], rows, right="bytes"))
+    out.print(f"{len(nodes)} nodes, {sum(n.bytes for n in nodes):,} bytes.")
+
+
+@store_app.command("gc", epilog="Example: mia store gc --older-than 30")
+def store_gc(
+    older_than: Annotated[
+        float | None, typer.Option("--older-than", metavar="DAYS", help="Also drop work older than this.", min=0)
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Drop everything.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Drop damaged and abandoned work, and what is older than some days, with all that rests on it.
+
+    While runs are at work, what is whole is kept, since they may rely on it.
+    """
+    from attacks.engine.collection import collect
+    from attacks.engine.store import Store
+
+    found = collect(Store(), older_than, everything)
+    if as_json:
+        print_json({"dropped": found.dropped, "bytes": found.bytes, "runs": found.runs})
+    else:
+        print(f"{found.dropped} nodes dropped, {found.bytes:,} bytes freed.")
+    if found.runs and (everything or older_than is not None):
+        at_work = "a run is" if found.runs == 1 else f"{found.runs} runs are"
+        print(f"mia: {at_work} at work in this store, so all that is whole was kept; try again later", file=sys.stderr)
+        raise typer.Exit(1)

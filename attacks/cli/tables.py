@@ -1,0 +1,208 @@
+"""Answers as tables and trees for people. Nothing here works anything out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from taxonomy.graph import Price
+
+if TYPE_CHECKING:
+    from attacks.engine.plan import Plan
+    from taxonomy.evidence import Average, Evidence, Ordered
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return a console as wide as the terminal or as COLUMNS says; else it breaks no word for want of width."""
+    found = Console(stderr=stderr, highlight=False)
+    stated = os.environ.get("COLUMNS", "").isdecimal() and int(os.environ["COLUMNS"]) > 0
+    return found if found.is_terminal or stated else Console(stderr=stderr, highlight=False, width=160)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None, right: str = "") -> Table:
+    """Return a plain table; columns named in `right` are aligned to the right. Cells are text, never markup."""
+    named = any(columns)
+    result = Table(box=box.SIMPLE_HEAD if named else None, title=title, title_justify="left", pad_edge=False, show_header=named)
+    for i, name in enumerate(columns):
+        result.add_column(name, justify="right" if name and name in right.split(",") else "left", overflow="fold", no_wrap=i == 0)
+    for row in rows:
+        result.add_row(*(escape(str(cell)) for cell in row))
+    return result
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number of things in words."""
+    many = "" if number == 1 else "ies" if what.endswith("y") else "s"
+    return f"{number:,} {what.removesuffix('y') + many if many == 'ies' else what + many}"
+
+
+def price(cost: Price) -> str:
+    """Return a price in words."""
+    parts = []
+    if cost.models:
+        share = "each" if cost.trainings == cost.models else f"{cost.trainings} of them"
+        parts.append(counted(cost.models, "model") + (f" ({share} a training of the target)" if cost.trainings else ""))
+    if cost.queries:
+        parts.append(counted(cost.queries, "query"))
+    if cost.queries_per_record:
+        each = f"{cost.queries_per_record:,}" if cost.queries else counted(cost.queries_per_record, "query")
+        parts.append(f"{each} a record")
+    if cost.rows:
+        parts.append(counted(cost.rows, "published row"))
+    if cost.home or cost.home_per_record:
+        parts.append("queries at home")
+    return ", ".join(parts) or "nothing"
+
+
+def plan(out: Console, run: Plan, expected: float | None) -> None:
+    """Print the price of a run before it starts."""
+    out.print(f"Target {run.target.id}: {escape(run.target.title)}")
+    out.print(f"Granted: {escape(', '.join(run.granted)) or 'nothing'}")
+    rows = [
+        (
+            p.attack.id,
+            p.price.models or "",
+            f"{p.price.queries_per_record + p.price.home_per_record:,}",
+            f"{other:,}" if (other := p.price.queries + p.price.home + p.price.rows) else "",
+        )
+        for p in run.attacks
+    ]
+    out.print(
+        table(["attack", "models", "queries a record", "other queries"], rows, right="models,queries a record,other queries")
+    )
+    for planned in run.attacks:
+        for because in planned.weaker:
+            out.print(f"[yellow]{planned.attack.id}[/] is weaker here: {escape(because)}")
+        for r in planned.reduced:
+            amounts = f"{r.used:,} instead of {r.wanted:,} ({r.rule}.{r.parameter})"
+            out.print(f"[yellow]{planned.attack.id}[/]: within the limits only {amounts}.")
+    if run.target.model == "aggregate":
+        out.print("Nothing is to be trained: the target is published statistics.\n")
+        return
+    time = f"about {expected:.0f} s" if expected is not None else "not known before a model of this recipe has been trained"
+    out.print(f"To train: the target and {run.models} shared models (finished ones are taken from the store). Time: {time}.\n")
+
+
+def results(out: Console, data: dict[str, Any]) -> None:
+    """Print the figures of a run, best attack first."""
+
+    def rate(value: float | None) -> str:
+        return "–" if value is None else f"{value:.3f}"
+
+    def spread(value: float | None, interval: Sequence[float] | None) -> str:
+        return rate(value) + (f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval and value is not None else "")
+
+    rows = [
+        (
+            r["attack"],
+            spread(r["auc"], r["auc_ci"]),
+            spread(r["tpr_at_fpr"]["0.01"], r["tpr_at_fpr_ci"]["0.01"]),
+            spread(r["tpr_at_fpr"]["0.001"], r["tpr_at_fpr_ci"]["0.001"]),
+            rate(r["balanced_accuracy"]),
+            f"{r['queries']:,}",
+            r["models"],
+            f"{r['seconds']:.2f}",
+        )
+        for r in sorted((r for r in data["results"] if "auc" in r), key=lambda r: -r["auc"])
+    ]
+    columns = ["attack", "AUC [95 %]", "TPR at 1 % FPR", "TPR at 0.1 % FPR", "bal. accuracy", "queries", "models", "seconds"]
+    if rows:
+        out.print(table(columns, rows, right="bal. accuracy,queries,models,seconds"))
+    others = [
+        (
+            r["attack"],
+            r["goal"],
+            r["metric"]["name"],
+            spread(r["metric"]["value"], r["metric"]["ci"]),
+            rate(r["metric"]["chance"]),
+            ", ".join(f"{name} {value:g}" for name, value in r["metric"]["details"].items()),
+            f"{r['queries']:,}",
+            r["models"],
+            f"{r['seconds']:.2f}",
+        )
+        for r in data["results"]
+        if "metric" in r
+    ]
+    if others:
+        heads = ["attack", "goal", "measured by", "value [95 %]", "chance", "details", "queries", "models", "seconds"]
+        out.print(table(heads, others, right="chance,queries,models,seconds"))
+    if blind := data["blind_baseline"]:
+        chance = "" if blind["exchangeable"] else "; [yellow]the candidates are not exchangeable[/]"
+        found = spread(blind["auc"], blind["auc_ci"])
+        out.print(f"Blind baseline: without the model, members are told from others with an AUC of {found}{chance}.")
+    for reason in sorted({reason for r in data["results"] for reason in r.get("unresolved", {}).values()}):
+        out.print(f"–  {escape(reason)}.")
+    for warning in data["warnings"]:
+        out.print(f"[yellow]{data['target']}[/]: {escape(warning)}.")
+    for r in data["results"]:
+        for warning in r["warnings"]:
+            out.print(f"[yellow]{r['attack']}[/]: {escape(warning)}.")
+    for failure in data["failures"]:
+        out.print(f"[red]failed[/] {escape(failure['attack'])}: {escape(failure['error'])}")
+    reasons: dict[str, list[str]] = {}
+    for skipped in data["skipped"]:
+        reasons.setdefault(skipped["because"], []).append(skipped["id"])
+    for reason, ids in reasons.items():
+        out.print(f"[dim]Not run, since {escape(reason)}: {escape(', '.join(ids))}.[/]")
+    trained, reused = data["trained"], data["reused"]
+    if trained:
+        out.print(
+            f"\n{trained} models trained, {reused} taken from the store. The table says how many each attack uses by itself."
+        )
+    elif reused:
+        out.print("\nNothing was trained: all of it is finished work from the store.")
+    else:
+        out.print("\nNo model was needed.")
+    out.print(f"Written to {escape(str(data['out']))}: report.html, roc.png, results.json, scores.npz")
+
+
+def evidence(measured: Evidence, stale: Sequence[str] = ()) -> Table:
+    """Return what was measured of an attack as a table: a row a target."""
+    rows = []
+    for found in measured.targets:
+        first = found.seeds[0]
+        cuts = [s.balanced_accuracy for s in found.seeds if s.balanced_accuracy is not None]
+        name = first.metric.name if first.metric else ""
+        mean = f"{name} {_mean(found.metric)}" if found.metric else f"AUC {_mean(found.auc)}"
+        if found.auc and name:
+            mean += f"; {name} " + ", ".join(f"{s.metric.value:.3f}" for s in found.seeds if s.metric)
+        rows.append(
+            (
+                found.target + (" (stale)" if found.target in stale else ""),
+                {"null": "control", "other": "no claim"}.get(found.role, ""),
+                len(found.seeds),
+                mean,
+                _mean(found.tpr_at_fpr.get("0.01")),
+                _mean(found.tpr_at_fpr.get("0.001")),
+                f"{sum(cuts) / len(cuts):.3f}" if cuts else "–",
+                f"{first.queries:,}",
+                first.models,
+            )
+        )
+    columns = ["target", "", "seeds", "mean [95 %]", "TPR at 1 % FPR", "TPR at 0.1 % FPR", "bal. accuracy", "queries", "models"]
+    return table(columns, rows, right="seeds,bal. accuracy,queries,models")
+
+
+def orderings(measured: Sequence[Ordered]) -> Table:
+    """Return how orderings did as a table."""
+    rows = [
+        (
+            o.ordering,
+            f"{o.target} against {o.against}" if o.against else o.target,
+            o.verdict,
+            _mean(o.difference) if o.difference else f"– {o.unresolved}",
+            "; ".join(f"{s.better:.3f} against {s.worse:.3f}" for s in o.seeds),
+        )
+        for o in measured
+    ]
+    return table(["ordering", "target", "", "difference [95 %]", "each seed"], rows)
+
+
+def _mean(value: Average | None) -> str:
+    return "–" if value is None else f"{value.mean:.3f} [{value.ci[0]:.3f}, {value.ci[1]:.3f}]"

@@ -1,0 +1,1 @@
+"""Defenses in code, one file a mechanism."""

@@ -1,0 +1,1 @@
+"""Plans a run, carries it out, and keeps finished work."""

@@ -1,0 +1,1 @@
+"""What a bench measures, in which order, means over seeds, and comparisons."""

@@ -1,0 +1,254 @@
+"""Measures every running attack over fixed seeds on the targets that its entry names, and writes the evidence.
+
+Finished work lies in the store, so that a second run measures nothing anew, and an interrupted one goes on. The files hold
+nothing that differs between two runs: no times, no dates. Every run is planned by itself, exactly as `mia run ATTACK --target
+TARGET --seed SEED` plans it, so that this command reproduces the figures whatever else is in the catalog.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attacks import metrics
+from attacks.engine import drafts
+from attacks.engine import plan as plans
+from attacks.engine.engine import Engine, Outcome
+from attacks.engine.store import StoreError
+from attacks.engine.workshop import Progress, Silent, environment
+from attacks.evidence.averages import average, short
+from attacks.evidence.bench_plan import Group, Key, Settings, targets_of
+from attacks.evidence.comparisons import compare
+from taxonomy.catalog import Catalog
+from taxonomy.evidence import (
+    ORDERINGS,
+    Average,
+    BlindFigures,
+    Evidence,
+    Fingerprints,
+    MetricFigures,
+    OnSets,
+    OnTarget,
+    Ordered,
+    Orderings,
+    Role,
+    SeedFigures,
+    SetFigures,
+)
+from taxonomy.findings import InputError
+
+POINTS = 60
+
+
+# -- measuring -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Measured:
+    """What came of a run of the bench: files written, how the orderings did, and what failed."""
+
+    written: list[Path] = field(default_factory=list)
+    evidence: list[Evidence] = field(default_factory=list)
+    ordered: list[Ordered] = field(default_factory=list)
+    failures: list[dict[str, str]] = field(default_factory=list)
+    trained: int = 0
+
+
+class Bench:
+    """Measures groups with one engine, and writes one file an attack into a folder."""
+
+    def __init__(self, catalog: Catalog, engine: Engine, folder: Path, progress: Progress | None = None):
+        self.catalog, self.engine, self.folder = catalog, engine, folder
+        self.progress = progress or Silent()
+        self.fingerprints = Fingerprints(catalog, engine.code.digest)
+
+    def run(self, chosen: Sequence[Group], seeds: Sequence[int]) -> Measured:
+        """Measure the groups one after the other. An attack that fails anywhere gets no new file; the others do."""
+        result = Measured()
+        for group in chosen:
+            outcomes = self._outcomes(group, seeds, result)
+            if group.orderings:
+                self._orderings(group, seeds, outcomes, result)
+            else:
+                self._attacks(group, seeds, outcomes, result)
+        result.trained = self.engine.workshop.trained
+        return result
+
+    def _outcomes(self, group: Group, seeds: Sequence[int], result: Measured) -> dict[Key, Outcome]:
+        """Run every job of a group; note the failures."""
+        jobs, found = group.jobs(seeds), dict[Key, Outcome]()
+        planned = functools.cache(
+            lambda attack, target, settings: plans.make(
+                self.catalog, self.catalog.target(target), None, [attack], overrides(settings)
+            )
+        )
+        self.progress.start(f"Measuring {group.name}", len(jobs))
+        for job in jobs:
+            try:
+                outcome = self.engine.run(planned(job.attack.id, job.target, job.settings), job.seed)
+            except StoreError:
+                raise
+            except InputError as error:
+                failed: str | None = str(error)
+            else:
+                problems = [*(f["error"] for f in outcome.failures), *(why for _, why in outcome.unsuited)]
+                failed = problems[0] if problems else None
+            if failed is None:
+                found[job.key] = outcome
+            else:
+                note = {"attack": job.attack.id, "target": job.target, "seed": str(job.seed), "error": failed}
+                result.failures += [note] if note not in result.failures else []
+            self.progress.advance()
+        return found
+
+    def _attacks(self, group: Group, seeds: Sequence[int], outcomes: Mapping[Key, Outcome], result: Measured) -> None:
+        for attack in group.attacks:
+            places = targets_of(attack)
+            if any((attack.id, target, seed, ()) not in outcomes for target in places for seed in seeds):
+                continue
+            measured = []
+            for target, role in places.items():
+                fingerprint = self.fingerprints.of(attack, self.catalog.target(target))
+                assert fingerprint is not None, "it ran, so it has a proof"
+                runs = [outcomes[attack.id, target, seed, ()] for seed in seeds]
+                measured.append(on_target(attack.id, target, role, fingerprint, runs))
+            evidence = Evidence(schema=1, attack=attack.id, versions=versions(), commit=commit(), targets=measured)
+            result.evidence.append(evidence)
+            result.written.append(self._write(attack.id, evidence))
+
+    def _orderings(self, group: Group, seeds: Sequence[int], outcomes: Mapping[Key, Outcome], result: Measured) -> None:
+        for ordering in group.orderings:
+            for sides in ordering.sides():
+                keys = [[(side.attack, side.target, seed, side.settings) for side in sides] for seed in seeds]
+                pairs = [(outcomes[one], outcomes[other]) for one, other in keys if one in outcomes and other in outcomes]
+                fingerprint = self.fingerprints.ordering(ordering, sides)
+                if len(pairs) == len(seeds) and fingerprint is not None:
+                    result.ordered.append(compare(ordering, sides, fingerprint, pairs))
+        whole = Orderings(schema=1, versions=versions(), commit=commit(), orderings=result.ordered)
+        result.written.append(self._write(ORDERINGS, whole))
+
+    def _write(self, name: str, evidence: Evidence | Orderings) -> Path:
+        path = self.folder / f"{name}.json"
+        data = evidence.model_dump(mode="json", by_alias=True)
+        drafts.replace({path: (json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()})
+        return path
+
+
+def overrides(settings: Settings) -> dict[str, dict[str, str]]:
+    """Return settings NAME.PARAM as a plan takes them: as they are typed behind `--set`."""
+    found: dict[str, dict[str, str]] = {}
+    for path, value in settings:
+        name, _, parameter = path.rpartition(".")
+        found.setdefault(name, {})[parameter] = str(value).lower() if isinstance(value, bool) else str(value)
+    return found
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that figures depend on."""
+    found = environment()
+    return {"mia-atlas": importlib.metadata.version("mia-atlas")} | {n: found[n] for n in ("torch", "numpy", "scikit-learn")}
+
+
+def commit() -> str | None:
+    """Return the commit of this code, with "+" where it has changed since; None where no git checkout tracks it."""
+    places = [":/attacks", ":/taxonomy", ":/catalog", ":!/catalog/evidence"]
+    try:
+        _git("ls-files", "--error-unmatch", Path(__file__).name)
+        return _git("rev-parse", "HEAD") + ("+" if _git("status", "--porcelain", "--", *places) else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(Path(__file__).parent), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603  (all of it is ours)
+
+
+# -- figures ---------------------------------------------------------------------------------------------------------------
+
+
+def on_target(attack: str, target: str, role: Role, fingerprint: str, outcomes: Sequence[Outcome]) -> OnTarget:
+    """Return what an attack found out about one target, from one outcome a seed."""
+    results = [outcome.results[0] for outcome in outcomes]
+    seeds = [_figures(attack, target, outcome) for outcome in outcomes]
+    parts: dict[str, Any] = {"target": target, "role": role, "fingerprint": fingerprint, "seeds": seeds}
+    if "auc" not in results[0]:
+        judged = [r["metric"] for r in results]
+        mean = average([m["value"] for m in judged], [m["ci"] for m in judged], tuple(judged[0]["range"]))
+        return OnTarget(**parts, metric=mean)
+    area = average([r["auc"] for r in results], [r["auc_ci"] for r in results])
+    rates = dict[str, Average | None]()
+    for rate in results[0]["tpr_at_fpr"]:
+        found, ends, middles = ([r[name][rate] for r in results] for name in ("tpr_at_fpr", "tpr_at_fpr_ci", "tpr_at_fpr_middle"))
+        rates[rate] = None if None in found else average(found, ends, middles=middles)
+    curves = [(outcome.scores[attack], outcome.member) for outcome in outcomes]
+    return OnTarget(**parts, auc=area, tpr_at_fpr=rates, set_membership=_on_sets(results), roc=mean_roc(curves))
+
+
+def _on_sets(results: Sequence[Mapping[str, Any]]) -> OnSets | None:
+    """Return how an attack does on sets, over seeds; None where a target has too few records."""
+    found = [figures for result in results if (figures := result.get("set_membership"))]
+    if len(found) < len(results):
+        return None
+
+    def mean(name: str) -> Average:
+        return average([f[name] for f in found], [f[f"{name}_ci"] for f in found])
+
+    return OnSets(size=found[0]["size"], set_accuracy=mean("set_accuracy"), single_accuracy=mean("single_accuracy"))
+
+
+def _figures(attack: str, target: str, outcome: Outcome) -> SeedFigures:
+    found = outcome.results[0]
+    names = ("auc", "auc_ci", "tpr_at_fpr", "tpr_at_fpr_ci", "balanced_accuracy", "balanced_accuracy_ci")
+    parts: dict[str, Any] = {name: _rounded(found[name]) for name in names if name in found}
+    parts |= {name: found[name] for name in ("members", "non_members", "unresolved") if name in found}
+    return SeedFigures(
+        seed=outcome.seed,
+        target=_rounded(outcome.target_facts),
+        blind_baseline=_blind(outcome),
+        **parts,
+        metric=MetricFigures(**_rounded(found["metric"])) if "metric" in found else None,
+        set_membership=SetFigures(**_rounded(found["set_membership"])) if found.get("set_membership") else None,
+        queries=found["queries"],
+        models=found["models"],
+        warnings=[*outcome.warnings, *found["warnings"]],
+        command=f"mia run {attack} --target {target} --seed {outcome.seed}",
+    )
+
+
+def _blind(outcome: Outcome) -> BlindFigures | None:
+    found = outcome.blind_baseline
+    return BlindFigures(**_rounded(found.as_json())) if found else None
+
+
+def mean_roc(curves: Sequence[tuple[NDArray[np.float64], NDArray[np.bool_]]]) -> list[tuple[float, float]]:
+    """Return at most 60 points (FPR, mean TPR over seeds) for a log-log picture.
+
+    At each rate the mean is over the best TPR of a threshold whose FPR is at most that (Fawcett 2006, vertical averaging):
+    scores of two seeds have no common scale, so they are not thrown together. Rates are whole numbers of the non-members.
+    """
+    others = min(int((~member).sum()) for _, member in curves)
+    alarms = np.unique(np.rint(np.geomspace(1, others, POINTS)).astype(int))
+    found = [metrics.roc(score, member) for score, member in curves]
+    points = []
+    for rate in alarms / others:
+        heights = [curve.true_positive_rate[curve.false_positive_rate <= rate + 1e-12].max() for curve in found]
+        points.append((short(float(rate)), short(float(np.mean(heights)))))
+    return points
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return short(value)
+    if isinstance(value, dict):
+        return {name: _rounded(inner) for name, inner in value.items()}
+    return tuple(_rounded(inner) for inner in value) if isinstance(value, list) else value

@@ -1,0 +1,59 @@
+"""Views of language models: text from probabilities, and what can be told of likelihoods from text."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from attacks.handles import CompletionOracle, GeneratedLikelihoodOracle, LikelihoodOracle, NextSymbolOracle
+from attacks.handles.language import Seeds, levels_of
+from attacks.models.generators.language import picked
+from attacks.models.poorer_answers import LEAST
+
+NOT_WRITTEN = "symbols that the target would not have written are taken to share alike what is left of the probability"
+
+
+def generated_of_next_symbol(next_symbol: NextSymbolOracle) -> GeneratedLikelihoodOracle:
+    """Return text that is written symbol by symbol from the probabilities of the next one: each symbol is one query."""
+    symbols = next_symbol(torch.zeros(0, 1)).shape[-1]  # no record, so no query
+
+    def written(prompts: Tensor, length: int, seeds: Seeds) -> tuple[Tensor, Tensor]:
+        levels, text, found = levels_of(seeds, length), prompts.float(), []
+        for place in range(length):
+            # What stands at the last place does not matter: its probabilities depend on the symbols before it.
+            scores = next_symbol(torch.cat([text, torch.zeros(len(text), 1)], dim=1))[:, -1]
+            code = picked(scores, None if levels is None else levels[:, place])
+            text = torch.cat([text, code[:, None].float()], dim=1)
+            found.append(scores.gather(-1, code[:, None])[:, 0])
+        return text[:, prompts.shape[1] :], torch.stack(found, dim=1)
+
+    return GeneratedLikelihoodOracle("generated_likelihood", written, symbols, next_symbol.ledger, counted=False)
+
+
+def completions_of_generated(generated_likelihood: GeneratedLikelihoodOracle) -> CompletionOracle:
+    """Return the text that a model wrote without its likelihood; queries count once."""
+    written, ledger = generated_likelihood, generated_likelihood.ledger
+    return CompletionOracle("completions", lambda *asked: written(*asked)[0], ledger, counted=False)
+
+
+def likelihood_of_generated(generated_likelihood: GeneratedLikelihoodOracle) -> LikelihoodOracle:
+    """Return what a model that says how likely it finds its own text tells of other text, symbol by symbol.
+
+    After each beginning of a record it is asked for the likeliest symbol, which is one query. Where that is the record's own, its
+    likelihood is known; elsewhere the record's is at most that, and it shares what is left with all symbols but the likeliest.
+    """
+    ledger, others = generated_likelihood.ledger, math.log(generated_likelihood.symbols - 1)
+
+    def likelihood(x: Tensor) -> Tensor:
+        found = torch.empty(x.shape, dtype=torch.float64)
+        for place in range(x.shape[1]):
+            text, log_probs = generated_likelihood(x[:, :place], 1)
+            same, likeliest = text[:, 0] == x[:, place], log_probs[:, 0]
+            shared = (-likeliest.expm1()).clamp(min=LEAST).log() - others
+            found[:, place] = torch.where(same, likeliest, shared.minimum(likeliest))
+            ledger.note(NOT_WRITTEN, int((~same).sum()), len(x))
+        return found
+
+    return LikelihoodOracle("likelihood", likelihood, ledger, counted=False)

@@ -1,0 +1,205 @@
+"""Training of models: a recipe, what it is applied to, and the model that comes out. Deterministic, on one thread."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from attacks.errors import AttackError, DivergedError
+from attacks.models import architectures, noisy_descent
+
+CHUNK = 1024
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Architecture and training procedure of a classifier: what an adversary with M2 knows.
+
+    `shape` is that of one record. Hidden layers, epochs, batch and learning rate are those of networks; estimators of
+    scikit-learn have none of them. A `regression` has one output, which is trained on the squared error. With `clip`, training is
+    noisy full-batch gradient descent: `epochs` steps on all records, each divided by `batch`, with noise of `noise` times `clip`.
+    Raises AttackError for a classifier with less than two classes.
+    """
+
+    architecture: str
+    shape: tuple[int, ...]
+    classes: int
+    hidden: tuple[int, ...] = ()
+    epochs: int = 0
+    batch: int = 0
+    learning_rate: float = 0.0
+    clip: float = 0.0
+    noise: float = 0.0
+    regression: bool = False
+
+    def __post_init__(self) -> None:
+        if self.classes < 2 and not self.regression:
+            raise AttackError(f"a classifier tells at least two classes apart (found {self.classes}, which teaches nothing)")
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the recipe as plain data."""
+        return {**asdict(self), "shape": list(self.shape), "hidden": list(self.hidden)}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Recipe:
+        """Return the recipe from plain data."""
+        return cls(**{**data, "shape": tuple(data["shape"]), "hidden": tuple(data["hidden"])})
+
+    def build(self) -> nn.Module:
+        """Return an untrained model of this architecture."""
+        return architectures.build(self.architecture, self.shape, self.classes, self.hidden)
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Records of one training run: x float32 (n, ...), y int64 (n,), and the seed of initial weights and order.
+
+    A network can also be trained on probabilities of the classes, y float32 (n, classes); a regression on values, float32 (n,).
+    Of a model that labels every pixel, y is int64 (n, height, width).
+    """
+
+    x: Tensor
+    y: Tensor
+    seed: int
+
+
+class Model:
+    """A trained classifier that answers at home, without a limit."""
+
+    def __init__(self, recipe: Recipe, module: nn.Module, fingerprint: str):
+        self.recipe = recipe
+        self.fingerprint = fingerprint
+        self._module = module.eval()
+
+    def log_probs(self, x: Tensor) -> Tensor:
+        """Return log-probabilities, float64 of shape (n, classes), for x of shape (n, ...).
+
+        Those of a model that labels every pixel are of shape (n, height, width, classes). Raises DivergedError if one is not a
+        number.
+        """
+        with torch.no_grad():
+            logits = [self._module(chunk.float()) for chunk in x.split(CHUNK)] or [torch.empty(0, self.recipe.classes)]
+        # Networks have the classes second, as the cross-entropy takes them; answers have them last, as signals take them.
+        answers = torch.cat(logits).double().movedim(1, -1)
+        return numbers(answers if isinstance(self._module, architectures.Estimator) else torch.log_softmax(answers, dim=-1))
+
+    @property
+    def resolution(self) -> float:
+        """The step between two probabilities of a model that has no logits, or 0."""
+        return self._module.resolution if isinstance(self._module, architectures.Estimator) else 0.0
+
+    @property
+    def stored(self) -> tuple[Tensor, Tensor] | None:
+        """The records that the model holds, x float32 (n, ...) and labels int64 (n,), in the order of its file, or None."""
+        held = self._module.stored if isinstance(self._module, architectures.Estimator) else None
+        return None if held is None else (held[0].reshape(-1, *self.recipe.shape), held[1])
+
+    def embedded(self, x: Tensor) -> Tensor:
+        """Return what a perceptron's last hidden layer makes of records x (n, ...), float64 (n, width)."""
+        assert isinstance(self._module, nn.Sequential), "layers that run in a row"
+        body = self._module[:-1]
+        with torch.no_grad():
+            return torch.cat([body(chunk.float()) for chunk in x.split(CHUNK)] or [torch.empty(0, 0)]).double()
+
+    def values(self, x: Tensor) -> Tensor:
+        """Return what a regression predicts, float64 of shape (n,), for x of shape (n, ...); raise DivergedError for NaN."""
+        with torch.no_grad():
+            found = [self._module(chunk.float())[:, 0] for chunk in x.split(CHUNK)] or [torch.empty(0)]
+        return numbers(torch.cat(found).double())
+
+    def kept_log_probs(self, x: Tensor) -> Tensor:
+        """Return `log_probs(x)`; models of a workshop that has a store keep the answer there."""
+        return self.log_probs(x)
+
+    def parameters(self) -> dict[str, Tensor]:
+        """Return copies of the weights by name."""
+        return {name: value.clone() for name, value in self._module.state_dict().items()}
+
+
+def numbers(answers: Tensor) -> Tensor:
+    """Return answers of a trained model (n, ...) as they are; raise DivergedError if one is not a number."""
+    bad = answers.isnan()
+    if bool(bad.any()):
+        count = int(bad.reshape(len(bad), -1).any(dim=1).sum())
+        raise DivergedError(f"a trained model answers not-a-number for {count:,} of {len(bad):,} records: its training diverged")
+    return answers
+
+
+def fit(recipe: Recipe, data: TrainingSet) -> nn.Module:
+    """Train a network on its loss, with Adam or noisily, or fit an estimator.
+
+    The same recipe, data and seed give the same bits.
+    """
+    with one_thread(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(data.seed % 2**63)
+        model = recipe.build()
+        if isinstance(model, architectures.Estimator):
+            model.fit(data.x.float(), data.y, data.seed)
+            return model.eval()
+        if recipe.clip:
+            noisy_descent.descend(
+                model,
+                data.x.float(),
+                data.y,
+                steps=recipe.epochs,
+                divisor=recipe.batch,
+                learning_rate=recipe.learning_rate,
+                clip=recipe.clip,
+                noise=recipe.noise,
+            )
+            return model.eval()
+        optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, fused=True)
+        loss_of: Callable[[Tensor, Tensor], Tensor] = _squared_error if recipe.regression else nn.CrossEntropyLoss()
+        x, y = data.x.float(), data.y
+        for _ in range(recipe.epochs):
+            for chunk in torch.randperm(len(x)).split(recipe.batch):
+                optimizer.zero_grad(set_to_none=True)
+                loss_of(model(x[chunk]), y[chunk]).backward()
+                optimizer.step()
+    return model.eval()
+
+
+def _squared_error(output: Tensor, y: Tensor) -> Tensor:
+    return (output[:, 0] - y).square().mean()
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Run torch on one thread: sums split over threads round differently, and several workers get in each other's way."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+class Workshop(Protocol):
+    """Where models are trained: it keeps finished work and spreads the rest over workers."""
+
+    def fit_many(self, recipe: Recipe, sets: Sequence[TrainingSet], what: str) -> list[Model]:
+        """Return one model for each training set, in order."""
+        ...
+
+
+class HomeWorkshop:
+    """Trains one model after the other and keeps nothing: what code gets that runs outside the engine."""
+
+    def fit_many(self, recipe: Recipe, sets: Sequence[TrainingSet], what: str) -> list[Model]:
+        """Return one model for each training set, in order."""
+        return [Model(recipe, fit(recipe, data), f"home-{i}") for i, data in enumerate(sets)]
+
+
+# The engine puts its own workshop here while it runs a node, so that steps and targets need not know the store.
+workshop: ContextVar[Workshop] = ContextVar("workshop", default=HomeWorkshop())  # noqa: B039  (it has no state)
+
+
+def fit_many(recipe: Recipe, sets: Sequence[TrainingSet], what: str = "models") -> list[Model]:
+    """Train one model for each training set; finished ones are taken from the store."""
+    return workshop.get().fit_many(recipe, sets, what)
