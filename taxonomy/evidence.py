@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
-from taxonomy import source
+from taxonomy import digests, source
 from taxonomy.advice import runnable_graph
 from taxonomy.answers import Atlas
 from taxonomy.catalog import Catalog
@@ -239,7 +239,7 @@ def code_digests(packages: Iterable[source.Package]) -> Digest:
     def digest(run: str) -> str:
         if run not in found:
             try:
-                found[run] = source.digest(known, run)
+                found[run] = digests.digest(known, run)
             except (LookupError, InputError):
                 found[run] = "missing"
         return found[run]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from attacks.seeds import digest
-from taxonomy import source
+from taxonomy import digests, source
 from taxonomy.catalog import installed_sources
 from taxonomy.check import package
 from taxonomy.entries import Attack, Target
@@ -48,7 +48,7 @@ class Code:
             self._package(run.partition(":")[0].split(".")[0], run)
             known = [*self._installed.values(), _taxonomy(), *self._trusted.values()]
             try:
-                self._digests[run] = source.digest(known, run)
+                self._digests[run] = digests.digest(known, run)
             except LookupError as error:
                 raise InputError(str(error)) from error
         return self._digests[run]

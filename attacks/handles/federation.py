@@ -207,7 +207,7 @@ class KnownFeatures:
     """How models of some rounds treat records of which it is known whether they are members: what an attack network learns from.
 
     `components`: what it looks at, float64 (n, width) or (n, width of a layer, next layer) each; `member` bool (n,); `rounds`:
-    the numbers of the models; `features` and `layers` say what of them was looked at (attacks/membership_network.py).
+    the numbers of the models; `features` and `layers` say what of them was looked at (attacks/steps/attack_network.py).
     """
 
     components: tuple[Tensor, ...]

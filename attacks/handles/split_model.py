@@ -72,7 +72,7 @@ class SplitTrainer(Trainer):
 
     @property
     def split_after(self) -> str:
-        """The last layer that the device runs, by the names of `attacks.models.split_layers`."""
+        """The last layer that the device runs, by the names of `attacks.models.layers`."""
         self._touch()
         return self._split_after
 

@@ -7,7 +7,7 @@ import ast
 import pytest
 from bad_catalogs import ATTACK
 
-from taxonomy import check, source
+from taxonomy import check, digests, source
 from taxonomy.findings import InputError
 
 BASE = {
@@ -29,7 +29,7 @@ def digest(tmp_path, **changes):
         before, after = changes.get(name, ("", ""))
         assert before in text
         (folder / f"{name}.py").write_text(text.replace(before, after) if before else text)
-    return source.digest([source.Package("pack", folder)], "pack.attack:infer")
+    return digests.digest([source.Package("pack", folder)], "pack.attack:infer")
 
 
 @pytest.mark.parametrize(
@@ -96,8 +96,25 @@ def test_where_code_stands_does_not_count(tmp_path, place):
     for name, text in {**BASE, "attack": attack, **files}.items():
         (folder / f"{name}.py").parent.mkdir(parents=True, exist_ok=True)
         (folder / f"{name}.py").write_text(text)
-    moved = source.digest([source.Package("pack", folder)], "pack.attack:infer")
+    moved = digests.digest([source.Package("pack", folder)], "pack.attack:infer")
     assert moved == digest(tmp_path)
+
+
+def test_what_a_string_names_by_its_path_counts_and_its_place_does_not(tmp_path):
+    """Families of generators, and work that the store keeps, are named so."""
+
+    def digest(module, body):
+        folder = tmp_path / str(len(list(tmp_path.iterdir()))) / "pack"
+        folder.mkdir(parents=True)
+        (folder / "__init__.py").write_text("")
+        (folder / f"{module}.py").write_text(f"def build():\n    return {body}\n")
+        (folder / "attack.py").write_text(
+            f'KINDS = {{"one": "pack.{module}:build"}}\n\n\ndef infer(records):\n    return KINDS\n'
+        )
+        return digests.digest([source.Package("pack", folder)], "pack.attack:infer")
+
+    assert digest("old", 1) == digest("new", 1)
+    assert digest("old", 2) != digest("new", 1)
 
 
 def test_which_of_two_definitions_of_one_name_is_meant_counts(tmp_path):
@@ -114,7 +131,7 @@ def test_which_of_two_definitions_of_one_name_is_meant_counts(tmp_path):
         )
         for name, text in texts.items():
             (folder / f"{name}.py").write_text(text)
-        return source.digest([source.Package("pack", folder)], "pack.attack:infer")
+        return digests.digest([source.Package("pack", folder)], "pack.attack:infer")
 
     assert digest("one", "two") != digest("two", "one")
 
@@ -171,7 +188,7 @@ def mine(tmp_path):
 
     def digest(run="mine.attack:infer"):
         ours = [check.package(name) for name in check.OWN]
-        return source.digest([*ours, *source.packages_in(folder).values()], run)
+        return digests.digest([*ours, *source.packages_in(folder).values()], run)
 
     return folder, digest
 
@@ -211,7 +228,7 @@ def test_words_and_place_of_a_folder_do_not_count(mine):
     attack.write_text('"""Words."""\n# a comment\n' + attack.read_text().replace("return 1", "return (\n        1)"))
     assert digest() == before
     moved = folder.rename(folder.with_name("elsewhere"))
-    assert source.digest(list(source.packages_in(moved).values()), "mine.attack:infer") == before
+    assert digests.digest(list(source.packages_in(moved).values()), "mine.attack:infer") == before
 
 
 @pytest.mark.parametrize(
@@ -234,7 +251,7 @@ def test_what_a_folder_imports_of_ours_counts(mine, tmp_path, code):
 
     def digest(text):
         (ours / "signals.py").write_text(text)
-        return source.digest([source.Package("pack", ours), *source.packages_in(folder).values()], "mine.attack:infer")
+        return digests.digest([source.Package("pack", ours), *source.packages_in(folder).values()], "mine.attack:infer")
 
     before = digest("def margin():\n    return 1\n")
     assert digest("def margin():\n    return 22\n") != before
@@ -244,11 +261,11 @@ def test_what_a_folder_imports_of_ours_counts(mine, tmp_path, code):
 
 def test_a_file_that_cannot_be_read_is_one_sentence(mine, monkeypatch):
     folder, digest = mine
-    monkeypatch.setattr("taxonomy.source.folders.files", lambda root: iter([root / "gone.csv"]))
+    monkeypatch.setattr("taxonomy.digests.folders.files", lambda root: iter([root / "gone.csv"]))
     with pytest.raises(InputError, match=r"gone\.csv cannot be read"):
         digest()
     with pytest.raises(LookupError):
-        source.digest(list(source.packages_in(folder).values()), "mine.attack:missing")
+        digests.digest(list(source.packages_in(folder).values()), "mine.attack:missing")
 
 
 def test_our_own_code_keeps_to_what_can_be_followed():
