@@ -125,6 +125,7 @@ def test_what_text_alone_makes_feasible(atlas):
 
 
 @pytest.mark.slow
+@pytest.mark.debian("dict-jargon")
 def test_what_is_left_of_the_likelihood(kept_store):
     """Text alone, its own likelihood, and the likelihood of any text: each tells members, the last one most."""
     catalog = load()

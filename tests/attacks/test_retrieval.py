@@ -13,6 +13,7 @@ from attacks.handles import AttackError, Ledger, QueryLimitError
 from taxonomy.loading import load
 
 ATTACK = "li-2024-s2mia"
+needs_jargon = pytest.mark.debian("dict-jargon")
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +21,7 @@ def engine(kept_store):
     return Engine(load(), Store(kept_store))
 
 
+@needs_jargon
 def test_what_is_stored_is_found_word_for_word(engine):
     target, ledger = engine.target("jargon-store", 0), Ledger()
     oracle = target.makers["Q.retrieval"](ledger)
@@ -33,6 +35,7 @@ def test_what_is_stored_is_found_word_for_word(engine):
         target.makers["Q.retrieval"](Ledger(limit=1))(members[:2])
 
 
+@needs_jargon
 def test_an_answer_follows_from_its_question_alone(engine):
     target = engine.target("jargon-store", 0)
     oracle = target.makers["Q.retrieval"](Ledger())
@@ -40,6 +43,7 @@ def test_an_answer_follows_from_its_question_alone(engine):
     assert torch.equal(oracle(asked)[3:4], oracle(asked[3:4]))
 
 
+@needs_jargon
 @pytest.mark.parametrize(("name", "least", "most"), [("jargon-store", 0.9, 1.0), ("jargon-store-null", 0.44, 0.56)])
 def test_who_is_in_the_store(engine, name, least, most):
     plan = plans.make(engine.catalog, engine.catalog.target(name), None, [ATTACK])
@@ -47,6 +51,7 @@ def test_who_is_in_the_store(engine, name, least, most):
     assert least <= result["auc"] <= most and result["queries"] == 1000
 
 
+@needs_jargon
 def test_n_grams_fit_the_rest(engine):
     target, ledger = engine.target("jargon-store", 0), Ledger()
     records = target.records(ledger, with_label=False)
