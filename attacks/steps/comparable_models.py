@@ -101,7 +101,9 @@ def reference_same_platform(
 
 def _by_common_settings(architecture: Architecture, epochs: int) -> FitMany:
     recipe = architecture.recipe
-    settings = {"epochs": epochs, "batch": 64, "learning_rate": 0.001} if recipe.architecture in architectures.NETWORKS else {}
+    settings = (
+        {"epochs": epochs, "batch": 64, "learning_rate": 0.001} if recipe.architecture not in architectures.ESTIMATORS else {}
+    )
     known = Recipe.from_json({**recipe.as_json(), **settings})
     return lambda sets: training.fit_many(known, sets, "shadow models")
 

@@ -50,6 +50,7 @@ def build(
     epochs: int = 0,
     batch: int = 0,
     learning_rate: float = 0.0,
+    trainer: str = "",
     known_members: int = 0,
     shifted: str = "",
     members_trained: bool = True,
@@ -57,6 +58,9 @@ def build(
     seed: int = 0,
 ) -> Target:
     """Split a data set by the seed and train a classifier on the members.
+
+    `data`, `architecture` and `trainer` may be paths of functions of a catalog's own code, `package.module:function`: of a data set
+    (attacks/targets/data), of an empty network and of a training procedure (attacks/models/training.py, `Recipe`).
 
     Members, non-members and the adversary's pool are disjoint. `known_members` more records are trained on too, of which the
     adversary knows, beside as many of the pool that it knows to be none; they are no candidates. `shifted` is another data set,
@@ -82,6 +86,7 @@ def build(
         epochs=epochs,
         batch=batch,
         learning_rate=learning_rate,
+        trainer=trainer,
     )
     return trained(data, records, parts, recipe, sensitive=sensitive, shifted=shifted, seed=seed)[0]
 
