@@ -1,4 +1,4 @@
-"""Values that the store holds, as arrays and plain data, and back: numbers, text, arrays, trained models, dataclasses of these."""
+"""Values that the store holds, as arrays and plain data, and back."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ class EncodingError(AttackError):
 
 
 def encode(value: Any, place: str, arrays: Arrays, models: list[str]) -> Any:
-    """Return a value as plain data; its arrays are put into `arrays` under names that begin with `place`, its models into `models`.
+    """Return a value as plain data; its arrays are put into `arrays`, and the models that it names into `models`.
 
+    `place` is where it stands, and begins the names of its arrays.
     Raises EncodingError, naming the place, for a value of another type.
     """
     if isinstance(value, PLAIN):

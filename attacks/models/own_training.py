@@ -13,9 +13,9 @@ from attacks.models.architectures import OF_SCIKIT_LEARN, Estimator
 
 
 def fit(trainer: str, x: Tensor, y: Tensor, seed: int, classes: int, empty: Callable[[], nn.Module]) -> nn.Module:
-    """Return what a trainer makes of records x float32 (n, ...) with labels y int64 (n,), both as numpy copies, and a seed below 2^32.
+    """Return what a trainer makes of records x float32 (n, ...) and labels y int64 (n,), numpy copies, and a seed below 2^32.
 
-    That is a torch module that answers with one logit a class, of the same structure as the network `empty()` of the recipe's
+    It returns a torch module that answers with one logit a class, of the same structure as the network `empty()` of the recipe's
     architecture, so that its weights are enough to have it again; or an estimator of scikit-learn with `predict_proba`. Raises
     AttackError for anything else.
     """
@@ -36,8 +36,8 @@ def _with_weights(trainer: str, empty: Callable[[], nn.Module], weights: Mapping
         network.load_state_dict(dict(weights))
     except (RuntimeError, ValueError, AttributeError) as error:
         raise AttackError(
-            f"{trainer} returned a torch module that the recipe's `architecture` does not build, so it could not be had again from "
-            f"its weights; name the function that builds it, (shape, classes, hidden) -> nn.Module ({error})"
+            f"{trainer} returned a torch module that the recipe's `architecture` does not build, so it could not be had again "
+            f"from its weights; name the function that builds it, (shape, classes, hidden) -> nn.Module ({error})"
         ) from error
     return network
 
@@ -50,7 +50,7 @@ def _estimator(trainer: str, model: Any, classes: int) -> Estimator:
         raise AttackError(f"{trainer} returned a classifier with the classes {known}; the labels are from 0 to {classes - 1}")
     if others := sorted(set(io.get_untrusted_types(data=io.dumps(model))) - set(OF_SCIKIT_LEARN)):
         raise AttackError(
-            f"{trainer} returned a {type(model).__name__} that holds {', '.join(others)}; the store makes types of scikit-learn and "
-            "numpy again, and runs no other code to have a model back"
+            f"{trainer} returned a {type(model).__name__} that holds {', '.join(others)}; the store makes types of scikit-learn "
+            "and numpy again, and runs no other code to have a model back"
         )
     return Estimator("", classes, model)

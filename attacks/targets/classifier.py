@@ -59,8 +59,8 @@ def build(
 ) -> Target:
     """Split a data set by the seed and train a classifier on the members.
 
-    `data`, `architecture` and `trainer` may be paths of functions of a catalog's own code, `package.module:function`: of a data set
-    (attacks/targets/data), of an empty network and of a training procedure (attacks/models/training.py, `Recipe`).
+    `data`, `architecture` and `trainer` may be paths of functions of a catalog's own code, `package.module:function`: of a data
+    set (attacks/targets/data), of an empty network and of a training procedure (attacks/models/training.py, `Recipe`).
 
     Members, non-members and the adversary's pool are disjoint. `known_members` more records are trained on too, of which the
     adversary knows, beside as many of the pool that it knows to be none; they are no candidates. `shifted` is another data set,
