@@ -9,6 +9,7 @@ from torch import Tensor
 
 from attacks.handles import answers
 from attacks.handles.handle import AttackError, Handle, Ledger
+from attacks.handles.trainers import RecipePlatform, RecipeTrainer
 from attacks.models.generators import Generator, GeneratorRecipe
 from attacks.models.generators import training as generators
 from attacks.models.training import Model, TrainingSet
@@ -94,43 +95,18 @@ class EncoderAccess(Handle):
         return answers.finite(mean, len(x)), answers.finite(log_variance, len(x))
 
 
-class GeneratorTrainer(Handle):
+class GeneratorTrainer(RecipeTrainer[GeneratorRecipe, Generator]):
     """Trains generative models by the target's own recipe, and hands them over with their weights."""
 
-    def __init__(self, name: str, recipe: GeneratorRecipe, training_size: int, ledger: Ledger):
-        super().__init__(name, ledger)
-        self._recipe = recipe
-        self._training_size = training_size
-
-    @property
-    def recipe(self) -> GeneratorRecipe:
-        """Family, structure and training procedure."""
-        self._touch()
-        return self._recipe
-
-    @property
-    def training_size(self) -> int:
-        """Number of records in the target's training set, which belongs to the recipe (D1.size)."""
-        self._touch()
-        return self._training_size
-
-    def fit_many(self, sets: Sequence[TrainingSet]) -> list[Generator]:
-        """Return one trained model for each training set; raise AttackError if it does not fit the recipe."""
-        self._touch()
-        return _fitting(self._recipe, sets)
+    def _fitted(self, recipe: GeneratorRecipe, sets: Sequence[TrainingSet]) -> list[Generator]:
+        return _fitting(recipe, sets)
 
 
-class GeneratorPlatform(Handle):
+class GeneratorPlatform(RecipePlatform[GeneratorRecipe, "ReferenceGenerator"]):
     """Trains generative models by the target's hidden recipe; they answer queries, but their weights stay on the platform."""
 
-    def __init__(self, name: str, recipe: GeneratorRecipe, ledger: Ledger):
-        super().__init__(name, ledger)
-        self.__recipe = recipe
-
-    def fit_many(self, sets: Sequence[TrainingSet]) -> list[ReferenceGenerator]:
-        """Return one trained model that answers queries for each training set; raise AttackError if it does not fit."""
-        self._touch()
-        return [ReferenceGenerator(made, differentiable=False) for made in _fitting(self.__recipe, sets)]
+    def _hosted(self, recipe: GeneratorRecipe, sets: Sequence[TrainingSet]) -> list[ReferenceGenerator]:
+        return [ReferenceGenerator(made, differentiable=False) for made in _fitting(recipe, sets)]
 
 
 def _fitting(recipe: GeneratorRecipe, sets: Sequence[TrainingSet]) -> list[Generator]:
