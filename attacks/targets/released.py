@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from attacks.handles import Ledger, Rounds
 from attacks.models import signals, training
@@ -172,18 +172,12 @@ def training_rows(parts: Split, first_records: int) -> list[NDArray[np.int64]]:
 
 
 def updated(recipe: Recipe, weights: Weights, data: TrainingSet, epochs: int) -> Weights:
-    """Return the weights after more epochs from `weights` on, with the loop of `training.fit`; data.seed gives the order."""
+    """Return the weights after more epochs from `weights` on; data.seed gives the order."""
     with training.one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(data.seed % 2**63)
         module = recipe.build()
         module.load_state_dict(weights)
-        optimizer = torch.optim.Adam(module.parameters(), lr=recipe.learning_rate, fused=True)
-        x, y = data.x.float(), data.y
-        for _ in range(epochs):
-            for chunk in torch.randperm(len(x)).split(recipe.batch):
-                optimizer.zero_grad(set_to_none=True)
-                nn.functional.cross_entropy(module(x[chunk]), y[chunk]).backward()
-                optimizer.step()
+        training.learn(module, recipe, data, epochs)
         return copied(module.state_dict())
 
 
