@@ -16,6 +16,7 @@ from attacks.targets import federated
 from attacks.targets.data import Data, deduplicated
 from attacks.targets.federated import Rows
 from attacks.targets.federated_judges import records_of_class
+from attacks.targets.split import shuffled
 from attacks.targets.target import Target
 from taxonomy.findings import InputError
 
@@ -68,9 +69,7 @@ def build(
         kept = members[held.y[members] != WANTED]
         victim = np.concatenate([kept, [row for k in first[1:] for row in take(k, more)][:per_class]])
         members, outside = kept, outside[held.y[outside] != WANTED]
-    shuffle = np.random.default_rng(derive_seed(seed, "candidates", data)).permutation(2 * len(members))
-    candidates = np.concatenate([members, outside])[shuffle]
-    is_member = np.isin(candidates, victim)
+    candidates, is_member = shuffled(members, outside, data, seed)
     pool = np.concatenate(list(left.values()))
     rows = Rows(candidates, is_member, (np.sort(own), np.sort(victim)), np.empty(0, np.int64), pool)
 
