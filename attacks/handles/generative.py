@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from attacks.handles import answers
-from attacks.handles.handle import AttackError, Handle, Ledger
+from attacks.handles.handle import AttackError, Handle, Ledger, Oracle
 from attacks.handles.trainers import RecipePlatform, RecipeTrainer
 from attacks.models.generators import Generator, GeneratorRecipe
 from attacks.models.generators import training as generators
@@ -18,38 +18,27 @@ from attacks.models.training import Model, TrainingSet
 CHUNK = 4096
 
 
-class SampleOracle(Handle):
+class SampleOracle(Oracle[Callable[[int], Tensor]]):
     """Answers with samples of the model; which ones, the adversary has no say in. Each sample is one query."""
-
-    def __init__(self, name: str, draw: Callable[[int], Tensor], ledger: Ledger, *, counted: bool = True):
-        super().__init__(name, ledger)
-        self._draw = draw
-        self._counted = counted
 
     def __call__(self, count: int) -> Tensor:
         """Return new samples, float32 (count, ...)."""
-        self._touch()
-        if self._counted:
-            self.ledger.charge(count)
-        return answers.finite(torch.cat([self._draw(min(CHUNK, count - done)) for done in range(0, count, CHUNK)]), count)
+        self._ask(count)
+        return answers.finite(torch.cat([self._answer(min(CHUNK, count - done)) for done in range(0, count, CHUNK)]), count)
 
 
-class LatentOracle(Handle):
+class LatentOracle(Oracle[Callable[[Tensor], Tensor]]):
     """Answers with the sample of a latent code of one's choice, and shows no gradient. Each code is one query."""
 
     def __init__(self, name: str, size: int, decode: Callable[[Tensor], Tensor], ledger: Ledger, *, counted: bool = True):
-        super().__init__(name, ledger)
+        super().__init__(name, decode, ledger, counted=counted)
         self.size = size
-        self._decode = decode
-        self._counted = counted
 
     def __call__(self, z: Tensor) -> Tensor:
         """Return the samples of codes z float32 (n, size), float32 (n, ...)."""
-        self._touch()
-        if self._counted:
-            self.ledger.charge(len(z))
+        self._ask(len(z))
         with torch.no_grad():
-            made = torch.cat([self._decode(chunk) for chunk in z.detach().clone().float().split(CHUNK)])
+            made = torch.cat([self._answer(chunk) for chunk in z.detach().clone().float().split(CHUNK)])
         return answers.finite(made, len(z))
 
 
