@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 
 from attacks.handles import PARTICIPANT
 from attacks.models.federation import Federation
@@ -76,7 +75,7 @@ def build(
     model = Recipe(architecture, held.x.shape[1:], every.classes + 1, tuple(hidden), 60, 64, 0.001)
     recipe = Federation(algorithm, model, rounds, batch, learning_rate, local_epochs)
     target, _ = federated.trained(data, held, rows, recipe, seat=PARTICIPANT, seed=seed)
-    x, y = torch.from_numpy(held.x[pool]), torch.from_numpy(held.y[pool])
+    x, y = held.some(pool)
     target.judges["reconstruction"] = records_of_class(x, y, every.classes, WANTED, derive_seed(seed, "judge"))
     target.fingerprint = digest([target.fingerprint, "classes"])
     return target

@@ -85,7 +85,7 @@ def build(
     if property_trained:
         found = [bool(has[victim[batches[VICTIM].numpy()]].any()) for batches in history.batches]
         assert found == truth.tolist(), "the federation shuffles in another way than it was asked about"
-    x, label = torch.from_numpy(held.x[aside]), torch.from_numpy(held.y[aside])
+    x, label = held.some(aside)
     having, ids = torch.from_numpy(has[aside]), record_ids(x.numpy())
 
     def property_data(ledger: Ledger) -> MarkedRecords:

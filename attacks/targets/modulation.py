@@ -82,6 +82,10 @@ def build(
         return Overheard("overheard", heard, decision, ledger)
 
     makers: dict[str, HandleMaker] = {"D1.shifted": population_of, "Q.overheard": overheard}
+
+    def accuracy(of: Tensor, truth: Tensor) -> float:
+        return signals.accuracy(model.log_probs(of), truth)
+
     outsiders = slice(members, candidates)
     return Target(
         id="modulation",
@@ -94,12 +98,10 @@ def build(
             [model.fingerprint, digest_arrays(*(part.numpy() for part in (x, label, heard, decision, own_x, own_label)))]
         ),
         facts={
-            "training_accuracy": _accuracy(model, x_train, y_train),
-            "test_accuracy": _accuracy(
-                model, _flat(at_service[outsiders, later]), kind[outsiders].repeat_interleave(overheard_each)
-            ),
-            "accuracy_on_later_signals_of_members": _accuracy(
-                model, _flat(at_service[:members, later]), kind[:members].repeat_interleave(overheard_each)
+            "training_accuracy": accuracy(x_train, y_train),
+            "test_accuracy": accuracy(_flat(at_service[outsiders, later]), kind[outsiders].repeat_interleave(overheard_each)),
+            "accuracy_on_later_signals_of_members": accuracy(
+                _flat(at_service[:members, later]), kind[:members].repeat_interleave(overheard_each)
             ),
             "training_size": len(x_train),
             "pool_size": len(own_x),
@@ -183,7 +185,3 @@ def _gaussian(generator: np.random.Generator, shape: tuple[int, ...]) -> NDArray
 def _flat(pictures: NDArray[np.float32]) -> Tensor:
     """Return signals of transmitters (n, each, 16, 16) as (n * each, 16, 16)."""
     return torch.from_numpy(pictures.reshape(-1, GRID, GRID).copy())
-
-
-def _accuracy(model: training.Model, x: Tensor, y: Tensor) -> float:
-    return float((signals.predicted(model.log_probs(x)) == y).double().mean())
