@@ -172,15 +172,23 @@ def fit(recipe: Recipe, data: TrainingSet) -> nn.Module:
                 noise=recipe.noise,
             )
             return model.eval()
-        optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, fused=True)
-        loss_of: Callable[[Tensor, Tensor], Tensor] = _squared_error if recipe.regression else nn.CrossEntropyLoss()
-        x, y = data.x.float(), data.y
-        for _ in range(recipe.epochs):
-            for chunk in torch.randperm(len(x)).split(recipe.batch):
-                optimizer.zero_grad(set_to_none=True)
-                loss_of(model(x[chunk]), y[chunk]).backward()
-                optimizer.step()
+        learn(model, recipe, data, recipe.epochs)
     return model.eval()
+
+
+def learn(network: nn.Module, recipe: Recipe, data: TrainingSet, epochs: int) -> None:
+    """Train a network in place for so many epochs, with Adam; draws the orders of records from torch's own generator.
+
+    Batch, learning rate and loss are the recipe's. The network goes on from the weights that it has.
+    """
+    optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, fused=True)
+    loss_of: Callable[[Tensor, Tensor], Tensor] = _squared_error if recipe.regression else nn.CrossEntropyLoss()
+    x, y = data.x.float(), data.y
+    for _ in range(epochs):
+        for chunk in torch.randperm(len(x)).split(recipe.batch):
+            optimizer.zero_grad(set_to_none=True)
+            loss_of(network(x[chunk]), y[chunk]).backward()
+            optimizer.step()
 
 
 def _squared_error(output: Tensor, y: Tensor) -> Tensor:
