@@ -8,6 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 HOUSE = ROOT / "attacks"
+TESTS = ROOT / "tests"
 # From the ground up. A room imports rooms of lower floors only; those of one floor do not know each other.
 FLOORS = (
     {"errors", "seeds"},
@@ -63,6 +64,13 @@ def test_nothing_lies_loose():
     assert {path.name for path in HOUSE.glob("*.py")} == {"__init__.py", "errors.py", "seeds.py"}
     folders = {path.name for path in HOUSE.iterdir() if (path / "__init__.py").exists()}
     assert folders == set(FLOOR) - GROUND
+
+
+def test_tests_lie_in_the_rooms_of_what_they_test():
+    folders = {path.parent.relative_to(TESTS / "attacks").as_posix() for path in TESTS.glob("attacks/**/test_*.py")}
+    assert folders - {"."} <= set(FLOOR) - GROUND
+    names = [path.name for path in TESTS.rglob("test_*.py")]
+    assert len(names) == len(set(names)), "pytest tells files of tests by their names alone"
 
 
 def test_no_arrow_runs_up():

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import itertools
 import math
-import sys
-from pathlib import Path
 
+import fixture_statistics
 import pytest
 import torch
-
-sys.path.insert(0, str(Path(__file__).parent))
-import fixture_statistics
 
 from attacks.aggregate import beacon as beacons
 from attacks.engine import plan as plans

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from shorter import SEARCHES
 
-TINY = Path(__file__).parents[1] / "data" / "tiny"
+TINY = Path(__file__).parents[2] / "data" / "tiny"
 SCORES = ["--observation", "black-box", "--model", "discriminative", "--knows", "Q", "--knows", "record.label"]
 TINY_RUN = ["run", "--catalog", TINY, "--target", "tiny", "--set", "shadow-models.count=4"]
 
@@ -263,7 +263,7 @@ def test_a_setting_that_nothing_uses_is_said(mia):
 
 def test_a_target_that_cannot_be_made_is_one_sentence(mia, tmp_path):
     """Whatever a target's code makes of wrong parameters: no traceback, exit code 2, and the place."""
-    text = (Path(__file__).parents[2] / "catalog" / "targets" / "digits-federated.yaml").read_text()
+    text = (Path(__file__).parents[3] / "catalog" / "targets" / "digits-federated.yaml").read_text()
     place = tmp_path / "own" / "targets" / "wrong.yaml"
     place.parent.mkdir(parents=True)
     for old, new, message in [

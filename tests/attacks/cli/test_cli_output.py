@@ -148,7 +148,7 @@ def test_attacks_that_records_do_not_suit_are_listed_and_no_failure(mia, tmp_pat
     """A target that says what its records are is not attacked so at all; of one that does not it is found out on the way."""
     stated = mia("run", "--target", "breast-cancer-mlp", "choquettechoo-2021-augmentation")
     assert stated.returncode == 2 and "a record that is a picture, and this is a record that is a row of a table" in stated.stderr
-    text = (Path(__file__).parents[2] / "catalog" / "targets" / "breast-cancer-mlp.yaml").read_text()
+    text = (Path(__file__).parents[3] / "catalog" / "targets" / "breast-cancer-mlp.yaml").read_text()
     place = tmp_path / "own" / "targets" / "unsaid.yaml"
     place.parent.mkdir(parents=True)
     place.write_text(text.replace("id: breast-cancer-mlp", "id: unsaid").replace("records: [table]\n", ""))

@@ -27,7 +27,7 @@ from attacks.models import signals
 def infer(records, scores, *, scale: float = 2.0):
     return scale * signals.margin(scores(records.x), records.label)
 """
-TINY = Path(__file__).parents[1] / "data" / "tiny"
+TINY = Path(__file__).parents[2] / "data" / "tiny"
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ from attacks.engine.engine import Engine
 from attacks.engine.store import Store
 from taxonomy.loading import load
 
-TINY = Path(__file__).parents[1] / "data" / "tiny"
+TINY = Path(__file__).parents[2] / "data" / "tiny"
 MODELS = 6
 RUN = ["run", "carlini-2022-lira", "--catalog", TINY, "--target", "tiny", "--set", f"shadow-models.count={MODELS}"]
 TOLD = "interrupted. Finished work is kept; the same command goes on from there."

@@ -15,7 +15,7 @@ from attacks.cli import questions, run
 from attacks.cli.commands import app
 from taxonomy import strengths
 
-TINY = Path(__file__).parents[1] / "data" / "tiny"
+TINY = Path(__file__).parents[2] / "data" / "tiny"
 SCORES = ["--threat-model", "prediction-api-scores"]
 LABELS = ["--threat-model", "prediction-api-labels"]
 

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
+import fixture
 import numpy as np
 import pytest
 import torch
 from scipy import ndimage
-
-sys.path.insert(0, str(Path(__file__).parent))
-import fixture
 
 from attacks.discriminative.augmentation import SHIFTS, augmentation, combined, shifted, turned
 from attacks.handles import AttackError, UnsuitableError

@@ -1,21 +1,19 @@
 """Inversion in collaborative inference (He et al. 2019): the search, the inverse network, the stand-in, and what they recover.
 
-To write golden values anew: python tests/attacks/test_collaborative_inference.py, then look at what changed in golden.json.
+To write golden values anew: PYTHONPATH=tests/attacks python tests/attacks/discriminative/test_collaborative_inference.py
+Then look at what changed in golden.json.
 """
 
 from __future__ import annotations
 
 import copy
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-
-sys.path.insert(0, str(Path(__file__).parent))
 import split_fixture as fixture
+import torch
 
 from attacks.discriminative import collaborative_inference as attack
 from attacks.engine.code import Code
@@ -30,7 +28,7 @@ from taxonomy.check import handles
 from taxonomy.loading import load
 
 CATALOG = load()
-GOLDEN = Path(__file__).with_name("golden.json")
+GOLDEN = Path(__file__).parents[1] / "golden.json"
 ATTACKS = ["he-2019-collaborative", "he-2019-collaborative-black-box", "he-2019-collaborative-query-free"]
 Z_999 = 3.2905
 

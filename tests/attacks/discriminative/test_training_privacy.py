@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
+import fixture
 import numpy as np
 import pytest
 import torch
 from scipy import stats
 from sklearn.linear_model import LogisticRegression
-
-sys.path.insert(0, str(Path(__file__).parent))
-import fixture
 
 from attacks import metrics
 from attacks.discriminative.training_privacy import pointwise

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
+import fixture
 import numpy as np
 import pytest
 import torch
-
-sys.path.insert(0, str(Path(__file__).parent))
-import fixture
 
 from attacks.discriminative import white_box
 from attacks.federated import white_box as federated_white_box

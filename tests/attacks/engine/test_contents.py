@@ -25,7 +25,7 @@ from attacks.targets import classifier, data
 from attacks.targets.target import Target
 from taxonomy.loading import load
 
-TINY = Path(__file__).parents[1] / "data" / "tiny"
+TINY = Path(__file__).parents[2] / "data" / "tiny"
 RECORDS, WIDTH = 40, 6
 
 

@@ -22,7 +22,7 @@ from attacks.engine.store import META, Store, StoreError
 from taxonomy.findings import InputError
 from taxonomy.loading import load
 
-TINY = Path(__file__).parents[1] / "data" / "tiny"
+TINY = Path(__file__).parents[2] / "data" / "tiny"
 LIRA, RMIA = "carlini-2022-lira", "zarifzadeh-2024-rmia"
 RUN = ["run", LIRA, "--catalog", TINY, "--target", "tiny", "--set", "shadow-models.count=4"]
 

@@ -23,7 +23,7 @@ from taxonomy.check import check
 from taxonomy.findings import CatalogError, InputError
 from taxonomy.loading import load
 
-TINY = Path(__file__).parents[1] / "data" / "tiny"
+TINY = Path(__file__).parents[2] / "data" / "tiny"
 ENTRY = """\
 schema: 1
 id: {id}

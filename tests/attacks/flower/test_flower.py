@@ -20,7 +20,7 @@ import pytest
 import torch
 
 pytest.importorskip("flwr")
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "site" / "examples" / "flower"
 sys.path.insert(0, str(EXAMPLE))
 

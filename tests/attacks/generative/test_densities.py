@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import math
-import sys
-from pathlib import Path
 
+import generative_fixture as fixture
 import numpy as np
 import pytest
 import torch
 from sklearn.decomposition import PCA
-
-sys.path.insert(0, str(Path(__file__).parent))
-import generative_fixture as fixture
 
 from attacks.generative import components, density_ratio, monte_carlo
 from attacks.handles import AttackError, Ledger, Records, SamplePool

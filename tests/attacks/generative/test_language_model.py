@@ -5,18 +5,14 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import math
-import sys
 import zlib
-from pathlib import Path
 
+import fixture
+import language_fixture
 import numpy as np
 import pytest
 import torch
 from scipy import integrate, stats
-
-sys.path.insert(0, str(Path(__file__).parent))
-import fixture
-import language_fixture
 
 from attacks import metrics
 from attacks.engine import artifacts

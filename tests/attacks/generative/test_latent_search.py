@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import sys
-from pathlib import Path
 
+import generative_fixture as fixture
 import numpy as np
 import pytest
 import torch
 from scipy import optimize
-
-sys.path.insert(0, str(Path(__file__).parent))
-import generative_fixture as fixture
 
 from attacks import metrics
 from attacks.engine import plan

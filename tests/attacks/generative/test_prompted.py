@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
+import language_fixture
 import numpy as np
 import pytest
 import torch
-
-sys.path.insert(0, str(Path(__file__).parent))
-import language_fixture
 
 from attacks.engine import plan as plans
 from attacks.engine.engine import Engine

@@ -6,13 +6,11 @@ import math
 import sys
 from pathlib import Path
 
+import fixture
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
-
-sys.path.insert(0, str(Path(__file__).parent))
-import fixture
 
 from attacks import metrics
 from attacks.discriminative import calibrated, label_only
@@ -48,7 +46,7 @@ from attacks.models.training import Recipe, TrainingSet
 from taxonomy.findings import InputError
 from taxonomy.loading import load
 
-TINY = Path(__file__).parents[1] / "data" / "tiny"
+TINY = Path(__file__).parents[2] / "data" / "tiny"
 N, CLASSES = fixture.RECORDS, fixture.CLASSES
 X = torch.arange(N, dtype=torch.float32)[:, None]
 TARGET = fixture.Answers(fixture.answers(fixture.member(), 100))

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
+import fixture
 import numpy as np
 import pytest
 import torch
-
-sys.path.insert(0, str(Path(__file__).parent))
-import fixture
 
 from attacks.engine import artifacts
 from attacks.handles import AttackError, KnownMembers, Ledger, NotGrantedError, QueryLimitError, ScoreOracle, ShadowData
@@ -79,7 +76,7 @@ def test_rebuilt_models_answer_without_a_limit(kept_store):
 
 
 def fixture_tiny() -> Path:
-    return Path(__file__).parents[1] / "data" / "tiny"
+    return Path(__file__).parents[2] / "data" / "tiny"
 
 
 def test_population_statistics_ask_no_more_than_agreed():

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import math
-import sys
-from pathlib import Path
 
+import fixture
 import pytest
 import torch
-
-sys.path.insert(0, str(Path(__file__).parent))
-import fixture
 
 from attacks import metrics
 from attacks.discriminative import calibrated

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
+import fixture
 import pytest
 import torch
-
-sys.path.insert(0, str(Path(__file__).parent))
-import fixture
 
 from attacks.engine import plan as plans
 from attacks.engine.engine import Engine

@@ -13,7 +13,7 @@ from attacks.engine.engine import Outcome
 from attacks.evidence import bench
 from attacks.metrics import set_membership
 
-TINY = Path(__file__).parents[1] / "data" / "tiny"
+TINY = Path(__file__).parents[2] / "data" / "tiny"
 
 
 def by_definition(members, others):

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import gc
 import json
-import sys
 import types
-from pathlib import Path
 
 import numpy as np
 import pytest
+import split_fixture as fixture
 import torch
 from torch import nn
-
-sys.path.insert(0, str(Path(__file__).parent))
-import split_fixture as fixture
 
 from attacks.discriminative import collaborative_inference as attack
 from attacks.engine import artifacts
@@ -46,7 +42,6 @@ from taxonomy.loading import load
 from taxonomy.threat import ThreatModel, from_user
 
 CATALOG = load()
-GOLDEN = Path(__file__).with_name("golden.json")
 ATTACKS = ["he-2019-collaborative", "he-2019-collaborative-black-box", "he-2019-collaborative-query-free"]
 SMALL = {
     "data": "mnist",

@@ -206,7 +206,7 @@ def test_what_is_odd_about_a_targets_candidates_stands_in_every_output(mia, tmp_
         "    target.x[outside[:3]] = target.x[inside[:3]]\n"
         "    return target\n"
     )
-    tiny = (Path(__file__).parents[1] / "data" / "tiny" / "targets" / "tiny.yaml").read_text()
+    tiny = (Path(__file__).parents[2] / "data" / "tiny" / "targets" / "tiny.yaml").read_text()
     text = tiny.replace("id: tiny", "id: copied").replace("attacks.targets.classifier:build", "copied:build")
     (tmp_path / "catalog" / "targets" / "copied.yaml").write_text(text)
     command = ["run", "yeom-2018-gap", "--target", "copied", "--catalog", tmp_path / "catalog"]
