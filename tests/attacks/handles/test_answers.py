@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import math
-import sys
 from pathlib import Path
 
 import fixture
 import numpy as np
 import pytest
 import torch
+from changed_answers import CLASSES, TARGET, N, X, one_hot, oracle, to_decimals
 from torch import Tensor
 
-from attacks import metrics
 from attacks.discriminative import calibrated, label_only
-from attacks.engine import plan as plans
 from attacks.engine.code import Code
 from attacks.engine.engine import Engine
-from attacks.engine.execution import Run
-from attacks.engine.proof import Proof
 from attacks.engine.store import Store
 from attacks.errors import AttackError, DivergedError
 from attacks.handles import (
@@ -41,35 +37,17 @@ from attacks.handles import (
     ValueOracle,
 )
 from attacks.models import signals, training
-from attacks.models.resolution import bounded, certain
 from attacks.models.training import Recipe, TrainingSet
 from taxonomy.findings import InputError
 from taxonomy.loading import load
 
 TINY = Path(__file__).parents[2] / "data" / "tiny"
-N, CLASSES = fixture.RECORDS, fixture.CLASSES
-X = torch.arange(N, dtype=torch.float32)[:, None]
-TARGET = fixture.Answers(fixture.answers(fixture.member(), 100))
-
-
-def oracle(change, ledger=None, **options):
-    """The fixture's target, whose log-probabilities are handed over as `change` leaves them."""
-    return ScoreOracle("scores", lambda x: change(TARGET.log_probs(x)), ledger or Ledger(), **options)
 
 
 def with_nan(log_probs: Tensor, rows: int = N) -> Tensor:
     log_probs = log_probs.clone()
     log_probs[:rows, 0] = torch.nan
     return log_probs
-
-
-def to_decimals(log_probs: Tensor, digits: int) -> Tensor:
-    """Log-probabilities of scores that are rounded to so many decimals, as a target hands them over."""
-    return ((log_probs.exp() * 10**digits).round() / 10**digits).log()
-
-
-def one_hot(log_probs: Tensor) -> Tensor:
-    return torch.nn.functional.one_hot(log_probs.argmax(-1), log_probs.shape[-1]).double().log()
 
 
 # -- refused -------------------------------------------------------------------------------------------------------------
@@ -284,144 +262,3 @@ def test_empty_batches_are_answered_whatever_the_target_makes_of_them():
     updated = UpdatedScores("updated_scores", picky(TARGET.log_probs), [], ledger)
     assert updated.before(X[:0]).shape == (0, CLASSES)
     assert ledger.queries == 0 and not ledger.notes
-
-
-# -- where the resolution ends -------------------------------------------------------------------------------------------
-
-
-def test_bounds_are_half_the_resolution():
-    p = torch.tensor([[1.0, 0, 0, 0], [0.99, 0.01, 0, 0], [0.5, 0.5, 0, 0], [0.4, 0.3, 0.2, 0.1]], dtype=torch.float64)
-    found = bounded(p.log(), 0.01)
-    margin = signals.margin(found, torch.zeros(4, dtype=torch.long))
-    assert margin[0] == pytest.approx(math.log(1 / 0.005)) and margin[0] > margin[1] > margin[2] > margin[3]
-    assert found.exp().sum(-1).tolist() == pytest.approx([1] * 4) and found.isfinite().all()
-    assert torch.equal(found[3], p[3].log()), "what has no probability of 0 stays as it is"
-    assert found[1].exp()[0] / found[1].exp()[1] == pytest.approx(99)
-    assert certain(found, 0.01).tolist() == [True, False, False, False]
-    assert torch.equal(bounded(found, 0.01), found), "to bound twice is to bound once"
-    assert bounded(p[:1].log(), 1.0).exp()[0].tolist() == pytest.approx([2 / 3, *[1 / 9] * 3])
-
-
-@pytest.mark.parametrize(("change", "resolution"), [(lambda p: to_decimals(p, 2), 0.01), (one_hot, 1.0)])
-def test_rounded_answers_lose_no_record(change, resolution):
-    ledger = Ledger()
-    asked = oracle(change, ledger, resolution=resolution)
-    together = asked(X)
-    assert together.isfinite().all() and together.exp().sum(-1).tolist() == pytest.approx([1] * N)
-    assert torch.equal(together.argmax(-1), TARGET.log_probs(X).argmax(-1))
-    margins = signals.margin(together, fixture.label())
-    assert margins.isfinite().all() and margins.max() == pytest.approx(math.log(2 / resolution))
-    ties = int((change(TARGET.log_probs(X)).exp().amax(-1) == 1).sum())
-    (note,) = ledger.notes
-    assert note.endswith(f"such answers are ties ({ties} of {N} answers)")
-    alone = torch.cat([asked(row) for row in X.split(1)])
-    assert torch.equal(alone, together), "an answer is bounded by itself, whatever it is asked with"
-
-
-@pytest.mark.parametrize(("change", "resolution", "least"), [(lambda p: to_decimals(p, 2), 0.01, 0.6), (one_hot, 1.0, 0.5)])
-def test_lira_on_rounded_answers_of_a_real_network(change, resolution, least, kept_store):
-    """A margin of +inf has no density, so that all was lost. An adversary sees that answers are rounded, and rounds alike."""
-    catalog = load()
-    plan = plans.make(catalog, catalog.target("digits-mlp"), None, ["carlini-2022-lira"], {"shadow-models": {"count": "4"}})
-    engine = Engine(catalog, Store(kept_store))
-    target = engine.target("digits-mlp", 0)
-    (planned,) = plan.attacks
-    proof = Proof(Run(engine, plan, target, 0), planned)
-    shadow = proof.artifact(next(rule for rule in planned.rules if rule.yields == "shadow-models.matched"))
-    model = target.makers["Q.scores"](Ledger())
-    ledger = Ledger()
-    scores = ScoreOracle("scores", lambda x: change(model(x)), ledger, resolution=resolution)
-
-    class AsAnswered:
-        def __init__(self, own):
-            self.own = own
-
-        def kept_log_probs(self, x):
-            return bounded(change(self.own.kept_log_probs(x)), resolution)
-
-    alike = ShadowModels([AsAnswered(own) for own in shadow.models], shadow.records, shadow.trained_on)
-    records = target.records(ledger, with_label=True)
-    for models in (shadow, alike):
-        score = calibrated.lira(records, scores, models)
-        assert score.isfinite().all()
-    assert metrics.auc(score.numpy(), target.member.numpy()) > least
-    (note,) = ledger.notes
-    assert "ties" in note and note.endswith("of 1,600 answers)")
-
-
-# -- a target of one's own -----------------------------------------------------------------------------------------------
-
-ENTRY = """\
-schema: 1
-id: mine
-title: A target of one's own
-summary: It answers as its owner happens to have written it.
-model: discriminative
-frame: stand-alone
-data: The handwritten digits of scikit-learn.
-offers: [M2, D1.samples, D1.mean-loss, Q.scores, record.label]
-run: own_target:build
-params: {how: HOW}
-"""
-CODE = """\
-from attacks.handles import Ledger, ScoreOracle
-from attacks.targets import classifier
-
-def build(*, how, seed=0):
-    target = classifier.build(
-        data="digits", hidden=[32], members=120, non_members=120, epochs=40, batch=32, learning_rate=0.003, seed=seed
-    )
-    scores = target.makers["Q.scores"](Ledger())
-    def rounded(x):
-        return (scores(x).exp() * 100).round().div(100).log()
-    change = {
-        "float32": lambda x: scores(x).float(),
-        "rounded": rounded,
-        "probabilities": lambda x: scores(x).exp(),
-        "nothing": lambda x: scores(x) * float("nan"),
-    }[how]
-    step = 0.01 if how == "rounded" else 0.0
-    target.makers["Q.scores"] = lambda ledger: ScoreOracle("scores", change, ledger, resolution=step)
-    return target
-"""
-
-
-@pytest.fixture
-def own(tmp_path):
-    """Run attacks against a target of the user's own, which answers in some way, as often as is asked for."""
-    (tmp_path / "catalog" / "targets").mkdir(parents=True)
-    (tmp_path / "code").mkdir()
-    (tmp_path / "code" / "own_target.py").write_text(CODE)
-    sys.modules.pop("own_target", None)
-
-    def go(how, *names):
-        (tmp_path / "catalog" / "targets" / "mine.yaml").write_text(ENTRY.replace("HOW", how))
-        catalog = load([tmp_path / "catalog"])
-        plan = plans.make(catalog, catalog.target("mine"), None, names, {"shadow-models": {"count": "4"}})
-        return Engine(catalog, Store(tmp_path / "store"), code=Code([tmp_path / "code"])).run(plan, 0)
-
-    yield go
-    sys.path[:] = [p for p in sys.path if p != str(tmp_path / "code")]
-
-
-@pytest.mark.parametrize(("how", "note"), [("float32", "answers in float32, cast"), ("rounded", "such answers are ties")])
-def test_what_was_noted_stands_in_the_result_also_of_finished_work(own, how, note):
-    first, again = (own(how, "yeom-2018-loss", "carlini-2022-lira", "ye-2022-attack-p") for _ in range(2))
-    assert again.trained == 0
-    for outcome in (first, again):
-        assert not outcome.failures and len(outcome.results) == 3
-        for result in outcome.results:
-            found = [warning for warning in result["warnings"] if note in warning]
-            # Attack-P asked about other records in a step before, whose note is its own.
-            assert len(found) == (2 if result["attack"] == "ye-2022-attack-p" else 1), result["warnings"]
-            assert "of 240 answers)" in found[-1]
-
-
-@pytest.mark.parametrize(
-    ("how", "error"), [("probabilities", "look like probabilities"), ("nothing", "not-a-number for 240 of 240")]
-)
-def test_a_broken_target_of_ones_own_fails_every_attack(own, how, error):
-    """Probabilities gave LiRA .579 without a word."""
-    outcome = own(how, "yeom-2018-loss", "carlini-2022-lira")
-    assert not outcome.results and len(outcome.failures) == 2
-    assert all(failure["error"].startswith("the target") and error in failure["error"] for failure in outcome.failures)
