@@ -13,7 +13,7 @@ from attacks.engine.engine import Engine
 from attacks.engine.store import Store
 from attacks.handles import AttackError, EmbeddingOracle, Ledger, QueryLimitError, Records
 from attacks.handles.views import internals as internal_views
-from attacks.handles.views import models
+from attacks.handles.views import runnable, trainers
 from attacks.models import internals
 from attacks.seeds import streams
 from taxonomy.loading import load
@@ -31,7 +31,7 @@ def test_vectors_are_the_last_hidden_layer(kept_store):
     assert torch.allclose(scores, target.makers["Q.scores"](Ledger())(target.x[:20]), atol=1e-4)
     with pytest.raises(QueryLimitError):
         oracle(target.x[:1])
-    file = models.rebuilt_model(parameters, models.architecture_of_trainer(trainer))
+    file = runnable.rebuilt_model(parameters, trainers.architecture_of_trainer(trainer))
     assert torch.allclose(internal_views.local_embeddings(file)(target.x[:30])[:20], found, atol=1e-5)
 
 

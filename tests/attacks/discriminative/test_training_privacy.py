@@ -14,7 +14,7 @@ from attacks.discriminative.training_privacy import pointwise
 from attacks.engine.engine import Engine
 from attacks.engine.store import Store
 from attacks.handles import AttackError, Ledger, NotGrantedError, OwnTrainingSet, Records, ScoreOracle, Trainer
-from attacks.handles.views import models
+from attacks.handles.views import grades
 from attacks.models import training
 from attacks.models.training import Recipe, TrainingSet
 from attacks.seeds import record_ids
@@ -185,7 +185,7 @@ def test_only_the_owner_is_shown_the_training_set():
     with pytest.raises(NotGrantedError, match=r"D2\.training-set was not granted"):
         target.grant(["Q.scores", "M2"]).handle("D2.training-set", Ledger())
     own = target.makers["D2.training-set"](Ledger())
-    pool = models.training_set_as_superset(own)
+    pool = grades.training_set_as_superset(own)
     assert pool.ids.tolist() == own.ids.tolist() and not hasattr(pool, "seed")
 
 

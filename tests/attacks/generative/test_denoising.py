@@ -13,7 +13,7 @@ import torch
 from attacks import metrics, seeds
 from attacks.engine.code import Code
 from attacks.handles import AttackError, DenoiserAccess, Ledger, NoisePredictor, QueryLimitError
-from attacks.handles.views import models
+from attacks.handles.views import generative
 from attacks.models.generators import GeneratorRecipe
 from attacks.models.generators.diffusion import SAMPLING_STEPS, sample, schedule
 from attacks.models.generators.training import fit
@@ -177,10 +177,10 @@ def test_a_denoiser_at_home_answers_alike_without_a_limit_and_generates(trained)
     model, corners = trained
     ledger = Ledger(limit=0)
     denoiser = DenoiserAccess("denoiser", model.kept, (2, 2), model.predict, ledger)
-    oracle = models.noise_of_denoiser(denoiser)
+    oracle = generative.noise_of_denoiser(denoiser)
     assert oracle(corners, 40).dtype == torch.float64
     assert torch.equal(oracle(corners, 40).float(), model.predict(corners, 40)) and ledger.queries == 0
-    generator = models.generator_of_denoiser(denoiser)
+    generator = generative.generator_of_denoiser(denoiser)
     z = torch.randn(3, generator.size, generator=torch.Generator().manual_seed(0)).requires_grad_()
     made = generator(z)
     assert torch.equal(made.detach(), model.decode(z).detach())

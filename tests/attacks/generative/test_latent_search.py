@@ -18,7 +18,7 @@ from attacks.engine.store import Store
 from attacks.generative import density_ratio, latent_search, monte_carlo, nearest_sample, powell
 from attacks.generative.autoencoder import reconstruction
 from attacks.handles import AttackError, LatentOracle, Ledger, NotGrantedError, Number, Population, Records, SamplePool
-from attacks.handles.views import models
+from attacks.handles.views import generative
 from attacks.models.training import TrainingSet
 from attacks.steps import reference_generator
 from attacks.targets import generator
@@ -212,8 +212,8 @@ def test_samples_at_home_are_drawn_by_the_seed_of_the_run(tmp_path, monkeypatch)
         codes.append(seed)
         return original(latent, seed=seed)
 
-    original = models.samples_of_latent
-    monkeypatch.setattr(models, "samples_of_latent", watched)
+    original = generative.samples_of_latent
+    monkeypatch.setattr(generative, "samples_of_latent", watched)
     names = ["gan-leaks-1", "hilprecht-2019-monte-carlo"]
     target = CATALOG.target("digits-vae")
     params = {**target.params, "epochs": 0}

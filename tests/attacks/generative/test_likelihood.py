@@ -23,7 +23,7 @@ from attacks.handles import (
     Records,
     ReferenceLanguageModel,
 )
-from attacks.handles.views import models
+from attacks.handles.views import texts
 from attacks.models import alphabet
 from attacks.models.generators import Generator
 from attacks.seeds import record_ids
@@ -33,7 +33,7 @@ from taxonomy.threat import ThreatModel
 def test_queries_are_counted_once():
     model, ledger = learned(), Ledger(limit=60)
     asked = NextSymbolOracle("next_symbol", model.scores, ledger)
-    view = models.likelihood_of_next_symbol(asked)
+    view = texts.likelihood_of_next_symbol(asked)
     assert torch.allclose(view(SEQUENCES), model.likelihood(SEQUENCES), atol=1e-5) and ledger.queries == 30
     assert ledger.touched == {"next_symbol", "likelihood"}
     LikelihoodOracle("likelihood", model.likelihood, ledger)(SEQUENCES)
@@ -122,7 +122,7 @@ def test_an_untrained_model_knows_nobody(seed):
     member = np.random.default_rng(seed + 10).permutation(600) < 300
     records = Records(x, None, record_ids(x.numpy()), ledger)
     asked = NextSymbolOracle("next_symbol", model.scores, ledger)
-    view = models.likelihood_of_next_symbol(asked)
+    view = texts.likelihood_of_next_symbol(asked)
     reference = ReferenceLanguageModel(Generator(TINY, untrained(seed=seed + 1), "other"))
     found = [
         likelihood.perplexity(records, view),

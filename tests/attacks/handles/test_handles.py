@@ -11,7 +11,7 @@ import torch
 
 from attacks.engine import artifacts
 from attacks.handles import AttackError, KnownMembers, Ledger, NotGrantedError, QueryLimitError, ScoreOracle, ShadowData
-from attacks.handles.views import models
+from attacks.handles.views import answers, runnable, trainers
 from attacks.steps.population_statistics import from_known_members, from_samples
 
 
@@ -34,8 +34,8 @@ def test_queries_are_counted_and_stop_at_the_limit():
 def test_views_share_the_counter_and_the_answers():
     given = fixture.handles(["scores", "records"])
     scores, x = given["scores"], given["records"].x
-    top = models.top_scores(scores)
-    labels = models.top_label(top)
+    top = answers.top_scores(scores)
+    labels = answers.top_label(top)
     assert torch.equal(labels(x), scores(x).argmax(-1))
     values, classes = top(x)
     assert torch.equal(values, scores(x).topk(3).values) and torch.equal(classes[:, 0], labels(x))
@@ -69,8 +69,8 @@ def test_rebuilt_models_answer_without_a_limit(kept_store):
     target = Engine(load([fixture_tiny()]), Store(kept_store)).target("tiny", 0)
     ledger = Ledger(limit=0)
     grant = target.grant(["M1.parameters", "M2", "Q.scores"])
-    architecture = models.architecture_of_trainer(grant.handle("M2", ledger))
-    rebuilt = models.local_scores(models.rebuilt_model(grant.handle("M1.parameters", ledger), architecture))
+    architecture = trainers.architecture_of_trainer(grant.handle("M2", ledger))
+    rebuilt = runnable.local_scores(runnable.rebuilt_model(grant.handle("M1.parameters", ledger), architecture))
     answer = rebuilt(target.x)
     assert torch.equal(answer, grant.handle("Q.scores", Ledger())(target.x)) and ledger.queries == 0
 

@@ -24,7 +24,8 @@ from attacks.handles import (
     Trainer,
     UpdatedScores,
 )
-from attacks.handles.views import models
+from attacks.handles.views import answers, runnable, trainers
+from attacks.handles.views import texts as text_views
 from attacks.models.alphabet import ALPHABET
 from attacks.models.generators import GeneratorRecipe
 from attacks.models.training import Model, Recipe
@@ -49,44 +50,44 @@ def file(recipe, ledger=None, seed=0):
     ledger = ledger or Ledger(limit=0)
     trainer = (GeneratorTrainer if isinstance(recipe, GeneratorRecipe) else Trainer)("trainer", recipe, 9, ledger)
     weights = Parameters("parameters", dict(model(recipe, seed).state_dict()), ledger)
-    return models.rebuilt_model(weights, models.architecture_of_trainer(trainer))
+    return runnable.rebuilt_model(weights, trainers.architecture_of_trainer(trainer))
 
 
 def test_a_file_answers_by_its_kind_without_a_count():
     x, pictures, texts = torch.randn(7, 4), torch.rand(2, 4, 4), torch.randint(0, 5, (3, 6)).float()
     expected = Model(CLASSES, model(CLASSES), "").log_probs(x)
-    assert torch.equal(models.local_scores(file(CLASSES))(x), expected)
-    assert torch.equal(models.local_values(file(NUMBER))(x), Model(NUMBER, model(NUMBER), "").values(x))
-    assert torch.equal(models.local_masks(file(PIXELS))(pictures), Model(PIXELS, model(PIXELS), "").log_probs(pictures))
-    next_symbol = models.local_next_symbols(file(TEXT))
+    assert torch.equal(runnable.local_scores(file(CLASSES))(x), expected)
+    assert torch.equal(runnable.local_values(file(NUMBER))(x), Model(NUMBER, model(NUMBER), "").values(x))
+    assert torch.equal(runnable.local_masks(file(PIXELS))(pictures), Model(PIXELS, model(PIXELS), "").log_probs(pictures))
+    next_symbol = runnable.local_next_symbols(file(TEXT))
     assert torch.allclose(next_symbol(texts), model(TEXT).scores(texts))
-    assert torch.allclose(models.likelihood_of_next_symbol(next_symbol)(texts), model(TEXT).likelihood(texts))
-    assert models.local_texts(file(TEXT), seed=1)(2).shape == (2, 6)
+    assert torch.allclose(text_views.likelihood_of_next_symbol(next_symbol)(texts), model(TEXT).likelihood(texts))
+    assert runnable.local_texts(file(TEXT), seed=1)(2).shape == (2, 6)
 
 
 def test_a_file_of_another_kind_says_so():
     with pytest.raises(AttackError, match="gru makes records"):
-        models.local_scores(file(TEXT))
+        runnable.local_scores(file(TEXT))
     with pytest.raises(AttackError, match="mlp makes no records"):
-        models.rebuilt_generator(file(CLASSES))
+        runnable.rebuilt_generator(file(CLASSES))
 
 
 def test_a_file_tells_nothing_of_training_and_its_parts_are_what_it_was_made_of():
     held = file(CLASSES, Ledger())
-    architecture = models.architecture_of_file(held)
-    assert isinstance(architecture, Architecture) and isinstance(models.architecture_of_file(file(TEXT)), GeneratorArchitecture)
+    architecture = runnable.architecture_of_file(held)
+    assert isinstance(architecture, Architecture) and isinstance(runnable.architecture_of_file(file(TEXT)), GeneratorArchitecture)
     assert (architecture.recipe.epochs, architecture.recipe.batch, architecture.recipe.learning_rate) == (0, 0, 0.0)
     assert architecture.recipe.hidden == CLASSES.hidden
-    assert models.type_of_architecture(architecture).value == "mlp"
-    weights = models.parameters_of_file(held).weights
+    assert trainers.type_of_architecture(architecture).value == "mlp"
+    weights = runnable.parameters_of_file(held).weights
     assert all(torch.equal(value, weights[name]) for name, value in model(CLASSES).state_dict().items())
 
 
 def test_architecture_and_recipe_are_the_trainer_again():
     trainer = Trainer("trainer", CLASSES, 9, Ledger())
-    recipe = models.recipe_of_trainer(trainer)
-    assert models.size_of_recipe(recipe).value == 9 and not hasattr(recipe, "epochs")
-    assert models.trainer_of_parts(models.architecture_of_trainer(trainer), recipe) is trainer
+    recipe = trainers.recipe_of_trainer(trainer)
+    assert trainers.size_of_recipe(recipe).value == 9 and not hasattr(recipe, "epochs")
+    assert trainers.trainer_of_parts(trainers.architecture_of_trainer(trainer), recipe) is trainer
 
 
 def test_scores_of_updates_are_those_of_the_model_as_it_is():
@@ -95,20 +96,20 @@ def test_scores_of_updates_are_those_of_the_model_as_it_is():
     ledger = Ledger()
     one = UpdatedScores("updated_scores", answer[0], answer[1:2], ledger)
     several = UpdatedScores("updated_scores", answer[0], answer[1:], ledger)
-    assert torch.equal(models.scores_of_updates(one)(x), answer[1](x)), "after the update"
-    assert torch.equal(models.scores_of_updates(several)(x), answer[0](x)), "each update leaves the model as it was"
+    assert torch.equal(answers.scores_of_updates(one)(x), answer[1](x)), "after the update"
+    assert torch.equal(answers.scores_of_updates(several)(x), answer[0](x)), "each update leaves the model as it was"
     assert ledger.queries == 10
 
 
 def test_releases_give_answers_before_and_after():
     x, ledger = torch.randn(5, 4), Ledger(limit=0)
     rounds = Rounds("rounds", [dict(model(CLASSES, seed).state_dict()) for seed in range(3)], ledger)
-    found = models.local_updates(rounds, Architecture("architecture", CLASSES, ledger))
+    found = runnable.local_updates(rounds, Architecture("architecture", CLASSES, ledger))
     assert len(found) == 1
     assert torch.equal(found.before(x), Model(CLASSES, model(CLASSES, 1), "").log_probs(x))
     assert torch.equal(found.after(0, x), Model(CLASSES, model(CLASSES, 2), "").log_probs(x))
     with pytest.raises(AttackError, match="no update"):
-        models.local_updates(Rounds("rounds", [{}], ledger), Architecture("architecture", CLASSES, ledger))
+        runnable.local_updates(Rounds("rounds", [{}], ledger), Architecture("architecture", CLASSES, ledger))
 
 
 # -- models of which something is guessed -------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from attacks.handles import (
     Superset,
     Trainer,
 )
-from attacks.handles.views.models import training_set_as_superset
+from attacks.handles.views.grades import training_set_as_superset
 from attacks.models import architectures, signals
 from attacks.models.training import Recipe
 from attacks.seeds import record_ids

@@ -29,7 +29,7 @@ from attacks.handles import (
     Trainer,
 )
 from attacks.handles.split_model import split_of
-from attacks.handles.views import models
+from attacks.handles.views import runnable, trainers
 from attacks.metrics.structural_similarity import similarity
 from attacks.models import internals, training
 from attacks.models import layers as network_layers
@@ -111,12 +111,12 @@ def test_handles_give_copies_and_count():
 def test_who_holds_the_whole_model_asks_itself():
     ledger = Ledger(limit=9)
     given = fixture.handles(["parameters", "architecture", "hidden_values"], "ReLU2", ledger)
-    local = models.local_hidden_values(models.rebuilt_model(given["parameters"], given["architecture"]))
+    local = runnable.local_hidden_values(runnable.rebuilt_model(given["parameters"], given["architecture"]))
     x, _ = fixture.pictures(9, 9)
     assert torch.equal(local(x), given["hidden_values"](x)) and ledger.queries == 9
     with pytest.raises(AttackError, match="shows no split"):
         whole = Architecture("architecture", fixture.RECIPE, ledger)
-        models.local_hidden_values(models.rebuilt_model(given["parameters"], whole))
+        runnable.local_hidden_values(runnable.rebuilt_model(given["parameters"], whole))
 
 
 @pytest.mark.parametrize("split_after", ["conv1", "fc1"])
@@ -233,7 +233,7 @@ def test_attacks_on_classes_and_on_inputs_have_their_own_judges(small):
 
 def recovered(target, **params):
     given = {handle: target.makers[term](Ledger()) for term, handle in HANDLES.items()}
-    given["architecture"] = models.architecture_of_trainer(target.makers["M2"](Ledger()))
+    given["architecture"] = trainers.architecture_of_trainer(target.makers["M2"](Ledger()))
     with training.one_thread():
         pictures = attack.by_search(target.records(Ledger(), with_label=False), **given, **params)
     return target.judges["inversion"](pictures)
