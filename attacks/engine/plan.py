@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from taxonomy.advice import runnable_graph
-from taxonomy.answers import Atlas, Feasible, Inapplicable, Infeasible, ceiling_of, where
+from taxonomy.answers import Atlas, Feasible, Inapplicable, Infeasible, ceiling_of, runnable_graph, where
 from taxonomy.catalog import Catalog
 from taxonomy.entries import Attack, Limits, Params, Step, Target
 from taxonomy.findings import InputError, nearest, unknown
