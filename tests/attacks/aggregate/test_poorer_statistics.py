@@ -11,7 +11,7 @@ import torch
 
 from attacks.aggregate import beacon as beacons
 from attacks.engine import plan as plans
-from attacks.engine.engine import Engine
+from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from attacks.handles import Aggregates, AttackError, Beacon, Ledger, QueryLimitError, SuppressedAggregates
 from attacks.handles.views import poorer_answers

@@ -18,7 +18,7 @@ from attacks.aggregate import genomes, locations
 from attacks.cli import tables
 from attacks.engine import artifacts, report
 from attacks.engine import plan as plans
-from attacks.engine.engine import Engine
+from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from attacks.handles import AttackError, Ledger, ShadowAggregates
 from attacks.steps import shadow_aggregates

@@ -13,7 +13,7 @@ import pytest
 from interrupts import start, wait_for
 
 from attacks.engine import plan as plans
-from attacks.engine.engine import Engine
+from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from taxonomy.loading import load
 

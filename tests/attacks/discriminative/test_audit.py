@@ -14,7 +14,7 @@ from attacks.cli import tables
 from attacks.discriminative.audit import surest_guesses
 from attacks.engine import plan as plans
 from attacks.engine import report
-from attacks.engine.engine import Engine
+from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from attacks.handles import AttackError, Ledger, Records, ScoreOracle
 from attacks.metrics import epsilon

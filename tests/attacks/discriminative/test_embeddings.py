@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from attacks.discriminative import embeddings
-from attacks.engine.engine import Engine
+from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from attacks.handles import AttackError, EmbeddingOracle, Ledger, QueryLimitError, Records
 from attacks.handles.views import internals as internal_views

@@ -11,7 +11,7 @@ from scipy import stats
 from attacks import metrics
 from attacks.discriminative import attribute, inversion, threshold
 from attacks.engine import plan
-from attacks.engine.engine import Engine
+from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from attacks.handles import AttackError, ErrorSpread, Ledger, Marginals, NotGrantedError, Number, Records, ScoreOracle
 from attacks.models.training import Recipe

@@ -10,7 +10,7 @@ from scipy import stats
 
 from attacks.discriminative.quantile import above_quantile
 from attacks.engine import plan as plans
-from attacks.engine.engine import Engine
+from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from attacks.handles import AttackError, PopulationStatistics, ShadowData
 from attacks.models import signals

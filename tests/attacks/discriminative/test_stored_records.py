@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from attacks.engine import plan as plans
-from attacks.engine.engine import Engine
+from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from attacks.handles import Ledger
 from attacks.handles.views import internals

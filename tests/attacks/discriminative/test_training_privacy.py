@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 
 from attacks import metrics
 from attacks.discriminative.training_privacy import pointwise
-from attacks.engine.engine import Engine
+from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from attacks.handles import AttackError, Ledger, NotGrantedError, OwnTrainingSet, Records, ScoreOracle, Trainer
 from attacks.handles.views import grades

@@ -13,7 +13,7 @@ import torch
 
 from attacks.discriminative.updates import infer_labels
 from attacks.engine import artifacts
-from attacks.engine.engine import Engine
+from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from attacks.handles import AttackError, Ledger, QueryLimitError, ShadowData, ShadowUpdates, UpdatedScores
 from attacks.models import further_training, internals, training

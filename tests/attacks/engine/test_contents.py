@@ -18,7 +18,7 @@ from attacks import handles
 from attacks.engine import plan as plans
 from attacks.engine.code import Code
 from attacks.engine.contents import Contents, shown
-from attacks.engine.engine import Engine
+from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from attacks.handles import Handle, Ledger, Number, Population, ScoreOracle
 from attacks.targets import classifier, data

@@ -11,7 +11,8 @@ import torch
 from shorter import SEARCHES
 
 from attacks.engine import plan as plans
-from attacks.engine.engine import Engine, executor
+from attacks.engine.executors import executor
+from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from attacks.handles import Ledger, NotGrantedError
 from attacks.models.training import TrainingSet

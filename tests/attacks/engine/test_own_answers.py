@@ -8,7 +8,7 @@ import pytest
 
 from attacks.engine import plan as plans
 from attacks.engine.code import Code
-from attacks.engine.engine import Engine
+from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from taxonomy.loading import load
 

@@ -12,7 +12,7 @@ from matplotlib.image import imread
 
 from attacks import metrics
 from attacks.engine import report
-from attacks.engine.engine import Outcome
+from attacks.engine.outcome import Outcome
 from attacks.engine.plan import make
 from taxonomy.loading import load
 

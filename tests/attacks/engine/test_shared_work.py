@@ -17,7 +17,7 @@ from interrupts import start
 from attacks.engine import plan as plans
 from attacks.engine import report
 from attacks.engine.collection import collect
-from attacks.engine.engine import Engine
+from attacks.engine.runner import Engine
 from attacks.engine.store import META, Store, StoreError
 from taxonomy.findings import InputError
 from taxonomy.loading import load

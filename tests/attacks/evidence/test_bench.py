@@ -14,7 +14,8 @@ from interrupts import start
 from attacks import metrics
 from attacks.engine import plan as plans
 from attacks.engine.code import Code
-from attacks.engine.engine import Engine, Outcome
+from attacks.engine.outcome import Outcome
+from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from attacks.evidence import bench, bench_plan
 from taxonomy import evidence

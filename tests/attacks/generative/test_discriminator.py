@@ -11,7 +11,7 @@ import torch
 
 from attacks import metrics
 from attacks.engine import plan as plans
-from attacks.engine.engine import Engine
+from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from attacks.generative import discriminator as attacks
 from attacks.handles import AttackError, DiscriminatorAccess, KnownMembers, Ledger, Population, Records, SamplePool

@@ -12,7 +12,7 @@ from scipy import integrate, stats
 from tiny_language import TINY, untrained
 
 from attacks.engine import plan as plans
-from attacks.engine.engine import Engine
+from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from attacks.generative import exposure
 from attacks.handles import AttackError, Ledger, LikelihoodOracle, RecordFormat, Records

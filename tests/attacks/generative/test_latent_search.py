@@ -13,7 +13,7 @@ from scipy import optimize
 
 from attacks import metrics
 from attacks.engine import plan
-from attacks.engine.engine import Engine
+from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from attacks.generative import density_ratio, latent_search, monte_carlo, nearest_sample, powell
 from attacks.generative.autoencoder import reconstruction

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from attacks.engine import plan as plans
-from attacks.engine.engine import Engine
+from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from attacks.generative import prompted
 from attacks.handles import AttackError, GeneratedLikelihoodOracle, Ledger, NextSymbolOracle, QueryLimitError

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from attacks.engine import plan as plans
-from attacks.engine.engine import Engine
+from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from attacks.generative import retrieval
 from attacks.handles import AttackError, Ledger, QueryLimitError

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from attacks.discriminative import calibrated, label_only
 from attacks.engine.code import Code
-from attacks.engine.engine import Engine
+from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from attacks.errors import AttackError, DivergedError
 from attacks.handles import (

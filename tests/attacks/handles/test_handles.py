@@ -62,7 +62,7 @@ def test_what_is_handed_out_is_a_copy():
 
 
 def test_rebuilt_models_answer_without_a_limit(kept_store):
-    from attacks.engine.engine import Engine
+    from attacks.engine.runner import Engine
     from attacks.engine.store import Store
     from taxonomy.loading import load
 

@@ -11,7 +11,7 @@ import torch
 from attacks import metrics
 from attacks.discriminative import calibrated
 from attacks.engine import plan as plans
-from attacks.engine.engine import Engine
+from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from attacks.handles import Ledger, QueryLimitError, ScoreOracle, ThresholdedScoreOracle, TopScoreOracle
 from attacks.handles.views import poorer_answers

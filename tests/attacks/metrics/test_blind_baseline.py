@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from attacks.engine.engine import check_exchangeable
+from attacks.engine.runner import check_exchangeable
 from attacks.handles import UnsuitableError
 from attacks.metrics.blind_baseline import features_of, measure
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from attacks.engine.engine import Outcome
+from attacks.engine.outcome import Outcome
 from attacks.evidence import bench
 from attacks.metrics import set_membership
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from attacks.engine import plan as plans
 from attacks.engine.code import Code
-from attacks.engine.engine import Engine
+from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from attacks.engine.workshop import SerialExecutor, Silent, StoreWorkshop
 from attacks.handles import AttackError, Ledger, Seat, Seen

@@ -12,9 +12,9 @@ from changed_answers import TARGET, N, X, one_hot, oracle, to_decimals
 from attacks import metrics
 from attacks.discriminative import calibrated
 from attacks.engine import plan as plans
-from attacks.engine.engine import Engine
 from attacks.engine.execution import Run
 from attacks.engine.proof import Proof
+from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from attacks.handles import Ledger, ScoreOracle, ShadowModels
 from attacks.models import signals

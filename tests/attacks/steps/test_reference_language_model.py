@@ -7,7 +7,7 @@ import torch
 from tiny_language import SEQUENCES, TINY, learned
 
 from attacks.engine import artifacts
-from attacks.engine.engine import Engine
+from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from attacks.handles import AttackError, GeneratorTrainer, Ledger, Number, Population, Records, ReferenceLanguageModel
 from attacks.models.training import TrainingSet

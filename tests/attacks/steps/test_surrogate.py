@@ -10,7 +10,7 @@ import torch
 from attacks.discriminative import extraction
 from attacks.discriminative.transfer import WRONG, transfer
 from attacks.engine import artifacts
-from attacks.engine.engine import Engine
+from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from attacks.handles import (
     AttackError,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tiny_language import untrained
 
-from attacks.engine.engine import Engine
+from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from attacks.handles import Ledger
 from attacks.models.generators import Generator

@@ -15,7 +15,7 @@ from torch import nn
 from attacks.discriminative import collaborative_inference as attack
 from attacks.engine import artifacts
 from attacks.engine import plan as plans
-from attacks.engine.engine import Engine
+from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from attacks.handles import (
     Architecture,

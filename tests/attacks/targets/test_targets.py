@@ -13,7 +13,7 @@ import torch
 from test_downloads import SETS
 
 from attacks.engine import plan as plans
-from attacks.engine.engine import Engine
+from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from attacks.handles import Ledger, Population
 from attacks.targets import classifier

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
-from torch import Tensor
 
 from attacks.engine.code import Code
 from attacks.engine.contents import Contents
 from attacks.engine.execution import AUDIT, Run
-from attacks.engine.executors import executor
+from attacks.engine.outcome import Outcome
 from attacks.engine.plan import Plan, check_queries
 from attacks.engine.proof import LABEL, PARTIAL
-from attacks.engine.store import Store, StoreError
+from attacks.engine.store import Store
 from attacks.engine.workshop import Progress, SerialExecutor, Silent, StoreWorkshop, environment
 from attacks.handles import AttackError, UnsuitableError
 from attacks.metrics import blind_baseline
@@ -32,48 +26,6 @@ from taxonomy.findings import InputError
 
 COINS = "D2.coins"
 BLIND = "attacks.metrics.blind_baseline:measure"
-
-
-@dataclass
-class Outcome:
-    """What a run found: a result or an error for each attack, and the per-record scores.
-
-    `unsuited` are attacks that the target's records do not suit, each with what it takes; `warnings` are those of the target.
-    `exhibits` makes pictures of what the target generates, by title, for targets that have some to show.
-    """
-
-    plan: Plan
-    seed: int
-    target_facts: dict[str, Any]
-    member: NDArray[np.bool_]
-    results: list[dict[str, Any]] = field(default_factory=list)
-    failures: list[dict[str, str]] = field(default_factory=list)
-    unsuited: list[tuple[str, str]] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    scores: dict[str, NDArray[np.float64]] = field(default_factory=dict)
-    trained: int = 0
-    reused: int = 0
-    blind_baseline: BlindBaseline | None = None
-    exhibits: Callable[[], dict[str, Tensor]] | None = None
-
-    def as_json(self, out: str | None = None) -> dict[str, Any]:
-        """Return the run as plain data."""
-        return {
-            "target": self.plan.target.id,
-            "target_facts": self.target_facts,
-            "blind_baseline": self.blind_baseline.as_json() if self.blind_baseline else None,
-            "threat_model": self.plan.threat.as_json(),
-            "granted": list(self.plan.granted),
-            "seed": self.seed,
-            "results": self.results,
-            "failures": self.failures,
-            "warnings": self.warnings,
-            "skipped": [{"id": name, "because": reason} for name, reason in (*self.plan.skipped, *self.unsuited)],
-            "trained": self.trained,
-            "reused": self.reused,
-            "environment": environment(),
-            "out": out,
-        }
 
 
 class Engine:
@@ -200,6 +152,3 @@ def _where(error: BaseException) -> str:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "unknown place"
-
-
-__all__ = ["Engine", "Outcome", "StoreError", "executor"]
