@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from attacks.engine import plan as plans
 from attacks.engine.code import Code
-from attacks.engine.engine import Engine
 from attacks.engine.execution import Run
 from attacks.engine.plan import Plan
 from attacks.engine.proof import Proof
 from attacks.engine.results import packed
+from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from attacks.handles import Ledger
 from taxonomy.catalog import Catalog
