@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -10,7 +11,8 @@ from dataclasses import dataclass, replace
 from taxonomy.advice import runnable_graph
 from taxonomy.answers import Atlas
 from taxonomy.catalog import Catalog
-from taxonomy.entries import Attack, Step, Target
+from taxonomy.check import CANDIDATES, SEED
+from taxonomy.entries import Attack, Target
 from taxonomy.findings import InputError, quoted, unknown
 from taxonomy.graph import Graph, goal
 from taxonomy.resolver import Resolver
@@ -245,11 +247,7 @@ def handle_of(catalog: Catalog, term: str) -> str:
     root = term.split(".")[0]
     name = root.replace("-", "_").lower()
     others = [other.id for other in catalog.terms.values() if other.handle == name and other.id.split(".")[0] != root]
-    if others:
-        raise InputError(f"the argument {name} is that of {others[0]}; call the new term something else")
+    if others or name in (CANDIDATES, SEED) or keyword.iskeyword(name):
+        whose = f"that of {others[0]}" if others else "taken"
+        raise InputError(f"the argument {name} is {whose}; call the new term something else")
     return name
-
-
-def steps_to(catalog: Catalog, handle: str) -> list[Step]:
-    """Return the steps whose artifact is given under this name."""
-    return [step for step in catalog.steps.values() if catalog.terms[step.yields].handle == handle]

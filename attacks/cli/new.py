@@ -207,7 +207,7 @@ def step(
     cites, drafts = _work(place, name) if skeletons.names_work(name) else ([], [])
     runs = new or not place.loaded.terms[yields].handle
     entry = skeletons.step_entry(name, one, yields, f"{module}:make", cites, place.schema("steps"), runs=runs)
-    function = skeletons.step_code(place.loaded, name, one, yields, place.types(one), new=new, ours=place.in_repository)
+    function = skeletons.step_code(place.loaded, name, one, yields, place.types(one), ours=place.in_repository)
     if new:
         handle = handle_of(place.loaded, yields)
         drafts = [added_term(place.catalog / TAXONOMY, yields, skeletons.term_stub(yields, handle, one)), *drafts]

@@ -216,39 +216,24 @@ def attack_code(
     return _text(lines)
 
 
-def step_code(
-    catalog: Catalog, name: str, one: Framed, yields: str, types: Mapping[str, Annotation], *, new: bool, ours: bool
-) -> str:
-    """Return the module of a step: of a new artifact with its type, and a first, empty one."""
+def step_code(catalog: Catalog, name: str, one: Framed, yields: str, types: Mapping[str, Annotation], *, ours: bool) -> str:
+    """Return the module of a step: of a new kind of artifact with its type, and a first, empty one."""
     arguments = {handle: types.get(handle, ANYTHING) for handle in handles(catalog, one.needs)}
     handle = handle_of(catalog, yields)
     lines = [f'"""{title(name)}."""', "", "from __future__ import annotations", ""]
-    if not new:
+    doc = '    """To be written: how the artifact is made, and by which source."""'
+    if yields in catalog.terms or handle in types:
         made = types.get(handle, ANYTHING)
-        error = Annotation("AttackError", HANDLES)
-        lines += [*_imports([*arguments.values(), made, error], ours), "", "", *_signature("make", arguments, made.name)]
-        lines += ['    """To be written: how the artifact is made, and by which source."""']
+        imports = _imports([*arguments.values(), made, Annotation("AttackError", HANDLES)], ours)
+        lines += [*imports, "", "", *_signature("make", arguments, made.name), doc]
         return _text([*lines, f'    raise AttackError("{name} is not written yet")'])
-    made = Annotation("".join(part.capitalize() for part in re.split(r"[-._]", handle)), "")
-    lines += [
-        "from dataclasses import dataclass",
-        "",
-        *_imports([*arguments.values(), ARRAY, NUMPY], ours),
-        "",
-        "",
-        "@dataclass(frozen=True)",
-    ]
-    lines += [
-        f"class {made.name}:",
-        '    """To be written: what it is. `values` is float64 of shape (n,), one for each candidate."""',
-        "",
-    ]
-    lines += ["    values: NDArray[np.float64]", "", "", *_signature("make", arguments, made.name)]
-    lines += [
-        '    """To be written: how the artifact is made, and by which source."""',
-        "    # To be replaced: nothing is made so far.",
-    ]
-    return _text([*lines, f"    return {made.name}(np.zeros(len({CANDIDATES})))"])
+    made = Annotation("".join(part.capitalize() for part in handle.split("_")), "")
+    lines += ["from dataclasses import dataclass", "", *_imports([*arguments.values(), ARRAY, NUMPY], ours), "", ""]
+    lines += ["@dataclass(frozen=True)", f"class {made.name}:"]
+    lines += ['    """To be written: what it is. `values` is float64 of shape (n,), one for each candidate."""', ""]
+    lines += ["    values: NDArray[np.float64]", "", "", *_signature("make", arguments, made.name), doc]
+    lines += ["    # To be replaced: nothing is made so far.", f"    return {made.name}(np.zeros(len({CANDIDATES})))"]
+    return _text(lines)
 
 
 def data_code(name: str, *, ours: bool) -> str:
