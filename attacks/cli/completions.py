@@ -54,10 +54,22 @@ def _fixed(*values: str) -> Completion:
     return lambda ctx, incomplete: [(value, "") for value in values if value.startswith(incomplete)]
 
 
+def _listed(complete: Completion) -> Completion:
+    """Return a completion of the last of several names that are separated by commas."""
+
+    def complete_last(ctx: typer.Context, incomplete: str) -> list[Candidate]:
+        before, comma, last = incomplete.rpartition(",")
+        return [(f"{before}{comma}{name}", title) for name, title in complete(ctx, last)]
+
+    return complete_last
+
+
 attacks = _titles("attacks")
 targets = _titles("targets")
 threat_models = _titles("threat-models")
 terms = _of(_terms)
+listed_terms = _listed(terms)
+artifacts = _of(lambda catalog: ((t.id, t.title) for t in catalog.terms.values() if t.aspect == "artifact"))
 grantable = _of(_grantable)
 changes = _of(_changes)
 entries = _of(_entries)
