@@ -21,7 +21,7 @@ import reference
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from taxonomy import advice, evidence, references, survey, tables, withdrawals
+from taxonomy import advice, evidence, figures, fingerprints, references, survey, tables, withdrawals
 from taxonomy.answers import Atlas, Feasible
 from taxonomy.catalog import Catalog
 from taxonomy.check import package
@@ -49,8 +49,8 @@ class Site:
         self.works = references.works(catalog)
         self.attacks = sorted(catalog.attacks.values(), key=lambda a: a.id)
         self.measured = {a.id: found for a in self.attacks if (found := evidence.find(catalog, a.id))}
-        digest = evidence.code_digests(package(name) for name in ("attacks", "taxonomy"))
-        prints = evidence.Fingerprints(catalog, digest)
+        digest = fingerprints.code_digests(package(name) for name in ("attacks", "taxonomy"))
+        prints = fingerprints.Fingerprints(catalog, digest)
         self.stale = {name: set(evidence.stale(prints, found)) for name, found in self.measured.items()}
         self.kind_of = {
             **{name: kind for kind, entries in catalog.kinds.items() for name in entries},
@@ -79,6 +79,7 @@ class Site:
             works=self.works,
             measured=self.measured,
             measured_orderings=self.ordered(),
+            confirmation=figures.confirmation,
             stale=self.stale,
             citation=references.citation,
             citation_short=self.short,
@@ -182,6 +183,7 @@ class Site:
             "source": reference.source_of(attack.run) if attack.run else None,
             "roc": Markup(picture.roc(curves, f"ROC of {attack.title}, mean over seeds")) if curves else "",
             "evidence": measured,
+            "provenance": figures.provenance(measured) if measured else [],
             "old": self.stale.get(attack.id, set()),
             "compared": evidence.orderings_of(self.catalog, attack.id),
             "bibtex": references.bibtex(self.works, set(attack.cites)),
@@ -205,9 +207,9 @@ class Site:
             return {"source": reference.source_of(entry.run) if entry.run else None}
         return {}
 
-    def ordered(self) -> dict[str, list[evidence.Ordered]]:
+    def ordered(self) -> dict[str, list[figures.Ordered]]:
         """Return what was measured of each ordering."""
-        found: dict[str, list[evidence.Ordered]] = {}
+        found: dict[str, list[figures.Ordered]] = {}
         for one in evidence.find_orderings(self.catalog):
             found.setdefault(one.ordering, []).append(one)
         return found
@@ -232,7 +234,7 @@ class Site:
         values = {name: [seed.target.get(name) for seed in found.seeds] for name in names}
         return [(name.replace("_", " "), all_[:1] if all_.count(all_[0]) == len(all_) else all_) for name, all_ in values.items()]
 
-    def blind(self, target: str) -> list[evidence.BlindFigures]:
+    def blind(self, target: str) -> list[figures.BlindFigures]:
         """Return what a classifier that never sees the model tells about a target's members, one a seed."""
         found = next((m for _, m in self.results(target)), None)
         return [seed.blind_baseline for seed in found.seeds if seed.blind_baseline] if found else []

@@ -7,7 +7,7 @@ import importlib.util
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from taxonomy import evidence, source
+from taxonomy import evidence, fingerprints, source
 from taxonomy.catalog import Catalog, installed_sources
 from taxonomy.entries import Attack, Defense, Step
 from taxonomy.findings import Finding, InputError, nearest, some
@@ -137,8 +137,8 @@ def _targets(catalog: Catalog) -> Iterator[Finding]:
 def _orderings(catalog: Catalog) -> Iterator[Finding]:
     """Both sides of an ordering run, differ, have the figure that is compared, and use what a setting sets."""
     orderings: dict[str, Ordering] = catalog.kinds["orderings"]
-    fingerprints = evidence.Fingerprints(catalog, lambda run: "")
-    proof = functools.cache(lambda attack, target: fingerprints.proof(catalog.attack(attack), catalog.target(target)))
+    prints = fingerprints.Fingerprints(catalog, lambda run: "")
+    proof = functools.cache(lambda attack, target: prints.proof(catalog.attack(attack), catalog.target(target)))
     for name, entry in orderings.items():
         document = catalog.documents[name]
         for attack in (entry.better, entry.worse):

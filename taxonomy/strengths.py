@@ -19,7 +19,7 @@ from taxonomy.catalog import Catalog, installed_sources
 from taxonomy.findings import InputError
 
 if TYPE_CHECKING:
-    from taxonomy.evidence import Average
+    from taxonomy.figures import Average
 
 PART = "strengths"
 FPR = "0.01"
@@ -52,18 +52,19 @@ def measured(catalog: Catalog) -> dict[str, list[Strength]]:
 
 
 def _read(catalog: Catalog) -> dict[str, list[Strength]]:
-    from taxonomy import evidence
+    from taxonomy import evidence, fingerprints
     from taxonomy.check import package
+    from taxonomy.figures import Evidence
 
     homes = [package(source.package) for source in installed_sources() if source.package]
-    fingerprints = evidence.Fingerprints(catalog, evidence.code_digests([*homes, package("taxonomy")]))
+    prints = fingerprints.Fingerprints(catalog, fingerprints.code_digests([*homes, package("taxonomy")]))
     result: dict[str, list[Strength]] = {}
     for path in evidence.files(catalog):
         try:
             found = evidence.read(path)
-            if not isinstance(found, evidence.Evidence) or found.attack not in catalog.attacks:
+            if not isinstance(found, Evidence) or found.attack not in catalog.attacks:
                 continue
-            old = evidence.stale(fingerprints, found)
+            old = evidence.stale(prints, found)
         except InputError:
             continue  # `mia check` says what is wrong with the file
         result[found.attack] = [

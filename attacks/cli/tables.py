@@ -11,11 +11,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from taxonomy.figures import confirmation
 from taxonomy.graph import Price
 
 if TYPE_CHECKING:
     from attacks.engine.plan import Plan
-    from taxonomy.evidence import Average, Evidence, Ordered
+    from taxonomy.figures import Average, Evidence, Ordered
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -195,7 +196,7 @@ def orderings(measured: Sequence[Ordered]) -> Table:
         (
             o.ordering,
             f"{o.target} against {o.against}" if o.against else o.target,
-            o.verdict,
+            o.verdict + (f", {confirmation(o.confirmed)}" if o.confirmed else ""),
             _mean(o.difference) if o.difference else f"– {o.unresolved}",
             "; ".join(f"{s.better:.3f} against {s.worse:.3f}" for s in o.seeds),
         )
