@@ -101,7 +101,9 @@ def _show_results(console: Any, result: Confirmation, folder: Path) -> None:
     if again := dict.fromkeys(one.piece.again for one in (*result.changed, *result.failed)):
         console.print(f"Stale until it is measured again: {escape(_some(again))}")
     if any(one.compared == "figures" for one in result.confirmed):
-        console.print("Where it says figures alone, no scores were recorded that could be compared; they are recorded now.")
+        console.print(
+            "Where it says figures alone, no scores were recorded that could be compared; what scores there are is recorded now."
+        )
     counts = f"{len(result.confirmed)} confirmed, {len(result.changed)} changed, {len(result.failed)} failed"
     console.print(f"{counts}. {result.trained} models trained. {len(result.written)} files written to {escape(str(folder))}.")
 

@@ -119,7 +119,7 @@ def _stamped(file: Evidence | Orderings, piece: Stale, stamp: Confirmed, now: Se
         return file.model_copy(update={"orderings": rows})
     assert isinstance(piece.recorded, OnTarget) and now is not None
     first, *others = piece.recorded.seeds
-    if first.scores is None:
+    if first.scores is None and now.scores is not None:
         news["seeds"] = [first.model_copy(update={"scores": now.scores}), *others]
     targets = [m.model_copy(update=news) if m.target == piece.recorded.target else m for m in file.targets]
     return file.model_copy(update={"targets": targets})
