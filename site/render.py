@@ -21,11 +21,13 @@ import reference
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from taxonomy import advice, evidence, figures, fingerprints, references, survey, tables, withdrawals
+from taxonomy import advice, evidence, figures, references, survey, tables, withdrawals
 from taxonomy.answers import Atlas, Feasible
 from taxonomy.catalog import Catalog
 from taxonomy.check import package
 from taxonomy.entries import Attack
+from taxonomy.fingerprints import Fingerprints
+from taxonomy.kept_digests import kept_digests
 from taxonomy.loading import load
 from taxonomy.threat import ThreatModel
 
@@ -49,9 +51,9 @@ class Site:
         self.works = references.works(catalog)
         self.attacks = sorted(catalog.attacks.values(), key=lambda a: a.id)
         self.measured = {a.id: found for a in self.attacks if (found := evidence.find(catalog, a.id))}
-        digest = fingerprints.code_digests(package(name) for name in ("attacks", "taxonomy"))
-        prints = fingerprints.Fingerprints(catalog, digest)
-        self.stale = {name: set(evidence.stale(prints, found)) for name, found in self.measured.items()}
+        with kept_digests(package(name) for name in ("attacks", "taxonomy")) as digest:
+            prints = Fingerprints(catalog, digest)
+            self.stale = {name: set(evidence.stale(prints, found)) for name, found in self.measured.items()}
         self.kind_of = {
             **{name: kind for kind, entries in catalog.kinds.items() for name in entries},
             **dict.fromkeys(catalog.terms, "terms"),

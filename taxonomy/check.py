@@ -13,8 +13,8 @@ from taxonomy.entries import Attack, Defense, Step
 from taxonomy.findings import Finding, InputError, nearest, some
 from taxonomy.graph import Graph, goal
 from taxonomy.knowledge import DataSet
+from taxonomy.loading import for_checks
 from taxonomy.orderings import Ordering
-from taxonomy.reader import read
 from taxonomy.references import keys
 from taxonomy.resolver import Resolver
 from taxonomy.survey import differences, published_setting
@@ -34,7 +34,7 @@ def check(extra: Sequence[Path] = (), code: Sequence[Path] = ()) -> tuple[Catalo
     Code is looked for in the installed packages and in the folders `code`. It is read as text and never run.
     """
     sources = installed_sources()
-    catalog, findings = read([*(source.folder for source in sources), *extra])
+    catalog, findings = for_checks([*(source.folder for source in sources), *extra])
     if not any(finding.severity == "error" for finding in findings):
         resolver = Resolver(Graph.of(catalog))
         packages = {name: one for folder in code for name, one in source.packages_in(folder).items()}

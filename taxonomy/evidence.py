@@ -16,7 +16,8 @@ from taxonomy.catalog import Catalog
 from taxonomy.figures import Evidence, Ordered, Orderings
 from taxonomy.files import UnreadableError, content
 from taxonomy.findings import Finding, InputError, nearest, relative
-from taxonomy.fingerprints import Fingerprints, code_digests
+from taxonomy.fingerprints import Fingerprints
+from taxonomy.kept_digests import kept_digests
 from taxonomy.orderings import Ordering
 
 FOLDER = "evidence"
@@ -87,35 +88,39 @@ def stale(fingerprints: Fingerprints, evidence: Evidence) -> list[str]:
 
 def check(catalog: Catalog, packages: Iterable[source.Package]) -> Iterator[Finding]:
     """Yield what is wrong with the evidence of a catalog: MIA029 where it is of nothing that exists, MIA028 where it is stale."""
-    fingerprints: Fingerprints | None = None
-    known = list(packages)
-    for path in files(catalog):
-        place = relative(path)
-        try:
-            found = read(path)
-        except InputError as error:
-            yield Finding("MIA029", str(error), place)
-            continue
-        unknown = list(_unknown(catalog, found, path.stem))
-        if unknown:
-            yield from (Finding("MIA029", message, place, hint=hint) for message, hint in unknown)
-            continue
-        fingerprints = fingerprints or Fingerprints(catalog, code_digests(known))
+    with kept_digests(packages) as digest:
+        fingerprints: Fingerprints | None = None
+        for path in files(catalog):
+            place = relative(path)
+            try:
+                found = read(path)
+            except InputError as error:
+                yield Finding("MIA029", str(error), place)
+                continue
+            unknown = list(_unknown(catalog, found, path.stem))
+            if unknown:
+                yield from (Finding("MIA029", message, place, hint=hint) for message, hint in unknown)
+                continue
+            fingerprints = fingerprints or Fingerprints(catalog, digest)
+            yield from _old(fingerprints, found, path)
+
+
+def _old(fingerprints: Fingerprints, found: Evidence | Orderings, path: Path) -> Iterator[Finding]:
+    """Yield what of a file is stale, and what was not measured."""
+    catalog, place = fingerprints.catalog, relative(path)
+    if isinstance(found, Evidence):
         command = f"mia bench {path.stem}"
-        if isinstance(found, Evidence):
-            old, lacking = stale(fingerprints, found), unmeasured(catalog, found)
-            message = f"the attack or {', '.join(old)} has changed since it was measured"
-        else:
-            command = "mia bench --only orderings"
-            old, lacking = stale_orderings(fingerprints, found), unmeasured_orderings(catalog, found, path)
-            message = f"what was compared has changed since in {', '.join(old)}"
-        again = f"measure again with `{command}`"
-        if old:
-            yield Finding(
-                "MIA028", message, place, hint=f"{again}, or see with `{command} --confirm` whether the figures changed"
-            )
-        if lacking:
-            yield Finding("MIA028", f"not measured yet: {', '.join(lacking)}", place, hint=again)
+        old, lacking = stale(fingerprints, found), unmeasured(catalog, found)
+        message = f"the attack or {', '.join(old)} has changed since it was measured"
+    else:
+        command = "mia bench --only orderings"
+        old, lacking = stale_orderings(fingerprints, found), unmeasured_orderings(catalog, found, path)
+        message = f"what was compared has changed since in {', '.join(old)}"
+    again = f"measure again with `{command}`"
+    if old:
+        yield Finding("MIA028", message, place, hint=f"{again}, or see with `{command} --confirm` whether the figures changed")
+    if lacking:
+        yield Finding("MIA028", f"not measured yet: {', '.join(lacking)}", place, hint=again)
 
 
 def stale_orderings(fingerprints: Fingerprints, found: Orderings) -> list[str]:

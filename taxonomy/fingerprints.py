@@ -34,6 +34,8 @@ class Fingerprints:
         self.catalog, self.digest = catalog, digest
         self.resolver = Resolver(runnable_graph(Atlas(catalog)))
         self.views = {rule.id: rule.view for rule in catalog.implications}
+        # Many orderings compare what has evidence of its own.
+        self._found: dict[tuple[str, str], tuple[Attack, Target, str | None]] = {}
 
     def proof(self, attack: Attack, target: Target) -> list[Rule]:
         """Return the rules by which the attack alone runs on the target, as `mia run` does; [] if it does not."""
@@ -49,6 +51,13 @@ class Fingerprints:
 
     def of(self, attack: Attack, target: Target) -> str | None:
         """Return the fingerprint of an attack on a target; None where it cannot run."""
+        names = attack.id, target.id
+        found = self._found.get(names)
+        if found is None or found[0] is not attack or found[1] is not target:
+            found = self._found[names] = attack, target, self._of(attack, target)
+        return found[2]
+
+    def _of(self, attack: Attack, target: Target) -> str | None:
         rules = self.proof(attack, target)
         if not rules or target.run is None:
             return None

@@ -170,9 +170,11 @@ def _measured(catalog: Catalog, name: str, code: Sequence[Path]) -> tuple[Eviden
     """Return what was measured of an attack, if anything, and the targets on which that is stale."""
     if name not in catalog.attacks:
         return None, []
-    from taxonomy import evidence, fingerprints
+    from taxonomy import evidence
     from taxonomy.catalog import installed_sources
     from taxonomy.check import package
+    from taxonomy.fingerprints import Fingerprints
+    from taxonomy.kept_digests import kept_digests
     from taxonomy.source import packages_in
 
     found = evidence.find(catalog, name)
@@ -180,8 +182,8 @@ def _measured(catalog: Catalog, name: str, code: Sequence[Path]) -> tuple[Eviden
         return None, []
     homes = [one for folder in code for one in packages_in(folder).values()]
     homes += [package(source.package) for source in installed_sources() if source.package]
-    digest = fingerprints.code_digests([*homes, package("taxonomy")])
-    return found, evidence.stale(fingerprints.Fingerprints(catalog, digest), found)
+    with kept_digests([*homes, package("taxonomy")]) as digest:
+        return found, evidence.stale(Fingerprints(catalog, digest), found)
 
 
 def _plain(value: Any) -> str:
