@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from taxonomy.figures import confirmation
 from taxonomy.graph import Price
 
 if TYPE_CHECKING:
@@ -192,6 +191,8 @@ def evidence(measured: Evidence, stale: Sequence[str] = ()) -> Table:
 
 def orderings(measured: Sequence[Ordered]) -> Table:
     """Return how orderings did as a table."""
+    from taxonomy.figures import confirmation
+
     rows = [
         (
             o.ordering,
