@@ -21,11 +21,13 @@ import reference
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from taxonomy import coverage, evidence, references, survey, tables, withdrawals
+from taxonomy import coverage, evidence, figures, references, survey, tables, withdrawals
 from taxonomy.answers import Atlas, Feasible
 from taxonomy.catalog import Catalog
 from taxonomy.check import package
 from taxonomy.entries import Attack
+from taxonomy.fingerprints import Fingerprints
+from taxonomy.kept_digests import kept_digests
 from taxonomy.loading import load
 from taxonomy.threat import ThreatModel
 
@@ -49,9 +51,9 @@ class Site:
         self.works = references.works(catalog)
         self.attacks = sorted(catalog.attacks.values(), key=lambda a: a.id)
         self.measured = {a.id: found for a in self.attacks if (found := evidence.find(catalog, a.id))}
-        digest = evidence.code_digests(package(name) for name in ("attacks", "taxonomy"))
-        prints = evidence.Fingerprints(catalog, digest)
-        self.stale = {name: set(evidence.stale(prints, found)) for name, found in self.measured.items()}
+        with kept_digests(package(name) for name in ("attacks", "taxonomy")) as digest:
+            prints = Fingerprints(catalog, digest)
+            self.stale = {name: set(evidence.stale(prints, found)) for name, found in self.measured.items()}
         self.kind_of = {
             **{name: kind for kind, entries in catalog.kinds.items() for name in entries},
             **dict.fromkeys(catalog.terms, "terms"),
@@ -79,6 +81,7 @@ class Site:
             works=self.works,
             measured=self.measured,
             measured_orderings=self.ordered(),
+            confirmation=figures.confirmation,
             stale=self.stale,
             citation=references.citation,
             citation_short=self.short,
@@ -182,6 +185,7 @@ class Site:
             "source": reference.source_of(attack.run) if attack.run else None,
             "roc": Markup(picture.roc(curves, f"ROC of {attack.title}, mean over seeds")) if curves else "",
             "evidence": measured,
+            "provenance": figures.provenance(measured) if measured else [],
             "old": self.stale.get(attack.id, set()),
             "compared": evidence.orderings_of(self.catalog, attack.id),
             "bibtex": references.bibtex(self.works, set(attack.cites)),
@@ -205,9 +209,9 @@ class Site:
             return {"source": reference.source_of(entry.run) if entry.run else None}
         return {}
 
-    def ordered(self) -> dict[str, list[evidence.Ordered]]:
+    def ordered(self) -> dict[str, list[figures.Ordered]]:
         """Return what was measured of each ordering."""
-        found: dict[str, list[evidence.Ordered]] = {}
+        found: dict[str, list[figures.Ordered]] = {}
         for one in evidence.find_orderings(self.catalog):
             found.setdefault(one.ordering, []).append(one)
         return found
@@ -232,7 +236,7 @@ class Site:
         values = {name: [seed.target.get(name) for seed in found.seeds] for name in names}
         return [(name.replace("_", " "), all_[:1] if all_.count(all_[0]) == len(all_) else all_) for name, all_ in values.items()]
 
-    def blind(self, target: str) -> list[evidence.BlindFigures]:
+    def blind(self, target: str) -> list[figures.BlindFigures]:
         """Return what a classifier that never sees the model tells about a target's members, one a seed."""
         found = next((m for _, m in self.results(target)), None)
         return [seed.blind_baseline for seed in found.seeds if seed.blind_baseline] if found else []

@@ -1,4 +1,4 @@
-"""Parsed catalogs, kept under a hash of the content of their files. A convenience: whatever fails, the files are read."""
+"""Parsed catalogs and digests of code, kept under a hash of content. A convenience: whatever fails, the files are read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 from taxonomy.files import MAX_TOTAL, Listing, UnreadableError, content
 
-KEPT = 8
+KEPT = 16
 # What reading parts that someone has damaged can raise.
 DAMAGED = (OSError, ValueError, TypeError, RecursionError)
 

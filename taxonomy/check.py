@@ -7,14 +7,14 @@ import importlib.util
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from taxonomy import evidence, source
+from taxonomy import evidence, fingerprints, source
 from taxonomy.catalog import Catalog, installed_sources
 from taxonomy.entries import Attack, Defense, Step
 from taxonomy.findings import Finding, InputError, nearest, some
 from taxonomy.graph import Graph, goal
 from taxonomy.knowledge import DataSet
+from taxonomy.loading import for_checks
 from taxonomy.orderings import Ordering
-from taxonomy.reader import read
 from taxonomy.references import keys
 from taxonomy.resolver import Resolver
 from taxonomy.survey import differences, published_setting
@@ -34,7 +34,7 @@ def check(extra: Sequence[Path] = (), code: Sequence[Path] = ()) -> tuple[Catalo
     Code is looked for in the installed packages and in the folders `code`. It is read as text and never run.
     """
     sources = installed_sources()
-    catalog, findings = read([*(source.folder for source in sources), *extra])
+    catalog, findings = for_checks([*(source.folder for source in sources), *extra])
     if not any(finding.severity == "error" for finding in findings):
         resolver = Resolver(Graph.of(catalog))
         packages = {name: one for folder in code for name, one in source.packages_in(folder).items()}
@@ -137,8 +137,8 @@ def _targets(catalog: Catalog) -> Iterator[Finding]:
 def _orderings(catalog: Catalog) -> Iterator[Finding]:
     """Both sides of an ordering run, differ, have the figure that is compared, and use what a setting sets."""
     orderings: dict[str, Ordering] = catalog.kinds["orderings"]
-    fingerprints = evidence.Fingerprints(catalog, lambda run: "")
-    proof = functools.cache(lambda attack, target: fingerprints.proof(catalog.attack(attack), catalog.target(target)))
+    prints = fingerprints.Fingerprints(catalog, lambda run: "")
+    proof = functools.cache(lambda attack, target: prints.proof(catalog.attack(attack), catalog.target(target)))
     for name, entry in orderings.items():
         document = catalog.documents[name]
         for attack in (entry.better, entry.worse):

@@ -7,7 +7,8 @@ from pathlib import Path
 from stat import S_ISREG
 
 from taxonomy.entries import KINDS
-from taxonomy.findings import Finding, close_to, relative
+from taxonomy.findings import Finding, relative
+from taxonomy.nearness import mistyped
 
 MAX_BYTES = 1 << 20
 MAX_FILES = 10_000
@@ -72,7 +73,7 @@ class Listing:
                 self.kinds[name] = [
                     path for file, path, _ in inside if file.endswith((".yaml", ".yml")) and not file.startswith(".")
                 ]
-            elif is_folder and name not in OTHERS and (kind := close_to(name, KINDS)):
+            elif is_folder and name not in OTHERS and (kind := mistyped(name, KINDS)):
                 message, hint = "no kind of entry has a folder of this name", f"did you mean {kind}?"
                 self.findings.append(Finding("MIA011", message, relative(Path(place)), hint=hint))
         self.kinds = {kind: self.kinds[kind] for kind in KINDS if kind in self.kinds}

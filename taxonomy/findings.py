@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
+
+from taxonomy.nearness import meant
 
 Severity = Literal["error", "warning"]
 
@@ -101,18 +102,13 @@ class CatalogError(InputError):
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
-    """Return a hint that names the valid name nearest to `name`, or lists a few valid ones."""
+    """Return a hint that names the valid name that was probably meant, or lists a few valid ones."""
     names = sorted(valid)
-    close = close_to(name, names, 0.5)
+    close = meant(name, names)
     if close:
         return f"did you mean {close}?"
     shown = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
     return f"known: {shown}" if names else ""
-
-
-def close_to(name: str, valid: Iterable[str], least: float = 0.8) -> str | None:
-    """Return the valid name nearest to `name`, if they are alike at least to this degree (1 is the same)."""
-    return next(iter(difflib.get_close_matches(name[:MAX_SHOWN], valid, n=1, cutoff=least)), None)
 
 
 def unknown(kind: str, name: str, valid: Iterable[str]) -> InputError:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from taxonomy import cache
 from taxonomy.catalog import Catalog, installed_sources
 from taxonomy.entries import KINDS, model_of
 from taxonomy.findings import CatalogError, Finding
 from taxonomy.terms import Taxonomy
+
+if TYPE_CHECKING:
+    from taxonomy.yamlfile import Document
 
 
 def load(extra: Sequence[Path] = ()) -> Catalog:
@@ -31,6 +34,40 @@ def load(extra: Sequence[Path] = ()) -> Catalog:
     if key is not None:
         cache.keep(key, _to_parts(catalog))
     return catalog
+
+
+def for_checks(folders: Sequence[Path]) -> tuple[Catalog, list[Finding]]:
+    """Return the catalog in these folders with its documents, and what is wrong with its files.
+
+    If nothing is, and no file has changed since, it is taken from the cache; a file is read only where something is said of it.
+    """
+    key = cache.key(folders)
+    if key is not None and (parts := cache.find(key)) is not None:
+        try:
+            catalog = _from_parts(parts, list(folders))
+            catalog.documents.update(_documents(folders))
+            return catalog, []
+        except cache.DAMAGED:
+            cache.drop(key)
+    catalog, findings = _read(folders)
+    if key is not None and not findings:
+        cache.keep(key, _to_parts(catalog))
+    return catalog, findings
+
+
+def _documents(folders: Sequence[Path]) -> Iterator[tuple[str, Document]]:
+    """Yield the documents of a catalog in which nothing is wrong, by what they hold: ids are the names of files."""
+    from taxonomy import yamlfile
+    from taxonomy.files import Listing
+
+    for folder in folders:
+        listing = Listing(folder)
+        if listing.taxonomy:
+            document = yamlfile.read(Path(listing.taxonomy))
+            yield f"taxonomy:{listing.taxonomy}", document
+            yield from ((term["id"], document) for term in document.data["terms"])
+        for paths in listing.kinds.values():
+            yield from ((path.stem, yamlfile.Unread(path)) for path in map(Path, paths))
 
 
 def _read(folders: Sequence[Path]) -> tuple[Catalog, list[Finding]]:

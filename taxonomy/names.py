@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from taxonomy.entries import Attack
-from taxonomy.findings import InputError, close_to, quoted, unknown
+from taxonomy.findings import InputError, quoted, unknown
+from taxonomy.nearness import meant
 
 SHOWN = 6
 LONG = 40
@@ -36,8 +37,8 @@ def unknown_name(kind: str, name: str, attacks: Iterable[Attack], others: Iterab
     wanted = plain(name)
     found = [pair for pair in names if len(wanted) > 2 and wanted in plain(pair[0])]
     if not found:
-        nearest = close_to(name.casefold(), sorted({one.casefold() for one, _ in names}), 0.5)
-        found = [pair for pair in names if pair[0].casefold() == nearest]
+        nearest = meant(name, {one for one, _ in names})
+        found = [pair for pair in names if nearest is not None and plain(pair[0]) == plain(nearest)]
     if not found:
         return unknown(kind, name, others or (one for one, _ in ids))
     # What is found is offered once, by its id: with the name that was found only where the id does not say it.

@@ -19,7 +19,8 @@ from taxonomy.catalog import Catalog, installed_sources
 from taxonomy.findings import InputError
 
 if TYPE_CHECKING:
-    from taxonomy.evidence import Average
+    from taxonomy.figures import Average
+    from taxonomy.fingerprints import Fingerprints
 
 PART = "strengths"
 FPR = "0.01"
@@ -52,16 +53,24 @@ def measured(catalog: Catalog) -> dict[str, list[Strength]]:
 
 
 def _read(catalog: Catalog) -> dict[str, list[Strength]]:
-    from taxonomy import evidence
     from taxonomy.check import package
+    from taxonomy.fingerprints import Fingerprints
+    from taxonomy.kept_digests import kept_digests
 
     homes = [package(source.package) for source in installed_sources() if source.package]
-    fingerprints = evidence.Fingerprints(catalog, evidence.code_digests([*homes, package("taxonomy")]))
+    with kept_digests([*homes, package("taxonomy")]) as digest:
+        return _strengths(catalog, Fingerprints(catalog, digest))
+
+
+def _strengths(catalog: Catalog, fingerprints: Fingerprints) -> dict[str, list[Strength]]:
+    from taxonomy import evidence
+    from taxonomy.figures import Evidence
+
     result: dict[str, list[Strength]] = {}
     for path in evidence.files(catalog):
         try:
             found = evidence.read(path)
-            if not isinstance(found, evidence.Evidence) or found.attack not in catalog.attacks:
+            if not isinstance(found, Evidence) or found.attack not in catalog.attacks:
                 continue
             old = evidence.stale(fingerprints, found)
         except InputError:

@@ -53,6 +53,14 @@ class Document:
         return Finding(code, message, relative(self.path), line, column, hint)
 
 
+class Unread(Document):
+    """A file whose data is known and sound. It is read only if something is to be said of a place in it."""
+
+    def finding(self, code: str, message: str, place: Place = (), hint: str = "", *, key: bool = False) -> Finding:
+        """Return a finding at its place in the file, which is read now."""
+        return read(self.path).finding(code, message, place, hint, key=key)
+
+
 class _EnoughError(Exception):
     """So much is wrong with a file, or so much stands in it, that the rest is not read."""
 

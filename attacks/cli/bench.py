@@ -8,20 +8,32 @@ from typing import Annotated, Any
 
 import typer
 
-from attacks.cli import interrupts
+from attacks.cli import confirming, interrupts
+from attacks.cli.bench_tables import show_plan
 from attacks.cli.options import AttackArguments, Catalogs, Json, TrustedCode, app, attack_ids, load, output, print_json
 from taxonomy.catalog import installed_sources
 from taxonomy.evidence import FOLDER
+from taxonomy.findings import InputError
+
+SEEDS = 3
 
 
-@app.command(epilog="Example: mia bench --only calibrated --only orderings --workers 2")
+@app.command(
+    epilog="Example: mia bench --only calibrated --only orderings --workers 2; after a change of code: mia bench --confirm"
+)
 def bench(
     attack: AttackArguments = None,
     only: Annotated[
         list[str] | None,
         typer.Option("--only", metavar="GROUP", help="A file of attacks, e.g. threshold, or orderings (repeatable)."),
     ] = None,
-    seeds: Annotated[int, typer.Option("--seeds", metavar="N", help="Measure with seeds 0 to N - 1.", min=1)] = 3,
+    seeds: Annotated[
+        int | None, typer.Option("--seeds", metavar="N", help="Measure with seeds 0 to N - 1; default: 3.", min=1)
+    ] = None,
+    confirm: Annotated[
+        bool,
+        typer.Option("--confirm", help="Run one seed of what is stale, and carry over the evidence that is found again."),
+    ] = False,
     workers: Annotated[int, typer.Option("--workers", help="Processes that train.", min=1)] = 1,
     out: Annotated[
         Path | None,
@@ -38,6 +50,10 @@ def bench(
     attacks that papers report hold. Finished work is kept: an interrupted command goes on where it was, and the same command
     twice writes the same bytes. An attack that fails on one of its targets gets no new file. Evidence over more seeds is never
     replaced by evidence over fewer.
+
+    With `--confirm`, one seed of each stale attack and target (or ordering) is run and compared with what was recorded, figure by
+    figure, and the scores if they were recorded. What is found again counts as measured of today's code, and says which commit
+    confirmed it; what is not is reported, stays stale, and the exit code is 1.
     """
     from attacks.engine.code import Code
     from attacks.engine.store import Store
@@ -45,21 +61,27 @@ def bench(
 
     loaded = load(catalog)
     chosen = bench_plan.groups(loaded, only or (), attack_ids(loaded, attack))
-    numbers = list(range(seeds))
+    if confirm and seeds is not None:
+        raise InputError("--confirm runs the first seed that was recorded, so it takes no --seeds")
+    numbers = list(range(SEEDS if seeds is None else seeds))
     folder = out or (catalog[-1] if catalog else installed_sources()[0].folder) / FOLDER
     code = Code(trust_code or ())
     bench_plan.check_code(code, chosen)
     console = output(stderr=as_json)
-    expected = bench_plan.estimates(loaded, code, Store(), chosen, numbers, workers)
+    if confirm:
+        confirming.run(loaded, code, chosen, folder, workers=workers, dry_run=dry_run, as_json=as_json)
+        return
+    jobs = {group.name: group.jobs(numbers) for group in chosen}
+    expected = bench_plan.estimates(loaded, code, Store(), jobs, workers)
     if not (as_json and dry_run):
-        _show_plan(console, expected, seeds)
+        show_plan(console, expected, f"{len(numbers)} seeds.")
     if dry_run:
         if as_json:
             print_json({"seeds": numbers, "out": str(folder), "groups": [asdict(estimate) for estimate in expected]})
         else:
             console.print("Dry run: nothing was measured.")
         return
-    bench_plan.keep_fuller(folder, chosen, seeds)
+    bench_plan.keep_fuller(folder, chosen, len(numbers))
     from attacks.cli.progress import Bars
     from attacks.engine import report
     from attacks.engine.executors import executor
@@ -87,38 +109,6 @@ def bench(
         _show_results(console, measured, folder)
     if measured.failures:
         raise typer.Exit(1)
-
-
-def _show_plan(console: Any, expected: Any, seeds: int) -> None:
-    from attacks.cli import tables
-
-    rows = [
-        (
-            e.group,
-            e.attacks,
-            ", ".join(e.targets),
-            e.runs,
-            e.finished,
-            e.models,
-            _expected(e.seconds, e.untimed),
-        )
-        for e in expected
-    ]
-    columns = ["group", "attacks", "targets", "runs", "done before", "models", "time"]
-    console.print(tables.table(columns, rows, right="attacks,runs,done before,models"))
-    console.print(
-        f"{seeds} seeds. A run is one attack on one target with one seed; what was done before is taken from the store.\n"
-    )
-
-
-def _expected(seconds: float, untimed: int) -> str:
-    if untimed:
-        return f"{untimed} runs were never timed" + (f"; the others take about {_minutes(seconds)}" if seconds else "")
-    return f"about {_minutes(seconds)}"
-
-
-def _minutes(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def _show_results(console: Any, measured: Any, folder: Path) -> None:

@@ -25,7 +25,7 @@ from taxonomy.catalog import Catalog
 from taxonomy.findings import unknown
 
 if TYPE_CHECKING:
-    from taxonomy.evidence import Evidence
+    from taxonomy.figures import Evidence
 
 
 @app.command("attacks", epilog="Example: mia attacks --model discriminative --runs")
@@ -138,6 +138,7 @@ def show(
     from rich.markup import escape
 
     from attacks.cli import tables as shown
+    from taxonomy.figures import provenance
 
     out = output()
     out.print(f"[bold]{escape(entry.title)}[/] ({escape(name)})\n")
@@ -153,6 +154,8 @@ def show(
     if measured:
         out.print("Measured:")
         out.print(shown.evidence(measured, stale))
+        for sentence in provenance(measured):
+            out.print(f"{escape(sentence[0].upper() + sentence[1:])}.")
     if compared:
         out.print("Orderings that papers report of it:")
         out.print(shown.orderings(compared))
@@ -167,6 +170,8 @@ def _measured(catalog: Catalog, name: str, code: Sequence[Path]) -> tuple[Eviden
     from taxonomy import evidence
     from taxonomy.catalog import installed_sources
     from taxonomy.check import package
+    from taxonomy.fingerprints import Fingerprints
+    from taxonomy.kept_digests import kept_digests
     from taxonomy.source import packages_in
 
     found = evidence.find(catalog, name)
@@ -174,8 +179,8 @@ def _measured(catalog: Catalog, name: str, code: Sequence[Path]) -> tuple[Eviden
         return None, []
     homes = [one for folder in code for one in packages_in(folder).values()]
     homes += [package(source.package) for source in installed_sources() if source.package]
-    fingerprints = evidence.Fingerprints(catalog, evidence.code_digests([*homes, package("taxonomy")]))
-    return found, evidence.stale(fingerprints, found)
+    with kept_digests([*homes, package("taxonomy")]) as digest:
+        return found, evidence.stale(Fingerprints(catalog, digest), found)
 
 
 def _plain(value: Any) -> str:

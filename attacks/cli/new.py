@@ -20,8 +20,9 @@ from taxonomy.catalog import Catalog, installed_sources
 from taxonomy.check import package
 from taxonomy.entries import KINDS
 from taxonomy.files import TAXONOMY
-from taxonomy.findings import InputError, close_to, relative
+from taxonomy.findings import InputError, relative
 from taxonomy.handle_types import Annotation, handle_types
+from taxonomy.nearness import mistyped
 from taxonomy.references import FILE, keys
 from taxonomy.skeletons import Framed, handle_of, known, new_id
 from taxonomy.skeletons import attack as tested
@@ -213,7 +214,7 @@ def step(
         drafts = [added_term(place.catalog / TAXONOMY, yields, skeletons.term_stub(yields, handle, one)), *drafts]
     then = _check(place) + (["mia export json-schema --out catalog/schemas"] if new and place.in_repository else [])
     then += [f"mia show {name}{place.options(code=False)}"]
-    if new and not as_json and (near := close_to(yields, [t.id for t in place.loaded.terms.values() if t.aspect == "artifact"])):
+    if new and not as_json and (near := mistyped(yields, [t.id for t in place.loaded.terms.values() if t.aspect == "artifact"])):
         print(f"{yields} is a new term; there is also {near}.", file=sys.stderr)
     _finish("step", name, [place.entry("steps", name, entry), Draft(path, function), *drafts], then, one.stated, as_json)
 

@@ -15,7 +15,7 @@ from taxonomy.graph import Price
 
 if TYPE_CHECKING:
     from attacks.engine.plan import Plan
-    from taxonomy.evidence import Average, Evidence, Ordered
+    from taxonomy.figures import Average, Evidence, Ordered
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -191,11 +191,13 @@ def evidence(measured: Evidence, stale: Sequence[str] = ()) -> Table:
 
 def orderings(measured: Sequence[Ordered]) -> Table:
     """Return how orderings did as a table."""
+    from taxonomy.figures import confirmation
+
     rows = [
         (
             o.ordering,
             f"{o.target} against {o.against}" if o.against else o.target,
-            o.verdict,
+            o.verdict + (f", {confirmation(o.confirmed)}" if o.confirmed else ""),
             _mean(o.difference) if o.difference else f"– {o.unresolved}",
             "; ".join(f"{s.better:.3f} against {s.worse:.3f}" for s in o.seeds),
         )

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import stats
 
 from attacks.metrics.intervals import TAIL
-from taxonomy.evidence import Average, Interval
+from taxonomy.figures import Average, Interval
 
 DIGITS = 5
 

@@ -2,12 +2,12 @@
 
 Finished work lies in the store, so that a second run measures nothing anew, and an interrupted one goes on. The files hold
 nothing that differs between two runs: no times, no dates. Every run is planned by itself, exactly as `mia run ATTACK --target
-TARGET --seed SEED` plans it, so that this command reproduces the figures whatever else is in the catalog.
+TARGET --seed SEED` plans it, so that this command reproduces the figures whatever else is in the catalog. What is said of a later
+change of code stands in `attacks.evidence.confirm`.
 """
 
 from __future__ import annotations
 
-import functools
 import importlib.metadata
 import json
 import subprocess
@@ -21,21 +21,20 @@ from numpy.typing import NDArray
 
 from attacks import metrics
 from attacks.engine import drafts
-from attacks.engine import plan as plans
 from attacks.engine.outcome import Outcome
 from attacks.engine.runner import Engine
-from attacks.engine.store import StoreError
 from attacks.engine.workshop import Progress, Silent, environment
 from attacks.evidence.averages import average, short
-from attacks.evidence.bench_plan import Group, Key, Settings, targets_of
+from attacks.evidence.bench_plan import Group, Key, targets_of
 from attacks.evidence.comparisons import compare
+from attacks.evidence.runs import FailedRunError, Runs
+from attacks.evidence.score_records import record
 from taxonomy.catalog import Catalog
-from taxonomy.evidence import (
-    ORDERINGS,
+from taxonomy.evidence import ORDERINGS
+from taxonomy.figures import (
     Average,
     BlindFigures,
     Evidence,
-    Fingerprints,
     MetricFigures,
     OnSets,
     OnTarget,
@@ -45,7 +44,7 @@ from taxonomy.evidence import (
     SeedFigures,
     SetFigures,
 )
-from taxonomy.findings import InputError
+from taxonomy.fingerprints import Fingerprints
 
 POINTS = 60
 
@@ -70,6 +69,7 @@ class Bench:
     def __init__(self, catalog: Catalog, engine: Engine, folder: Path, progress: Progress | None = None):
         self.catalog, self.engine, self.folder = catalog, engine, folder
         self.progress = progress or Silent()
+        self.runs = Runs(catalog, engine)
         self.fingerprints = Fingerprints(catalog, engine.code.digest)
 
     def run(self, chosen: Sequence[Group], seeds: Sequence[int]) -> Measured:
@@ -87,26 +87,12 @@ class Bench:
     def _outcomes(self, group: Group, seeds: Sequence[int], result: Measured) -> dict[Key, Outcome]:
         """Run every job of a group; note the failures."""
         jobs, found = group.jobs(seeds), dict[Key, Outcome]()
-        planned = functools.cache(
-            lambda attack, target, settings: plans.make(
-                self.catalog, self.catalog.target(target), None, [attack], overrides(settings)
-            )
-        )
         self.progress.start(f"Measuring {group.name}", len(jobs))
         for job in jobs:
             try:
-                outcome = self.engine.run(planned(job.attack.id, job.target, job.settings), job.seed)
-            except StoreError:
-                raise
-            except InputError as error:
-                failed: str | None = str(error)
-            else:
-                problems = [*(f["error"] for f in outcome.failures), *(why for _, why in outcome.unsuited)]
-                failed = problems[0] if problems else None
-            if failed is None:
-                found[job.key] = outcome
-            else:
-                note = {"attack": job.attack.id, "target": job.target, "seed": str(job.seed), "error": failed}
+                found[job.key] = self.runs.outcome(job)
+            except FailedRunError as error:
+                note = {"attack": job.attack.id, "target": job.target, "seed": str(job.seed), "error": str(error)}
                 result.failures += [note] if note not in result.failures else []
             self.progress.advance()
         return found
@@ -124,7 +110,7 @@ class Bench:
                 measured.append(on_target(attack.id, target, role, fingerprint, runs))
             evidence = Evidence(schema=1, attack=attack.id, versions=versions(), commit=commit(), targets=measured)
             result.evidence.append(evidence)
-            result.written.append(self._write(attack.id, evidence))
+            result.written.append(write(self.folder, attack.id, evidence))
 
     def _orderings(self, group: Group, seeds: Sequence[int], outcomes: Mapping[Key, Outcome], result: Measured) -> None:
         for ordering in group.orderings:
@@ -135,22 +121,18 @@ class Bench:
                 if len(pairs) == len(seeds) and fingerprint is not None:
                     result.ordered.append(compare(ordering, sides, fingerprint, pairs))
         whole = Orderings(schema=1, versions=versions(), commit=commit(), orderings=result.ordered)
-        result.written.append(self._write(ORDERINGS, whole))
-
-    def _write(self, name: str, evidence: Evidence | Orderings) -> Path:
-        path = self.folder / f"{name}.json"
-        data = evidence.model_dump(mode="json", by_alias=True)
-        drafts.replace({path: (json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()})
-        return path
+        result.written.append(write(self.folder, ORDERINGS, whole))
 
 
-def overrides(settings: Settings) -> dict[str, dict[str, str]]:
-    """Return settings NAME.PARAM as a plan takes them: as they are typed behind `--set`."""
-    found: dict[str, dict[str, str]] = {}
-    for path, value in settings:
-        name, _, parameter = path.rpartition(".")
-        found.setdefault(name, {})[parameter] = str(value).lower() if isinstance(value, bool) else str(value)
-    return found
+def write(folder: Path, name: str, evidence: Evidence | Orderings, *, as_read: bool = False) -> Path:
+    """Write a file of evidence, whole or not at all; return its path.
+
+    With `as_read`, what an older file did not hold stays out of it: absent is not the same as measured and found to be nothing.
+    """
+    path = folder / f"{name}.json"
+    data = evidence.model_dump(mode="json", by_alias=True, exclude_unset=as_read)
+    drafts.replace({path: (json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()})
+    return path
 
 
 def versions() -> dict[str, str]:
@@ -180,7 +162,7 @@ def _git(*arguments: str) -> str:
 def on_target(attack: str, target: str, role: Role, fingerprint: str, outcomes: Sequence[Outcome]) -> OnTarget:
     """Return what an attack found out about one target, from one outcome a seed."""
     results = [outcome.results[0] for outcome in outcomes]
-    seeds = [_figures(attack, target, outcome) for outcome in outcomes]
+    seeds = [figures(attack, target, outcome) for outcome in outcomes]
     parts: dict[str, Any] = {"target": target, "role": role, "fingerprint": fingerprint, "seeds": seeds}
     if "auc" not in results[0]:
         judged = [r["metric"] for r in results]
@@ -207,7 +189,8 @@ def _on_sets(results: Sequence[Mapping[str, Any]]) -> OnSets | None:
     return OnSets(size=found[0]["size"], set_accuracy=mean("set_accuracy"), single_accuracy=mean("single_accuracy"))
 
 
-def _figures(attack: str, target: str, outcome: Outcome) -> SeedFigures:
+def figures(attack: str, target: str, outcome: Outcome) -> SeedFigures:
+    """Return what one run found, rounded as files hold it."""
     found = outcome.results[0]
     names = ("auc", "auc_ci", "tpr_at_fpr", "tpr_at_fpr_ci", "balanced_accuracy", "balanced_accuracy_ci")
     parts: dict[str, Any] = {name: _rounded(found[name]) for name in names if name in found}
@@ -219,6 +202,7 @@ def _figures(attack: str, target: str, outcome: Outcome) -> SeedFigures:
         **parts,
         metric=MetricFigures(**_rounded(found["metric"])) if "metric" in found else None,
         set_membership=SetFigures(**_rounded(found["set_membership"])) if found.get("set_membership") else None,
+        scores=record(outcome.scores[attack]) if attack in outcome.scores else None,
         queries=found["queries"],
         models=found["models"],
         warnings=[*outcome.warnings, *found["warnings"]],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +12,10 @@ from attacks.engine.code import Code
 from attacks.engine.store import Store
 from taxonomy.catalog import Catalog
 from taxonomy.entries import Attack
-from taxonomy.evidence import ORDERINGS, Evidence, Fingerprints, Role, read
+from taxonomy.evidence import ORDERINGS, read
+from taxonomy.figures import Evidence, Role
 from taxonomy.findings import InputError, unknown
+from taxonomy.fingerprints import Fingerprints
 from taxonomy.orderings import Ordering, Setting
 
 Settings = tuple[tuple[str, Setting], ...]
@@ -108,10 +110,8 @@ class Estimate:
     untimed: int
 
 
-def estimates(
-    catalog: Catalog, code: Code, store: Store, chosen: Sequence[Group], seeds: Sequence[int], workers: int
-) -> list[Estimate]:
-    """Return what each group will take. Work counts as finished if the store has it by today's code and parameters."""
+def estimates(catalog: Catalog, code: Code, store: Store, work: Mapping[str, Sequence[Job]], workers: int) -> list[Estimate]:
+    """Return what each group's jobs will take. Work counts as finished if the store has it by today's code and parameters."""
     timed: dict[str, list[float]] = {}
     done = set[Key]()
     for node in store.nodes():
@@ -125,9 +125,9 @@ def estimates(
     training = functools.cache(lambda target: store.typical_seconds(catalog.target(target).params))
     trained: dict[tuple[str, int], int] = {}
     result = []
-    for group in chosen:
+    for group, jobs in work.items():
         seconds, models, untimed, finished = 0.0, 0, 0, 0
-        for job in group.jobs(seeds):
+        for job in jobs:
             place, key = (job.target, job.seed), job.key
             needed = models_of(job.attack.id, job.target) + 1
             if key in done:
@@ -141,9 +141,9 @@ def estimates(
             each, own = training(job.target), timed.get(job.attack.id)
             seconds += more * (each or 0.0) / workers + (statistics.median(own) if own else 0.0)
             untimed += own is None or (more > 0 and each is None)
-        jobs = group.jobs(seeds)
+        attacks = len({job.attack.id for job in jobs})
         targets = tuple(dict.fromkeys(job.target for job in jobs))
-        result.append(Estimate(group.name, len(group.attacks), targets, len(jobs), finished, models, seconds, untimed))
+        result.append(Estimate(group, attacks, targets, len(jobs), finished, models, seconds, untimed))
     return result
 
 

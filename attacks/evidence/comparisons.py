@@ -14,7 +14,7 @@ from attacks.engine.outcome import Outcome
 from attacks.evidence.averages import average, short
 from attacks.metrics.intervals import TAIL, Z
 from attacks.metrics.ranking import last_of_groups
-from taxonomy.evidence import Interval, Ordered, SeedDifference, Verdict
+from taxonomy.figures import Interval, Ordered, SeedDifference, Verdict
 from taxonomy.orderings import Ordering, Side
 
 RESAMPLES = 1000

@@ -18,7 +18,7 @@ from attacks.engine.outcome import Outcome
 from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from attacks.evidence import bench, bench_plan
-from taxonomy import evidence
+from taxonomy import evidence, fingerprints
 from taxonomy.catalog import Catalog
 from taxonomy.check import check
 from taxonomy.findings import CatalogError, InputError
@@ -134,14 +134,14 @@ def test_what_was_named_later_is_reported_as_unmeasured(own, tmp_path, store):
 
 def test_the_fingerprint_follows_the_proof_that_runs(catalog):
     """`mia check` names the same proof as a run of that attack alone, for every attack and target of the catalog."""
-    fingerprints = evidence.Fingerprints(catalog, Code().digest)
+    prints = fingerprints.Fingerprints(catalog, Code().digest)
     attacks = sorted((a for a in catalog.attacks.values() if a.run), key=lambda a: a.id)
     for attack in attacks:
         for name in bench_plan.targets_of(attack):
             plan = plans.make(catalog, catalog.target(name), None, [attack.id])
-            proof = fingerprints.proof(attack, catalog.target(name))
+            proof = prints.proof(attack, catalog.target(name))
             assert {r.id for r in proof} == {r.id for r in plan.attacks[0].rules}, (attack.id, name)
-            assert fingerprints.models(attack, catalog.target(name)) == plan.models, (attack.id, name)
+            assert prints.models(attack, catalog.target(name)) == plan.models, (attack.id, name)
 
 
 def codes(*folders: Path) -> list[str]:
@@ -169,17 +169,17 @@ def test_stale_after_other_code_of_the_attack_or_the_target(own, store):
     measure(own, own / "evidence", store, names=["tiny-loss"])
     catalog = load([TINY, own])
     found = evidence.find(catalog, "tiny-loss")
-    assert evidence.stale(evidence.Fingerprints(catalog, Code().digest), found) == []
+    assert evidence.stale(fingerprints.Fingerprints(catalog, Code().digest), found) == []
     for changed in (
         "attacks.discriminative.threshold:loss_below_threshold",
         "attacks.targets.classifier:build",
-        evidence.MEASURED_BY[0],
+        fingerprints.MEASURED_BY[0],
     ):
 
         def digest(run: str, changed: str = changed) -> str:
             return Code().digest(run) + (" changed" if run == changed else "")
 
-        assert evidence.stale(evidence.Fingerprints(catalog, digest), found) == ["tiny"], changed
+        assert evidence.stale(fingerprints.Fingerprints(catalog, digest), found) == ["tiny"], changed
 
 
 def test_orderings_are_measured_on_the_same_records(own, tmp_path, store):

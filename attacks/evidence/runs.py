@@ -1,0 +1,48 @@
+"""Runs one job of a bench: planned by itself, exactly as `mia run ATTACK --target TARGET --seed SEED` plans it."""
+
+from __future__ import annotations
+
+import functools
+
+from attacks.engine import plan as plans
+from attacks.engine.outcome import Outcome
+from attacks.engine.runner import Engine
+from attacks.engine.store import StoreError
+from attacks.evidence.bench_plan import Job, Settings
+from taxonomy.catalog import Catalog
+from taxonomy.findings import InputError
+
+
+class FailedRunError(Exception):
+    """A job that came to no result; the message says why in one sentence."""
+
+
+class Runs:
+    """Runs jobs with one engine; a plan is made once, whatever the seed."""
+
+    def __init__(self, catalog: Catalog, engine: Engine):
+        self.engine = engine
+        self._planned = functools.cache(
+            lambda attack, target, settings: plans.make(catalog, catalog.target(target), None, [attack], overrides(settings))
+        )
+
+    def outcome(self, job: Job) -> Outcome:
+        """Return what came of a job; raise FailedRunError if nothing did. A store that cannot be used ends everything."""
+        try:
+            found = self.engine.run(self._planned(job.attack.id, job.target, job.settings), job.seed)
+        except StoreError:
+            raise
+        except InputError as error:
+            raise FailedRunError(str(error)) from error
+        for problem in (*(failure["error"] for failure in found.failures), *(why for _, why in found.unsuited)):
+            raise FailedRunError(problem)
+        return found
+
+
+def overrides(settings: Settings) -> dict[str, dict[str, str]]:
+    """Return settings NAME.PARAM as a plan takes them: as they are typed behind `--set`."""
+    found: dict[str, dict[str, str]] = {}
+    for path, value in settings:
+        name, _, parameter = path.rpartition(".")
+        found.setdefault(name, {})[parameter] = str(value).lower() if isinstance(value, bool) else str(value)
+    return found
