@@ -34,7 +34,10 @@ class SampleOracle(Handle):
 
 
 class LatentOracle(Handle):
-    """Answers with the sample of a latent code of one's choice, and shows no gradient. Each code is one query."""
+    """Answers with the sample of a latent code of one's choice, and shows no gradient. Each code is one query.
+
+    `size` is the number of values of a code.
+    """
 
     def __init__(self, name: str, size: int, decode: Callable[[Tensor], Tensor], ledger: Ledger, *, counted: bool = True):
         super().__init__(name, ledger)
@@ -53,7 +56,10 @@ class LatentOracle(Handle):
 
 
 class GeneratorAccess(Handle):
-    """The generator itself: it can be called and differentiated at home, without a limit."""
+    """The generator itself: it can be called and differentiated at home, without a limit.
+
+    `size` is the number of values of a code.
+    """
 
     def __init__(self, name: str, size: int, decode: Callable[[Tensor], Tensor], ledger: Ledger):
         super().__init__(name, ledger)
@@ -115,7 +121,10 @@ class GeneratorTrainer(Handle):
         return self._training_size
 
     def fit_many(self, sets: Sequence[TrainingSet]) -> list[Generator]:
-        """Return one trained model for each training set; raise AttackError if it does not fit the recipe."""
+        """Return one trained model for each training set; raise AttackError if it does not fit the recipe.
+
+        A training costs one model, which the entry declares.
+        """
         self._touch()
         return _fitting(self._recipe, sets)
 
@@ -128,7 +137,10 @@ class GeneratorPlatform(Handle):
         self.__recipe = recipe
 
     def fit_many(self, sets: Sequence[TrainingSet]) -> list[ReferenceGenerator]:
-        """Return one trained model that answers queries for each training set; raise AttackError if it does not fit."""
+        """Return one trained model that answers queries for each training set; raise AttackError if it does not fit.
+
+        A training costs one model, which the entry declares.
+        """
         self._touch()
         return [ReferenceGenerator(made, differentiable=False) for made in _fitting(self.__recipe, sets)]
 
@@ -160,7 +172,10 @@ class SamplePool:
 
 
 class ReferenceGenerator:
-    """A generator that was trained without the candidates. One on a platform answers, but has no gradient."""
+    """A generator that was trained without the candidates. One on a platform answers, but has no gradient.
+
+    `size` is the number of values of a code; `differentiable` says whether there is a gradient.
+    """
 
     def __init__(self, generator: Generator, *, differentiable: bool):
         self.__generator = generator

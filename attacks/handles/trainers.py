@@ -45,7 +45,10 @@ class Trainer(Handle):
         return self._training_size
 
     def fit_many(self, sets: Sequence[TrainingSet]) -> list[Model]:
-        """Return one trained model for each training set; raise AttackError if it does not fit the recipe."""
+        """Return one trained model for each training set; raise AttackError if it does not fit the recipe.
+
+        A training costs one model, which the entry declares.
+        """
         self._touch()
         _check_fit(self._recipe, sets)
         return training.fit_many(self._recipe, sets, "shadow models")
@@ -59,7 +62,10 @@ class Platform(Handle):
         self.__recipe = recipe
 
     def fit_many(self, sets: Sequence[TrainingSet]) -> list[HostedModel]:
-        """Return one trained model for each training set; raise AttackError if it does not fit the recipe."""
+        """Return one trained model for each training set; raise AttackError if it does not fit the recipe.
+
+        A training costs one model, which the entry declares.
+        """
         self._touch()
         _check_fit(self.__recipe, sets)
         return [HostedModel(model) for model in training.fit_many(self.__recipe, sets, "shadow models")]
