@@ -74,7 +74,7 @@ class Types:
         if place not in self._found:
             self._found[place] = None  # while it is read, a type that holds one of its own kind finds nothing
             lines = self._lineage(place)
-            doc = _doc(lines[0][1])
+            doc = _doc(lines[0].node)
             self._found[place] = Type(place, doc, tuple(self._offers(lines)))
         return self._found[place]
 
@@ -103,7 +103,7 @@ class Types:
 
     def descends(self, place: Place, other: Place) -> bool:
         """Return whether a type is another, or inherits from it."""
-        return other in [(module, node.name) for module, node in self._lineage(place)]
+        return other in [(line.module, line.node.name) for line in self._lineage(place)]
 
     def _bound(self, module: str) -> Mapping[str, list[ast.stmt]]:
         package = self.packages.get(module.split(".")[0])
@@ -115,74 +115,129 @@ class Types:
         assert isinstance(node, ast.ClassDef)
         return node
 
-    def _lineage(self, place: Place) -> list[tuple[str, ast.ClassDef]]:
+    def _lineage(self, place: Place) -> list[_Line]:
         """Return a class and what it inherits from, nearest first."""
-        found, queue = list[Place](), [place]
+        found, queue = list[_Line](), [_Line(place[0], self._class(place), {})]
         while queue:
-            module, name = queue.pop(0)
-            if (module, name) not in found:
-                found.append((module, name))
-                bases = (base.id for base in self._class((module, name)).bases if isinstance(base, ast.Name))
-                queue += [above for base in bases if (above := self.defined(module, base))]
-        return [(module, self._class((module, name))) for module, name in found]
+            line = queue.pop(0)
+            if any(line.node is one.node for one in found):
+                continue
+            found.append(line)
+            for base in line.node.bases:
+                name = base.value if isinstance(base, ast.Subscript) else base
+                above = self.defined(line.module, name.id) if isinstance(name, ast.Name) else None
+                if above is not None:
+                    node = self._class(above)
+                    given = [line.put(text) for text in _given(base)]
+                    queue.append(_Line(above[0], node, dict(zip(_variables(node), given, strict=False))))
+        return found
 
-    def _offers(self, lines: Sequence[tuple[str, ast.ClassDef]]) -> Iterator[Offer]:
-        kept: dict[str, tuple[str, ast.ClassDef, ast.stmt]] = {}
-        for module, node in reversed(lines):
-            for name, statement in _members(node):
-                kept[name] = (module, node, statement)
+    def _offers(self, lines: Sequence[_Line]) -> Iterator[Offer]:
+        kept: dict[str, tuple[_Line, ast.stmt]] = {}
+        for line in reversed(lines):
+            for name, statement in _members(line.node):
+                kept[name] = (line, statement)
         # An object that is called is for that first of all.
         for name in sorted(kept, key=lambda name: name != "__call__"):
-            module, node, statement = kept[name]
+            line, statement = kept[name]
             if isinstance(statement, ast.FunctionDef):
-                cost = _cost(statement) or self._charge(lines, statement) or _class_cost(node, name)
-                offer = _of_function(statement, cost)
+                charge = self._charge(lines, statement)
+                cost = _cost(statement) or (charge if isinstance(charge, str) else charge.told if charge else "")
+                offer = _of_function(statement, cost or _class_cost(line.node, name))
             else:
-                offer = Offer(name, f".{name}", f".{name}{_type_of(statement, node, name)}", _about(lines, name))
-            words = dict.fromkeys(re.findall(r"[A-Za-z_]\w*", offer.typed))
-            places = (place for word in words if (place := self.defined(module, word)) is not None)
-            yield replace(offer, types=tuple(places))
+                offer = Offer(name, f".{name}", f".{name}{_type_of(statement, line.node, name)}", _about(lines, name))
+            typed = line.put(offer.typed)
+            words = dict.fromkeys(re.findall(r"[A-Za-z_]\w*", typed))
+            places = (self.defined(line.module, word) or self.defined(lines[0].module, word) for word in words)
+            yield replace(offer, typed=typed, types=tuple(place for place in places if place is not None))
 
     def _charge(
-        self, lines: Sequence[tuple[str, ast.ClassDef]], function: ast.FunctionDef, seen: tuple[ast.FunctionDef, ...] = ()
-    ) -> str:
-        """Return what a method charges, itself, by a method that it calls, or by an oracle that the object holds."""
+        self, lines: Sequence[_Line], function: ast.FunctionDef, seen: tuple[ast.FunctionDef, ...] = ()
+    ) -> _Charge | str | None:
+        """Return what a method charges, itself, by a method that it calls, or, in words, by an oracle that the object holds."""
         seen = (*seen, function)
         for node in ast.walk(function):
             if not isinstance(node, ast.Call):
                 continue
             called = ast.unparse(node.func)
             if called == "self.ledger.charge" and node.args:
-                amount = node.args[0]
-                counted = isinstance(amount, ast.Call) and ast.unparse(amount.func) == "len" and bool(amount.args)
-                what = ast.unparse(amount.args[0]) if isinstance(amount, ast.Call) and counted else ast.unparse(amount)
-                home = any("self._counted" in ast.unparse(one.test) for one in ast.walk(function) if isinstance(one, ast.If))
-                each = f"one query for each of `{what}`" if counted else f"`{what}` queries"
-                return each + (", free at home" if home else "")
+                tests = (one.test for one in ast.walk(function) if isinstance(one, ast.If))
+                return _Charge(node.args[0], any("self._counted" in ast.unparse(test) for test in tests))
             of_self, _, rest = called.partition("self")
-            name = "__call__" if called in ("self", "super().__call__") else rest.removeprefix(".")
             if of_self and called != "super().__call__":
                 continue
+            name = "__call__" if called in ("self", "super().__call__") else rest.removeprefix(".")
             above = lines[1:] if called == "super().__call__" else lines
-            method = next((m for _, cls in above for n, m in _methods(cls) if n == name and m not in seen), None)
+            method = next((m for one in above for n, m in _methods(one.node) if n == name and m not in seen), None)
+            held = self._held(lines, name) if method is None else None
+            found: _Charge | str | None = None
             if method is not None:
                 found = self._charge(lines, method, seen)
-            else:
-                held = self._held(lines, name)
-                found = next((o.cost for o in held.offers if o.name == "__call__"), "") if held else ""
+                if isinstance(found, _Charge):
+                    found = found.called(method, node)
+            elif held is not None:
+                found = next((offer.cost for offer in held.offers if offer.name == "__call__"), None)
             if found:
                 return found
-        return ""
+        return None
 
-    def _held(self, lines: Sequence[tuple[str, ast.ClassDef]], attribute: str) -> Type | None:
+    def _held(self, lines: Sequence[_Line], attribute: str) -> Type | None:
         """Return the type of what the constructor keeps under this name, if it is an argument of one type."""
-        for module, node in lines:
-            for name, method in _methods(node):
+        for line in lines:
+            for name, method in _methods(line.node):
                 given = _assigned(method).get(attribute) if name == "__init__" else None
                 if isinstance(given, ast.Name):
-                    types = self.named(module, _annotations(method).get(given.id))
+                    types = self.named(line.module, _annotations(method).get(given.id))
                     return types[0] if len(types) == 1 else None
         return None
+
+
+@dataclass(frozen=True)
+class _Line:
+    """One class of a lineage, in its module, and what its type variables stand for."""
+
+    module: str
+    node: ast.ClassDef
+    variables: Mapping[str, str]
+
+    def put(self, text: str) -> str:
+        """Return text with what type variables stand for in their place."""
+        return re.sub(r"\b[A-Za-z_]\w*\b", lambda found: self.variables.get(found[0], found[0]), text)
+
+
+@dataclass(frozen=True)
+class _Charge:
+    """How many queries a method charges, and whether only where they are counted."""
+
+    amount: ast.expr
+    counted: bool
+
+    def called(self, method: ast.FunctionDef, call: ast.Call) -> _Charge:
+        """Return what a call of the method charges that states the amount as an argument."""
+        arguments = [one.arg for one in [*method.args.posonlyargs, *method.args.args]][1:]
+        given = dict(zip(arguments, call.args, strict=False))
+        return replace(self, amount=given.get(self.amount.id, self.amount)) if isinstance(self.amount, ast.Name) else self
+
+    @property
+    def told(self) -> str:
+        """The price in words."""
+        one = self.amount
+        each = isinstance(one, ast.Call) and ast.unparse(one.func) == "len" and one.args
+        told = f"one query for each of `{ast.unparse(one.args[0])}`" if isinstance(one, ast.Call) and each else ""
+        return (told or f"`{ast.unparse(one)}` queries") + (", free at home" if self.counted else "")
+
+
+def _given(base: ast.expr) -> list[str]:
+    """Return what a base is given for its type variables, as text without quotes."""
+    if not isinstance(base, ast.Subscript):
+        return []
+    parts = base.slice.elts if isinstance(base.slice, ast.Tuple) else [base.slice]
+    return [str(one.value) if isinstance(one, ast.Constant) else ast.unparse(one) for one in parts]
+
+
+def _variables(node: ast.ClassDef) -> list[str]:
+    """Return the type variables of a class, in their order."""
+    return next((_given(base) for base in node.bases if ast.unparse(base).startswith("Generic[")), [])
 
 
 def _methods(node: ast.ClassDef) -> Iterator[tuple[str, ast.FunctionDef]]:
@@ -277,7 +332,7 @@ def _class_cost(node: ast.ClassDef, name: str) -> str:
     return next((s for s in SENTENCE.split(_doc(node)) if QUERY.search(s)), "").rstrip(".")
 
 
-def _about(lines: Sequence[tuple[str, ast.ClassDef]], name: str) -> str:
+def _about(lines: Sequence[_Line], name: str) -> str:
     """Return the sentence of a class's docstring that names this."""
-    sentences = (s for _, node in lines for s in re.split(r"(?<=[.;])\s+", _doc(node)) if f"`{name}`" in s)
+    sentences = (s for line in lines for s in re.split(r"(?<=[.;])\s+", _doc(line.node)) if f"`{name}`" in s)
     return next(sentences, "").rstrip(";:.")

@@ -15,7 +15,6 @@ from attacks.cli.options import (
     Catalogs,
     GoalOption,
     Json,
-    ModelOption,
     TrustedCode,
     app,
     export_app,
@@ -23,6 +22,7 @@ from attacks.cli.options import (
     output,
     print_json,
 )
+from attacks.cli.threat_options import ModelOption
 from taxonomy.answers import Atlas
 from taxonomy.catalog import Catalog
 from taxonomy.findings import InputError, unknown

@@ -8,30 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attacks.cli import completions
-from attacks.cli.options import (
-    AnswersOption,
-    AttackArgument,
-    Catalogs,
-    FrameOption,
-    GoalOption,
-    GuaranteeOption,
-    Json,
-    KnowsOption,
-    ModelOption,
-    ModelsOption,
-    NotDifferentiableOption,
-    ObservationOption,
-    QueriesOption,
-    RecordsOption,
-    RowsOption,
-    ThreatModelOption,
-    app,
-    limits_of,
-    load,
-    output,
-    print_json,
-    threat_model_of,
-)
+from attacks.cli.options import AttackArgument, Catalogs, GoalOption, Json, app, load, output, print_json
+from attacks.cli.threat_options import GuaranteeOption, LimitOptions, ThreatOptions, with_options
 from taxonomy.answers import Atlas, Feasible, Inapplicable, Infeasible
 from taxonomy.findings import InputError, unknown
 from taxonomy.resolver import Missing
@@ -44,18 +22,9 @@ if TYPE_CHECKING:
 
 
 @app.command(epilog="Example: mia feasible --observation black-box --model discriminative --knows Q.labels --knows record.label")
+@with_options
 def feasible(
-    threat_model: ThreatModelOption = None,
-    observation: ObservationOption = None,
-    knows: KnowsOption = None,
-    model: ModelOption = None,
-    frame: FrameOption = None,
-    queries: QueriesOption = None,
-    models: ModelsOption = None,
-    answers: AnswersOption = None,
-    records: RecordsOption = None,
-    not_differentiable: NotDifferentiableOption = False,
-    rows: RowsOption = None,
+    adversary: ThreatOptions = ThreatOptions(),
     guarantee: GuaranteeOption = None,
     goal: GoalOption = None,
     changes: Annotated[
@@ -74,21 +43,7 @@ def feasible(
 ) -> None:
     """Which attacks does a threat model make feasible, at which price, and what is missing for the others?"""
     loaded = load(catalog)
-    threat = threat_model_of(
-        loaded,
-        threat_model,
-        observation,
-        knows,
-        model,
-        frame,
-        queries,
-        models,
-        answers,
-        records,
-        not_differentiable,
-        rows,
-        guarantee,
-    )
+    threat = adversary.model_in(loaded, guarantee)
     goals = sorted({attack.goal for attack in loaded.attacks.values()})
     if goal is not None and goal not in goals:
         raise unknown("goal", goal, goals)
@@ -155,19 +110,10 @@ def _as_surveyed(atlas: Atlas, threat: ThreatModel, by: str, as_json: bool) -> N
 
 
 @app.command(epilog="Example: mia explain carlini-2022-lira --threat-model prediction-api-labels")
+@with_options
 def explain(
     attack: AttackArgument,
-    threat_model: ThreatModelOption = None,
-    observation: ObservationOption = None,
-    knows: KnowsOption = None,
-    model: ModelOption = None,
-    frame: FrameOption = None,
-    queries: QueriesOption = None,
-    models: ModelsOption = None,
-    answers: AnswersOption = None,
-    records: RecordsOption = None,
-    not_differentiable: NotDifferentiableOption = False,
-    rows: RowsOption = None,
+    adversary: ThreatOptions = ThreatOptions(),
     guarantee: GuaranteeOption = None,
     every_set: Annotated[bool, typer.Option("--all", help="Show every minimal set of missing terms.")] = False,
     as_json: Json = False,
@@ -176,21 +122,7 @@ def explain(
     """Why is an attack feasible, or what would unlock it?"""
     loaded = load(catalog)
     entry = loaded.attack(attack)
-    threat = threat_model_of(
-        loaded,
-        threat_model,
-        observation,
-        knows,
-        model,
-        frame,
-        queries,
-        models,
-        answers,
-        records,
-        not_differentiable,
-        rows,
-        guarantee,
-    )
+    threat = adversary.model_in(loaded, guarantee)
     atlas = Atlas(loaded)
     answer = atlas.answer(entry, threat)
     if as_json:
@@ -256,18 +188,9 @@ def table(
 
 
 @app.command(epilog="Example: mia harden --threat-model prediction-api-scores")
+@with_options
 def harden(
-    threat_model: ThreatModelOption = None,
-    observation: ObservationOption = None,
-    knows: KnowsOption = None,
-    model: ModelOption = None,
-    frame: FrameOption = None,
-    queries: QueriesOption = None,
-    models: ModelsOption = None,
-    answers: AnswersOption = None,
-    records: RecordsOption = None,
-    not_differentiable: NotDifferentiableOption = False,
-    rows: RowsOption = None,
+    adversary: ThreatOptions = ThreatOptions(),
     guarantee: GuaranteeOption = None,
     every_cut: Annotated[
         bool, typer.Option("--all", help="Show every minimal cut, also those that are in nobody's or the adversary's hand.")
@@ -279,21 +202,7 @@ def harden(
     from taxonomy import withdrawals
 
     loaded = load(catalog)
-    threat = threat_model_of(
-        loaded,
-        threat_model,
-        observation,
-        knows,
-        model,
-        frame,
-        queries,
-        models,
-        answers,
-        records,
-        not_differentiable,
-        rows,
-        guarantee,
-    )
+    threat = adversary.model_in(loaded, guarantee)
     atlas = Atlas(loaded)
     cuts, truncated = withdrawals.harden(atlas, threat)
     masks, trainings = withdrawals.masks(atlas, threat), withdrawals.trainings(atlas, threat)
@@ -310,18 +219,17 @@ def harden(
 
 
 @app.command(epilog="Example: mia gaps --json")
+@with_options
 def gaps(
     every_cell: Annotated[bool, typer.Option("--all", help="Show cells without a gap too.")] = False,
-    queries: QueriesOption = None,
-    models: ModelsOption = None,
-    rows: RowsOption = None,
+    adversary: LimitOptions = LimitOptions(),
     as_json: Json = False,
     catalog: Catalogs = None,
 ) -> None:
     """Which combinations of observation, model type, frame and knowledge does no attack, or no running attack, cover?"""
     from taxonomy import advice
 
-    cells = advice.gaps(Atlas(load(catalog)), limits_of(queries, models, rows))
+    cells = advice.gaps(Atlas(load(catalog)), adversary.limits)
     if as_json:
         print_json({"cells": [cell.as_json() for cell in cells]})
         return
@@ -331,12 +239,11 @@ def gaps(
 
 
 @app.command(epilog="Example: mia compare carlini-2022-lira shokri-2017")
+@with_options
 def compare(
     first: Annotated[str, typer.Argument(metavar="A", autocompletion=completions.attacks)],
     second: Annotated[str, typer.Argument(metavar="B", autocompletion=completions.attacks)],
-    queries: QueriesOption = None,
-    models: ModelsOption = None,
-    rows: RowsOption = None,
+    adversary: LimitOptions = LimitOptions(),
     as_json: Json = False,
     catalog: Catalogs = None,
 ) -> None:
@@ -345,11 +252,10 @@ def compare(
 
     loaded = load(catalog)
     a, b = loaded.attack(first), loaded.attack(second)
-    limits = limits_of(queries, models, rows)
-    found = advice.compare(Atlas(loaded), a, b, limits)
+    found = advice.compare(Atlas(loaded), a, b, adversary.limits)
     if as_json:
         print_json({"first": a.id, "second": b.id, **found.as_json()})
         return
     from attacks.cli import question_tables as show
 
-    show.comparison(output(), a, b, found, limited=limits.any)
+    show.comparison(output(), a, b, found, limited=adversary.limits.any)

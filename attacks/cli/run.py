@@ -13,30 +13,18 @@ import typer
 
 from attacks.cli import completions, interrupts
 from attacks.cli.options import (
-    AnswersOption,
     AttackArguments,
     Catalogs,
-    FrameOption,
     Json,
-    KnowsOption,
-    ModelOption,
-    ModelsOption,
-    NotDifferentiableOption,
-    ObservationOption,
-    QueriesOption,
-    RecordsOption,
-    RowsOption,
-    ThreatModelOption,
     TrustedCode,
     app,
     attack_ids,
-    limits_of,
     load,
     output,
     print_json,
     store_app,
-    threat_model_of,
 )
+from attacks.cli.threat_options import ThreatOptions, with_options
 from taxonomy.catalog import Catalog
 from taxonomy.findings import InputError
 from taxonomy.names import called
@@ -44,6 +32,7 @@ from taxonomy.threat import owner
 
 
 @app.command(epilog="Example: mia run carlini-2022-lira yeom-2018-loss --target digits-mlp --set shadow-models.count=32")
+@with_options
 def run(
     attack: AttackArguments = None,
     target: Annotated[
@@ -55,17 +44,7 @@ def run(
     workers: Annotated[int, typer.Option("--workers", help="Processes that train.", min=1)] = 1,
     device: Annotated[str, typer.Option("--device", help="cpu; others are not supported yet.")] = "cpu",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done and what it costs.")] = False,
-    threat_model: ThreatModelOption = None,
-    observation: ObservationOption = None,
-    knows: KnowsOption = None,
-    model: ModelOption = None,
-    frame: FrameOption = None,
-    queries: QueriesOption = None,
-    models: ModelsOption = None,
-    answers: AnswersOption = None,
-    records: RecordsOption = None,
-    not_differentiable: NotDifferentiableOption = False,
-    rows: RowsOption = None,
+    adversary: ThreatOptions = ThreatOptions(),
     as_json: Json = False,
     catalog: Catalogs = None,
     trust_code: TrustedCode = None,
@@ -80,14 +59,14 @@ def run(
         raise InputError(f"the device {device!r} is not supported; use cpu")
     loaded = load(catalog)
     threat = None
-    facets = answers, records, not_differentiable
     entry = loaded.target(target)
-    if any(value is not None for value in (threat_model, observation, model, frame)) or knows or any(facets):
-        if threat_model is None:  # what is not said of the model and its records, the target says
-            facets = answers or entry.answers, records or entry.records, not_differentiable
-        threat = threat_model_of(loaded, threat_model, observation, knows, model, frame, queries, models, *facets, rows)
-    if threat is None and any(limit is not None for limit in (queries, models, rows)):
-        threat = replace(owner(entry), limits=limits_of(queries, models, rows))
+    if adversary.beside_limits:
+        if adversary.threat_model is None:  # what is not said of the model and its records, the target says
+            answers, records = adversary.answers or list(entry.answers), adversary.records or list(entry.records)
+            adversary = replace(adversary, answers=answers, records=records)
+        threat = adversary.model_in(loaded)
+    elif adversary.limits.any:
+        threat = replace(owner(entry), limits=adversary.limits)
     plan = plans.make(loaded, entry, threat, attack_ids(loaded, attack), _settings(loaded, settings or ()))
     from attacks.cli import tables
 

@@ -1,152 +1,144 @@
-"""How the results of steps lie in the store: arrays and plain data, never pickles."""
+"""How the results of steps lie in the store: arrays and plain data, never pickles.
+
+An artifact is a dataclass of what the store holds (attacks/engine/encoding.py), and needs no line here. Those that hide what they
+are made of from who holds them say here what that is.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+import types
+import typing
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from attacks import handles
+from attacks.engine import encoding
+from attacks.engine.encoding import EncodingError
 from attacks.engine.store import Arrays
 from attacks.engine.workshop import StoreWorkshop
 from attacks.handles import (
-    AttackData,
-    HostedModel,
     InverseNetwork,
-    KnownFeatures,
     OwnDiscriminator,
     OwnGan,
     PopulationStatistics,
-    PropertyUpdates,
     ReferenceGenerator,
     ReferenceLanguageModel,
     ReferenceModels,
     SamplePool,
     ShadowAggregates,
-    ShadowData,
     ShadowModels,
-    ShadowUpdates,
     StandInLayers,
     Surrogate,
 )
-from attacks.models.generators import Generator, GeneratorRecipe
 from attacks.models.layers import inverse_layers, parts
 from attacks.models.training import Model, Recipe
 
-Artifact = (
-    AttackData
-    | InverseNetwork
-    | KnownFeatures
-    | OwnDiscriminator
-    | OwnGan
-    | PopulationStatistics
-    | PropertyUpdates
-    | ReferenceGenerator
-    | ReferenceLanguageModel
-    | ReferenceModels
-    | SamplePool
-    | ShadowAggregates
-    | ShadowData
-    | ShadowModels
-    | ShadowUpdates
-    | StandInLayers
-    | Surrogate
-)
+
+@dataclasses.dataclass(frozen=True)
+class Form:
+    """How an artifact that hides its parts is stored: what it is made of, by name, and what makes it again from these."""
+
+    parts: Callable[[Any], dict[str, Any]]
+    make: Callable[..., Any] | None = None  # the class itself, unless it takes more than values
 
 
-def pack(artifact: Artifact) -> tuple[dict[str, Any], Arrays]:
-    """Return an artifact as plain data and arrays; raise TypeError for a type that has no form in the store."""
-    if isinstance(artifact, AttackData):
-        parts = {"log_probs": artifact.log_probs, "label": artifact.label, "member": artifact.member}
-        return {"type": "AttackData"}, {name: part.numpy() for name, part in parts.items()}
-    if isinstance(artifact, KnownFeatures):
-        meta = {"rounds": list(artifact.rounds), "features": artifact.features, "layers": artifact.layers}
-        seen = {f"component_{k}": part.numpy() for k, part in enumerate(artifact.components)}
-        return {"type": "KnownFeatures", **meta}, {**seen, "member": artifact.member.numpy()}
-    if isinstance(artifact, ShadowData):
-        return {"type": "ShadowData"}, _data_arrays(artifact)
-    if isinstance(artifact, Surrogate | OwnDiscriminator | OwnGan | ReferenceLanguageModel):
-        return {"type": type(artifact).__name__, "models": [artifact.fingerprint]}, {}
-    if isinstance(artifact, ReferenceGenerator):
-        return {"type": "ReferenceGenerator", "models": [artifact.fingerprint], "differentiable": artifact.differentiable}, {}
-    if isinstance(artifact, SamplePool):
-        return {"type": "SamplePool"}, {"x": artifact.x.numpy()}
-    if isinstance(artifact, PopulationStatistics):
-        return {"type": "PopulationStatistics"}, {**_data_arrays(artifact.records), "log_probs": artifact.log_probs.numpy()}
-    if isinstance(artifact, ShadowAggregates):
-        return {"type": "ShadowAggregates"}, {name: value.numpy() for name, value in artifact.packed().items()}
-    if isinstance(artifact, ShadowUpdates):
-        parts = {"change": artifact.change, "label": artifact.label, "probes": artifact.probes}
-        return {"type": "ShadowUpdates"}, {name: part.numpy() for name, part in parts.items()}
-    if isinstance(artifact, InverseNetwork):
-        shapes = {"hidden": list(artifact.hidden), "shape": list(artifact.shape)}
-        return {"type": "InverseNetwork", **shapes}, _weights(artifact.network)
-    if isinstance(artifact, StandInLayers):
-        structure = {"recipe": artifact.recipe.as_json(), "split_after": artifact.split_after}
-        return {"type": "StandInLayers", **structure}, _weights(artifact.layers)
-    if isinstance(artifact, PropertyUpdates):
-        return {"type": "PropertyUpdates"}, {"x": artifact.x.numpy(), "marked": artifact.marked.numpy()}
-    if isinstance(artifact, ReferenceModels):
-        meta, arrays = pack(artifact.own)
-        return {**meta, "type": "ReferenceModels"}, arrays
-    if isinstance(artifact, ShadowModels):
-        models = artifact.models
-        meta = {
-            "type": "ShadowModels",
-            "hosted": any(isinstance(model, HostedModel) for model in models),
-            "models": [model.fingerprint for model in models],
-        }
-        return meta, {**_data_arrays(artifact.records), "trained_on": artifact.trained_on.numpy()}
-    raise TypeError(f"a step returned {type(artifact).__name__}, which the store cannot hold; see attacks/artifacts.py")
+def _weights(network: nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach() for name, value in network.state_dict().items()}
 
 
-def unpack(meta: dict[str, Any], arrays: Arrays, workshop: StoreWorkshop) -> Artifact:
-    """Return a fresh copy of an artifact."""
-    if meta["type"] == "ShadowAggregates":
-        others, waiting, x = (torch.from_numpy(arrays[name]) for name in ("others", "waiting", "x"))
-        return ShadowAggregates(others, waiting, x, int(arrays["size"]))
-    if meta["type"] == "KnownFeatures":
-        seen = tuple(torch.from_numpy(arrays[f"component_{k}"]) for k in range(len(arrays) - 1))
-        return KnownFeatures(seen, torch.from_numpy(arrays["member"]), tuple(meta["rounds"]), meta["features"], meta["layers"])
-    if meta["type"] == "Surrogate":
-        return Surrogate(_model(meta["models"][0], workshop))
-    if meta["type"] == "OwnDiscriminator":
-        return OwnDiscriminator(_model(meta["models"][0], workshop))
-    if meta["type"] == "OwnGan":
-        return OwnGan(_generator(meta["models"][0], workshop))
-    if meta["type"] == "ReferenceLanguageModel":
-        return ReferenceLanguageModel(_generator(meta["models"][0], workshop))
-    if meta["type"] == "ReferenceGenerator":
-        return ReferenceGenerator(_generator(meta["models"][0], workshop), differentiable=meta["differentiable"])
-    if meta["type"] == "SamplePool":
-        return SamplePool(torch.from_numpy(arrays["x"]))
-    if meta["type"] == "PropertyUpdates":
-        return PropertyUpdates(*(torch.from_numpy(arrays[name]) for name in ("x", "marked")))
-    if meta["type"] == "ShadowUpdates":
-        return ShadowUpdates(*(torch.from_numpy(arrays[name]) for name in ("change", "label", "probes")))
-    if meta["type"] == "AttackData":
-        return AttackData(*(torch.from_numpy(arrays[name]) for name in ("log_probs", "label", "member")))
-    if meta["type"] == "InverseNetwork":
-        hidden, shape = tuple(meta["hidden"]), tuple(meta["shape"])
-        return InverseNetwork(_with_weights(inverse_layers(hidden, shape), arrays), hidden, shape)
-    if meta["type"] == "StandInLayers":
-        recipe = Recipe.from_json(meta["recipe"])
-        first, _ = parts(recipe.build(), meta["split_after"])
-        return StandInLayers(_with_weights(first, arrays), recipe, meta["split_after"])
-    data = ShadowData(torch.from_numpy(arrays["x"]), torch.from_numpy(arrays["label"]), arrays["ids"])
-    if meta["type"] == "ShadowData":
-        return data
-    if meta["type"] == "PopulationStatistics":
-        return PopulationStatistics(data, torch.from_numpy(arrays["log_probs"]))
-    models = []
-    for fingerprint in meta["models"]:
-        model = _model(fingerprint, workshop)
-        models.append(HostedModel(model) if meta["hosted"] else model)
-    shadow_models = ShadowModels(models, data, torch.from_numpy(arrays["trained_on"]))
-    if meta["type"] == "ShadowModels":
-        return shadow_models
-    return ReferenceModels(shadow_models)
+def _inverse_network(weights: dict[str, Tensor], hidden: tuple[int, ...], shape: tuple[int, ...]) -> InverseNetwork:
+    network = inverse_layers(hidden, shape)
+    network.load_state_dict(weights)
+    return InverseNetwork(network, hidden, shape)
+
+
+def _stand_in_layers(weights: dict[str, Tensor], recipe: Recipe, split_after: str) -> StandInLayers:
+    first, _ = parts(recipe.build(), split_after)
+    first.load_state_dict(weights)
+    return StandInLayers(first, recipe, split_after)
+
+
+HIDDEN: dict[type, Form] = {
+    InverseNetwork: Form(
+        lambda one: {"weights": _weights(one.network), "hidden": one.hidden, "shape": one.shape}, _inverse_network
+    ),
+    OwnDiscriminator: Form(lambda one: {"model": one._model}),
+    OwnGan: Form(lambda one: {"generator": one._generator}),
+    PopulationStatistics: Form(lambda one: {"records": one._records, "log_probs": one._log_probs}),
+    ReferenceGenerator: Form(lambda one: {"generator": one._generator, "differentiable": one.differentiable}),
+    ReferenceLanguageModel: Form(lambda one: {"generator": one._generator}),
+    ReferenceModels: Form(lambda one: {"own": one._own}),
+    SamplePool: Form(lambda one: {"x": one._x}),
+    ShadowAggregates: Form(lambda one: {"others": one._others, "waiting": one._waiting, "x": one._x, "size": one.size}),
+    ShadowModels: Form(lambda one: {"models": one._models, "records": one._records, "trained_on": one._trained_on}),
+    StandInLayers: Form(
+        lambda one: {"weights": _weights(one.layers), "recipe": one.recipe, "split_after": one.split_after}, _stand_in_layers
+    ),
+    Surrogate: Form(lambda one: {"model": one._model}),
+}
+
+
+def pack(artifact: Any) -> tuple[dict[str, Any], Arrays]:
+    """Return an artifact as plain data and arrays; raise EncodingError for one that the store cannot hold."""
+    arrays: Arrays = {}
+    models: list[str] = []
+    arguments = _arguments(artifact, arrays, models)
+    return {"type": type(artifact).__name__, "arguments": arguments, "models": models}, arrays
+
+
+def _arguments(artifact: Any, arrays: Arrays, models: list[str]) -> dict[str, Any]:
+    if type(artifact) in HIDDEN:
+        made_of = HIDDEN[type(artifact)].parts(artifact)
+        return {name: _encoded(part, name, arrays, models) for name, part in made_of.items()}
+    if dataclasses.is_dataclass(artifact) and not isinstance(artifact, type):
+        return encoding.fields(artifact, "", arrays, models)
+    raise EncodingError(f"a {type(artifact).__name__} is no artifact; return a dataclass of {encoding.HOLDS}")
+
+
+def _encoded(part: Any, name: str, arrays: Arrays, models: list[str]) -> Any:
+    """Return one argument as plain data; the models of `ReferenceModels` are an artifact within another."""
+    if type(part) in HIDDEN:
+        return {"hidden": type(part).__name__, "arguments": _arguments(part, arrays, models)}
+    return encoding.encode(part, name, arrays, models)
+
+
+def unpack(meta: Mapping[str, Any], arrays: Arrays, workshop: StoreWorkshop | None, kinds: Mapping[str, type] = {}) -> Any:
+    """Return a fresh copy of an artifact; `kinds` are classes by name beside ours, those that the step's annotation names."""
+    kind = kinds.get(meta["type"]) or getattr(handles, meta["type"])
+    make = HIDDEN[kind].make or kind if kind in HIDDEN else kind
+    inner = {name: part for name, part in meta["arguments"].items() if "hidden" in part}
+    plain = {name: part for name, part in meta["arguments"].items() if name not in inner}
+    more = {name: unpack({"type": part["hidden"], **part}, arrays, workshop) for name, part in inner.items()}
+    return make(**encoding.decoded(make, plain, arrays, workshop), **more)
+
+
+def kinds_of(step: Callable[..., Any]) -> dict[str, type]:
+    """Return the classes that the annotation of a step's result names, by name; empty if it names none that is to be found."""
+    try:
+        hint = typing.get_type_hints(step).get("return")
+    except (NameError, TypeError, AttributeError):
+        return {}
+    stated = typing.get_args(hint) if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union else [hint]
+    return {one.__name__: one for one in stated if isinstance(one, type)}
+
+
+def checked(artifact: Any, step: str, function: Callable[..., Any], counted: bool) -> dict[str, type]:
+    """Return the classes of a step's annotation; raise EncodingError if the artifact is of none of them, so not to be had again.
+
+    `counted` says that attacks may want fewer of it than there are, and take `artifact.first(count)`.
+    """
+    kinds, name = kinds_of(function), type(artifact).__name__
+    if kinds.get(name) is not type(artifact) and getattr(handles, name, None) is not type(artifact):
+        stated = f"says {' | '.join(kinds)}" if kinds else "names no class that is to be found when the program runs"
+        raise EncodingError(f"{step} returned a {name}, but the annotation of its function {stated}; write `-> {name}`")
+    if counted and not callable(getattr(artifact, "first", None)):
+        message = f"its cost says how many models it trains, of which attacks may want fewer: {name} takes a method first(count)"
+        raise EncodingError(f"{step}: {message}")
+    return kinds
 
 
 def pack_found(result: Tensor | Model) -> tuple[dict[str, Any], Arrays]:
@@ -168,25 +160,4 @@ def found(meta: Mapping[str, Any], arrays: Arrays, workshop: StoreWorkshop) -> T
     """Return again what `pack_found` took."""
     if meta["found"] == "tensor":
         return torch.from_numpy(arrays["found"])
-    return _model(meta["found"], workshop)
-
-
-def _model(fingerprint: str, workshop: StoreWorkshop) -> Model:
-    return workshop.model(Recipe.from_json(workshop.store.read(fingerprint)[0]["recipe"]), fingerprint)
-
-
-def _generator(fingerprint: str, workshop: StoreWorkshop) -> Generator:
-    return workshop.generator(GeneratorRecipe.from_json(workshop.store.read(fingerprint)[0]["recipe"]), fingerprint)
-
-
-def _weights(network: nn.Module) -> Arrays:
-    return {name: value.detach().numpy() for name, value in network.state_dict().items()}
-
-
-def _with_weights(network: nn.Module, arrays: Arrays) -> nn.Module:
-    network.load_state_dict({name: torch.from_numpy(value) for name, value in arrays.items()})
-    return network
-
-
-def _data_arrays(data: ShadowData) -> Arrays:
-    return {"x": data.x.numpy(), "label": data.label.numpy(), "ids": data.ids}
+    return encoding.model(meta["found"], workshop)

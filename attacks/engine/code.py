@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from attacks.models import own_code
 from attacks.seeds import digest
 from taxonomy import digests, source
 from taxonomy.catalog import installed_sources
@@ -27,6 +28,7 @@ class Code:
             if str(folder.resolve()) not in sys.path:
                 sys.path.append(str(folder.resolve()))
         self._installed = {s.package: package(s.package) for s in installed_sources() if s.package}
+        own_code.allow([*self._installed, *self._trusted])
         self._digests: dict[str, str] = {}
 
     def function(self, run: str) -> Callable[..., Any]:

@@ -119,15 +119,18 @@ class Proof:
         fingerprint = self.fingerprint(rule, params)
         if fingerprint not in run.made:
             store = run.engine.store
+            function = run.engine.code.function(str(run.plan.entries[rule.id].run))
             # A step is not claimed: what takes long in it is training, and several runs share that model by model.
             if fingerprint not in store:
                 ledger = Ledger(self.limit)
                 artifact, _ = self.call(rule, ledger, params)
+                artifacts.checked(artifact, rule.id, function, amount(run.plan.node(self.planned, rule).step) is not None)
                 meta, arrays = artifacts.pack(artifact)
                 meta |= {"queries": ledger.queries, "notes": ledger.notes}
                 store.write(fingerprint, "step", rule.id, meta=meta, arrays=arrays, inputs=artifacts.models(meta))
             meta, arrays, _ = store.read(fingerprint)
-            run.made[fingerprint] = Made(artifacts.unpack(meta, arrays, run.engine.workshop), int(meta["queries"]), meta["notes"])
+            artifact = artifacts.unpack(meta, arrays, run.engine.workshop, artifacts.kinds_of(function))
+            run.made[fingerprint] = Made(artifact, int(meta["queries"]), meta["notes"])
         return run.made[fingerprint]
 
     def steps(self) -> list[Made]:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from attacks.engine.code import Code
 from attacks.engine.store import WAIT_SECONDS, Arrays, Store
 from attacks.handles import AttackError
+from attacks.models import own_code
 from attacks.models.generators import Generator, GeneratorRecipe
 from attacks.models.generators import training as generators
 from attacks.models.training import Model, Recipe, TrainingSet, fit
@@ -117,7 +118,8 @@ class StoreWorkshop:
                 if self.store.is_claimed(name):
                     continue
                 arrays = (data.x.numpy(), data.y.numpy(), data.seed)
-                future = self.executor.submit(train_into, self.store.folder, name, what, recipe.as_json(), *arrays)
+                own = own_code.allowed()
+                future = self.executor.submit(train_into, self.store.folder, name, what, recipe.as_json(), *arrays, own)
                 if future.done():
                     count(future, name)
                 else:
@@ -134,7 +136,7 @@ class StoreWorkshop:
     def fingerprint(self, recipe: Recipe | GeneratorRecipe, data: TrainingSet) -> str:
         """Return the name of a model: a hash of all that its weights follow from."""
         if isinstance(recipe, Recipe):
-            code = self.code.digest(FIT)
+            code = digest([self.code.digest(FIT), *map(self.code.digest, recipe.own_code)])
         else:
             code = digest([self.code.digest(FIT_GENERATOR), self.code.digest(recipe.path)])
         return digest(
@@ -149,17 +151,16 @@ class StoreWorkshop:
 
     def model(self, recipe: Recipe, fingerprint: str) -> Model:
         """Return a finished model."""
-        return _KeptModel(recipe, self._module(recipe, fingerprint), fingerprint, self)
+        _, _, weights = self.store.read(fingerprint)
+        module = recipe.restored({name: torch.from_numpy(value) for name, value in weights.items()})
+        return _KeptModel(recipe, module, fingerprint, self)
 
     def generator(self, recipe: GeneratorRecipe, fingerprint: str) -> Generator:
         """Return a finished generative model."""
-        return Generator(recipe, self._module(recipe, fingerprint), fingerprint)
-
-    def _module(self, recipe: Recipe | GeneratorRecipe, fingerprint: str) -> nn.Module:
         _, _, weights = self.store.read(fingerprint)
         module = recipe.build()
         module.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
-        return module
+        return Generator(recipe, module, fingerprint)
 
     def keep(self, run: str, what: str, recipe: Mapping[str, Any], make: Callable[[], Arrays]) -> Arrays:
         """Return named arrays of finished work, made if the store does not hold them yet.
@@ -207,9 +208,20 @@ class _KeptModel(Model):
 
 
 def train_into(
-    folder: Path, fingerprint: str, what: str, recipe: dict[str, Any], x: NDArray[Any], y: NDArray[Any], seed: int
+    folder: Path,
+    fingerprint: str,
+    what: str,
+    recipe: dict[str, Any],
+    x: NDArray[Any],
+    y: NDArray[Any],
+    seed: int,
+    own: Sequence[str] = (),
 ) -> bool:
-    """Train one model and write it into the store, unless somebody else does: what a worker process runs."""
+    """Train one model and write it into the store, unless somebody else does: what a worker process runs.
+
+    `own` are the packages whose functions a recipe may name, since a worker process is told nothing else of whom the user trusts.
+    """
+    own_code.allow(own)
     store = Store(folder)
     with store.claim(fingerprint) as mine:
         if not mine or fingerprint in store:

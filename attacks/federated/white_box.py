@@ -10,7 +10,6 @@ from torch import nn
 
 from attacks.federated.policies import AscendingParticipant, Ascent, CheatingServer
 from attacks.handles import Architecture, AttackError, KnownFeatures, KnownMembers, Records, Rounds, Scored, Seat, Updates
-from attacks.models import internals
 from attacks.steps import attack_network
 from attacks.steps.attack_network import Look
 
@@ -30,7 +29,7 @@ def passive(
     Nasr et al. 2019, Section II: the network of the stand-alone attack, which looks at all snapshots at once. It learns from
     all known members and as many known non-members.
     """
-    networks = [internals.network(architecture.recipe, rounds.weights(number)) for number in known_round_features.rounds]
+    networks = attack_network.of_rounds(rounds, architecture, known_round_features.rounds)
     return _judged(records, networks, known_round_features, kernels, epochs, seed)
 
 
@@ -45,8 +44,7 @@ def passive_server(
     seed: int = 0,
 ) -> Scored:
     """Do as `passive` with the models that the victim uploaded, float64 (n,); member if above 0. Nasr et al. 2019, Section II."""
-    numbers = known_upload_features.rounds
-    networks = [internals.network(architecture.recipe, updates.upload(number, updates.victim)) for number in numbers]
+    networks = attack_network.of_uploads(updates, architecture, known_upload_features.rounds)
     return _judged(records, networks, known_upload_features, kernels, epochs, seed)
 
 
@@ -77,7 +75,7 @@ def active(
     seen = seat.run(policy)
     look = Look(snapshots, begin, end, features, layers)
     numbers = look.rounds(len(seen.rounds))
-    networks = [internals.network(architecture.recipe, seen.rounds.weights(number)) for number in numbers]
+    networks = attack_network.of_rounds(seen.rounds, architecture, numbers)
     known = attack_network.known_features(networks, known_members, numbers, look)
     return _judged(records, networks, known, kernels, epochs, seed)
 
@@ -176,7 +174,7 @@ def unsupervised(
     on the set of candidates.
     """
     numbers = Look(snapshots, begin, end).rounds(len(rounds))
-    networks = [internals.network(architecture.recipe, rounds.weights(number)) for number in numbers]
+    networks = attack_network.of_rounds(rounds, architecture, numbers)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed % 2**63)
         return Scored(*attack_network.embedded(networks, records.x, records.label, records.ids, kernels, epochs, layers))
@@ -209,7 +207,7 @@ def _by_uploads(
     if updates is None:
         raise AttackError("only a server sees the victim's uploads")
     numbers = look.rounds(len(updates) - 1)
-    networks = [internals.network(architecture.recipe, updates.upload(number, updates.victim)) for number in numbers]
+    networks = attack_network.of_uploads(updates, architecture, numbers)
     known = attack_network.known_features(networks, known_members, numbers, look)
     return _judged(records, networks, known, kernels, epochs, seed)
 

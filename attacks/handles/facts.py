@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from attacks.handles.handle import Handle, Ledger
+from attacks.handles.handle import Handle, Ledger, Oracle
 
 
 class Number(Handle):
@@ -86,23 +86,20 @@ class SuppressedAggregates(Handle):
         return self._below
 
 
-class Beacon(Handle):
+class Beacon(Oracle[Tensor]):
     """Answers whether anybody of a group has a feature, yes or no. Each feature that is asked about is one query."""
 
     def __init__(self, name: str, present: Tensor, ledger: Ledger, *, counted: bool = True):
-        super().__init__(name, ledger)
-        self._present, self._counted = present.flatten(), counted
+        super().__init__(name, present.flatten(), ledger, counted=counted)
 
     def __len__(self) -> int:
         """Return of how many features it knows."""
-        return len(self._present)
+        return len(self._answer)
 
     def __call__(self, features: Tensor) -> Tensor:
         """Return whether anybody of the group has each of these features, bool (n,), for their numbers int64 (n,)."""
-        self._touch()
-        if self._counted:
-            self.ledger.charge(len(features))
-        return self._present[features]
+        self._ask(len(features))
+        return self._answer[features]
 
 
 class ModelType(Handle):

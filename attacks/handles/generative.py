@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from attacks.handles import answers
-from attacks.handles.handle import AttackError, Handle, Ledger
+from attacks.handles.handle import AttackError, Handle, Ledger, Oracle
+from attacks.handles.trainers import RecipePlatform, RecipeTrainer
 from attacks.models.generators import Generator, GeneratorRecipe
 from attacks.models.generators import training as generators
 from attacks.models.training import Model, TrainingSet
@@ -17,41 +18,30 @@ from attacks.models.training import Model, TrainingSet
 CHUNK = 4096
 
 
-class SampleOracle(Handle):
+class SampleOracle(Oracle[Callable[[int], Tensor]]):
     """Answers with samples of the model; which ones, the adversary has no say in. Each sample is one query."""
-
-    def __init__(self, name: str, draw: Callable[[int], Tensor], ledger: Ledger, *, counted: bool = True):
-        super().__init__(name, ledger)
-        self._draw = draw
-        self._counted = counted
 
     def __call__(self, count: int) -> Tensor:
         """Return new samples, float32 (count, ...)."""
-        self._touch()
-        if self._counted:
-            self.ledger.charge(count)
-        return answers.finite(torch.cat([self._draw(min(CHUNK, count - done)) for done in range(0, count, CHUNK)]), count)
+        self._ask(count)
+        return answers.finite(torch.cat([self._answer(min(CHUNK, count - done)) for done in range(0, count, CHUNK)]), count)
 
 
-class LatentOracle(Handle):
+class LatentOracle(Oracle[Callable[[Tensor], Tensor]]):
     """Answers with the sample of a latent code of one's choice, and shows no gradient. Each code is one query.
 
     `size` is the number of values of a code.
     """
 
     def __init__(self, name: str, size: int, decode: Callable[[Tensor], Tensor], ledger: Ledger, *, counted: bool = True):
-        super().__init__(name, ledger)
+        super().__init__(name, decode, ledger, counted=counted)
         self.size = size
-        self._decode = decode
-        self._counted = counted
 
     def __call__(self, z: Tensor) -> Tensor:
         """Return the samples of codes z float32 (n, size), float32 (n, ...)."""
-        self._touch()
-        if self._counted:
-            self.ledger.charge(len(z))
+        self._ask(len(z))
         with torch.no_grad():
-            made = torch.cat([self._decode(chunk) for chunk in z.detach().clone().float().split(CHUNK)])
+            made = torch.cat([self._answer(chunk) for chunk in z.detach().clone().float().split(CHUNK)])
         return answers.finite(made, len(z))
 
 
@@ -100,49 +90,18 @@ class EncoderAccess(Handle):
         return answers.finite(mean, len(x)), answers.finite(log_variance, len(x))
 
 
-class GeneratorTrainer(Handle):
+class GeneratorTrainer(RecipeTrainer[GeneratorRecipe, Generator]):
     """Trains generative models by the target's own recipe, and hands them over with their weights."""
 
-    def __init__(self, name: str, recipe: GeneratorRecipe, training_size: int, ledger: Ledger):
-        super().__init__(name, ledger)
-        self._recipe = recipe
-        self._training_size = training_size
-
-    @property
-    def recipe(self) -> GeneratorRecipe:
-        """Family, structure and training procedure."""
-        self._touch()
-        return self._recipe
-
-    @property
-    def training_size(self) -> int:
-        """Number of records in the target's training set, which belongs to the recipe (D1.size)."""
-        self._touch()
-        return self._training_size
-
-    def fit_many(self, sets: Sequence[TrainingSet]) -> list[Generator]:
-        """Return one trained model for each training set; raise AttackError if it does not fit the recipe.
-
-        A training costs one model, which the entry declares.
-        """
-        self._touch()
-        return _fitting(self._recipe, sets)
+    def _fitted(self, recipe: GeneratorRecipe, sets: Sequence[TrainingSet]) -> list[Generator]:
+        return _fitting(recipe, sets)
 
 
-class GeneratorPlatform(Handle):
+class GeneratorPlatform(RecipePlatform[GeneratorRecipe, "ReferenceGenerator"]):
     """Trains generative models by the target's hidden recipe; they answer queries, but their weights stay on the platform."""
 
-    def __init__(self, name: str, recipe: GeneratorRecipe, ledger: Ledger):
-        super().__init__(name, ledger)
-        self.__recipe = recipe
-
-    def fit_many(self, sets: Sequence[TrainingSet]) -> list[ReferenceGenerator]:
-        """Return one trained model that answers queries for each training set; raise AttackError if it does not fit.
-
-        A training costs one model, which the entry declares.
-        """
-        self._touch()
-        return [ReferenceGenerator(made, differentiable=False) for made in _fitting(self.__recipe, sets)]
+    def _hosted(self, recipe: GeneratorRecipe, sets: Sequence[TrainingSet]) -> list[ReferenceGenerator]:
+        return [ReferenceGenerator(made, differentiable=False) for made in _fitting(recipe, sets)]
 
 
 def _fitting(recipe: GeneratorRecipe, sets: Sequence[TrainingSet]) -> list[Generator]:

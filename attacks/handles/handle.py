@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Generic, TypeVar
+
 from attacks.errors import AttackError as AttackError
+
+# What answers: a function of what an oracle is asked, or a table.
+A = TypeVar("A")
 
 
 class NotGrantedError(AttackError):
@@ -54,3 +59,18 @@ class Handle:
 
     def _touch(self) -> None:
         self.ledger.touched.add(self._name)
+
+
+class Oracle(Handle, Generic[A]):
+    """What answers for a price. It is asked at home, without a count, where `counted` is false."""
+
+    def __init__(self, name: str, answer: A, ledger: Ledger, *, counted: bool = True):
+        super().__init__(name, ledger)
+        self._answer = answer
+        self._counted = counted
+
+    def _ask(self, queries: int) -> None:
+        """Note that so many queries are made; raise QueryLimitError before the limit is passed."""
+        self._touch()
+        if self._counted:
+            self.ledger.charge(queries)

@@ -10,71 +10,50 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attacks.handles import answers
-from attacks.handles.handle import Handle, Ledger
+from attacks.handles.handle import Handle, Ledger, Oracle
 from attacks.models.generators import Generator
 
 # Records are asked about in chunks where every symbol is answered, so that memory does not grow with their number.
 CHUNK = 500
 
 
-class NextSymbolOracle(Handle):
+class NextSymbolOracle(Oracle[Callable[[Tensor], Tensor]]):
     """Answers with the probability of every symbol at each place of a record. Each record is one query."""
-
-    def __init__(self, name: str, scores: Callable[[Tensor], Tensor], ledger: Ledger, *, counted: bool = True):
-        super().__init__(name, ledger)
-        self._scores = scores
-        self._counted = counted
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return for records x (n, length) the log-probability of each symbol at each place, float64 (n, length, symbols).
 
         Those at one place depend on the symbols before it and on no others.
         """
-        self._touch()
-        if self._counted:
-            self.ledger.charge(len(x))
-        return answers.log_probs(self._scores, x, 3, self.ledger)
+        self._ask(len(x))
+        return answers.log_probs(self._answer, x, 3, self.ledger)
 
 
-class LikelihoodOracle(Handle):
+class LikelihoodOracle(Oracle[Callable[[Tensor], Tensor]]):
     """Answers with the probability of each symbol of a record after those before it. Each record is one query."""
-
-    def __init__(self, name: str, likelihood: Callable[[Tensor], Tensor], ledger: Ledger, *, counted: bool = True):
-        super().__init__(name, ledger)
-        self._likelihood = likelihood
-        self._counted = counted
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return for records x (n, length) the log-probability of each symbol, float64 (n, length); their sum is the record's."""
-        self._touch()
-        if self._counted:
-            self.ledger.charge(len(x))
-        return answers.likelihoods(self._likelihood, x, self.ledger)
+        self._ask(len(x))
+        return answers.likelihoods(self._answer, x, self.ledger)
 
 
 Seeds = NDArray[np.uint64] | None
 
 
-class CompletionOracle(Handle):
+class CompletionOracle(Oracle[Callable[[Tensor, int, Seeds], Tensor]]):
     """Answers prompts with text that the model writes. Each prompt is one query."""
-
-    def __init__(self, name: str, answer: Callable[[Tensor, int, Seeds], Tensor], ledger: Ledger, *, counted: bool = True):
-        super().__init__(name, ledger)
-        self._answer = answer
-        self._counted = counted
 
     def __call__(self, prompts: Tensor, length: int, seeds: Seeds = None) -> Tensor:
         """Return how each of the prompts (n, any) goes on, float32 codes (n, length).
 
         `seeds` uint64 (n,) draw from the model, one for each prompt; without them each symbol is the likeliest one.
         """
-        self._touch()
-        if self._counted:
-            self.ledger.charge(len(prompts))
+        self._ask(len(prompts))
         return answers.finite(self._answer(prompts.detach().clone(), length, seeds), len(prompts))
 
 
-class GeneratedLikelihoodOracle(Handle):
+class GeneratedLikelihoodOracle(Oracle[Callable[[Tensor, int, Seeds], tuple[Tensor, Tensor]]]):
     """Answers prompts with text that the model writes, and says how likely it found each symbol of that. A prompt is one query.
 
     `symbols` is the number of symbols that the model knows.
@@ -89,9 +68,7 @@ class GeneratedLikelihoodOracle(Handle):
         *,
         counted: bool = True,
     ):
-        super().__init__(name, ledger)
-        self._answer = answer
-        self._counted = counted
+        super().__init__(name, answer, ledger, counted=counted)
         self.symbols = symbols
 
     def __call__(self, prompts: Tensor, length: int, seeds: Seeds = None) -> tuple[Tensor, Tensor]:
@@ -99,9 +76,7 @@ class GeneratedLikelihoodOracle(Handle):
 
         `seeds` are those of a `CompletionOracle`.
         """
-        self._touch()
-        if self._counted:
-            self.ledger.charge(len(prompts))
+        self._ask(len(prompts))
         text, log_probs = self._answer(prompts.detach().clone(), length, seeds)
         return answers.finite(text, len(prompts)), answers.likelihoods(lambda _: log_probs, text, self.ledger)
 

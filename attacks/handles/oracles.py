@@ -9,13 +9,16 @@ import torch
 from torch import Tensor
 
 from attacks.handles import answers
-from attacks.handles.handle import Handle, Ledger
+from attacks.handles.handle import Handle, Ledger, Oracle
 from attacks.models.poorer_answers import completed
+
+# What an oracle asks: for records x (n, ...) it gives what its handle describes.
+Answer = Callable[[Tensor], Tensor]
 
 NOT_SHOWN = "classes that the target does not show are taken to share alike what is left of the probability"
 
 
-class ScoreOracle(Handle):
+class ScoreOracle(Oracle[Answer]):
     """Answers with the score of every class. Each record that is asked about is one query.
 
     What the target answers is checked (attacks/handles/answers.py): log-probabilities, normalised, float64 or cast to it with a
@@ -28,7 +31,7 @@ class ScoreOracle(Handle):
     def __init__(
         self,
         name: str,
-        answer: Callable[[Tensor], Tensor],
+        answer: Answer,
         ledger: Ledger,
         *,
         counted: bool = True,
@@ -36,16 +39,12 @@ class ScoreOracle(Handle):
     ):
         if not 0 <= resolution <= 1:
             raise ValueError(f"the resolution of probabilities is from 0 to 1 (found {resolution})")
-        super().__init__(name, ledger)
-        self._answer = answer
-        self._counted = counted
+        super().__init__(name, answer, ledger, counted=counted)
         self._resolution = resolution
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return log-probabilities, float64 of shape (n, classes), for x of shape (n, ...)."""
-        self._touch()
-        if self._counted:
-            self.ledger.charge(len(x))
+        self._ask(len(x))
         return answers.log_probs(self._answer, x, self._axes, self.ledger, self._resolution)
 
 
@@ -139,39 +138,25 @@ class LabelOracle(Handle):
         return answers.labels(self._answer, x)
 
 
-class ValueOracle(Handle):
+class ValueOracle(Oracle[Answer]):
     """Answers with the number that a regression predicts. Each record that is asked about is one query."""
-
-    def __init__(self, name: str, answer: Callable[[Tensor], Tensor], ledger: Ledger, *, counted: bool = True):
-        super().__init__(name, ledger)
-        self._answer = answer
-        self._counted = counted
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return predicted values, float64 of shape (n,), for x of shape (n, ...)."""
-        self._touch()
-        if self._counted:
-            self.ledger.charge(len(x))
+        self._ask(len(x))
         return answers.values(self._answer, x, self.ledger)
 
 
-class EmbeddingOracle(Handle):
+class EmbeddingOracle(Oracle[Answer]):
     """Answers with the vector that a model makes of a record. Each record that is asked about is one query."""
-
-    def __init__(self, name: str, answer: Callable[[Tensor], Tensor], ledger: Ledger, *, counted: bool = True):
-        super().__init__(name, ledger)
-        self._answer = answer
-        self._counted = counted
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return vectors, float64 of shape (n, width), for x of shape (n, ...)."""
-        self._touch()
-        if self._counted:
-            self.ledger.charge(len(x))
+        self._ask(len(x))
         return answers.finite(self._answer(x.detach().clone()), len(x))
 
 
-class UpdatedScores(Handle):
+class UpdatedScores(Oracle[Answer]):
     """Answers with the scores of a model before it was updated, and after each of its updates.
 
     The updates know nothing of each other: each starts from the same model and takes in one new record. Each record that is
@@ -181,15 +166,14 @@ class UpdatedScores(Handle):
     def __init__(
         self,
         name: str,
-        before: Callable[[Tensor], Tensor],
-        after: Sequence[Callable[[Tensor], Tensor]],
+        before: Answer,
+        after: Sequence[Answer],
         ledger: Ledger,
         *,
         counted: bool = True,
     ):
-        super().__init__(name, ledger)
-        self._before, self._after = before, after
-        self._counted = counted
+        super().__init__(name, before, ledger, counted=counted)
+        self._after = after
 
     def __len__(self) -> int:
         """Return the number of updates."""
@@ -197,14 +181,12 @@ class UpdatedScores(Handle):
 
     def before(self, x: Tensor) -> Tensor:
         """Return log-probabilities before any update, float64 of shape (n, classes), for x of shape (n, ...)."""
-        return self._asked(self._before, x)
+        return self._asked(self._answer, x)
 
     def after(self, update: int, x: Tensor) -> Tensor:
         """Return log-probabilities after one update, float64 of shape (n, classes), for x of shape (n, ...)."""
         return self._asked(self._after[update], x)
 
-    def _asked(self, answer: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-        self._touch()
-        if self._counted:
-            self.ledger.charge(len(x))
+    def _asked(self, answer: Answer, x: Tensor) -> Tensor:
+        self._ask(len(x))
         return answers.log_probs(answer, x, 2, self.ledger, 0.0)

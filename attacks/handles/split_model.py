@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from attacks.errors import AttackError
 from attacks.handles import answers
-from attacks.handles.handle import Handle, Ledger
+from attacks.handles.handle import Handle, Ledger, Oracle
 from attacks.handles.runnable import Architecture
 from attacks.handles.trainers import Trainer
 from attacks.models.training import CHUNK, Recipe
@@ -32,19 +32,12 @@ class Activations(Handle):
         return self._values.clone()
 
 
-class HiddenValues(Handle):
+class HiddenValues(Oracle[Callable[[Tensor], Tensor]]):
     """Answers with the values at the split for inputs of the adversary's choice, without a gradient. Each input is one query."""
-
-    def __init__(self, name: str, answer: Callable[[Tensor], Tensor], ledger: Ledger, *, counted: bool = True):
-        super().__init__(name, ledger)
-        self._answer = answer
-        self._counted = counted
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return values at the split, float32 of shape (n, ...), for x of shape (n, ...)."""
-        self._touch()
-        if self._counted:
-            self.ledger.charge(len(x))
+        self._ask(len(x))
         with torch.no_grad():
             values = torch.cat([self._answer(chunk.float()) for chunk in x.detach().clone().split(CHUNK)])
         return answers.finite(values, len(x))

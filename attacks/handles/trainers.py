@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Generic, TypeVar
 
 from torch import Tensor
 
 from attacks.handles.handle import AttackError, Handle, Ledger
 from attacks.models import training
 from attacks.models.training import Model, Recipe, TrainingSet
+
+# A kind of recipe, and the kind of model that is had by it.
+R = TypeVar("R")
+M = TypeVar("M")
 
 
 class HostedModel:
@@ -24,17 +29,17 @@ class HostedModel:
         return self.__answer(x)
 
 
-class Trainer(Handle):
-    """Trains models by the target's own recipe, and hands over the models with their weights."""
+class RecipeTrainer(Handle, Generic[R, M]):
+    """Trains models by the target's own recipe, and hands over the models with their weights: for models of any kind."""
 
-    def __init__(self, name: str, recipe: Recipe, training_size: int, ledger: Ledger):
+    def __init__(self, name: str, recipe: R, training_size: int, ledger: Ledger):
         super().__init__(name, ledger)
         self._recipe = recipe
         self._training_size = training_size
 
     @property
-    def recipe(self) -> Recipe:
-        """Architecture and training procedure."""
+    def recipe(self) -> R:
+        """Structure and training procedure."""
         self._touch()
         return self._recipe
 
@@ -44,37 +49,58 @@ class Trainer(Handle):
         self._touch()
         return self._training_size
 
-    def fit_many(self, sets: Sequence[TrainingSet]) -> list[Model]:
+    def fit_many(self, sets: Sequence[TrainingSet]) -> list[M]:
         """Return one trained model for each training set; raise AttackError if it does not fit the recipe.
 
         A training costs one model, which the entry declares.
         """
         self._touch()
-        _check_fit(self._recipe, sets)
-        return training.fit_many(self._recipe, sets, "shadow models")
+        return self._fitted(self._recipe, sets)
+
+    def _fitted(self, recipe: R, sets: Sequence[TrainingSet]) -> list[M]:
+        """Return the trained models of one kind."""
+        raise NotImplementedError
 
 
-class Platform(Handle):
+class RecipePlatform(Handle, Generic[R, M]):
     """Trains models by the target's hidden recipe; they answer queries, but their weights stay on the platform."""
 
-    def __init__(self, name: str, recipe: Recipe, ledger: Ledger):
+    def __init__(self, name: str, recipe: R, ledger: Ledger):
         super().__init__(name, ledger)
         self.__recipe = recipe
 
-    def fit_many(self, sets: Sequence[TrainingSet]) -> list[HostedModel]:
-        """Return one trained model for each training set; raise AttackError if it does not fit the recipe.
+    def fit_many(self, sets: Sequence[TrainingSet]) -> list[M]:
+        """Return one trained model that answers for each training set; raise AttackError if it does not fit the recipe.
 
         A training costs one model, which the entry declares.
         """
         self._touch()
-        _check_fit(self.__recipe, sets)
-        return [HostedModel(model) for model in training.fit_many(self.__recipe, sets, "shadow models")]
+        return self._hosted(self.__recipe, sets)
+
+    def _hosted(self, recipe: R, sets: Sequence[TrainingSet]) -> list[M]:
+        """Return the trained models of one kind, which show nothing of their inside."""
+        raise NotImplementedError
 
 
-def _check_fit(recipe: Recipe, sets: Sequence[TrainingSet]) -> None:
+class Trainer(RecipeTrainer[Recipe, Model]):
+    """Trains classifiers and regressions by the target's own recipe, and hands them over with their weights."""
+
+    def _fitted(self, recipe: Recipe, sets: Sequence[TrainingSet]) -> list[Model]:
+        return _fitting(recipe, sets)
+
+
+class Platform(RecipePlatform[Recipe, HostedModel]):
+    """Trains classifiers by the target's hidden recipe; they answer queries, but their weights stay on the platform."""
+
+    def _hosted(self, recipe: Recipe, sets: Sequence[TrainingSet]) -> list[HostedModel]:
+        return [HostedModel(model) for model in _fitting(recipe, sets)]
+
+
+def _fitting(recipe: Recipe, sets: Sequence[TrainingSet]) -> list[Model]:
     for data in sets:
         if tuple(data.x.shape[1:]) != recipe.shape or (len(data.y) and int(data.y.max()) >= recipe.classes):
             raise AttackError(
                 f"the target's recipe is for records of shape {recipe.shape} and {recipe.classes} classes; these data are "
                 f"of shape {tuple(data.x.shape[1:])}, with labels up to {int(data.y.max()) if len(data.y) else 0}"
             )
+    return training.fit_many(recipe, sets, "shadow models")

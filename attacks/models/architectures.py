@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from attacks.models import own_code
 from attacks.models.resolution import bounded
 from attacks.models.unet import UNet
 
@@ -103,9 +104,17 @@ ESTIMATORS: dict[str, Callable[[int], Any]] = {
 }
 
 
-# The steps in which the probabilities of estimators without logits move: fully grown trees vote, and so do neighbours. Half of a
-# step bounds 0 and 1.
-STEPS = {"decision-tree": 2 * CLIP, "random-forest": 1 / TREES, "nearest-neighbours": 1 / NEIGHBOURS}
+def step_of(fitted: Any) -> float:
+    """Return the step in which the probabilities of a fitted estimator without logits move, or 0 for one that has logits.
+
+    Fully grown trees vote, and so do neighbours; half of a step bounds 0 and 1.
+    """
+    kind = type(fitted).__name__
+    if kind == "DecisionTreeClassifier":
+        return 2 * CLIP
+    if kind in ("RandomForestClassifier", "ExtraTreesClassifier"):
+        return 1 / float(fitted.n_estimators)
+    return 1 / float(fitted.n_neighbors) if kind == "KNeighborsClassifier" else 0.0
 
 
 # What skops makes besides of the estimators above: trees, and the index of neighbours where records have few features.
@@ -116,13 +125,17 @@ OF_SCIKIT_LEARN = [
 ]
 
 
+# The one name in the state of an estimator.
+ARCHIVE = "skops"
+
+
 class Estimator(nn.Module):
     """An estimator of scikit-learn that answers as a network does. Its state is the archive of skops: data, never a pickle."""
 
-    def __init__(self, name: str, classes: int):
+    def __init__(self, name: str, classes: int, fitted: Any = None):
         super().__init__()
         self.name, self.classes = name, classes
-        self._fitted: Any = None
+        self._fitted = fitted
         # Two archives of one estimator differ: they hold addresses and unset bytes of memory. So the first one stays its state.
         self._archive: Tensor | None = None
 
@@ -152,7 +165,7 @@ class Estimator(nn.Module):
     @property
     def resolution(self) -> float:
         """The step between two probabilities, or 0 where there are logits."""
-        return STEPS.get(self.name, 0.0)
+        return step_of(self._fitted)
 
     @property
     def stored(self) -> tuple[Tensor, Tensor] | None:
@@ -160,7 +173,7 @@ class Estimator(nn.Module):
 
         They are read where scikit-learn keeps them. None of an estimator that keeps none.
         """
-        if self.name != "nearest-neighbours":
+        if type(self._fitted).__name__ != "KNeighborsClassifier":
             return None
         x, y = self._fitted._fit_X, self._fitted.classes_[self._fitted._y]
         return torch.from_numpy(np.array(x, dtype=np.float32)), torch.from_numpy(np.array(y, dtype=np.int64))
@@ -185,13 +198,13 @@ class Estimator(nn.Module):
         if self._archive is None:
             with _undated():
                 self._archive = torch.from_numpy(np.frombuffer(io.dumps(self._fitted), np.uint8).copy())
-        return {"skops": self._archive}
+        return {ARCHIVE: self._archive}
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
         """Take over a fitted estimator; only types of scikit-learn are made."""
         from skops import io
 
-        self._archive = state_dict["skops"].clone()
+        self._archive = state_dict[ARCHIVE].clone()
         self._fitted = io.loads(self._archive.numpy().tobytes(), trusted=OF_SCIKIT_LEARN)
 
 
@@ -211,7 +224,13 @@ def _undated() -> Iterator[None]:
 
 
 def build(name: str, shape: Sequence[int], classes: int, hidden: Sequence[int]) -> nn.Module:
-    """Return an untrained model; raise ValueError if there is no such architecture."""
+    """Return an untrained model; raise ValueError if there is no such architecture.
+
+    A name that is a path is that of a function `(shape, classes, hidden) -> nn.Module` of a catalog's own code.
+    """
+    if own_code.is_path(name):
+        made: nn.Module = own_code.function(name)(tuple(shape), classes, tuple(hidden))
+        return made
     if name in ESTIMATORS:
         return Estimator(name, classes)
     if name not in NETWORKS:

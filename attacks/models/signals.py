@@ -88,3 +88,8 @@ def tempered(log_probs: Tensor, temperature: float) -> Tensor:
 def predicted(log_probs: Tensor) -> Tensor:
     """The predicted class, int64."""
     return log_probs.argmax(dim=-1)
+
+
+def accuracy(log_probs: Tensor, label: Tensor) -> float:
+    """The share of records whose predicted class is their label (n,), a number from 0 to 1."""
+    return float((predicted(log_probs) == label).double().mean())

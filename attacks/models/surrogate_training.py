@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from attacks.errors import AttackError
-from attacks.models import architectures, training
+from attacks.models import architectures, own_code, training
 from attacks.models.training import Model, Recipe, TrainingSet
 
 BATCH = 64
@@ -34,7 +34,7 @@ def of_type(model_type: str, hidden: int) -> tuple[str, int]:
     """
     if model_type == "logistic-regression":
         return "mlp", 0
-    if model_type not in architectures.NETWORKS:
+    if model_type not in architectures.NETWORKS and not own_code.is_path(model_type):
         raise AttackError(
             f"the answers of a {model_type} are no smooth function of its parameters, so it cannot be solved for; "
             f"this attack takes logistic-regression, {', '.join(architectures.NETWORKS)}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from attacks.errors import AttackError, DivergedError
-from attacks.models import architectures, noisy_descent
+from attacks.models import architectures, noisy_descent, own_code, own_training
 
 CHUNK = 1024
 
@@ -24,6 +24,8 @@ class Recipe:
     `shape` is that of one record. Hidden layers, epochs, batch and learning rate are those of networks; estimators of
     scikit-learn have none of them. A `regression` has one output, which is trained on the squared error. With `clip`, training is
     noisy full-batch gradient descent: `epochs` steps on all records, each divided by `batch`, with noise of `noise` times `clip`.
+    `architecture` may be the path of a function `(shape, classes, hidden) -> nn.Module`, and `trainer` is that of a function that
+    trains in place of ours (attacks/models/own_training.py).
     Raises AttackError for a classifier with less than two classes.
     """
 
@@ -37,6 +39,7 @@ class Recipe:
     clip: float = 0.0
     noise: float = 0.0
     regression: bool = False
+    trainer: str = ""
 
     def __post_init__(self) -> None:
         if self.classes < 2 and not self.regression:
@@ -54,6 +57,19 @@ class Recipe:
     def build(self) -> nn.Module:
         """Return an untrained model of this architecture."""
         return architectures.build(self.architecture, self.shape, self.classes, self.hidden)
+
+    def restored(self, weights: Mapping[str, Tensor]) -> nn.Module:
+        """Return a trained model of this recipe from its weights."""
+        # What a trainer of one's own returns decides what it is, a network or an estimator.
+        estimator = self.trainer and set(weights) == {architectures.ARCHIVE}
+        module = architectures.Estimator("", self.classes) if estimator else self.build()
+        module.load_state_dict(dict(weights))
+        return module
+
+    @property
+    def own_code(self) -> list[str]:
+        """The paths of functions of a catalog's own code that a model of this recipe follows from."""
+        return [path for path in (self.architecture, self.trainer) if own_code.is_path(path)]
 
 
 @dataclass(frozen=True)
@@ -132,12 +148,14 @@ def numbers(answers: Tensor) -> Tensor:
 
 
 def fit(recipe: Recipe, data: TrainingSet) -> nn.Module:
-    """Train a network on its loss, with Adam or noisily, or fit an estimator.
+    """Train a network on its loss, with Adam or noisily, or fit an estimator, or let the recipe's own trainer do it.
 
     The same recipe, data and seed give the same bits.
     """
     with one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(data.seed % 2**63)
+        if recipe.trainer:
+            return own_training.fit(recipe.trainer, data.x.float(), data.y, data.seed, recipe.classes, recipe.build)
         model = recipe.build()
         if isinstance(model, architectures.Estimator):
             model.fit(data.x.float(), data.y, data.seed)
@@ -154,15 +172,23 @@ def fit(recipe: Recipe, data: TrainingSet) -> nn.Module:
                 noise=recipe.noise,
             )
             return model.eval()
-        optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, fused=True)
-        loss_of: Callable[[Tensor, Tensor], Tensor] = _squared_error if recipe.regression else nn.CrossEntropyLoss()
-        x, y = data.x.float(), data.y
-        for _ in range(recipe.epochs):
-            for chunk in torch.randperm(len(x)).split(recipe.batch):
-                optimizer.zero_grad(set_to_none=True)
-                loss_of(model(x[chunk]), y[chunk]).backward()
-                optimizer.step()
+        learn(model, recipe, data, recipe.epochs)
     return model.eval()
+
+
+def learn(network: nn.Module, recipe: Recipe, data: TrainingSet, epochs: int) -> None:
+    """Train a network in place for so many epochs, with Adam; draws the orders of records from torch's own generator.
+
+    Batch, learning rate and loss are the recipe's. The network goes on from the weights that it has.
+    """
+    optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, fused=True)
+    loss_of: Callable[[Tensor, Tensor], Tensor] = _squared_error if recipe.regression else nn.CrossEntropyLoss()
+    x, y = data.x.float(), data.y
+    for _ in range(epochs):
+        for chunk in torch.randperm(len(x)).split(recipe.batch):
+            optimizer.zero_grad(set_to_none=True)
+            loss_of(network(x[chunk]), y[chunk]).backward()
+            optimizer.step()
 
 
 def _squared_error(output: Tensor, y: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from attacks.handles import AttackError, KnownFeatures, KnownMembers, UnsuitableError
+from attacks.handles import Architecture, AttackError, KnownFeatures, KnownMembers, Rounds, UnsuitableError, Updates
 from attacks.models import internals, signals
 from attacks.models.dropout import Dropout
 from attacks.seeds import hash_records
@@ -79,6 +79,16 @@ class Look:
         first = min(round(last * self.begin), final + 1 - self.snapshots)
         steps = max(self.snapshots - 1, 1)
         return tuple(final - round((final - first) * k / steps) for k in reversed(range(self.snapshots)))
+
+
+def of_rounds(rounds: Rounds, architecture: Architecture, numbers: Sequence[int]) -> list[nn.Module]:
+    """Return the global models of these rounds."""
+    return [internals.network(architecture.recipe, rounds.weights(number)) for number in numbers]
+
+
+def of_uploads(updates: Updates, architecture: Architecture, numbers: Sequence[int]) -> list[nn.Module]:
+    """Return the models that the victim uploaded in these rounds."""
+    return [internals.network(architecture.recipe, updates.upload(number, updates.victim)) for number in numbers]
 
 
 def known_features(

@@ -5,18 +5,14 @@ Carlini et al. 2022, Section VI-E, and Zarifzadeh et al. 2024 find that calibrat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 import numpy as np
 import torch
 
-from attacks.handles import Architecture, HostedModel, Platform, Records, ReferenceModels, ShadowData, ShadowModels, Trainer
-from attacks.models import architectures, training
-from attacks.models.training import Model, Recipe, TrainingSet
-from attacks.steps.reference_models import trained
-from attacks.steps.shadow_models import common, matched
+from attacks.handles import Architecture, Platform, Records, ReferenceModels, ShadowData, ShadowModels, Trainer
+from attacks.models.training import Recipe
+from attacks.steps import own_models
+from attacks.steps.own_models import FitMany
 
-FitMany = Callable[[Sequence[TrainingSet]], Sequence[Model | HostedModel]]
 # Where the target's size is not known, a model has this share of all records: what there is suffices for many different models.
 SHARE = 0.5
 
@@ -28,7 +24,7 @@ def guessed_architecture(
 
     Carlini et al. 2022, Section VI-E.
     """
-    return _with_candidates(records, shadow_data, common("mlp", shadow_data, hidden, epochs), None, count, seed)
+    return _with_candidates(records, shadow_data, own_models.common("mlp", shadow_data, hidden, epochs), None, count, seed)
 
 
 def known_architecture(
@@ -66,7 +62,7 @@ def reference_guessed_architecture(
 
     Carlini et al. 2022, Section VI-E.
     """
-    return _without_candidates(records, shadow_data, common("mlp", shadow_data, hidden, epochs), None, count, seed)
+    return _without_candidates(records, shadow_data, own_models.common("mlp", shadow_data, hidden, epochs), None, count, seed)
 
 
 def reference_known_architecture(
@@ -101,9 +97,7 @@ def reference_same_platform(
 
 def _by_common_settings(architecture: Architecture, epochs: int) -> FitMany:
     recipe = architecture.recipe
-    settings = {"epochs": epochs, "batch": 64, "learning_rate": 0.001} if recipe.architecture in architectures.NETWORKS else {}
-    known = Recipe.from_json({**recipe.as_json(), **settings})
-    return lambda sets: training.fit_many(known, sets, "shadow models")
+    return own_models.by(Recipe.from_json({**recipe.as_json(), **own_models.common_settings(recipe.architecture, epochs)}))
 
 
 def _others(records: Records, shadow_data: ShadowData) -> ShadowData:
@@ -117,7 +111,9 @@ def _with_candidates(
 ) -> ShadowModels:
     """Train models on candidates in equal shares and on other records; raise AttackError if these are too few."""
     others = _others(records, shadow_data)
-    return matched(records, others, fit_many, size or max(1, int(SHARE * (len(records) + len(others)))), count, seed)
+    return own_models.with_candidates(
+        records, others, fit_many, size or max(1, int(SHARE * (len(records) + len(others)))), count, seed
+    )
 
 
 def _without_candidates(
@@ -125,4 +121,4 @@ def _without_candidates(
 ) -> ReferenceModels:
     """Train models on other records than the candidates; raise AttackError if these are too few."""
     others = _others(records, shadow_data)
-    return trained(records, others, fit_many, size or max(1, int(SHARE * len(others))), count, seed)
+    return own_models.without_candidates(records, others, fit_many, size or max(1, int(SHARE * len(others))), count, seed)

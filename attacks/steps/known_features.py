@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from attacks.handles import Architecture, KnownFeatures, KnownMembers, Records, Rounds, Updates
-from attacks.models import internals
 from attacks.steps import attack_network
 from attacks.steps.attack_network import Look
 
@@ -27,7 +26,7 @@ def from_rounds(
     """
     look = Look(snapshots, begin, end, features, layers)
     numbers = look.rounds(len(rounds))
-    networks = [internals.network(architecture.recipe, rounds.weights(number)) for number in numbers]
+    networks = attack_network.of_rounds(rounds, architecture, numbers)
     return attack_network.known_features(networks, known_members, numbers, look)
 
 
@@ -49,5 +48,5 @@ def from_uploads(
     """
     look = Look(snapshots, begin, end, features, layers)
     numbers = look.rounds(len(updates) - 1)
-    networks = [internals.network(architecture.recipe, updates.upload(number, updates.victim)) for number in numbers]
+    networks = attack_network.of_uploads(updates, architecture, numbers)
     return attack_network.known_features(networks, known_members, numbers, look)

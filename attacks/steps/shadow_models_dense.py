@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import torch
-
 from attacks.handles import AttackError, MaskOracle, Records, ShadowData, ShadowModels
-from attacks.models import training
-from attacks.models.training import Recipe, TrainingSet
-from attacks.seeds import derive_seed
-from attacks.steps.training_sets import halves
+from attacks.models.training import Recipe
+from attacks.steps import own_models
 
 
 def guessed_unet(
@@ -37,8 +33,4 @@ def guessed_unet(
         batch=10,
         learning_rate=0.003,
     )
-    inside = torch.from_numpy(halves(shadow_data.ids, count, seed))
-    sets = [
-        TrainingSet(shadow_data.x[row], shadow_data.label[row], derive_seed(seed, "model", k)) for k, row in enumerate(inside)
-    ]
-    return ShadowModels(training.fit_many(recipe, sets, "shadow models"), shadow_data, inside)
+    return own_models.on_halves(shadow_data, own_models.by(recipe), count, seed)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from attacks.handles import Aggregates, Beacon, Ledger, Marginals, Number, Population, SuppressedAggregates
 from attacks.seeds import derive_seed, digest, digest_arrays, record_ids
+from attacks.targets.split import split
 from attacks.targets.target import HandleMaker, Target
 from taxonomy.findings import InputError
 
@@ -25,20 +26,14 @@ def publish(
     that shows nothing of its "members". The publisher may also show less: noisy means, none below `LEAST` people, or only whether
     anybody of the group has a feature.
     """
-    elsewhere = 0 if members_published else group_size
-    wanted = 2 * group_size + elsewhere
+    wanted = (2 if members_published else 3) * group_size
     if wanted >= len(x):
         raise InputError(f"the data set {name} has {len(x):,} records; the target asks for {wanted:,} and a reference population")
-    order = np.random.default_rng(derive_seed(seed, "split", name)).permutation(len(x))
-    candidates, rest = order[: 2 * group_size], order[2 * group_size :]
-    group = candidates[:group_size] if members_published else rest[:group_size]
+    parts = split(len(x), name, members=group_size, non_members=group_size, members_trained=members_published, seed=seed)
     # Sorted, so that the order tells nothing.
-    reference = np.sort(rest[elsewhere:])
-    is_member = np.arange(2 * group_size) < group_size
-    shuffle = np.random.default_rng(derive_seed(seed, "candidates", name)).permutation(2 * group_size)
-    candidates, is_member = candidates[shuffle], is_member[shuffle]
+    candidates, reference = parts.candidates, np.sort(parts.pool)
 
-    of_group = torch.from_numpy(x[np.sort(group)])
+    of_group = torch.from_numpy(x[parts.training])
     means, present = of_group.double().mean(dim=0), (of_group > 0).any(dim=0)
     # Drawn once, when the figures were published, and cut to what a share can be.
     drawn = np.random.default_rng(derive_seed(seed, "noise", name)).laplace(scale=NOISE / group_size, size=means.shape)
@@ -65,7 +60,7 @@ def publish(
         x=torch.from_numpy(x[candidates]),
         label=torch.from_numpy(label[candidates]),
         ids=record_ids(x[candidates]),
-        member=torch.from_numpy(is_member),
+        member=torch.from_numpy(parts.is_member),
         makers=makers,
         fingerprint=digest(digest_arrays(x[candidates], means.numpy(), x[reference], label[reference])),
         facts={"group_size": group_size, "statistics": means.numel(), "pool_size": len(reference)},

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from attacks.handles import (
     EmbeddingOracle,
@@ -27,7 +26,6 @@ from attacks.handles import (
     TopScoreOracle,
     Trainer,
 )
-from attacks.metrics import Metric, share
 from attacks.models import signals, training
 from attacks.models.training import Model, Recipe, TrainingSet
 from attacks.seeds import derive_seed, digest, digest_arrays, record_ids
@@ -45,11 +43,12 @@ def build(
     data: str,
     members: int,
     non_members: int,
-    architecture: str = "mlp",
+    architecture: str = "",
     hidden: Sequence[int] = (),
     epochs: int = 0,
     batch: int = 0,
     learning_rate: float = 0.0,
+    trainer: str = "",
     known_members: int = 0,
     shifted: str = "",
     members_trained: bool = True,
@@ -57,6 +56,9 @@ def build(
     seed: int = 0,
 ) -> Target:
     """Split a data set by the seed and train a classifier on the members.
+
+    `data`, `architecture` and `trainer` may be paths of functions of a catalog's own code, `package.module:function`: of a data
+    set (attacks/targets/data), of an empty network and of a training procedure (attacks/models/training.py, `Recipe`).
 
     Members, non-members and the adversary's pool are disjoint. `known_members` more records are trained on too, of which the
     adversary knows, beside as many of the pool that it knows to be none; they are no candidates. `shifted` is another data set,
@@ -75,13 +77,14 @@ def build(
         seed=seed,
     )
     recipe = Recipe(
-        architecture=architecture,
+        architecture=architecture or ("" if trainer else "mlp"),
         shape=records.x.shape[1:],
         classes=records.classes,
         hidden=tuple(hidden),
         epochs=epochs,
         batch=batch,
         learning_rate=learning_rate,
+        trainer=trainer,
     )
     return trained(data, records, parts, recipe, sensitive=sensitive, shifted=shifted, seed=seed)[0]
 
@@ -92,11 +95,11 @@ def trained(
     """Train a classifier on a split data set; return the target that it is, and the model itself."""
     candidates, pool, known = parts.candidates, parts.pool, parts.known
     rows, is_member = parts.training, parts.is_member
-    x_train, y_train = torch.from_numpy(records.x[rows]), torch.from_numpy(records.y[rows])
+    x_train, y_train = records.some(rows)
     training_set = TrainingSet(x_train, y_train, derive_seed(seed, "target", data))
     (model,) = training.fit_many(recipe, [training_set], "target")
 
-    x, label = torch.from_numpy(records.x[candidates]), torch.from_numpy(records.y[candidates])
+    x, label = records.some(candidates)
     train_log_probs = model.log_probs(x_train)
     outside = ~torch.from_numpy(is_member)
     held_out = model.log_probs(x[outside])
@@ -106,16 +109,16 @@ def trained(
         label=label,
         ids=record_ids(x.numpy()),
         member=torch.from_numpy(is_member),
-        makers=_makers(
+        makers=makers_of_classifier(
             model,
             training_size=len(rows),
             mean_loss=float(signals.loss(train_log_probs, y_train).mean()),
-            population=_held(records, pool),
-            known_members=_held(records, known),
-            known_non_members=_held(records, pool[: len(known)]),
+            population=held(records, pool),
+            known_members=held(records, known),
+            known_non_members=held(records, pool[: len(known)]),
             # These are copies of nearly the whole data set, so they are made only where they are asked for.
-            superset=lambda: _held(records, np.unique(np.concatenate([candidates, rows, pool]))),
-            noisy=lambda: _with_errors(_held(records, pool), derive_seed(seed, "errors", data)),
+            superset=lambda: held(records, np.unique(np.concatenate([candidates, rows, pool]))),
+            noisy=lambda: with_errors(held(records, pool), derive_seed(seed, "errors", data)),
             shifted=shifted,
         ),
         fingerprint=digest(
@@ -126,22 +129,23 @@ def trained(
             ]
         ),
         facts={
-            "training_accuracy": _accuracy(train_log_probs, y_train),
-            "test_accuracy": _accuracy(held_out, label[outside]),
+            "training_accuracy": signals.accuracy(train_log_probs, y_train),
+            "test_accuracy": signals.accuracy(held_out, label[outside]),
             "training_size": len(rows),
             "pool_size": len(pool),
         },
         judges={
             **judges.of_classifier(recipe, x, label, torch.from_numpy(is_member), None if sensitive < 0 else sensitive, seed),
-            "extraction": lambda stolen: _fidelity(stolen, x[outside], held_out),
+            "extraction": lambda stolen: judges.fidelity(stolen, x[outside], held_out),
         },
         hidden_feature=None if sensitive < 0 else sensitive,
     )
     return target, model
 
 
-def _held(records: datasets.Data, rows: NDArray[np.int64]) -> ShadowData:
-    x, y = torch.from_numpy(records.x[rows]), torch.from_numpy(records.y[rows])
+def held(records: datasets.Data, rows: NDArray[np.int64]) -> ShadowData:
+    """Return rows of a data set as records that somebody holds."""
+    x, y = records.some(rows)
     return ShadowData(x, y, record_ids(x.numpy()))
 
 
@@ -152,22 +156,7 @@ def _stored(model: Model, ledger: Ledger) -> HeldRecords:
     return HeldRecords("stored_records", x, label, record_ids(x.numpy()), ledger)
 
 
-def _fidelity(stolen: Model, x: Tensor, log_probs: Tensor) -> Metric:
-    """Share of non-members x on which a stolen model gives the target's label; chance is to give always its most frequent one.
-
-    `total_variation` is the mean agreement of probabilities, 1 minus half the sum of differences. Tramèr et al. 2016, Section 3.
-    """
-    answers = stolen.log_probs(x)
-    label = signals.predicted(log_probs)
-    # A model that saw only some of the classes has no column for the others.
-    answers = torch.nn.functional.pad(answers, (0, max(0, log_probs.shape[1] - answers.shape[1])), value=float("-inf"))
-    apart = (answers.exp() - log_probs.exp()).abs().sum(1) / 2
-    most = float(label.bincount().max()) / len(label)
-    same = (signals.predicted(answers) == label).numpy()
-    return share("label agreement", same, most, total_variation=float((1 - apart).mean()))
-
-
-def _with_errors(records: ShadowData, seed: int) -> ShadowData:
+def with_errors(records: ShadowData, seed: int) -> ShadowData:
     """Return the records with a share `ERRORS` of their values replaced, each by that feature's value in a random record."""
     generator = torch.Generator().manual_seed(seed)
     x = records.x.flatten(1)
@@ -177,11 +166,7 @@ def _with_errors(records: ShadowData, seed: int) -> ShadowData:
     return ShadowData(mixed, records.label, record_ids(mixed.numpy()))
 
 
-def _accuracy(log_probs: Tensor, label: Tensor) -> float:
-    return float((signals.predicted(log_probs) == label).double().mean())
-
-
-def _makers(
+def makers_of_classifier(
     model: Model,
     *,
     training_size: int,
@@ -204,12 +189,12 @@ def _makers(
         return LabelOracle("labels", lambda x: signals.predicted(oracle(x)), ledger)
 
     def noisy_population(ledger: Ledger) -> Population:
-        held = noisy()
-        return Population("noisy_population", held.x, held.label, held.ids, ledger)
+        drawn = noisy()
+        return Population("noisy_population", drawn.x, drawn.label, drawn.ids, ledger)
 
     def pool_with_members(ledger: Ledger) -> Superset:
-        held = superset()
-        return Superset("superset", held.x, held.label, held.ids, ledger)
+        pool = superset()
+        return Superset("superset", pool.x, pool.label, pool.ids, ledger)
 
     def shifted_population(ledger: Ledger) -> Population:
         other = datasets.load(shifted)
@@ -220,7 +205,6 @@ def _makers(
         "M1.parameters": lambda ledger: Parameters("parameters", model.parameters(), ledger),
         "M2": lambda ledger: Trainer("trainer", recipe, size, ledger),
         "M3": lambda ledger: Platform("platform", recipe, ledger),
-        "M4": lambda ledger: ModelType("model_type", recipe.architecture, ledger),
         "D1.samples": lambda ledger: Population("population", population.x, population.label, population.ids, ledger),
         "D1.noisy": noisy_population,
         "D1.size": lambda ledger: Number("training_size", size, ledger),
@@ -232,6 +216,8 @@ def _makers(
         "Q.labels": labels,
         **poorer.makers(model, scores),
     }
+    if recipe.architecture:
+        makers["M4"] = lambda ledger: ModelType("model_type", recipe.architecture, ledger)
     if len(known_members):
         known = known_members
         makers["D2.members"] = lambda ledger: KnownMembers(

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from attacks.handles import (
     PARTICIPANT,
@@ -140,24 +139,20 @@ def trained(
     data: str, held: datasets.Data, rows: Rows, recipe: Federation, *, seat: str = PARTICIPANT, seed: int = 0
 ) -> tuple[Target, History]:
     """Train a federation on dealt records; return the target that it is, and its history, which only judges may see."""
-
-    def some(which: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-        return torch.from_numpy(held.x[which]), torch.from_numpy(held.y[which])
-
     start = derive_seed(seed, "federation", data)
-    parts = [TrainingSet(*some(each), start) for each in rows.participants]
+    parts = [TrainingSet(*held.some(each), start) for each in rows.participants]
     history = federation.recorded(recipe, parts, start)
     name = digest([recipe.as_json(), start, [digest_arrays(part.x.numpy(), part.y.numpy()) for part in parts]])
     model = model_of(recipe, history.globals[-1], name)
 
-    x, label = some(rows.candidates)
+    x, label = held.some(rows.candidates)
     member = torch.from_numpy(rows.is_member)
     everybody = np.concatenate(rows.participants)
-    x_train, y_train = some(everybody)
+    x_train, y_train = held.some(everybody)
     log_probs, held_out = model.log_probs(x_train), model.log_probs(x[~member])
     last_of_victim = model_of(recipe, history.uploads[-1][VICTIM], name)
     known = rows.known if seat == SERVER else rows.participants[ADVERSARY]
-    population = classifier._held(held, rows.pool)
+    population = classifier.held(held, rows.pool)
     target = Target(
         id=data,
         x=x,
@@ -165,14 +160,14 @@ def trained(
         ids=record_ids(x.numpy()),
         member=member,
         makers={
-            **classifier._makers(
+            **classifier.makers_of_classifier(
                 model,
                 training_size=len(everybody),
                 mean_loss=float(signals.loss(log_probs, y_train).mean()),
                 population=population,
-                known_members=classifier._held(held, known),
-                known_non_members=classifier._held(held, rows.pool[: len(known)]),
-                superset=lambda: classifier._held(held, np.unique(np.concatenate([rows.candidates, everybody, rows.pool]))),
+                known_members=classifier.held(held, known),
+                known_non_members=classifier.held(held, rows.pool[: len(known)]),
+                superset=lambda: classifier.held(held, np.unique(np.concatenate([rows.candidates, everybody, rows.pool]))),
                 noisy=lambda: population,
                 shifted="",
             ),
@@ -182,9 +177,9 @@ def trained(
             [name, digest_arrays(x.numpy(), label.numpy(), held.x[rows.pool], held.y[rows.pool], held.x[known]), seat]
         ),
         facts={
-            "training_accuracy": classifier._accuracy(log_probs, y_train),
-            "test_accuracy": classifier._accuracy(held_out, label[~member]),
-            "victim_accuracy": classifier._accuracy(last_of_victim.log_probs(x[member]), label[member]),
+            "training_accuracy": signals.accuracy(log_probs, y_train),
+            "test_accuracy": signals.accuracy(held_out, label[~member]),
+            "victim_accuracy": signals.accuracy(last_of_victim.log_probs(x[member]), label[member]),
             "training_size": len(everybody),
             "participants": len(parts),
             "rounds": recipe.rounds,
@@ -192,7 +187,7 @@ def trained(
         },
         judges={
             **judges.of_classifier(recipe.model, x, label, member, None, seed),
-            "extraction": lambda stolen: classifier._fidelity(stolen, x[~member], held_out),
+            "extraction": lambda stolen: judges.fidelity(stolen, x[~member], held_out),
         },
     )
     for term in NOT_OFFERED:

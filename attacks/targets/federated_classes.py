@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 
 from attacks.handles import PARTICIPANT
 from attacks.models.federation import Federation
@@ -16,6 +15,7 @@ from attacks.targets import federated
 from attacks.targets.data import Data, deduplicated
 from attacks.targets.federated import Rows
 from attacks.targets.federated_judges import records_of_class
+from attacks.targets.split import shuffled
 from attacks.targets.target import Target
 from taxonomy.findings import InputError
 
@@ -68,16 +68,14 @@ def build(
         kept = members[held.y[members] != WANTED]
         victim = np.concatenate([kept, [row for k in first[1:] for row in take(k, more)][:per_class]])
         members, outside = kept, outside[held.y[outside] != WANTED]
-    shuffle = np.random.default_rng(derive_seed(seed, "candidates", data)).permutation(2 * len(members))
-    candidates = np.concatenate([members, outside])[shuffle]
-    is_member = np.isin(candidates, victim)
+    candidates, is_member = shuffled(members, outside, data, seed)
     pool = np.concatenate(list(left.values()))
     rows = Rows(candidates, is_member, (np.sort(own), np.sort(victim)), np.empty(0, np.int64), pool)
 
     model = Recipe(architecture, held.x.shape[1:], every.classes + 1, tuple(hidden), 60, 64, 0.001)
     recipe = Federation(algorithm, model, rounds, batch, learning_rate, local_epochs)
     target, _ = federated.trained(data, held, rows, recipe, seat=PARTICIPANT, seed=seed)
-    x, y = torch.from_numpy(held.x[pool]), torch.from_numpy(held.y[pool])
+    x, y = held.some(pool)
     target.judges["reconstruction"] = records_of_class(x, y, every.classes, WANTED, derive_seed(seed, "judge"))
     target.fingerprint = digest([target.fingerprint, "classes"])
     return target

@@ -19,6 +19,7 @@ from attacks.targets import federated, judges
 from attacks.targets.data import Data
 from attacks.targets.federated import VICTIM, Rows
 from attacks.targets.federated_judges import property_of_rounds
+from attacks.targets.split import shuffled
 from attacks.targets.target import Target
 from taxonomy.findings import InputError
 
@@ -74,8 +75,7 @@ def build(
     others = [np.concatenate([stock.take(some, True), stock.take(rest, False)]) for some, rest in mixes]
     outside = np.concatenate([stock.take(all_shoes, True), stock.take(size - all_shoes, False)])
     aside = np.concatenate([stock.take(marked, True), stock.take(marked, False)])
-    shuffle = np.random.default_rng(derive_seed(seed, "candidates", NAME)).permutation(2 * size)
-    candidates, is_member = np.concatenate([victim, outside])[shuffle], (np.arange(2 * size) < size)[shuffle]
+    candidates, is_member = shuffled(victim, outside, NAME, seed)
     own = others.pop(0)
     pool_shoes = pool * all_shoes // size
     spare = np.concatenate([stock.take(pool_shoes, True), stock.take(pool - pool_shoes, False)])
@@ -85,7 +85,7 @@ def build(
     if property_trained:
         found = [bool(has[victim[batches[VICTIM].numpy()]].any()) for batches in history.batches]
         assert found == truth.tolist(), "the federation shuffles in another way than it was asked about"
-    x, label = torch.from_numpy(held.x[aside]), torch.from_numpy(held.y[aside])
+    x, label = held.some(aside)
     having, ids = torch.from_numpy(has[aside]), record_ids(x.numpy())
 
     def property_data(ledger: Ledger) -> MarkedRecords:

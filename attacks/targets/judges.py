@@ -13,7 +13,7 @@ from attacks import metrics
 from attacks.handles import AttackError
 from attacks.metrics import Metric
 from attacks.models import signals, training
-from attacks.models.training import Recipe, TrainingSet
+from attacks.models.training import Model, Recipe, TrainingSet
 from attacks.seeds import derive_seed
 from attacks.targets.target import Judge
 
@@ -34,6 +34,21 @@ def of_classifier(recipe: Recipe, x: Tensor, label: Tensor, member: Tensor, sens
     if sensitive is not None:
         found["attribute"] = attribute(x[:, sensitive], member)
     return found
+
+
+def fidelity(stolen: Model, x: Tensor, log_probs: Tensor) -> Metric:
+    """Share of non-members x on which a stolen model gives the target's label; chance is to give always its most frequent one.
+
+    `total_variation` is the mean agreement of probabilities, 1 minus half the sum of differences. Tramèr et al. 2016, Section 3.
+    """
+    answers = stolen.log_probs(x)
+    label = signals.predicted(log_probs)
+    # A model that saw only some of the classes has no column for the others.
+    answers = torch.nn.functional.pad(answers, (0, max(0, log_probs.shape[1] - answers.shape[1])), value=float("-inf"))
+    apart = (answers.exp() - log_probs.exp()).abs().sum(1) / 2
+    most = float(label.bincount().max()) / len(label)
+    same = (signals.predicted(answers) == label).numpy()
+    return metrics.share("label agreement", same, most, total_variation=float((1 - apart).mean()))
 
 
 def attribute(truth: Tensor, member: Tensor) -> Judge:

@@ -14,6 +14,7 @@ from attacks.handles import Ledger, Overheard, Population
 from attacks.models import signals, training
 from attacks.models.training import Recipe, TrainingSet
 from attacks.seeds import derive_seed, digest, digest_arrays, record_ids
+from attacks.targets.split import shuffled
 from attacks.targets.target import HandleMaker, Target
 
 # The plane of received samples is cut into GRID x GRID cells between -REACH and REACH on both axes.
@@ -64,8 +65,8 @@ def build(
     training_set = TrainingSet(x_train, y_train, derive_seed(seed, "target", "modulation"))
     (model,) = training.fit_many(recipe, [training_set], "target")
 
-    shuffle = np.random.default_rng(derive_seed(seed, "candidates", "modulation")).permutation(candidates)
-    x, label = torch.from_numpy(at_adversary[shuffle, 0]), kind[shuffle]
+    judged, is_member = shuffled(np.arange(members), np.arange(members, candidates), "modulation", seed)
+    x, label = torch.from_numpy(at_adversary[judged, 0]), kind[judged]
     # In an order of their own: nothing but the signal itself tells which transmitter it is from.
     order = np.random.default_rng(derive_seed(seed, "overheard", "modulation")).permutation(candidates * overheard_each)
     later = slice(signals_each, None)
@@ -81,24 +82,26 @@ def build(
         return Overheard("overheard", heard, decision, ledger)
 
     makers: dict[str, HandleMaker] = {"D1.shifted": population_of, "Q.overheard": overheard}
+
+    def accuracy(of: Tensor, truth: Tensor) -> float:
+        return signals.accuracy(model.log_probs(of), truth)
+
     outsiders = slice(members, candidates)
     return Target(
         id="modulation",
         x=x,
         label=label,
         ids=record_ids(x.numpy()),
-        member=torch.from_numpy(shuffle < members),
+        member=torch.from_numpy(is_member),
         makers=makers,
         fingerprint=digest(
             [model.fingerprint, digest_arrays(*(part.numpy() for part in (x, label, heard, decision, own_x, own_label)))]
         ),
         facts={
-            "training_accuracy": _accuracy(model, x_train, y_train),
-            "test_accuracy": _accuracy(
-                model, _flat(at_service[outsiders, later]), kind[outsiders].repeat_interleave(overheard_each)
-            ),
-            "accuracy_on_later_signals_of_members": _accuracy(
-                model, _flat(at_service[:members, later]), kind[:members].repeat_interleave(overheard_each)
+            "training_accuracy": accuracy(x_train, y_train),
+            "test_accuracy": accuracy(_flat(at_service[outsiders, later]), kind[outsiders].repeat_interleave(overheard_each)),
+            "accuracy_on_later_signals_of_members": accuracy(
+                _flat(at_service[:members, later]), kind[:members].repeat_interleave(overheard_each)
             ),
             "training_size": len(x_train),
             "pool_size": len(own_x),
@@ -182,7 +185,3 @@ def _gaussian(generator: np.random.Generator, shape: tuple[int, ...]) -> NDArray
 def _flat(pictures: NDArray[np.float32]) -> Tensor:
     """Return signals of transmitters (n, each, 16, 16) as (n * each, 16, 16)."""
     return torch.from_numpy(pictures.reshape(-1, GRID, GRID).copy())
-
-
-def _accuracy(model: training.Model, x: Tensor, y: Tensor) -> float:
-    return float((signals.predicted(model.log_probs(x)) == y).double().mean())

@@ -72,10 +72,10 @@ def build(
     )
     # Sorted, so that the order of the training set tells nothing about the order of the candidates.
     rows = np.sort(rows)
-    x_train, y_train = torch.from_numpy(records.x[rows]), torch.from_numpy(records.y[rows])
+    x_train, y_train = records.some(rows)
     (model,) = training.fit_many(recipe, [TrainingSet(x_train, y_train, derive_seed(seed, "target", data))], "target")
 
-    x, label = torch.from_numpy(records.x[chosen]), torch.from_numpy(records.y[chosen])
+    x, label = records.some(chosen)
     true_epsilon = epsilon.gaussian_epsilon(noise, steps, delta)
     outside = ~torch.from_numpy(coin)
     return Target(
@@ -87,8 +87,8 @@ def build(
         makers=_makers(model, candidates // 2, records.x[pool], records.y[pool]),
         fingerprint=digest([model.fingerprint, digest_arrays(x.numpy(), label.numpy(), records.x[pool], records.y[pool])]),
         facts={
-            "training_accuracy": _accuracy(model, x_train, y_train),
-            "test_accuracy": _accuracy(model, x[outside], label[outside]),
+            "training_accuracy": signals.accuracy(model.log_probs(x_train), y_train),
+            "test_accuracy": signals.accuracy(model.log_probs(x[outside]), label[outside]),
             "training_size": len(rows),
             "pool_size": len(pool),
             "epsilon": true_epsilon if math.isfinite(true_epsilon) else None,
@@ -108,10 +108,6 @@ def _audited(guess: NDArray[np.int8], coin: Truth, delta: float, true_epsilon: f
         details["true epsilon"] = true_epsilon
     # The figure is itself the end of a one-sided interval with 95 % confidence, so it has none of its own.
     return Metric("lower bound on epsilon", bound, None, 0.0, details, range=None)
-
-
-def _accuracy(model: Model, x: torch.Tensor, y: torch.Tensor) -> float:
-    return float((signals.predicted(model.log_probs(x)) == y).double().mean())
 
 
 def _makers(model: Model, expected_size: int, pool_x: NDArray[Any], pool_y: NDArray[Any]) -> dict[str, HandleMaker]:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from attacks.handles import PARTICIPANT, SERVER, FederatedTrainer, Handle, Ledger, Seen, ShadowData
+from attacks.models import signals
 from attacks.models.federation import Federation
 from attacks.models.training import Recipe
 from attacks.seeds import digest, digest_arrays, record_ids
@@ -96,7 +97,7 @@ def build(
     pool, known = _shadow(held, "pool"), _shadow(held, "known")
     size = int(found.records[0].sum()) if seat == SERVER else training_size
     makers: dict[str, HandleMaker] = {
-        **classifier._makers(
+        **classifier.makers_of_classifier(
             model,
             training_size=size,
             mean_loss=float("nan"),
@@ -116,7 +117,6 @@ def build(
         makers["M1.own-updates"] = lambda ledger: _there(seen(ledger).own_updates)
     for term in (*NOT_OFFERED, *(() if len(pool) else ("D1.samples", "D1.marginals"))):
         makers.pop(term)
-    accuracy = classifier._accuracy
     return Target(
         id=Path(recording).name,
         x=x,
@@ -126,8 +126,8 @@ def build(
         makers=makers,
         fingerprint=fingerprint,
         facts={
-            "accuracy_on_members": accuracy(model.log_probs(x[member]), label[member]),
-            "test_accuracy": accuracy(model.log_probs(x[~member]), label[~member]),
+            "accuracy_on_members": signals.accuracy(model.log_probs(x[member]), label[member]),
+            "test_accuracy": signals.accuracy(model.log_probs(x[~member]), label[~member]),
             "participants": len(found.nodes),
             "rounds": rounds,
             **({"left_out": found.left_out} if found.left_out else {}),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from attacks.handles import Ledger, Rounds
 from attacks.models import signals, training
@@ -90,37 +90,39 @@ def trained(
     seed: int = 0,
 ) -> tuple[Target, list[Weights]]:
     """Train and update a classifier on a split data set; return the target that it is, and the weights of all releases."""
-
-    def some(rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-        return torch.from_numpy(records.x[rows]), torch.from_numpy(records.y[rows])
-
     every = training_rows(parts, first_records)
     start = derive_seed(seed, "target", data)
-    (first,) = training.fit_many(recipe, [TrainingSet(*some(every[0]), start)], "target")
+    (first,) = training.fit_many(recipe, [TrainingSet(*records.some(every[0]), start)], "target")
     releases = [first.parameters()]
     for number, rows in enumerate(every[1:]):
-        update = TrainingSet(*some(rows), derive_seed(seed, "update", data, number))
+        update = TrainingSet(*records.some(rows), derive_seed(seed, "update", data, number))
         releases.append(updated(recipe, releases[-1], update, update_epochs))
     name = digest(
-        [first.fingerprint, recipe.as_json(), update_epochs, start, [digest_arrays(*map(_array, some(rows))) for rows in every]]
+        [
+            first.fingerprint,
+            recipe.as_json(),
+            update_epochs,
+            start,
+            [digest_arrays(*map(_array, records.some(rows))) for rows in every],
+        ]
     )
     model = _model(recipe, releases[-1], name)
 
-    x, label = some(parts.candidates)
+    x, label = records.some(parts.candidates)
     member = torch.from_numpy(parts.is_member)
-    x_train, y_train = some(every[-1])
-    x_new, y_new = some(parts.training)
+    x_train, y_train = records.some(every[-1])
+    x_new, y_new = records.some(parts.training)
     log_probs, held_out = model.log_probs(x_train), model.log_probs(x[~member])
-    population = classifier._held(records, parts.pool)
-    makers: dict[str, HandleMaker] = classifier._makers(
+    population = classifier.held(records, parts.pool)
+    makers: dict[str, HandleMaker] = classifier.makers_of_classifier(
         model,
         training_size=len(x_train),
         mean_loss=float(signals.loss(log_probs, y_train).mean()),
         population=population,
-        known_members=classifier._held(records, parts.known),
-        known_non_members=classifier._held(records, parts.pool[: len(parts.known)]),
-        superset=lambda: classifier._held(records, np.unique(np.concatenate([parts.candidates, every[-1], parts.pool]))),
-        noisy=lambda: classifier._with_errors(population, derive_seed(seed, "errors", data)),
+        known_members=classifier.held(records, parts.known),
+        known_non_members=classifier.held(records, parts.pool[: len(parts.known)]),
+        superset=lambda: classifier.held(records, np.unique(np.concatenate([parts.candidates, every[-1], parts.pool]))),
+        noisy=lambda: classifier.with_errors(population, derive_seed(seed, "errors", data)),
         shifted="",
     )
     for term in NOT_OFFERED:
@@ -145,10 +147,10 @@ def trained(
             ]
         ),
         facts={
-            "training_accuracy": classifier._accuracy(log_probs, y_train),
-            "test_accuracy": classifier._accuracy(held_out, label[~member]),
-            "new_records_accuracy_before": classifier._accuracy(_model(recipe, releases[-2], name).log_probs(x_new), y_new),
-            "new_records_accuracy": classifier._accuracy(model.log_probs(x_new), y_new),
+            "training_accuracy": signals.accuracy(log_probs, y_train),
+            "test_accuracy": signals.accuracy(held_out, label[~member]),
+            "new_records_accuracy_before": signals.accuracy(_model(recipe, releases[-2], name).log_probs(x_new), y_new),
+            "new_records_accuracy": signals.accuracy(model.log_probs(x_new), y_new),
             "first_size": first_records,
             "training_size": len(x_train),
             "updates": len(releases) - 1,
@@ -156,7 +158,7 @@ def trained(
         },
         judges={
             **judges.of_classifier(recipe, x, label, member, None, seed),
-            "extraction": lambda stolen: classifier._fidelity(stolen, x[~member], held_out),
+            "extraction": lambda stolen: judges.fidelity(stolen, x[~member], held_out),
         },
     )
     return target, releases
@@ -172,18 +174,12 @@ def training_rows(parts: Split, first_records: int) -> list[NDArray[np.int64]]:
 
 
 def updated(recipe: Recipe, weights: Weights, data: TrainingSet, epochs: int) -> Weights:
-    """Return the weights after more epochs from `weights` on, with the loop of `training.fit`; data.seed gives the order."""
+    """Return the weights after more epochs from `weights` on; data.seed gives the order."""
     with training.one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(data.seed % 2**63)
         module = recipe.build()
         module.load_state_dict(weights)
-        optimizer = torch.optim.Adam(module.parameters(), lr=recipe.learning_rate, fused=True)
-        x, y = data.x.float(), data.y
-        for _ in range(epochs):
-            for chunk in torch.randperm(len(x)).split(recipe.batch):
-                optimizer.zero_grad(set_to_none=True)
-                nn.functional.cross_entropy(module(x[chunk]), y[chunk]).backward()
-                optimizer.step()
+        training.learn(module, recipe, data, epochs)
         return copied(module.state_dict())
 
 

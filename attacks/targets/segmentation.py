@@ -14,6 +14,7 @@ from attacks.models import signals, training
 from attacks.models.training import Recipe, TrainingSet
 from attacks.seeds import derive_seed, digest, digest_arrays, record_ids
 from attacks.targets import data as datasets
+from attacks.targets.split import shuffled
 from attacks.targets.target import HandleMaker, Target
 from taxonomy.findings import InputError
 
@@ -45,8 +46,7 @@ def build(
     """
     candidates = members + non_members
     x, label = scenes(candidates + population + (0 if members_trained else members), garments, seed)
-    is_member = np.arange(candidates) < members
-    shuffle = np.random.default_rng(derive_seed(seed, "candidates", "scenes")).permutation(candidates)
+    judged, is_member = shuffled(np.arange(members), np.arange(members, candidates), "scenes", seed)
     held = slice(candidates, candidates + population)
     rows = np.arange(members) if members_trained else np.arange(candidates + population, len(x))
     # In an order of their own, so that the order of the training set tells nothing about the order of the candidates.
@@ -57,7 +57,7 @@ def build(
     (model,) = training.fit_many(recipe, [TrainingSet(x_train, y_train, derive_seed(seed, "target", "scenes"))], "target")
 
     own = torch.from_numpy(x[held]), torch.from_numpy(label[held]), record_ids(x[held])
-    seen, truth, member = torch.from_numpy(x[shuffle]), torch.from_numpy(label[shuffle]), torch.from_numpy(is_member[shuffle])
+    seen, truth, member = torch.from_numpy(x[judged]), torch.from_numpy(label[judged]), torch.from_numpy(is_member)
 
     makers: dict[str, HandleMaker] = {
         "D1.samples": lambda ledger: Population("population", *own, ledger),

@@ -52,7 +52,18 @@ def split(
     training_rows = candidates[:members] if members_trained else rest[:members]
     known, kept, pool = np.split(rest[trained_elsewhere:], [known_members, known_members + aside])
     training_rows = np.concatenate([training_rows, known])
-    is_member = np.arange(members + non_members) < members
-    shuffle = np.random.default_rng(derive_seed(seed, "candidates", data)).permutation(len(candidates))
+    judged, is_member = shuffled(candidates[:members], candidates[members:], data, seed)
     # Sorted, so that the order of the training set tells nothing about the order of the candidates.
-    return Split(candidates[shuffle], is_member[shuffle], np.sort(training_rows), known, kept, pool)
+    return Split(judged, is_member, np.sort(training_rows), known, kept, pool)
+
+
+def shuffled(
+    members: NDArray[np.int64], non_members: NDArray[np.int64], name: str, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return rows of members and of non-members as candidates, in an order by the seed that tells nothing, and who is a member.
+
+    Both are of shape (members + non-members,).
+    """
+    candidates = np.concatenate([members, non_members])
+    shuffle = np.random.default_rng(derive_seed(seed, "candidates", name)).permutation(len(candidates))
+    return candidates[shuffle], (np.arange(len(candidates)) < len(members))[shuffle]

@@ -47,14 +47,11 @@ def build(
 
     judged, others = np.split(parts.aside, 2)
     rows = judged if updates_judged else others
-    x, label = torch.from_numpy(records.x[rows]), torch.from_numpy(records.y[rows])
+    x, label = records.some(rows)
     with training.one_thread():
         copies = further_training.updated(model, x, label, steps=update_steps, learning_rate=update_learning_rate)
         outside = ~target.member
-        accuracy = [
-            float((signals.predicted(copies.log_probs(k, target.x[outside])) == target.label[outside]).double().mean())
-            for k in range(len(copies))
-        ]
+        accuracy = [signals.accuracy(copies.log_probs(k, target.x[outside]), target.label[outside]) for k in range(len(copies))]
 
     def updated_scores(ledger: Ledger) -> UpdatedScores:
         after = [partial(copies.log_probs, k) for k in range(len(copies))]

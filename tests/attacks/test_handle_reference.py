@@ -80,7 +80,8 @@ def test_all_of_it_is_told_with_shapes_where_there_are_tensors(kind):
 
 def test_what_is_charged_is_told():
     """Every type whose code charges queries says so, and none that does not."""
-    charging = {name for name in TYPES if "ledger.charge(" in inspect.getsource(getattr(handles, name))}
+    charges = re.compile(r"ledger\.charge\(|self\._ask\(")
+    charging = {name for name in TYPES if charges.search(inspect.getsource(getattr(handles, name)))}
     telling = {name for name, kind in TYPES.items() if any("quer" in offer.cost for offer in kind.offers)}
     # Of these the oracle counts that they are made of.
     assert telling - charging == {"LabelOracle", "MaskOracle", "TopScoreOracle", "ThresholdedScoreOracle"}
@@ -93,6 +94,17 @@ def test_what_is_charged_is_told():
     )
     assert "one model" in offers("Platform")["fit_many"].cost and "one model" in offers("Seat")["run"].cost
     assert offers("NoisePredictor")["noised"].cost == offers("Records")["x"].cost == offers("Aggregates")["values"].cost == ""
+
+
+def test_type_variables_are_filled_in():
+    """Trainers of several kinds share one form."""
+    whose = {"Trainer": ("Recipe", "Model"), "GeneratorTrainer": ("GeneratorRecipe", "Generator")}
+    for name, (recipe, model) in whose.items():
+        assert offers(name)["recipe"].typed == f".recipe: {recipe}"
+        assert offers(name)["fit_many"].typed == f".fit_many(sets: Sequence[TrainingSet]) -> list[{model}]"
+    found = offers("GeneratorPlatform")["fit_many"]
+    assert found.typed.endswith("-> list[ReferenceGenerator]")
+    assert found.types == (("attacks.models.training", "TrainingSet"), ("attacks.handles.generative", "ReferenceGenerator"))
 
 
 def test_what_is_told_is_what_is_charged():

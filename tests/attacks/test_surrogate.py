@@ -30,7 +30,7 @@ from attacks.handles import (
 )
 from attacks.models import signals, surrogate_training, training
 from attacks.steps import surrogate as steps
-from attacks.targets.classifier import _fidelity
+from attacks.targets.judges import fidelity
 from taxonomy.loading import load
 
 WIDTH, CLASSES = 6, 3
@@ -201,6 +201,6 @@ def test_fidelity_counts_equal_labels():
         def log_probs(self, x):
             return stolen.log()
 
-    metric = _fidelity(Stolen(), torch.zeros(4, 1), target.log())
+    metric = fidelity(Stolen(), torch.zeros(4, 1), target.log())
     assert metric.value == 0.5 and metric.chance == 0.5 and metric.ci[0] < 0.5 < metric.ci[1]
     assert metric.details["total_variation"] == pytest.approx(1 - np.mean([0.4, 0.3, 0.3, 0.7]))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from attacks.models import own_code
 from attacks.targets.data.genetics import genomes, genomes_panel, genotypes
 from attacks.targets.data.pictures import cifar_10, cifar_100, digits, fashion, mnist
 from attacks.targets.data.records import Data, deduplicated
 from attacks.targets.data.shokri import location_30, purchase_100, texas_100
 from attacks.targets.data.tables import breast_cancer, rand
 from attacks.targets.data.text import glosses
-from taxonomy.findings import unknown
+from taxonomy.findings import InputError, unknown
 
 __all__ = ["LOADERS", "Data", "deduplicated", "genotypes", "load"]
 
@@ -32,7 +33,15 @@ LOADERS: dict[str, Callable[[], Data]] = {
 
 
 def load(name: str) -> Data:
-    """Return a data set by name; raise InputError with the nearest valid name, or saying how to get what is not here."""
+    """Return a data set by name; raise InputError with the nearest valid name, or saying how to get what is not here.
+
+    A name that is a path is that of a function of a catalog's own code, which returns a `Data`; it is deduplicated here.
+    """
+    if own_code.is_path(name):
+        found = own_code.function(name)()
+        if not isinstance(found, Data):
+            raise InputError(f"{name} returned a {type(found).__name__}; a data set is an attacks.targets.data.Data(name, x, y)")
+        return deduplicated(found.name, found.x, found.y)
     if name not in LOADERS:
         raise unknown("data set", name, LOADERS)
     return LOADERS[name]()

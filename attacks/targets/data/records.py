@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from taxonomy.findings import InputError
 
@@ -46,6 +48,10 @@ class Data:
                 f"({listed(missing)}); number its {len(counts) - len(missing):,} classes without gaps"
             )
         return len(counts)
+
+    def some(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        """Return the records of these rows as tensors: x float32 (rows, ...) and labels int64 (rows,)."""
+        return torch.from_numpy(self.x[rows]), torch.from_numpy(self.y[rows])
 
 
 def listed(numbers: Sequence[int]) -> str:

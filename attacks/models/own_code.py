@@ -1,0 +1,42 @@
+"""Functions of a catalog's own code that stand in place of ours: an architecture, a trainer, a data set, each named by its path.
+
+A path is `package.module:function`. Only functions of packages that were allowed are ever imported: those of installed catalogs
+(entry point `mia_atlas.catalogs`), and what lies in folders that the user trusts (`--trust-code`).
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from attacks.errors import AttackError
+
+_allowed: set[str] = set()
+
+
+def allow(packages: Iterable[str]) -> None:
+    """Let functions of these packages be named by path; they stay allowed as long as the process lives."""
+    _allowed.update(packages)
+
+
+def allowed() -> list[str]:
+    """Return the packages whose functions may be named, for processes that work for this one."""
+    return sorted(_allowed)
+
+
+def is_path(name: str) -> bool:
+    """Return whether a name is the path of a function, and not the name of something of ours."""
+    return ":" in name
+
+
+def function(path: str) -> Callable[..., Any]:
+    """Return the function behind a path; raise AttackError if its package is not allowed, or holds no such function."""
+    module, _, name = path.partition(":")
+    if module.partition(".")[0] not in _allowed:
+        raise AttackError(f"{path} lies in no installed catalog's package; --trust-code DIR runs code of a folder that you trust")
+    try:
+        found: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise AttackError(f"{path} names no function: {error}") from error
+    return found
