@@ -49,15 +49,18 @@ test-slow: $(READY)
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "slow and not benchmark"
 
 # What is compared with golden values or with a formula that is written again: under other instruction sets its last digits differ.
-FORMULAS := golden metrics intervals signals answers densities statistics similarity epsilon label_only melis split_model \
-	collaborative_inference diffusion generative language_model white_box vulnerable_records updates
+FORMULAS := test_golden metrics/test_figures metrics/test_intervals metrics/test_structural_similarity metrics/test_epsilon \
+	models/test_signals models/test_resolution models/test_language_generator handles/test_answers aggregate/test_statistics \
+	$(addprefix discriminative/test_,label_only collaborative_inference white_box vulnerable_records updates) \
+	$(addprefix generative/test_,densities denoising latent_search likelihood exposure) \
+	federated/test_embedding federated/test_property targets/test_split_model
 
 test-processors: $(READY)
 	@echo "== Golden values and formulas as processors without AVX-512, and without AVX, compute them"
 	@for set in "ATEN_CPU_CAPABILITY=avx2 MKL_CBWR=AVX2" "ATEN_CPU_CAPABILITY=default MKL_CBWR=COMPATIBLE"; do \
 		echo "$$set"; \
 		env $$set $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow and not benchmark" \
-			$(FORMULAS:%=tests/attacks/test_%.py) || exit 1; \
+			$(FORMULAS:%=tests/attacks/%.py) || exit 1; \
 	done
 
 test-all: test test-slow

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from taxonomy.advice import Cell
+from taxonomy.coverage import Cell
 from taxonomy.graph import Rule
 
 BOX_WIDTH, BOX_HEIGHT, COLUMN, ROW = 190, 34, 270, 58

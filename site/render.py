@@ -21,7 +21,7 @@ import reference
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from taxonomy import advice, evidence, handles, references, survey, tables, withdrawals
+from taxonomy import coverage, evidence, handles, references, survey, tables, withdrawals
 from taxonomy.answers import Atlas, Feasible
 from taxonomy.catalog import Catalog
 from taxonomy.check import package
@@ -249,7 +249,7 @@ class Site:
     def overviews(self) -> None:
         """Write the pages about the whole."""
         catalog = self.catalog
-        cells = advice.gaps(self.atlas)
+        cells = coverage.gaps(self.atlas)
         self.page("index.md", "index.md.j2", attacks=self.attacks, rows=survey.surveyed_rows(catalog))
         self.page("table-1.md", "table_1.md.j2", symbols=[t for t in catalog.terms.values() if t.symbol])
         self.page("table-2.md", "table_2.md.j2", printed=tables.surveyed(catalog), original=tables.published(catalog))

@@ -318,3 +318,11 @@ class Atlas:
                 fresh.add(rule.yields)
                 result.append(rule)
         return result
+
+
+def runnable_graph(atlas: Atlas) -> Graph:
+    """Return the graph of the rules that code can carry out."""
+    catalog = atlas.catalog
+    idle = {entry.id for entry in catalog.acts if entry.run is None}
+    idle |= {r.id for r in catalog.implications if r.view is None and catalog.terms[r.yields].handle is not None}
+    return Graph((rule for rule in atlas.resolver.graph.rules if rule.id not in idle), catalog.terms)

@@ -177,6 +177,9 @@ class Limits(Strict):
         return (self.queries, self.models, self.rows) != (None, None, None)
 
 
+NO_LIMITS = Limits()
+
+
 class Guarantee(Strict):
     """A proven bound of differential privacy under which the target was trained, and for whose data it holds."""
 

@@ -15,8 +15,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field, ValidationError
 
 from taxonomy import digests, source
-from taxonomy.advice import runnable_graph
-from taxonomy.answers import Atlas
+from taxonomy.answers import Atlas, runnable_graph
 from taxonomy.catalog import Catalog
 from taxonomy.entries import Attack, EntryId, Params, Step, Target
 from taxonomy.files import UnreadableError, content

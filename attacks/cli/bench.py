@@ -62,8 +62,8 @@ def bench(
     bench_plan.keep_fuller(folder, chosen, seeds)
     from attacks.cli.progress import Bars
     from attacks.engine import report
-    from attacks.engine.engine import Engine
     from attacks.engine.executors import executor
+    from attacks.engine.runner import Engine
     from attacks.engine.workshop import Silent
     from attacks.evidence import bench as benches
 

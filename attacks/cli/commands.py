@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attacks.cli import bench, catalog, questions, run
+from attacks.cli import bench, catalog, export, questions, run
 from attacks.cli.options import app
 
-__all__ = ["app", "bench", "catalog", "questions", "run"]
+__all__ = ["app", "bench", "catalog", "export", "questions", "run"]

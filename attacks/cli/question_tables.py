@@ -17,7 +17,10 @@ from taxonomy.strengths import Strength, ranked
 from taxonomy.threat import ThreatModel, fit
 
 if TYPE_CHECKING:
-    from taxonomy.advice import Cell, Comparison, Difference, SurveyedAnswer
+    from taxonomy.comparison import Comparison
+    from taxonomy.coverage import Cell
+    from taxonomy.surveyed_answers import SurveyedAnswer
+    from taxonomy.what_if import Difference
     from taxonomy.withdrawals import Cut, Mask
 
 SHOWN_SETS = 3

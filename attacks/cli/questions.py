@@ -17,8 +17,8 @@ from taxonomy.resolver import Missing
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from taxonomy.advice import Difference
     from taxonomy.threat import ThreatModel
+    from taxonomy.what_if import Difference
 
 
 @app.command(epilog="Example: mia feasible --observation black-box --model discriminative --knows Q.labels --knows record.label")
@@ -76,8 +76,8 @@ def feasible(
 
 
 def _difference(atlas: Atlas, threat: ThreatModel, changes: Sequence[str]) -> Difference:
-    from taxonomy.advice import what_if
     from taxonomy.threat import read
+    from taxonomy.what_if import what_if
 
     signs: dict[str, list[str]] = {"+": [], "-": []}
     for change in changes:
@@ -96,7 +96,7 @@ def _difference(atlas: Atlas, threat: ThreatModel, changes: Sequence[str]) -> Di
 
 
 def _as_surveyed(atlas: Atlas, threat: ThreatModel, by: str, as_json: bool) -> None:
-    from taxonomy.advice import as_surveyed, symbols
+    from taxonomy.surveyed_answers import as_surveyed, symbols
 
     if by != "surveyed":
         raise unknown("way to answer (--as)", by, ["surveyed"])
@@ -227,9 +227,9 @@ def gaps(
     catalog: Catalogs = None,
 ) -> None:
     """Which combinations of observation, model type, frame and knowledge does no attack, or no running attack, cover?"""
-    from taxonomy import advice
+    from taxonomy import coverage
 
-    cells = advice.gaps(Atlas(load(catalog)), adversary.limits)
+    cells = coverage.gaps(Atlas(load(catalog)), adversary.limits)
     if as_json:
         print_json({"cells": [cell.as_json() for cell in cells]})
         return
@@ -248,11 +248,11 @@ def compare(
     catalog: Catalogs = None,
 ) -> None:
     """What does one attack need that another does not, and is one of them never worse?"""
-    from taxonomy import advice
+    from taxonomy import comparison
 
     loaded = load(catalog)
     a, b = loaded.attack(first), loaded.attack(second)
-    found = advice.compare(Atlas(loaded), a, b, adversary.limits)
+    found = comparison.compare(Atlas(loaded), a, b, adversary.limits)
     if as_json:
         print_json({"first": a.id, "second": b.id, **found.as_json()})
         return

@@ -99,8 +99,8 @@ def _run(catalog: Catalog, plan: Any, seed: int, workers: int, folder: Path, tru
     from attacks.cli.progress import Bars
     from attacks.engine import report
     from attacks.engine.code import Code
-    from attacks.engine.engine import Engine
     from attacks.engine.executors import executor
+    from attacks.engine.runner import Engine
 
     with interrupts.working():
         with Bars(output(stderr=True)) as progress, executor(workers) as pool:

@@ -69,7 +69,7 @@ HIDDEN: dict[type, Form] = {
     OwnDiscriminator: Form(lambda one: {"model": one._model}),
     OwnGan: Form(lambda one: {"generator": one._generator}),
     PopulationStatistics: Form(lambda one: {"records": one._records, "log_probs": one._log_probs}),
-    ReferenceGenerator: Form(lambda one: {"generator": one._generator, "differentiable": one.differentiable}),
+    ReferenceGenerator: Form(lambda one: {"generator": one._ReferenceGenerator__generator, "differentiable": one.differentiable}),
     ReferenceLanguageModel: Form(lambda one: {"generator": one._generator}),
     ReferenceModels: Form(lambda one: {"own": one._own}),
     SamplePool: Form(lambda one: {"x": one._x}),

@@ -25,7 +25,7 @@ from taxonomy.findings import InputError
 from taxonomy.graph import Rule, goal
 
 if TYPE_CHECKING:
-    from attacks.engine.engine import Engine
+    from attacks.engine.runner import Engine
 
 AUDIT = "audit"
 

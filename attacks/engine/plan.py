@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from taxonomy.advice import runnable_graph
-from taxonomy.answers import Atlas, Feasible, Inapplicable, Infeasible, ceiling_of, where
+from attacks.engine.settings import owners, parameters
+from taxonomy.answers import Atlas, Feasible, Inapplicable, Infeasible, ceiling_of, runnable_graph, where
 from taxonomy.catalog import Catalog
 from taxonomy.entries import Attack, Limits, Params, Step, Target
-from taxonomy.findings import InputError, nearest, unknown
+from taxonomy.findings import InputError
 from taxonomy.graph import Graph, Price, Rule, goal, price, wanted
 from taxonomy.prices import Prices, Reduced
 from taxonomy.proofs import fits, used
@@ -103,7 +103,7 @@ def make(
     offered = _asked_at_home(catalog, replace(threat, knows=frozenset(granted)))
     granted = sorted(offered.knows)
     derived = _behind(granted, derived)
-    params, set_by_user = _parameters(catalog, overrides or {})
+    params, set_by_user = parameters(catalog, overrides or {})
     chosen, skipped = _choose(catalog, threat, offered, target, [catalog.attack(name) for name in names])
     planner = _Planner(catalog, offered, params, set_by_user)
     kept = list[Planned]()
@@ -119,7 +119,7 @@ def make(
         reasons = "\n".join(f"  {name}: {reason}" for name, reason in skipped)
         raise InputError(f"no attack can be run against {target.id}" + (f":\n{reasons}" if reasons else ""))
     used = {rule.id for planned in kept for rule in planned.rules}
-    unused = tuple(name for name in overrides or {} if not used & set(_owners(catalog, name)))
+    unused = tuple(name for name in overrides or {} if not used & set(owners(catalog, name)))
     nodes = _union(kept, planner.entries)
     return Plan(target, threat, tuple(granted), tuple(kept), nodes, params, tuple(skipped), planner.entries, unused, derived)
 
@@ -303,50 +303,3 @@ def _choose(
         elif not isinstance(answer, Inapplicable) or catalog.terms[answer.because[0]].aspect in FACETS:
             skipped.append((attack.id, reason))
     return chosen, skipped
-
-
-def _parameters(catalog: Catalog, overrides: Mapping[str, Mapping[str, str]]) -> tuple[dict[str, Params], set[tuple[str, str]]]:
-    """Return the parameters of every attack and step, and which of them the user set; raise InputError on a bad one.
-
-    The user names an attack, a step, or an artifact; an artifact stands for all steps that yield it.
-    """
-    entries: dict[str, Attack | Step] = {**catalog.attacks, **catalog.steps}
-    result: dict[str, Params] = {name: dict(entry.params) for name, entry in entries.items()}
-    set_by_user = set[tuple[str, str]]()
-    for name, values in overrides.items():
-        owners = _owners(catalog, name)
-        if not owners:
-            raise unknown("attack, step or artifact", name, [*entries, *(s.yields for s in catalog.steps.values())])
-        for parameter, text in values.items():
-            having = [entry for entry in owners if parameter in entries[entry].params]
-            if not having:
-                known = sorted({p for entry in owners for p in entries[entry].params})
-                raise InputError(f"{name} has no parameter {parameter!r}: {nearest(parameter, known) or 'it has none'}")
-            for entry in having:
-                result[entry][parameter] = _value(f"{name}.{parameter}", text, entries[entry].params[parameter])
-                set_by_user.add((entry, parameter))
-    return result, set_by_user
-
-
-def _owners(catalog: Catalog, name: str) -> list[str]:
-    """Return the attack or step of this name, or all steps that yield the artifact of this name."""
-    if name in catalog.attacks or name in catalog.steps:
-        return [name]
-    return [s.id for s in catalog.steps.values() if s.yields == name or s.yields.startswith(name + ".")]
-
-
-def _value(name: str, text: str, like: object) -> bool | int | float | str:
-    """Return a parameter's value as the type of its default."""
-    try:
-        if isinstance(like, bool):
-            return {"true": True, "false": False}[text.lower()]
-        if isinstance(like, int):
-            return int(text)
-        if isinstance(like, float):
-            return float(text)
-    except (KeyError, ValueError) as error:
-        kind = {bool: "true or false", int: "a whole number", float: "a number"}[type(like)]
-        raise InputError(f"{name} must be {kind} (found {text!r})") from error
-    if isinstance(like, list):
-        raise InputError(f"{name} is a list and cannot be set on the command line")
-    return text

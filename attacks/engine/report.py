@@ -20,7 +20,7 @@ from attacks.metrics import rate_interval
 from taxonomy.findings import InputError
 
 if TYPE_CHECKING:
-    from attacks.engine.engine import Outcome
+    from attacks.engine.outcome import Outcome
 
 TEMPLATE = Path(__file__).parent / "report.html.j2"
 

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from attacks import metrics
 from attacks.engine import drafts
 from attacks.engine import plan as plans
-from attacks.engine.engine import Engine, Outcome
+from attacks.engine.outcome import Outcome
+from attacks.engine.runner import Engine
 from attacks.engine.store import StoreError
 from attacks.engine.workshop import Progress, Silent, environment
 from attacks.evidence.averages import average, short

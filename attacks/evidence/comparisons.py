@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks import metrics
-from attacks.engine.engine import Outcome
+from attacks.engine.outcome import Outcome
 from attacks.evidence.averages import average, short
 from attacks.metrics.intervals import TAIL, Z
 from attacks.metrics.ranking import last_of_groups

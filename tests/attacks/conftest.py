@@ -6,7 +6,7 @@ import pytest
 from shorter import INVERSIONS, LEARNERS, SEARCHES, WRITERS
 
 from attacks.engine import plan as plans
-from attacks.engine.engine import Engine
+from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from taxonomy.loading import load
 

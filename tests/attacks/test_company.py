@@ -9,7 +9,7 @@ import pytest
 from shorter import GENERATORS, LEARNERS, SAMPLERS, SEARCHES
 
 from attacks.engine import plan as plans
-from attacks.engine.engine import Engine
+from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from taxonomy.loading import load
 

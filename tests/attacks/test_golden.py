@@ -10,14 +10,12 @@ import json
 import sys
 from pathlib import Path
 
+import fixture
 import numpy as np
+import promotions
 import pytest
 import torch
 from scipy import stats
-
-sys.path.insert(0, str(Path(__file__).parent))
-import fixture
-import promotions
 
 from attacks import metrics
 from attacks.engine.code import Code

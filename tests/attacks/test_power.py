@@ -7,7 +7,7 @@ import pytest
 from fast_targets import FAST_TARGETS
 
 from attacks.engine import plan as plans
-from attacks.engine.engine import Engine
+from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from taxonomy.loading import load
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 HOUSE = ROOT / "attacks"
+TESTS = ROOT / "tests"
 # From the ground up. A room imports rooms of lower floors only; those of one floor do not know each other.
 FLOORS = (
     {"errors", "seeds"},
@@ -65,6 +66,13 @@ def test_nothing_lies_loose():
     assert folders == set(FLOOR) - GROUND
 
 
+def test_tests_lie_in_the_rooms_of_what_they_test():
+    folders = {path.parent.relative_to(TESTS / "attacks").as_posix() for path in TESTS.glob("attacks/**/test_*.py")}
+    assert folders - {"."} <= set(FLOOR) - GROUND
+    names = [path.name for path in TESTS.rglob("test_*.py")]
+    assert len(names) == len(set(names)), "pytest tells files of tests by their names alone"
+
+
 def test_no_arrow_runs_up():
     wrong = {(one, other) for one, other in arrows() if other not in GROUND and FLOOR[other] >= FLOOR[one]}
     assert wrong == set()
@@ -93,8 +101,8 @@ def test_no_circle_of_files():
 
 
 def test_no_file_is_long():
-    long = {p: n for p in [*HOUSE.rglob("*.py"), *(ROOT / "taxonomy").glob("*.py")] if (n := p.read_text().count("\n")) > 400}
-    assert not long
+    files = [path for folder in ("attacks", "taxonomy", "site", "tests") for path in (ROOT / folder).rglob("*.py")]
+    assert not {path: lines for path in files if (lines := path.read_text(encoding="utf-8").count("\n")) > 400}
 
 
 def test_the_knowledge_imports_nothing_of_the_house():

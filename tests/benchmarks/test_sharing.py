@@ -12,7 +12,7 @@ import time
 import pytest
 
 from attacks.engine import plan as plans
-from attacks.engine.engine import Engine
+from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from taxonomy.loading import load
 from taxonomy.threat import ThreatModel

@@ -10,7 +10,7 @@ import limits_oracle
 import pytest
 from hard_catalogs import pairs, tangled, wide
 from limited_threats import limited_threat
-from test_advice import feasible_with, random_threat, ready
+from test_what_if import feasible_with, random_threat, ready
 
 from taxonomy import withdrawals
 from taxonomy.answers import Atlas, Feasible, Infeasible

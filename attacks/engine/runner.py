@@ -1,0 +1,144 @@
+"""Runs a plan against a target: the proof, rule by rule, each shared step once, finished work from the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+
+from attacks.engine import blame
+from attacks.engine.code import Code
+from attacks.engine.contents import Contents
+from attacks.engine.execution import AUDIT, Run
+from attacks.engine.outcome import Outcome
+from attacks.engine.plan import Plan, check_queries
+from attacks.engine.proof import LABEL, PARTIAL
+from attacks.engine.store import Store
+from attacks.engine.workshop import Progress, SerialExecutor, Silent, StoreWorkshop, environment
+from attacks.handles import AttackError, UnsuitableError
+from attacks.metrics import blind_baseline
+from attacks.metrics.blind_baseline import BlindBaseline
+from attacks.models import training
+from attacks.seeds import digest, digest_arrays
+from attacks.targets.target import Target
+from taxonomy.catalog import Catalog
+from taxonomy.findings import InputError
+
+COINS = "D2.coins"
+BLIND = "attacks.metrics.blind_baseline:measure"
+
+
+class Engine:
+    """Carries out plans with one store, one executor and one set of trusted code."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        store: Store | None = None,
+        *,
+        code: Code | None = None,
+        executor: Executor | None = None,
+        progress: Progress | None = None,
+    ):
+        self.catalog = catalog
+        self.store = store or Store()
+        self.code = code or Code()
+        self.progress = progress or Silent()
+        self.workshop = StoreWorkshop(self.store, executor or SerialExecutor(), self.code, self.progress)
+        self._built: tuple[str, int, Target] | None = None
+        self._contents: tuple[Target, Contents] | None = None
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        token = training.workshop.set(self.workshop)
+        try:
+            yield
+        finally:
+            training.workshop.reset(token)
+
+    def target(self, name: str, seed: int) -> Target:
+        """Return a target by its entry's id, trained if the store does not hold it yet; the last one is kept for the next run."""
+        if self._built is not None and self._built[:2] == (name, seed):
+            return self._built[2]
+        entry = self.catalog.target(name)
+        if entry.run is None:
+            raise InputError(f"the target {name} has no code, so nothing can be run against it")
+        with self._at_work():
+            try:
+                target: Target = self.code.function(entry.run)(**entry.params, seed=seed)
+                target.id = name
+                target.warnings += target.check()
+            except InputError:
+                raise
+            except AttackError as error:
+                raise InputError(f"the target {name} cannot be made: {blame.told(error, self.code)}") from error
+            except Exception as error:
+                problem = blame.told(error, self.code)
+                raise InputError(f"the target {name} cannot be made with the parameters of its entry; {problem}") from error
+        # A role without a handle is nothing to touch: what it is shown, the target offers beside it.
+        roles = [term.id for term in self.catalog.terms.values() if term.aspect == "role" and term.handle is None]
+        made = {*target.makers, *roles, LABEL, PARTIAL, *([COINS] if AUDIT in target.judges else [])}
+        if missing := sorted(set(entry.offers) - made):
+            raise InputError(f"the target {name} offers {', '.join(missing)}, for which its code makes no handle")
+        self._built = (name, seed, target)
+        return target
+
+    def blind_baseline(self, target: Target) -> BlindBaseline | None:
+        """Return what can be told about the target's members without the model, kept in the store; None for too few records."""
+        features, member = target.blind_features(), target.member.numpy()
+        name = digest([self.code.digest(BLIND), digest_arrays(features, member), environment()])
+        if name not in self.store:
+            found = blind_baseline.measure(features, member)
+            meta = {"found": found.as_json() if found else None}
+            self.store.write(name, "blind baseline", target.id, meta=meta)
+        kept = self.store.read(name)[0]["found"]
+        return BlindBaseline(kept["auc"], tuple(kept["auc_ci"]), kept["exchangeable"]) if kept else None
+
+    def contents(self, target: Target) -> Contents:
+        """Return the hashes of what a target shows; those of the last one are kept for the next run."""
+        if self._contents is None or self._contents[0] is not target:
+            self._contents = target, Contents(target)
+        return self._contents[1]
+
+    def run(self, plan: Plan, seed: int = 0) -> Outcome:
+        """Run every attack of the plan; a failure of one leaves the others' results. Raises InputError on a bad plan."""
+        with self.store.in_use():
+            return self._run(plan, seed)
+
+    def _run(self, plan: Plan, seed: int) -> Outcome:
+        target = self.target(plan.target.id, seed)
+        check_queries(plan, len(target.x))
+        outcome = Outcome(plan, seed, target.facts, target.member.numpy(), exhibits=getattr(target, "exhibits", None))
+        outcome.warnings += target.warnings
+        if any(planned.attack.goal == "membership" for planned in plan.attacks):
+            outcome.blind_baseline = self.blind_baseline(target)
+        run = Run(self, plan, target, seed)
+        self.progress.start("Running attacks", len(plan.attacks))
+        for planned in plan.attacks:
+            try:
+                if planned.attack.goal == "membership":
+                    check_exchangeable(target.id, outcome.blind_baseline)
+                score, result = run.attack(planned)
+            except UnsuitableError as error:
+                outcome.unsuited.append((planned.attack.id, str(error)))
+            except (InputError, KeyboardInterrupt):
+                raise
+            except Exception as error:
+                outcome.failures.append({"attack": planned.attack.id, "error": blame.told(error, self.code)})
+            else:
+                if score is not None:
+                    outcome.scores[planned.attack.id] = score
+                outcome.results.append(result)
+            self.progress.advance()
+        outcome.trained, outcome.reused = self.workshop.trained, self.workshop.reused
+        return outcome
+
+
+def check_exchangeable(target: str, baseline: BlindBaseline | None) -> None:
+    """Raise UnsuitableError if members can be told without the model, for then an attack measures the split."""
+    if baseline and not baseline.exchangeable:
+        low, high = baseline.auc_ci
+        raise UnsuitableError(
+            f"the candidates of {target} are not exchangeable: without the model, members are told from others with an AUC of "
+            f"{baseline.auc:.3f} [{low:.3f}, {high:.3f}], so an attack would measure the split"
+        )

@@ -1,0 +1,56 @@
+"""What a user sets: parameters of attacks, steps and artifacts, each as the type of its default. Loads no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from taxonomy.catalog import Catalog
+from taxonomy.entries import Attack, Params, Step
+from taxonomy.findings import InputError, nearest, unknown
+
+
+def parameters(catalog: Catalog, overrides: Mapping[str, Mapping[str, str]]) -> tuple[dict[str, Params], set[tuple[str, str]]]:
+    """Return the parameters of every attack and step, and which of them the user set; raise InputError on a bad one.
+
+    The user names an attack, a step, or an artifact; an artifact stands for all steps that yield it.
+    """
+    entries: dict[str, Attack | Step] = {**catalog.attacks, **catalog.steps}
+    result: dict[str, Params] = {name: dict(entry.params) for name, entry in entries.items()}
+    set_by_user = set[tuple[str, str]]()
+    for name, values in overrides.items():
+        found = owners(catalog, name)
+        if not found:
+            raise unknown("attack, step or artifact", name, [*entries, *(s.yields for s in catalog.steps.values())])
+        for parameter, text in values.items():
+            having = [entry for entry in found if parameter in entries[entry].params]
+            if not having:
+                known = sorted({p for entry in found for p in entries[entry].params})
+                raise InputError(f"{name} has no parameter {parameter!r}: {nearest(parameter, known) or 'it has none'}")
+            for entry in having:
+                result[entry][parameter] = _value(f"{name}.{parameter}", text, entries[entry].params[parameter])
+                set_by_user.add((entry, parameter))
+    return result, set_by_user
+
+
+def owners(catalog: Catalog, name: str) -> list[str]:
+    """Return the attack or step of this name, or all steps that yield the artifact of this name."""
+    if name in catalog.attacks or name in catalog.steps:
+        return [name]
+    return [s.id for s in catalog.steps.values() if s.yields == name or s.yields.startswith(name + ".")]
+
+
+def _value(name: str, text: str, like: object) -> bool | int | float | str:
+    """Return a parameter's value as the type of its default."""
+    try:
+        if isinstance(like, bool):
+            return {"true": True, "false": False}[text.lower()]
+        if isinstance(like, int):
+            return int(text)
+        if isinstance(like, float):
+            return float(text)
+    except (KeyError, ValueError) as error:
+        kind = {bool: "true or false", int: "a whole number", float: "a number"}[type(like)]
+        raise InputError(f"{name} must be {kind} (found {text!r})") from error
+    if isinstance(like, list):
+        raise InputError(f"{name} is a list and cannot be set on the command line")
+    return text
