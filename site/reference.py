@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
+PACKAGES = ("taxonomy", "attacks")
 
 
 @dataclass
@@ -67,7 +68,7 @@ class Module:
 def modules() -> list[Module]:
     """Return every module of taxonomy and attacks, read without importing it."""
     result = []
-    for package in ("taxonomy", "attacks"):
+    for package in PACKAGES:
         for path in sorted((ROOT / package).rglob("*.py")):
             text = path.read_text(encoding="utf-8")
             tree = ast.parse(text)

@@ -21,7 +21,7 @@ import reference
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from taxonomy import coverage, evidence, figures, references, survey, tables, withdrawals
+from taxonomy import coverage, evidence, figures, handles, references, survey, tables, withdrawals
 from taxonomy.answers import Atlas, Feasible
 from taxonomy.catalog import Catalog
 from taxonomy.check import package
@@ -290,6 +290,7 @@ class Site:
             if path.suffix in (".py", ".toml", ".yaml")
         }
         self.page("flower.md", "flower.md.j2", files=files)
+        self.page("handles.md", "handles.md.j2", handles=handles.offered(catalog, handles.packages()), type=type_link)
         self.page("add-an-attack.md", "add_an_attack.md.j2", text=Markup((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")))
 
     def explorer(self) -> None:
@@ -318,6 +319,14 @@ class Site:
         }
         terms = [t.model_dump(mode="json", exclude_defaults=True) for t in self.catalog.terms.values()]
         return {**dumped, "terms": terms, "graph": self.atlas.resolver.graph.export(self.catalog)}
+
+
+def type_link(place: tuple[str, str]) -> Markup:
+    """Link a type to where the reference of the code has it; pages of its kind lie at the root of the site."""
+    module, name = place
+    code = f"<code>{escape(name)}</code>"
+    ours = module.split(".")[0] in reference.PACKAGES
+    return Markup(f'<a href="api/{escape(module)}.html#{escape(name)}">{code}</a>' if ours else code)
 
 
 def _rate(value: float | None) -> str:

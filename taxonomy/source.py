@@ -77,21 +77,25 @@ def _parse(path: Path) -> ast.Module:
     return _tree(path, stamp_of(path))
 
 
-def signature(package: Package, run: str) -> Signature | None:
-    """Return the signature of the function that a `run` path names, or None if there is no such function."""
+def function_node(package: Package, run: str) -> ast.FunctionDef | None:
+    """Return the syntax tree of the function that a `run` path names, or None if there is no such function."""
     module, _, name = run.partition(":")
     path = package.module_path(module)
-    if path is None:
+    found = (node for node in (_parse(path).body if path else ()) if isinstance(node, ast.FunctionDef) and node.name == name)
+    return next(found, None)
+
+
+def signature(package: Package, run: str) -> Signature | None:
+    """Return the signature of the function that a `run` path names, or None if there is no such function."""
+    node = function_node(package, run)
+    if node is None:
         return None
-    for node in _parse(path).body:
-        if isinstance(node, ast.FunctionDef) and node.name == name:
-            arguments = node.args
-            return Signature(
-                tuple(a.arg for a in [*arguments.posonlyargs, *arguments.args]),
-                tuple(a.arg for a in arguments.kwonlyargs),
-                frozenset(a.arg for a, value in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if value),
-            )
-    return None
+    arguments = node.args
+    return Signature(
+        tuple(a.arg for a in [*arguments.posonlyargs, *arguments.args]),
+        tuple(a.arg for a in arguments.kwonlyargs),
+        frozenset(a.arg for a, value in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if value),
+    )
 
 
 def functions(package: Package, module: str) -> list[str]:

@@ -193,20 +193,27 @@ def _plain(value: Any) -> str:
     return str(value)
 
 
-@app.command(epilog="Example: mia terms --aspect query")
+@app.command(epilog="Example: mia terms --aspect query --handles")
 def terms(
     aspect: Annotated[
         str | None, typer.Option("--aspect", help="Only terms of this aspect.", autocompletion=completions.aspects)
     ] = None,
+    handles: Annotated[
+        bool, typer.Option("--handles", help="What code does with each: the argument, its type, and what that offers.")
+    ] = False,
     as_json: Json = False,
     catalog: Catalogs = None,
+    trust_code: TrustedCode = None,
 ) -> None:
-    """List the terms: what an adversary may observe, know and do."""
+    """List the terms: what an adversary may observe, know and do. Code is read, for --handles, and never run."""
     loaded = load(catalog)
     aspects = sorted({term.aspect for term in loaded.terms.values()})
     if aspect is not None and aspect not in aspects:
         raise unknown("aspect", aspect, aspects)
     found = [term for term in loaded.terms.values() if aspect is None or term.aspect == aspect]
+    if handles:
+        _handles(loaded, trust_code or (), {term.id for term in found} if aspect else None, as_json)
+        return
     if as_json:
         dumped = [{**t.model_dump(mode="json", exclude_none=True), "grantable": t.grantable, "held_by": t.holder} for t in found]
         print_json({"terms": dumped, "implications": [i.model_dump(mode="json", exclude_none=True) for i in loaded.implications]})
@@ -215,6 +222,21 @@ def terms(
 
     rows = [(t.id, t.aspect, t.definition) for t in found]
     output().print(tables.table(["term", "aspect", "definition"], rows))
+
+
+def _handles(catalog: Catalog, code: Sequence[Path], only: set[str] | None, as_json: bool) -> None:
+    """Print what the handles of some terms offer, or of all, then with those of the candidates."""
+    from taxonomy.handles import offered, packages
+    from taxonomy.source import packages_in
+
+    known = packages([one for folder in code for one in packages_in(folder).values()])
+    found = [one for one in offered(catalog, known) if only is None or only & set(one.terms)]
+    if as_json:
+        print_json({"handles": [one.as_json() for one in found]})
+        return
+    from attacks.cli import tables
+
+    tables.handles(found, output())
 
 
 @app.command(epilog="Example: mia defenses --json")

@@ -16,6 +16,7 @@ from taxonomy.graph import Price
 if TYPE_CHECKING:
     from attacks.engine.plan import Plan
     from taxonomy.figures import Average, Evidence, Ordered
+    from taxonomy.handles import HandleOffers
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -208,3 +209,20 @@ def orderings(measured: Sequence[Ordered]) -> Table:
 
 def _mean(value: Average | None) -> str:
     return "–" if value is None else f"{value.mean:.3f} [{value.ci[0]:.3f}, {value.ci[1]:.3f}]"
+
+
+def handles(found: Iterable[HandleOffers], out: Console) -> None:
+    """Print what handles offer: each type of each with a line for everything that code can do with it."""
+    for handle in found:
+        for kind in handle.kinds:
+            where = f", {handle.where(kind)}" if handle.where(kind) else ""
+            terms = ", ".join(handle.terms) or "the candidates"
+            out.print(f"[bold]{escape(f'{handle.name}: {kind.type.name}')}[/] ({escape(terms + where)})")
+            out.print(escape(kind.type.doc))
+            grid = Table(box=None, show_header=False, pad_edge=False)
+            grid.add_column(ratio=2, overflow="fold")
+            grid.add_column(ratio=3, overflow="fold")
+            for offer in kind.type.offers:
+                grid.add_row(escape(f"  {offer.written(handle.name, typed=True)}"), escape(offer.told))
+            out.print(grid)
+            out.print()

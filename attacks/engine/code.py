@@ -13,7 +13,7 @@ from attacks.models import own_code
 from attacks.seeds import digest
 from taxonomy import digests, source
 from taxonomy.catalog import installed_sources
-from taxonomy.check import package
+from taxonomy.check import OWN, package
 from taxonomy.entries import Attack, Target
 from taxonomy.findings import InputError
 
@@ -54,6 +54,11 @@ class Code:
             except LookupError as error:
                 raise InputError(str(error)) from error
         return self._digests[run]
+
+    def homes(self, *, own: bool) -> list[Path]:
+        """Return where this program's packages lie, or where those of others do whose code may be run."""
+        packages = [*self._trusted.values(), *self._installed.values(), _taxonomy()]
+        return [one.folder.resolve() for one in packages if (one.name in OWN and one.whole is None) == own]
 
     def behind(self, attack: Attack, target: Target) -> str:
         """Return a hash of the code of an attack and of a target, with their parameters."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from pathlib import Path
 
+from attacks.engine import blame
 from attacks.engine.code import Code
 from attacks.engine.contents import Contents
 from attacks.engine.execution import AUDIT, Run
@@ -71,9 +71,9 @@ class Engine:
             except InputError:
                 raise
             except AttackError as error:
-                raise InputError(f"the target {name} cannot be made: {error}") from error
+                raise InputError(f"the target {name} cannot be made: {blame.told(error, self.code)}") from error
             except Exception as error:
-                problem = f"{type(error).__name__}: {error} ({_where(error)})"
+                problem = blame.told(error, self.code)
                 raise InputError(f"the target {name} cannot be made with the parameters of its entry; {problem}") from error
         # A role without a handle is nothing to touch: what it is shown, the target offers beside it.
         roles = [term.id for term in self.catalog.terms.values() if term.aspect == "role" and term.handle is None]
@@ -121,13 +121,10 @@ class Engine:
                 score, result = run.attack(planned)
             except UnsuitableError as error:
                 outcome.unsuited.append((planned.attack.id, str(error)))
-            except AttackError as error:
-                outcome.failures.append({"attack": planned.attack.id, "error": str(error)})
             except (InputError, KeyboardInterrupt):
                 raise
             except Exception as error:
-                where = _where(error)
-                outcome.failures.append({"attack": planned.attack.id, "error": f"{type(error).__name__}: {error} ({where})"})
+                outcome.failures.append({"attack": planned.attack.id, "error": blame.told(error, self.code)})
             else:
                 if score is not None:
                     outcome.scores[planned.attack.id] = score
@@ -145,10 +142,3 @@ def check_exchangeable(target: str, baseline: BlindBaseline | None) -> None:
             f"the candidates of {target} are not exchangeable: without the model, members are told from others with an AUC of "
             f"{baseline.auc:.3f} [{low:.3f}, {high:.3f}], so an attack would measure the split"
         )
-
-
-def _where(error: BaseException) -> str:
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "unknown place"

@@ -1,5 +1,6 @@
 """What an adversary may touch: one small type a handle. Every handle gives copies, and notes that it was used."""
 
+from attacks.handles import wrong_calls
 from attacks.handles.diffusion import (
     DenoiserAccess,
     NoisePredictor,
@@ -209,3 +210,8 @@ __all__ = [
     "Updates",
     "ValueOracle",
 ]
+
+# What attacks hold answers a wrong name with those that there are.
+wrong_calls.answer_for(
+    found for name in __all__ if isinstance(found := globals()[name], type) and not issubclass(found, Exception)
+)

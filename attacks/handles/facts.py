@@ -16,7 +16,7 @@ class Number(Handle):
 
     @property
     def value(self) -> float:
-        """The number."""
+        """The number, a float."""
         self._touch()
         return self._value
 
@@ -30,7 +30,7 @@ class LossThreshold(Handle):
 
     @property
     def value(self) -> float | None:
-        """The threshold in nats."""
+        """The threshold in nats, a float, or None."""
         self._touch()
         return self._value
 
@@ -125,7 +125,7 @@ class Parameters(Handle):
 
     @property
     def weights(self) -> dict[str, Tensor]:
-        """Copies of the weights by name."""
+        """Copies of the weights by name, float32 each."""
         self._touch()
         return {name: value.clone() for name, value in self._weights.items()}
 
@@ -139,13 +139,13 @@ class ErrorSpread(Handle):
 
     @property
     def training(self) -> float:
-        """Standard deviation of the errors on the training records."""
+        """Standard deviation of the errors on the training records, a float."""
         self._touch()
         return self._training
 
     @property
     def others(self) -> float | None:
-        """Standard deviation of the errors on other records; None if it is not known."""
+        """Standard deviation of the errors on other records, a float; None if it is not known."""
         self._touch()
         return self._others
 

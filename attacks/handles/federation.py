@@ -27,13 +27,16 @@ class Rounds(Handle):
         return len(self._weights) - 1
 
     def weights(self, round: int) -> Weights:
-        """Return copies of the weights that were sent out at the start of a round; those of round `len` are the final ones."""
+        """Return copies of the weights that were sent out at the start of a round, float32 by name.
+
+        Rounds count from 0; those of round `len` are the final ones.
+        """
         self._touch()
         return copied(self._weights[_place(round, len(self._weights))])
 
     @property
     def last(self) -> Weights:
-        """Copies of the final weights."""
+        """Copies of the final weights, float32 by name."""
         return self.weights(len(self))
 
 
@@ -57,17 +60,17 @@ class OwnUpdates(Handle):
         return self._share
 
     def received(self, round: int) -> Weights:
-        """Return copies of the weights that the participant was sent in a round."""
+        """Return copies of the weights that the participant was sent in a round, float32 by name."""
         self._touch()
         return copied(self._received[_place(round, len(self))])
 
     def upload(self, round: int) -> Weights:
-        """Return copies of the weights that it uploaded in a round."""
+        """Return copies of the weights that it uploaded in a round, float32 by name."""
         self._touch()
         return copied(self._uploads[_place(round, len(self))])
 
     def change(self, round: int) -> Weights:
-        """Return how far its upload lies from what it was sent."""
+        """Return how far its upload lies from what it was sent, float32 by name."""
         return change(self.upload(round), self.received(round))
 
 
@@ -108,17 +111,17 @@ class Updates(Handle):
         return self._shares.clone()
 
     def received(self, round: int, participant: int) -> Weights:
-        """Return copies of the weights that a participant was sent in a round."""
+        """Return copies of the weights that a participant was sent in a round, float32 by name."""
         self._touch()
         return copied(self._received[_place(round, len(self))][_place(participant, len(self._shares))])
 
     def upload(self, round: int, participant: int) -> Weights:
-        """Return copies of the weights that a participant uploaded in a round."""
+        """Return copies of the weights that a participant uploaded in a round, float32 by name."""
         self._touch()
         return copied(self._uploads[_place(round, len(self))][_place(participant, len(self._shares))])
 
     def change(self, round: int, participant: int) -> Weights:
-        """Return how far a participant's upload lies from what it was sent."""
+        """Return how far a participant's upload lies from what it was sent, float32 by name."""
         return change(self.upload(round, participant), self.received(round, participant))
 
 
@@ -140,12 +143,15 @@ class OthersUpdates(Handle):
         return self._share
 
     def sum(self, round: int) -> Weights:
-        """Return how far they moved the global model in a round: the sum of changes times shares of all records."""
+        """Return how far they moved the global model in a round, float32 by name.
+
+        That is the sum of their changes times their shares of all records.
+        """
         self._touch()
         return copied(self._steps[_place(round, len(self))])
 
     def mean(self, round: int) -> Weights:
-        """Return the mean of their changes in a round, weighted by their records."""
+        """Return the mean of their changes in a round, weighted by their records, float32 by name."""
         return {name: value / self._share for name, value in self.sum(round).items()}
 
 
@@ -165,7 +171,7 @@ class FederatedTrainer(Trainer):
 
 @dataclass(frozen=True)
 class Seen:
-    """What an active adversary saw of a run of its own: a participant sees no `updates`, and a server has no `own_updates`."""
+    """What an active adversary saw of a run of its own: `rounds`; a participant sees no `updates`, a server no `own_updates`."""
 
     rounds: Rounds
     updates: Updates | None
@@ -175,7 +181,8 @@ class Seen:
 class Seat(Handle):
     """An active adversary's place in the federation. Each run really trains the federation again, with the policy inside.
 
-    A run costs as much as training the target itself did: entries declare it as one model.
+    A run costs as much as training the target itself did: entries declare it as one model. `role` is participant or server;
+    `rounds` is how many rounds a run has; `runs` is how many runs there were.
     """
 
     def __init__(
@@ -196,7 +203,10 @@ class Seat(Handle):
         return self._victim
 
     def run(self, policy: Policy) -> Seen:
-        """Run the federation with a policy in this seat, and return what can be seen from there."""
+        """Run the federation with a policy in this seat, and return what can be seen from there.
+
+        A run costs one model, which the entry declares.
+        """
         self._touch()
         self.runs += 1
         return self.__play(policy, self.ledger)
@@ -206,8 +216,9 @@ class Seat(Handle):
 class KnownFeatures:
     """How models of some rounds treat records of which it is known whether they are members: what an attack network learns from.
 
-    `components`: what it looks at, float64 (n, width) or (n, width of a layer, next layer) each; `member` bool (n,); `rounds`:
-    the numbers of the models; `features` and `layers` say what of them was looked at (attacks/steps/attack_network.py).
+    `components` are what it looks at, float64 (n, width) or (n, width of a layer, next layer) each; `member` is bool (n,);
+    `rounds` are the numbers of the models; `features` and `layers` say what of them was looked at
+    (attacks/steps/attack_network.py).
     """
 
     components: tuple[Tensor, ...]

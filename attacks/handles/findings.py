@@ -9,7 +9,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Scored:
-    """Scores with the paper's own decision point: member if score >= cut."""
+    """Scores with the paper's own decision point: `score` float64 (n,), member if that is at least `cut`."""
 
     score: Tensor
     cut: float
@@ -17,7 +17,7 @@ class Scored:
 
 @dataclass(frozen=True)
 class Guessed:
-    """Scores with an auditor's guesses, int8 (n,): 1 for "in", -1 for "out", 0 where it makes none."""
+    """Scores with an auditor's guesses: `score` float64 (n,); `guess` int8 (n,), 1 for "in", -1 for "out", 0 for none."""
 
     score: Tensor
     guess: Tensor

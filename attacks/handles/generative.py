@@ -28,7 +28,10 @@ class SampleOracle(Oracle[Callable[[int], Tensor]]):
 
 
 class LatentOracle(Oracle[Callable[[Tensor], Tensor]]):
-    """Answers with the sample of a latent code of one's choice, and shows no gradient. Each code is one query."""
+    """Answers with the sample of a latent code of one's choice, and shows no gradient. Each code is one query.
+
+    `size` is the number of values of a code.
+    """
 
     def __init__(self, name: str, size: int, decode: Callable[[Tensor], Tensor], ledger: Ledger, *, counted: bool = True):
         super().__init__(name, decode, ledger, counted=counted)
@@ -43,7 +46,10 @@ class LatentOracle(Oracle[Callable[[Tensor], Tensor]]):
 
 
 class GeneratorAccess(Handle):
-    """The generator itself: it can be called and differentiated at home, without a limit."""
+    """The generator itself: it can be called and differentiated at home, without a limit.
+
+    `size` is the number of values of a code.
+    """
 
     def __init__(self, name: str, size: int, decode: Callable[[Tensor], Tensor], ledger: Ledger):
         super().__init__(name, ledger)
@@ -125,7 +131,10 @@ class SamplePool:
 
 
 class ReferenceGenerator:
-    """A generator that was trained without the candidates. One on a platform answers, but has no gradient."""
+    """A generator that was trained without the candidates. One on a platform answers, but has no gradient.
+
+    `size` is the number of values of a code; `differentiable` says whether there is a gradient.
+    """
 
     def __init__(self, generator: Generator, *, differentiable: bool):
         self.__generator = generator

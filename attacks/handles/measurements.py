@@ -25,7 +25,7 @@ class PopulationStatistics:
 
     @property
     def records(self) -> ShadowData:
-        """Copies of the records."""
+        """Copies of the records: x float32 (n, ...), label int64 (n,), ids uint64 (n,)."""
         return ShadowData(self._records.x.clone(), self._records.label.clone(), self._records.ids.copy())
 
     @property
@@ -34,7 +34,7 @@ class PopulationStatistics:
         return self._log_probs.clone()
 
     def signal(self, of: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-        """Return a signal of the target on every record, float64 of shape (n,)."""
+        """Return a signal of the target on every record, float64 of shape (n,): of(log_probs, label)."""
         return of(self.log_probs, self._records.label)
 
 
@@ -42,7 +42,7 @@ class ShadowAggregates:
     """Statistics of made-up groups of one size, for every candidate record with and without it.
 
     `others` float64 (groups, ...) are sums over other records; `waiting` bool (groups,) says which groups lack one record,
-    whose place the candidate takes. `x` float32 (n, ...) are the candidates.
+    whose place the candidate takes. `x` float32 (n, ...) are the candidates; `size` is the number of records in a group.
     """
 
     def __init__(self, others: Tensor, waiting: Tensor, x: Tensor, size: int):
@@ -64,7 +64,7 @@ class ShadowAggregates:
         return (self._others + places * self._x[record].double()) / self.size
 
     def packed(self) -> dict[str, Tensor]:
-        """Return what the groups are made of, for the store."""
+        """Return what the groups are made of, for the store: others float64, waiting bool, x float32, size int64."""
         return {"others": self._others, "waiting": self._waiting, "x": self._x, "size": torch.tensor(self.size)}
 
     def first(self, count: int) -> ShadowAggregates:
@@ -76,7 +76,7 @@ class ShadowAggregates:
 class AttackData:
     """Answers of some model on labelled records, each marked as trained on by that model or not: what attack models learn from.
 
-    log_probs float64 (n, classes), label int64 (n,), member bool (n,).
+    `log_probs` is float64 (n, classes); `label` is int64 (n,); `member` is bool (n,).
     """
 
     log_probs: Tensor

@@ -41,7 +41,7 @@ class ShadowModels:
 
     @property
     def records(self) -> ShadowData:
-        """Copies of the records for which membership is known."""
+        """Copies of the records for which membership is known: x float32 (n, ...), label int64 (n,), ids uint64 (n,)."""
         return ShadowData(self._records.x.clone(), self._records.label.clone(), self._records.ids.copy())
 
     @property
@@ -59,7 +59,10 @@ class ShadowModels:
         return _answers(self._models, model, x).clone()
 
     def signal(self, of: Callable[[Tensor, Tensor], Tensor], changed: Change | None = None) -> Tensor:
-        """Return a signal of every model on every record, or on every record `changed`, float64 of shape (models, records)."""
+        """Return a signal of every model on every record, or on every record `changed`, float64 of shape (models, records).
+
+        The signal is of(log_probs float64 (records, classes), label int64 (records,)), such as those of `attacks.models.signals`.
+        """
         return torch.stack([of(self.log_probs(k, changed), self._records.label) for k in range(len(self))])
 
     def first(self, count: int) -> ShadowModels:
@@ -106,7 +109,7 @@ class ReferenceModels:
 
     @property
     def training_size(self) -> float:
-        """Mean number of records that a model was trained on."""
+        """Mean number of records that a model was trained on, a float."""
         return float(self._own.trained_on.sum(dim=1).double().mean())
 
     def first(self, count: int) -> ReferenceModels:

@@ -67,7 +67,7 @@ class TopScoreOracle(Handle):
         self._k = k
 
     def __call__(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return log-probabilities float64 and classes int64, both (n, k), highest first."""
+        """Return log-probabilities float64 and classes int64, both (n, k), highest first, for x of shape (n, ...)."""
         self._touch()
         log_probs = self._scores(x)
         top = log_probs.topk(min(self._k, log_probs.shape[-1]), dim=-1)
@@ -94,7 +94,10 @@ class ThresholdedScoreOracle(Handle):
         self._threshold = threshold
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Return log-probabilities, float64 (n, classes), NaN for a class whose probability does not reach the threshold."""
+        """Return log-probabilities, float64 (n, classes), NaN for a class whose probability does not reach the threshold.
+
+        Records x are of shape (n, ...).
+        """
         self._touch()
         log_probs = self._scores(x)
         return log_probs.masked_fill(log_probs < math.log(self._threshold), float("nan"))
@@ -123,14 +126,14 @@ def _completed(shown: Tensor, most: Tensor, ledger: Ledger) -> Tensor:
 
 
 class LabelOracle(Handle):
-    """Answers with the predicted class and nothing else."""
+    """Answers with the predicted class and nothing else. Each record is one query, which the oracle that it is made of counts."""
 
     def __init__(self, name: str, answer: Callable[[Tensor], Tensor], ledger: Ledger):
         super().__init__(name, ledger)
         self._answer = answer
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Return predicted classes, int64 of shape (n,)."""
+        """Return predicted classes, int64 of shape (n,), for x of shape (n, ...)."""
         self._touch()
         return answers.labels(self._answer, x)
 

@@ -28,7 +28,10 @@ class MarkedRecords(HeldRecords):
 
 @dataclass(frozen=True)
 class PropertyUpdates:
-    """What updates look like with and without the property: features x float64 (n, d), with bool (n,) says which had it."""
+    """What updates look like with and without the property.
+
+    `x` float64 (n, d) are features; `marked` bool (n,) says which of them had it.
+    """
 
     x: Tensor
     marked: Tensor

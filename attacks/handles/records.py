@@ -56,7 +56,10 @@ class Records(HeldRecords):
 
 @dataclass(frozen=True)
 class ShadowData:
-    """Labelled records for shadow models: x float32 (n, ...), label int64 (n,) or (n, height, width), ids uint64 (n,)."""
+    """Labelled records for shadow models.
+
+    `x` is float32 (n, ...); `label` is int64 (n,) or (n, height, width); `ids` is uint64 (n,).
+    """
 
     x: Tensor
     label: Tensor
@@ -87,7 +90,7 @@ class KnownMembers(HeldRecords):
 
     @property
     def non_members(self) -> ShadowData:
-        """Labelled records that are known not to be members; raises NotGrantedError where there are none."""
+        """Labelled records that are known not to be members, as `x`, `label` and `ids`; raises NotGrantedError where none are."""
         if self._non_members is None:
             raise NotGrantedError(f"{self._name} holds no known non-members")
         self._touch()

@@ -90,6 +90,6 @@ class RunnableModel(Handle):
 
     @property
     def weights(self) -> dict[str, Tensor]:
-        """Copies of the weights by name."""
+        """Copies of the weights by name, float32 each."""
         self._touch()
         return {name: value.clone() for name, value in self._weights.items()}

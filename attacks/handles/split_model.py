@@ -71,7 +71,10 @@ class SplitTrainer(Trainer):
 
 
 class InverseNetwork:
-    """A network of the adversary's own that maps values at the split, of shape `hidden`, back to records of shape `shape`."""
+    """A network of the adversary's own that maps values at the split back to records.
+
+    `hidden` is the shape of the values of one record; `shape` is that of one record.
+    """
 
     def __init__(self, network: nn.Module, hidden: tuple[int, ...], shape: tuple[int, ...]):
         self.network = network.eval()
@@ -84,7 +87,10 @@ class InverseNetwork:
 
 
 class StandInLayers:
-    """First layers of the adversary's own in place of the hidden ones: those of `recipe` up to the layer `split_after`."""
+    """First layers of the adversary's own in place of the hidden ones.
+
+    `recipe` says how the model is built; `split_after` is the last of these layers.
+    """
 
     def __init__(self, layers: nn.Module, recipe: Recipe, split_after: str):
         self.layers = layers.eval().requires_grad_(False)

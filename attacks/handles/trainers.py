@@ -50,7 +50,10 @@ class RecipeTrainer(Handle, Generic[R, M]):
         return self._training_size
 
     def fit_many(self, sets: Sequence[TrainingSet]) -> list[M]:
-        """Return one trained model for each training set; raise AttackError if it does not fit the recipe."""
+        """Return one trained model for each training set; raise AttackError if it does not fit the recipe.
+
+        A training costs one model, which the entry declares.
+        """
         self._touch()
         return self._fitted(self._recipe, sets)
 
@@ -67,7 +70,10 @@ class RecipePlatform(Handle, Generic[R, M]):
         self.__recipe = recipe
 
     def fit_many(self, sets: Sequence[TrainingSet]) -> list[M]:
-        """Return one trained model that answers for each training set; raise AttackError if it does not fit the recipe."""
+        """Return one trained model that answers for each training set; raise AttackError if it does not fit the recipe.
+
+        A training costs one model, which the entry declares.
+        """
         self._touch()
         return self._hosted(self.__recipe, sets)
 

@@ -1,0 +1,55 @@
+"""The line to blame for a failure: the contributor's own where there is one, not the innermost frame of a library."""
+
+from __future__ import annotations
+
+import linecache
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from attacks.engine.code import Code
+from attacks.handles import AttackError, wrong_calls
+from taxonomy.findings import printable, relative
+
+# Longer lines of source are not shown.
+SHOWN = 100
+
+
+def told(error: Exception, code: Code) -> str:
+    """Return an error as one sentence: type, message, what a wrong call could have been, and the line to blame.
+
+    An AttackError explains itself; it has a line only where code that is not ours called what raised it.
+    """
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != wrong_calls.__file__]
+    theirs = _innermost(frames, code.homes(own=False))
+    if isinstance(error, AttackError):
+        return f"{error}{_place(theirs, code)}" if theirs and theirs is not frames[-1] else str(error)
+    blamed = theirs or _innermost(frames, code.homes(own=True)) or (frames[-1] if frames else None)
+    return f"{type(error).__name__}: {error}{wrong_calls.hint(error)}{_place(blamed, code) if blamed else ' (unknown place)'}"
+
+
+def _innermost(frames: Sequence[traceback.FrameSummary], homes: Sequence[Path]) -> traceback.FrameSummary | None:
+    """Return the innermost frame that lies in one of these folders or files."""
+    inside = (f for f in reversed(frames) if any(Path(f.filename).resolve().is_relative_to(home) for home in homes))
+    return next(inside, None)
+
+
+def _place(frame: traceback.FrameSummary, code: Code) -> str:
+    """Return file and line of a frame, with its text where that is short."""
+    text = linecache.getline(frame.filename, frame.lineno or 0).strip()
+    return f" ({_shown(Path(frame.filename), code)}:{frame.lineno})" + (
+        f", in `{printable(text)}`" if 0 < len(text) <= SHOWN else ""
+    )
+
+
+def _shown(path: Path, code: Code) -> str:
+    """Return a path below the working folder, or below what its package lies in, or below where libraries lie."""
+    near = relative(path)
+    if not Path(near).is_absolute():
+        return near
+    packages = [home.parent for own in (False, True) for home in code.homes(own=own)]
+    libraries = [folder for folder in path.parents if folder.name in ("site-packages", "dist-packages")]
+    for folder in (*packages, *libraries):
+        if path.resolve().is_relative_to(folder):
+            return printable(str(path.resolve().relative_to(folder)))
+    return printable(path.name)
