@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -275,41 +274,3 @@ def targets(as_json: Json = False, catalog: Catalogs = None) -> None:
 
     rows = [(t.id, t.title, "control" if t.control else "", ", ".join(t.offers)) for t in found]
     output().print(tables.table(["target", "title", "", "offers"], rows))
-
-
-class CheckFormat(StrEnum):
-    """Formats of findings."""
-
-    text = "text"
-    json = "json"
-    sarif = "sarif"
-
-
-@app.command(epilog="Example: mia check my-catalog --format sarif")
-def check(
-    folder: Annotated[list[Path] | None, typer.Argument(metavar="[DIR]...")] = None,
-    form: Annotated[CheckFormat, typer.Option("--format")] = CheckFormat.text,
-    as_json: Json = False,
-    catalog: Catalogs = None,
-    trust_code: TrustedCode = None,
-) -> None:
-    """Validate the catalog, and folders with more entries, without importing or running any attack, trusted or not."""
-    from taxonomy.check import check as validate
-    from taxonomy.sarif import sarif
-
-    loaded, findings = validate([*(folder or ()), *(catalog or ())], trust_code or ())
-    errors = sum(finding.severity == "error" for finding in findings)
-    running = sum(attack.run is not None for attack in loaded.attacks.values())
-    if as_json or form is CheckFormat.json:
-        print_json(
-            {"findings": [f.as_json() for f in findings], "errors": errors, "attacks": len(loaded.attacks), "running": running}
-        )
-    elif form is CheckFormat.sarif:
-        print_json(sarif(findings))
-    else:
-        for finding in findings:
-            print(finding)
-        counts = ", ".join(f"{len(entries)} {kind}" for kind, entries in loaded.kinds.items() if entries)
-        print(f"{counts}; {running} attacks run. {errors} errors, {len(findings) - errors} warnings.")
-    if errors:
-        raise typer.Exit(1)

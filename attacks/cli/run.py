@@ -97,14 +97,18 @@ def run(
 
 def _run(catalog: Catalog, plan: Any, seed: int, workers: int, folder: Path, trusted: Sequence[Path]) -> dict[str, Any]:
     from attacks.cli.progress import Bars
-    from attacks.engine import report
+    from attacks.engine import blame, report, trial
     from attacks.engine.code import Code
     from attacks.engine.executors import executor
     from attacks.engine.runner import Engine
 
     with interrupts.working():
         with Bars(output(stderr=True)) as progress, executor(workers) as pool:
-            outcome = Engine(catalog, code=Code(trusted), executor=pool, progress=progress).run(plan, seed)
+            code = Code(trusted)
+            broken = trial.try_own(catalog, plan, code) if trusted else {}
+            kept = replace(plan, attacks=tuple(planned for planned in plan.attacks if planned.attack.id not in broken))
+            outcome = Engine(catalog, code=code, executor=pool, progress=progress).run(kept, seed)
+            outcome.failures += [{"attack": name, "error": blame.told(error, code)} for name, error in broken.items()]
         return report.write(outcome, folder, shlex.join(["mia", *sys.argv[1:]]))
 
 

@@ -41,6 +41,11 @@ class Code:
             raise InputError(f"{run} names no function: {error}") from error
         return function
 
+    def is_of_user(self, run: str) -> bool:
+        """Return whether a function lies in a folder that the user trusts, and in no installed catalog's package."""
+        name = run.split(".")[0].partition(":")[0]
+        return name in self._trusted and name not in self._installed
+
     def digest(self, run: str) -> str:
         """Return a hash of a function's code and of all first-party code that it reaches.
 

@@ -14,6 +14,10 @@ from attacks.handles import AttackError, Guessed, Scored
 from taxonomy.entries import Attack
 
 
+class FormError(AttackError):
+    """An attack, or a step, returned what has not the form that is asked of it."""
+
+
 def packed(result: Any, attack: Attack, count: int) -> tuple[Arrays, dict[str, Any]]:
     """Return what an attack found as arrays and plain data: scores and cut, or what its other goal asks for."""
     if attack.goal == "membership":
@@ -22,7 +26,7 @@ def packed(result: Any, attack: Attack, count: int) -> tuple[Arrays, dict[str, A
     try:
         meta, arrays = artifacts.pack_found(result)
     except TypeError as error:
-        raise AttackError(f"{attack.id}: {error}") from error
+        raise FormError(f"{attack.id}: {error}") from error
     return arrays, meta
 
 
@@ -32,7 +36,7 @@ def _guess(result: Any, count: int, attack: str) -> Arrays:
         return {}
     guess = result.guess
     if guess.dtype != torch.int8 or tuple(guess.shape) != (count,) or bool((guess.abs() > 1).any()):
-        raise AttackError(f"{attack} must guess with int8 of -1, 0 or 1 for each of {count} records")
+        raise FormError(f"{attack} must guess with int8 of -1, 0 or 1 for each of {count} records")
     return {"guess": guess.numpy().copy()}
 
 
@@ -42,7 +46,7 @@ def _scores(result: Any, count: int, attack: str) -> tuple[NDArray[np.float64], 
     score = result.score if isinstance(result, Guessed) else score
     if not isinstance(score, torch.Tensor) or score.dtype != torch.float64 or tuple(score.shape) != (count,):
         found = f"{score.dtype} {tuple(score.shape)}" if isinstance(score, torch.Tensor) else type(score).__name__
-        raise AttackError(f"{attack} must return a float64 tensor of shape ({count},), or Scored (found {found})")
+        raise FormError(f"{attack} must return a float64 tensor of shape ({count},), or Scored (found {found})")
     if score.isnan().any():
-        raise AttackError(f"{attack} returned NaN for {int(score.isnan().sum())} of {count} records")
+        raise FormError(f"{attack} returned NaN for {int(score.isnan().sum())} of {count} records")
     return score.detach().numpy().copy(), cut

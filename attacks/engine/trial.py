@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 
 from attacks.engine import plan as plans
 from attacks.engine.code import Code
+from attacks.engine.encoding import EncodingError
 from attacks.engine.execution import Run
 from attacks.engine.plan import Plan
 from attacks.engine.proof import Proof
-from attacks.engine.results import packed
+from attacks.engine.results import FormError, packed
 from attacks.engine.runner import Engine
 from attacks.engine.store import Store
-from attacks.handles import Ledger
+from attacks.handles import AttackError, Ledger, UnsuitableError
 from taxonomy.catalog import Catalog
 from taxonomy.entries import Attack, Params, Step, Target
 from taxonomy.findings import InputError
@@ -87,16 +88,41 @@ def try_attack(catalog: Catalog, attack: Attack, code: Code, target: Target | No
     Raises InputError if it can be tried on none, and what the attack's code raises.
     """
     start = time.perf_counter()
-    entry = target or _named(catalog, attack)
-    small = {name: _smaller(value, OF_TARGETS[name]) for name, value in entry.params.items() if name in OF_TARGETS}
+    entry = target if target and _small(target) else _named(catalog, attack)
+    small = _small(entry)
     little = replace_target(catalog, entry.model_copy(update={"params": {**entry.params, **small}}))
     plan = plans.make(little, little.target(entry.id), None, [attack.id], _in_small(catalog))
     with tempfile.TemporaryDirectory(prefix="mia-trial-") as folder:
         engine = Engine(little, Store(Path(folder)), code=code)
         with engine.store.in_use():
             scores = _scores(engine, plan, attack)
-    changed = {name: value for name, value in small.items() if value != entry.params[name]}
-    return Trial(attack.id, entry.id, changed, scores, time.perf_counter() - start)
+    return Trial(attack.id, entry.id, small, scores, time.perf_counter() - start)
+
+
+def try_own(catalog: Catalog, plan: Plan, code: Code) -> dict[str, Exception]:
+    """Return for attacks of a plan that run code of folders that the user trusts what that code raised, if something did.
+
+    Only what shows that the code is wrong counts, and not what an attack says of a target that is too small for it.
+    """
+    found: dict[str, Exception] = {}
+    for planned in plan.attacks:
+        runs = [plan.entries[rule.id].run for rule in planned.rules if rule.id in plan.entries]
+        if not any(run and code.is_of_user(run) for run in runs):
+            continue
+        try:
+            try_attack(catalog, planned.attack, code, plan.target)
+        except (InputError, UnsuitableError):
+            continue
+        except Exception as error:
+            if not isinstance(error, AttackError) or isinstance(error, FormError | EncodingError):
+                found[planned.attack.id] = error
+    return found
+
+
+def _small(target: Target) -> Params:
+    """Return the parameters of a target that have a smaller form, in that form."""
+    small = {name: _smaller(value, OF_TARGETS[name]) for name, value in target.params.items() if name in OF_TARGETS}
+    return {name: value for name, value in small.items() if value != target.params[name]}
 
 
 def _scores(engine: Engine, plan: Plan, attack: Attack) -> NDArray[np.float64] | None:
