@@ -70,6 +70,24 @@ def _documents(folders: Sequence[Path]) -> Iterator[tuple[str, Document]]:
             yield from ((path.stem, yamlfile.Unread(path)) for path in map(Path, paths))
 
 
+def load_sound(extra: Sequence[Path] = ()) -> tuple[Catalog, list[Finding]]:
+    """Load the installed catalogs, and of the folders `extra` what is sound; return also what is wrong with the rest.
+
+    An entry with an error is left out, and so is every other of these folders that names it. Raises CatalogError for an error
+    that is not one entry's: in an installed catalog, or in a taxonomy, on which everything rests.
+    """
+    try:
+        return load(extra), []
+    except CatalogError:
+        catalog, findings = _read([*(source.folder for source in installed_sources()), *extra])
+    errors = [finding for finding in findings if finding.severity == "error"]
+    from taxonomy.reader import left_out
+
+    if not left_out(catalog, errors, [source.folder for source in installed_sources()]):
+        raise CatalogError(errors)
+    return catalog, errors
+
+
 def _read(folders: Sequence[Path]) -> tuple[Catalog, list[Finding]]:
     # PyYAML is not needed where the cache answers, and takes as long to load as the query.
     from taxonomy.reader import read

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from taxonomy import yamlfile
 from taxonomy.catalog import Catalog
 from taxonomy.entries import Attack, Defense, Entry, ReadyThreatModel, Step, Target, model_of
-from taxonomy.files import MAX_TOTAL, Listing
+from taxonomy.files import MAX_TOTAL, TAXONOMY, Listing
 from taxonomy.findings import Finding, nearest, quoted, relative, some
 from taxonomy.orderings import Ordering, Pair
 from taxonomy.terms import Taxonomy
@@ -29,6 +29,28 @@ def read(folders: Sequence[Path]) -> tuple[Catalog, list[Finding]]:
     names = (finding for name in catalog.entries for finding in _unknown_names(catalog, name))
     findings.extend(some(names))
     return catalog, findings
+
+
+def left_out(catalog: Catalog, errors: Sequence[Finding], installed: Sequence[Path]) -> bool:
+    """Take the entries that have errors out of a catalog, and those that name one of these; return whether that mends it.
+
+    It does not where an error stands in an installed catalog, in a taxonomy, or in no file of an entry.
+    """
+    wrong = {finding.file for finding in errors}
+    while wrong:
+        bad = [name for name, document in catalog.documents.items() if relative(document.path) in wrong]
+        taxonomies = [name for name in bad if name in catalog.terms or name.startswith("taxonomy:")]
+        paths = [Path(name).resolve() for name in wrong]
+        of_entries = all(path.suffix == ".yaml" and path.name != TAXONOMY for path in paths)
+        if taxonomies or not of_entries or any(path.is_relative_to(folder.resolve()) for path in paths for folder in installed):
+            return False
+        for name in bad:
+            del catalog.documents[name]
+            for entries in catalog.kinds.values():
+                entries.pop(name, None)
+        known = [name for name in catalog.entries if name in catalog.documents]
+        wrong = {finding.file for finding in some(f for name in known for f in _unknown_names(catalog, name))}
+    return True
 
 
 def _read_folder(listing: Listing, catalog: Catalog) -> Iterator[Finding]:

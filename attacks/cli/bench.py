@@ -10,7 +10,7 @@ import typer
 
 from attacks.cli import confirming, interrupts
 from attacks.cli.bench_tables import show_plan
-from attacks.cli.options import AttackArguments, Catalogs, Json, TrustedCode, app, attack_ids, load, output, print_json
+from attacks.cli.options import AttackArguments, Catalogs, Json, TrustedCode, app, attack_ids, load_sound, output, print_json
 from taxonomy.catalog import installed_sources
 from taxonomy.evidence import FOLDER
 from taxonomy.findings import InputError
@@ -59,7 +59,7 @@ def bench(
     from attacks.engine.store import Store
     from attacks.evidence import bench_plan
 
-    loaded = load(catalog)
+    loaded = load_sound(catalog, attack or ())
     chosen = bench_plan.groups(loaded, only or (), attack_ids(loaded, attack))
     if confirm and seeds is not None:
         raise InputError("--confirm runs the first seed that was recorded, so it takes no --seeds")

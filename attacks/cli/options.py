@@ -16,7 +16,8 @@ from typer.core import TyperGroup
 from attacks.cli import completions, interrupts, terminal
 from taxonomy import loading
 from taxonomy.catalog import Catalog
-from taxonomy.findings import InputError
+from taxonomy.findings import CatalogError, InputError
+from taxonomy.names import called
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -108,6 +109,22 @@ def output(*, stderr: bool = False) -> Console:
 def load(extra: list[Path] | None) -> Catalog:
     """Return the installed catalogs with the folders that the user named."""
     return loading.load(extra or ())
+
+
+def load_sound(extra: list[Path] | None, names: Sequence[str] = ()) -> Catalog:
+    """Return the installed catalogs with what is sound in the folders that the user named; what is wrong there is reported.
+
+    Raises CatalogError if one of the attacks or targets `names` is not to be found, and may be among what is wrong.
+    """
+    catalog, errors = loading.load_sound(extra or ())
+    if errors:
+        known = {*catalog.attacks, *catalog.targets}
+        if any(name not in known and called(catalog.attacks.values(), name) is None for name in names):
+            raise CatalogError(errors)
+        for finding in errors:
+            print(finding, file=sys.stderr)
+        print("What these files say is left out.", file=sys.stderr)
+    return catalog
 
 
 def attack_ids(catalog: Catalog, names: Sequence[str] | None) -> list[str]:

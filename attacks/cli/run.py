@@ -19,7 +19,7 @@ from attacks.cli.options import (
     TrustedCode,
     app,
     attack_ids,
-    load,
+    load_sound,
     output,
     print_json,
     store_app,
@@ -57,7 +57,7 @@ def run(
 
     if device != "cpu":
         raise InputError(f"the device {device!r} is not supported; use cpu")
-    loaded = load(catalog)
+    loaded = load_sound(catalog, [*(attack or ()), target])
     threat = None
     entry = loaded.target(target)
     if adversary.beside_limits:
