@@ -7,13 +7,14 @@ import importlib.util
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from taxonomy import evidence, fingerprints, source
+from taxonomy import artifact_forms, evidence, fingerprints, source
 from taxonomy.catalog import Catalog, installed_sources
 from taxonomy.entries import Attack, Defense, Step
 from taxonomy.findings import Finding, InputError, nearest, some
 from taxonomy.graph import Graph, goal
 from taxonomy.knowledge import DataSet
 from taxonomy.loading import for_checks
+from taxonomy.named_code import named
 from taxonomy.orderings import Ordering
 from taxonomy.references import keys
 from taxonomy.resolver import Resolver
@@ -41,7 +42,13 @@ def check(extra: Sequence[Path] = (), code: Sequence[Path] = ()) -> tuple[Catalo
         packages |= {s.package: package(s.package) for s in sources if s.package}
         for check_one in (_rules, _references, _settings, _survey, _unreachable, _replacements):
             findings.extend(some(check_one(catalog, resolver)))
-        for found in (_code(catalog, packages), _targets(catalog), _orderings(catalog), _least(catalog)):
+        for found in (
+            _code(catalog, packages),
+            artifact_forms.check(catalog, packages),
+            _targets(catalog),
+            _orderings(catalog),
+            _least(catalog),
+        ):
             findings.extend(some(found))
         findings.extend(evidence.check(catalog, [*packages.values(), package("taxonomy")]))
     return catalog, sorted(findings, key=lambda f: (f.file, f.line, f.column, f.code))
@@ -280,6 +287,8 @@ def _code(catalog: Catalog, packages: dict[str, source.Package]) -> Iterator[Fin
         if target.run:
             document = catalog.documents[target.id]
             yield from _function(document, packages, target.run, None, set(target.params), ("run",))
+        for name, path in named(target.params).items():
+            yield from _function(catalog.documents[target.id], packages, path, None, None, ("params", name))
 
 
 def _costs(catalog: Catalog, entry: Attack | Step) -> Iterator[Finding]:

@@ -55,6 +55,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "MIA030": ("error", "an ordering compares what is the same, or what cannot be measured"),
     "MIA031": ("error", "more is wrong than is shown"),
     "MIA032": ("error", "an attack that runs names no target on which it is tested, or no control"),
+    "MIA033": ("error", "a step's function returns what the store cannot hold, or does not say what it returns"),
 }
 
 

@@ -13,6 +13,7 @@ from taxonomy.catalog import Catalog
 from taxonomy.entries import Attack, Params, Step, Target
 from taxonomy.findings import InputError
 from taxonomy.graph import Price, Rule, goal, price, wanted
+from taxonomy.named_code import named
 from taxonomy.orderings import Ordering, Side
 from taxonomy.resolver import Resolver
 from taxonomy.threat import owner, with_facets
@@ -62,7 +63,8 @@ class Fingerprints:
             return None
         parts = [self._rule(attack, rule) for rule in sorted(rules, key=lambda r: r.id)]
         judged = [self.digest(run) for run in MEASURED_BY]
-        return _hash([parts, self.digest(target.run), target.params, judged])
+        own = [self.digest(path) for path in named(target.params).values()]
+        return _hash([parts, self.digest(target.run), target.params, judged, *own])
 
     def models(self, attack: Attack, target: Target) -> int:
         """Return the number of models that the proof trains, the target not counted."""

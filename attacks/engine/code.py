@@ -16,6 +16,7 @@ from taxonomy.catalog import installed_sources
 from taxonomy.check import OWN, package
 from taxonomy.entries import Attack, Target
 from taxonomy.findings import InputError
+from taxonomy.named_code import named
 
 
 class Code:
@@ -68,7 +69,8 @@ class Code:
     def behind(self, attack: Attack, target: Target) -> str:
         """Return a hash of the code of an attack and of a target, with their parameters."""
         assert attack.run is not None and target.run is not None
-        return digest([self.digest(attack.run), attack.params, self.digest(target.run), target.params])
+        own = [self.digest(path) for path in named(target.params).values()]
+        return digest([self.digest(attack.run), attack.params, self.digest(target.run), target.params, own])
 
     def _package(self, name: str, run: str) -> source.Package:
         if name in self._installed:
