@@ -42,13 +42,8 @@ def check(extra: Sequence[Path] = (), code: Sequence[Path] = ()) -> tuple[Catalo
         packages |= {s.package: package(s.package) for s in sources if s.package}
         for check_one in (_rules, _references, _settings, _survey, _unreachable, _replacements):
             findings.extend(some(check_one(catalog, resolver)))
-        for found in (
-            _code(catalog, packages),
-            artifact_forms.check(catalog, packages),
-            _targets(catalog),
-            _orderings(catalog),
-            _least(catalog),
-        ):
+        of_code = (_code(catalog, packages), artifact_forms.check(catalog, packages))
+        for found in (*of_code, _targets(catalog), _orderings(catalog), _least(catalog)):
             findings.extend(some(found))
         findings.extend(evidence.check(catalog, [*packages.values(), package("taxonomy")]))
     return catalog, sorted(findings, key=lambda f: (f.file, f.line, f.column, f.code))

@@ -62,6 +62,19 @@ _evidence = "evidence/bad-attack.json"
 _attack, _step = "attacks/bad-attack.yaml", "steps/bad-step.yaml"
 
 # code -> (files, file of the finding, line of the finding, part of the message or hint)
+# A step of one's own; its code lies in a folder that is trusted.
+BAD_STEP = """\
+from dataclasses import dataclass
+from torch import Tensor
+
+@dataclass
+class Pool:
+    x: Tensor
+    open: "set[int]"
+
+def make(records, scores) -> Pool: ...
+"""
+
 BAD: dict[str, tuple[dict[str, bytes | str], str, int, str]] = {
     "MIA001": ({_attack: b"schema: \xff"}, _attack, 1, "not UTF-8"),
     "MIA002": ({_attack: "schema: [1\nid: x\n"}, _attack, 2, ""),
@@ -133,5 +146,14 @@ BAD: dict[str, tuple[dict[str, bytes | str], str, int, str]] = {
         _attack,
         7,
         "no control",
+    ),
+    "MIA033": (
+        {
+            "steps/bad-step.yaml": STEP + "run: bad_step:make\n",
+            "code/bad_step.py": BAD_STEP,
+        },
+        "steps/bad-step.yaml",
+        8,
+        "its field open is a set",
     ),
 }

@@ -27,7 +27,9 @@ def test_every_code_has_a_bad_catalog():
 @pytest.mark.parametrize("code", sorted(BAD))
 def test_finding(code, tmp_path):
     files, file, line, hint = BAD[code]
-    _, findings = check([write(tmp_path, files)])
+    folder = write(tmp_path, files)
+    code_folders = [folder / "code"] if (folder / "code").is_dir() else []
+    _, findings = check([folder], code_folders)
     found = [f for f in findings if f.code == code]
     assert found, f"expected {code}, found {[str(f) for f in findings]}"
     assert found[0].file == str(tmp_path / file).rstrip("/")
