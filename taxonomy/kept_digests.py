@@ -22,13 +22,20 @@ ALGORITHM = (digests, source, folders)
 
 @contextmanager
 def kept_digests(packages: Iterable[source.Package]) -> Iterator[Digest]:
-    """Give `code_digests` of these packages, with what was found before by the same content; keep what is found now."""
+    """Give `code_digests` of these packages, with what was found before by the same content; keep what is found now.
+
+    A folder that counts as a whole may hold any amount of data, all of which counts: it is read each time, and its digests are
+    not kept.
+    """
     known = list(packages)
-    name, computed = _key(known), code_digests(known)
+    followed = {package.name: package for package in known if package.whole is None}
+    name, computed = _key(list(followed.values())), code_digests(known)
     found = _read(name)
     before = len(found)
 
     def digest(run: str) -> str:
+        if run.partition(":")[0].partition(".")[0] not in followed:
+            return computed(run)
         if run in found:
             return found[run]
         made = computed(run)
@@ -45,12 +52,7 @@ def kept_digests(packages: Iterable[source.Package]) -> Iterator[Digest]:
 
 
 def _key(packages: Sequence[source.Package]) -> str | None:
-    """Return a hash of all source of the packages, and of what else a digest depends on; None where nothing may be kept.
-
-    A folder that counts as a whole may hold any amount of data, all of which counts: it is read each time.
-    """
-    if any(package.whole is not None for package in packages):
-        return None
+    """Return a hash of all source of the packages, and of what else a digest depends on; None where a file cannot be read."""
     found = hashlib.sha256(f"digests\0{sys.version}".encode())
     try:
         for module in ALGORITHM:
