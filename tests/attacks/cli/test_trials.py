@@ -1,0 +1,100 @@
+"""`mia check --try` runs an attack on a small target in a moment, and `mia run` tries code of one's own before it trains."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from attacks.engine.code import Code
+from attacks.engine.trial import try_attack
+from taxonomy.loading import load
+
+CATALOG = load()
+TINY = Path(__file__).parents[2] / "data" / "tiny"
+ENTRY = """\
+schema: 1
+id: {id}
+title: My attack
+summary: My attack.
+needs: [discriminative, Q.scores, record.label]
+run: {module}:infer
+cost: {{queries_per_record: 1}}
+targets: {{others: [tiny], null: digits-null}}
+"""
+GOOD = "return -signals.loss(scores(records.x), records.label)"
+BAD = "return torch.zeros(3) @ scores(records.x)"
+CODE = "import torch\nfrom attacks.models import signals\n\ndef infer(records, scores):\n    {body}\n"
+
+
+def own(folder: Path, name: str, body: str) -> list[object]:
+    """Write an attack of one's own, and return the options that add it to a command."""
+    (folder / "catalog" / "attacks").mkdir(parents=True, exist_ok=True)
+    (folder / "code").mkdir(exist_ok=True)
+    module = f"{name.replace('-', '_')}_{abs(hash(str(folder)))}"  # a module is imported once in all tests
+    (folder / "catalog" / "attacks" / f"{name}.yaml").write_text(ENTRY.format(id=name, module=module))
+    (folder / "code" / f"{module}.py").write_text(CODE.format(body=body))
+    return ["--catalog", TINY, "--catalog", folder / "catalog", "--trust-code", folder / "code"]
+
+
+@pytest.mark.parametrize(("body", "code"), [(GOOD, 0), (BAD, 1), ("return records.x.double().sum(1)[:-1]", 1), ("raise 1", 1)])
+def test_an_attack_is_tried(mia, tmp_path, body, code):
+    options = own(tmp_path, "trial-one", body)
+    done = mia("check", "--try", "trial-one", "--json", *options)
+    assert done.returncode == code, (done.stdout, done.stderr)
+    (tried,) = json.loads(done.stdout)["tried"]
+    assert tried["attack"] == "trial-one"
+    if code == 0:
+        assert tried["target"] == "tiny" and len(tried["scores"]) == 2 * tried["smaller"]["members"] <= 100
+    elif body != BAD:
+        assert "trial_one" in tried["error"] or "float64 tensor" in tried["error"]
+    else:
+        assert "trial_one" in tried["error"] and ".py:5)" in tried["error"] and body in tried["error"], (
+            "the line is the contributor's"
+        )
+    shown = mia("check", "--try", "trial-one", *options)
+    assert shown.returncode == code and "Traceback" not in shown.stderr
+    assert ("runs on a small tiny" if code == 0 else "trial-one failed") in shown.stdout
+
+
+def test_without_trust_nothing_is_tried(mia, tmp_path):
+    options = own(tmp_path, "trial-two", "(open('/tmp/never', 'w'))")
+    done = mia("check", "--try", "trial-two", *options[:4])
+    assert done.returncode == 1 and "MIA015" in done.stdout and "runs on" not in done.stdout
+
+
+def test_a_run_tries_code_of_ones_own_before_it_trains(mia, tmp_path):
+    own(tmp_path, "trial-good", GOOD)
+    options = own(tmp_path, "trial-bad", BAD)
+    command = ["run", "trial-bad", "trial-good", "yeom-2018-loss", "--target", "tiny", "--out", tmp_path / "out", "--json"]
+    done = mia(*command, *options, MIA_STORE=str(tmp_path / "store"))
+    assert done.returncode == 1, done.stderr
+    data = json.loads(done.stdout)
+    assert sorted(r["attack"] for r in data["results"]) == ["trial-good", "yeom-2018-loss"]
+    (failure,) = data["failures"]
+    assert failure["attack"] == "trial-bad" and "trial_bad" in failure["error"] and ".py:5)" in failure["error"]
+    scores = {r["attack"]: r["auc"] for r in data["results"]}
+    assert scores["trial-good"] == scores["yeom-2018-loss"]
+
+
+def test_a_broken_file_does_not_stop_a_run_that_does_not_need_it(mia, tmp_path):
+    options = own(tmp_path, "trial-good", GOOD)
+    (tmp_path / "catalog" / "attacks" / "half.yaml").write_text("schema: 1\nid: half\nneeds: [oops")
+    kept = {"MIA_STORE": str(tmp_path / "store")}
+    done = mia("run", "trial-good", "--target", "tiny", "--out", tmp_path / "out", *options, **kept)
+    assert done.returncode == 0, done.stderr
+    assert "half.yaml:4" in done.stderr and "left out" in done.stderr and "Traceback" not in done.stderr
+    assert mia("check", *options).returncode == 1
+    asked = mia("run", "half", "--target", "tiny", "--out", tmp_path / "out", *options, **kept)
+    assert asked.returncode == 2 and "half.yaml:4" in asked.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("attack_id", sorted(attack.id for attack in CATALOG.attacks.values() if attack.run))
+def test_every_attack_of_the_catalog_can_be_tried(attack_id):
+    attack = CATALOG.attacks[attack_id]
+    tried = try_attack(CATALOG, attack, Code())
+    assert tried.target in (*attack.targets.power, *attack.targets.others, attack.targets.null)
+    assert (tried.scores is None) == (attack.goal != "membership")
+    assert tried.scores is None or tried.scores.dtype == "float64"
