@@ -95,15 +95,33 @@ class Types:
         return None
 
     def named(self, module: str, annotation: ast.expr | None) -> list[Type]:
-        """Return the types that an annotation names, each of a union, in the order in which they stand there."""
+        """Return the types that an annotation names, each of a union, in the order in which they stand there.
+
+        Of one that other packages define nothing is known but where it is imported from.
+        """
         if isinstance(annotation, ast.BinOp):
             return [*self.named(module, annotation.left), *self.named(module, annotation.right)]
-        found = self.find(module, annotation.id) if isinstance(annotation, ast.Name) else None
+        if not isinstance(annotation, ast.Name):
+            return []
+        found = self.find(module, annotation.id) or self._foreign(module, annotation.id)
         return [found] if found else []
+
+    def public(self, place: Place) -> Place:
+        """Return where others import a type from: the package of its module, if that hands it on."""
+        package = place[0].rpartition(".")[0]
+        return (package, place[1]) if self.defined(package, place[1]) == place else place
 
     def descends(self, place: Place, other: Place) -> bool:
         """Return whether a type is another, or inherits from it."""
+        if self.defined(*place) is None:
+            return place == other
         return other in [(line.module, line.node.name) for line in self._lineage(place)]
+
+    def _foreign(self, module: str, name: str) -> Type | None:
+        node = self._bound(module).get(name, [None])[0]
+        if not isinstance(node, ast.ImportFrom) or not node.module or node.level or node.module.split(".")[0] in self.packages:
+            return None
+        return Type((node.module, next(a.name for a in node.names if (a.asname or a.name) == name)), "", ())
 
     def _bound(self, module: str) -> Mapping[str, list[ast.stmt]]:
         package = self.packages.get(module.split(".")[0])
