@@ -88,7 +88,7 @@ class Types:
                 return None
             if isinstance(nodes[0], ast.ClassDef):
                 return module, name
-            if not isinstance(nodes[0], ast.ImportFrom):
+            if not isinstance(nodes[0], ast.ImportFrom) or nodes[0].level:
                 return None
             node = nodes[0]
             module, name = node.module or "", next(a.name for a in node.names if (a.asname or a.name) == name)
@@ -128,14 +128,15 @@ class Types:
         path = package.module_path(module) if package else None
         return bindings(path, stamp_of(path)) if path else {}
 
-    def _class(self, place: Place) -> ast.ClassDef:
+    def node(self, place: Place) -> ast.ClassDef:
+        """Return the syntax tree of a class by where it is defined."""
         node = self._bound(place[0])[place[1]][0]
         assert isinstance(node, ast.ClassDef)
         return node
 
     def _lineage(self, place: Place) -> list[_Line]:
         """Return a class and what it inherits from, nearest first."""
-        found, queue = list[_Line](), [_Line(place[0], self._class(place), {})]
+        found, queue = list[_Line](), [_Line(place[0], self.node(place), {})]
         while queue:
             line = queue.pop(0)
             if any(line.node is one.node for one in found):
@@ -145,7 +146,7 @@ class Types:
                 name = base.value if isinstance(base, ast.Subscript) else base
                 above = self.defined(line.module, name.id) if isinstance(name, ast.Name) else None
                 if above is not None:
-                    node = self._class(above)
+                    node = self.node(above)
                     given = [line.put(text) for text in _given(base)]
                     queue.append(_Line(above[0], node, dict(zip(_variables(node), given, strict=False))))
         return found
