@@ -40,8 +40,8 @@ def check(catalog: Catalog, packages: Mapping[str, source.Package]) -> Iterator[
                 yield document.finding("MIA033", f"{step.run} returns {name}: {problem}", place, f"the store holds {HOLDS}")
 
 
-def _problems(types: Types, place: Place) -> Iterator[str]:
-    """Yield what the store cannot hold of a class."""
+def _problems(types: Types, place: Place, seen: tuple[Place, ...] = ()) -> Iterator[str]:
+    """Yield what the store cannot hold of a class; `seen` are those that hold it, which are told of already."""
     node = types.node(place)
     if not any("dataclass" in _names(one) for one in node.decorator_list):
         yield "it is no dataclass"
@@ -51,9 +51,9 @@ def _problems(types: Types, place: Place) -> Iterator[str]:
             continue
         for name in _names(field.annotation):
             found = None if name in HELD else types.defined(place[0], name)
-            if found:
-                yield from _problems(types, found)
-            elif name not in HELD:
+            if found and found not in (*seen, place):
+                yield from (f"{found[1]}: {problem}" for problem in _problems(types, found, (*seen, place)))
+            elif not found and name not in HELD:
                 yield f"its field {field.target.id} is a {name}"
 
 
