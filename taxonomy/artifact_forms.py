@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from taxonomy import source
 from taxonomy.catalog import Catalog
 from taxonomy.findings import Finding
+from taxonomy.offers import Place, Types
 
 # The names that annotations of what the store holds are made of: arrays, numbers, text, trained models, and collections of these.
 ARRAYS = "Tensor ndarray NDArray float32 float64 int8 int16 int32 int64 uint8 uint64 bool_ np numpy torch"
@@ -18,6 +19,7 @@ HOLDS = "arrays, numbers, text, trained models, and collections and dataclasses 
 
 def check(catalog: Catalog, packages: Mapping[str, source.Package]) -> Iterator[Finding]:
     """Every step of code that is not ours says by its annotation that it returns what the store holds."""
+    types = Types({name: one for name, one in packages.items() if one.whole is not None})
     for step in catalog.steps.values():
         module = (step.run or "").partition(":")[0]
         home = packages.get(module.split(".")[0])
@@ -33,13 +35,14 @@ def check(catalog: Catalog, packages: Mapping[str, source.Package]) -> Iterator[
             )
             continue
         for name in _names(node.returns):
-            found = _class(packages, module, name)
-            for problem in _problems(packages, *found) if found else ():
+            found = types.defined(module, name)
+            for problem in _problems(types, found) if found else ():
                 yield document.finding("MIA033", f"{step.run} returns {name}: {problem}", place, f"the store holds {HOLDS}")
 
 
-def _problems(packages: Mapping[str, source.Package], module: str, node: ast.ClassDef) -> Iterator[str]:
-    """Yield what the store cannot hold of a class."""
+def _problems(types: Types, place: Place, seen: tuple[Place, ...] = ()) -> Iterator[str]:
+    """Yield what the store cannot hold of a class; `seen` are those that hold it, which are told of already."""
+    node = types.node(place)
     if not any("dataclass" in _names(one) for one in node.decorator_list):
         yield "it is no dataclass"
         return
@@ -47,26 +50,11 @@ def _problems(packages: Mapping[str, source.Package], module: str, node: ast.Cla
         if not isinstance(field, ast.AnnAssign) or not isinstance(field.target, ast.Name):
             continue
         for name in _names(field.annotation):
-            found = None if name in HELD else _class(packages, module, name)
-            if found:
-                yield from _problems(packages, *found)
-            elif name not in HELD:
+            found = None if name in HELD else types.defined(place[0], name)
+            if found and found not in (*seen, place):
+                yield from (f"{found[1]}: {problem}" for problem in _problems(types, found, (*seen, place)))
+            elif not found and name not in HELD:
                 yield f"its field {field.target.id} is a {name}"
-
-
-def _class(packages: Mapping[str, source.Package], module: str, name: str, depth: int = 8) -> tuple[str, ast.ClassDef] | None:
-    """Return a class by the name that a module knows it by, and the module that defines it; None for a class of others."""
-    home = packages.get(module.split(".")[0])
-    path = home.module_path(module) if home and home.whole else None
-    if path is None or not depth:
-        return None
-    for node in source.bindings(path, source.stamp_of(path)).get(name, []):
-        if isinstance(node, ast.ClassDef):
-            return module, node
-        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            original = next(alias.name for alias in node.names if (alias.asname or alias.name) == name)
-            return _class(packages, node.module, original, depth - 1)
-    return None
 
 
 def _names(annotation: ast.expr) -> list[str]:

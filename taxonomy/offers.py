@@ -88,36 +88,55 @@ class Types:
                 return None
             if isinstance(nodes[0], ast.ClassDef):
                 return module, name
-            if not isinstance(nodes[0], ast.ImportFrom):
+            if not isinstance(nodes[0], ast.ImportFrom) or nodes[0].level:
                 return None
             node = nodes[0]
             module, name = node.module or "", next(a.name for a in node.names if (a.asname or a.name) == name)
         return None
 
     def named(self, module: str, annotation: ast.expr | None) -> list[Type]:
-        """Return the types that an annotation names, each of a union, in the order in which they stand there."""
+        """Return the types that an annotation names, each of a union, in the order in which they stand there.
+
+        Of one that other packages define nothing is known but where it is imported from.
+        """
         if isinstance(annotation, ast.BinOp):
             return [*self.named(module, annotation.left), *self.named(module, annotation.right)]
-        found = self.find(module, annotation.id) if isinstance(annotation, ast.Name) else None
+        if not isinstance(annotation, ast.Name):
+            return []
+        found = self.find(module, annotation.id) or self._foreign(module, annotation.id)
         return [found] if found else []
+
+    def public(self, place: Place) -> Place:
+        """Return where others import a type from: the package of its module, if that hands it on."""
+        package = place[0].rpartition(".")[0]
+        return (package, place[1]) if self.defined(package, place[1]) == place else place
 
     def descends(self, place: Place, other: Place) -> bool:
         """Return whether a type is another, or inherits from it."""
+        if self.defined(*place) is None:
+            return place == other
         return other in [(line.module, line.node.name) for line in self._lineage(place)]
+
+    def _foreign(self, module: str, name: str) -> Type | None:
+        node = self._bound(module).get(name, [None])[0]
+        if not isinstance(node, ast.ImportFrom) or not node.module or node.level or node.module.split(".")[0] in self.packages:
+            return None
+        return Type((node.module, next(a.name for a in node.names if (a.asname or a.name) == name)), "", ())
 
     def _bound(self, module: str) -> Mapping[str, list[ast.stmt]]:
         package = self.packages.get(module.split(".")[0])
         path = package.module_path(module) if package else None
         return bindings(path, stamp_of(path)) if path else {}
 
-    def _class(self, place: Place) -> ast.ClassDef:
+    def node(self, place: Place) -> ast.ClassDef:
+        """Return the syntax tree of a class by where it is defined."""
         node = self._bound(place[0])[place[1]][0]
         assert isinstance(node, ast.ClassDef)
         return node
 
     def _lineage(self, place: Place) -> list[_Line]:
         """Return a class and what it inherits from, nearest first."""
-        found, queue = list[_Line](), [_Line(place[0], self._class(place), {})]
+        found, queue = list[_Line](), [_Line(place[0], self.node(place), {})]
         while queue:
             line = queue.pop(0)
             if any(line.node is one.node for one in found):
@@ -127,7 +146,7 @@ class Types:
                 name = base.value if isinstance(base, ast.Subscript) else base
                 above = self.defined(line.module, name.id) if isinstance(name, ast.Name) else None
                 if above is not None:
-                    node = self._class(above)
+                    node = self.node(above)
                     given = [line.put(text) for text in _given(base)]
                     queue.append(_Line(above[0], node, dict(zip(_variables(node), given, strict=False))))
         return found

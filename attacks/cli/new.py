@@ -15,13 +15,13 @@ import typer
 
 from attacks.cli import completions, skeletons
 from attacks.cli.options import Json, app, load, print_json
+from attacks.cli.skeletons import Annotation
 from attacks.cli.writing import Draft, added_term, added_work, write
+from taxonomy import handles
 from taxonomy.catalog import Catalog, installed_sources
-from taxonomy.check import package
 from taxonomy.entries import KINDS
 from taxonomy.files import TAXONOMY
 from taxonomy.findings import InputError, relative
-from taxonomy.handle_types import Annotation, handle_types
 from taxonomy.nearness import mistyped
 from taxonomy.references import FILE, keys
 from taxonomy.skeletons import Framed, handle_of, known, new_id
@@ -92,9 +92,9 @@ class Place:
 
     def types(self, one: Framed) -> dict[str, Annotation]:
         """Return the types of all handles, as the functions say them that are there, first of all those of its model type."""
-        homes = packages_in(self.code) if self.code and self.code.is_dir() else {}
-        homes |= {s.package: package(s.package) for s in installed_sources() if s.package}
-        return handle_types(self.loaded, homes, [one.model, one.frame])
+        own = packages_in(self.code) if self.code and self.code.is_dir() else {}
+        found = handles.imports(self.loaded, handles.packages([*own.values()]), one.model, one.frame)
+        return {handle: Annotation(name, module) for handle, (module, name) in found.items()}
 
 
 def _place(name: str, catalog: Sequence[Path] | None, code: Path | None) -> Place:

@@ -10,12 +10,23 @@ from dataclasses import dataclass
 
 from taxonomy.catalog import Catalog
 from taxonomy.check import CANDIDATES, handles
-from taxonomy.handle_types import ANYTHING, HANDLES, Annotation
 from taxonomy.skeletons import Framed, Tested, handle_of
 
 WIDTH = 130
+HANDLES = "attacks.handles"
 AUTHOR_YEAR = re.compile(r"([a-z]+(?:-[a-z]+)*)-((?:19|20)[0-9]{2})(?:-|$)")
 SUMMARY = "To be written: one or two sentences that a newcomer understands."
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """A type or another name, and the module from which it is imported; "" for one that needs no import."""
+
+    name: str
+    module: str
+
+
+ANYTHING = Annotation("object", "")
 TENSOR = Annotation("Tensor", "torch")
 NUMPY = Annotation("numpy as np", "")
 ARRAY = Annotation("NDArray", "numpy.typing")

@@ -7,7 +7,6 @@ are made of from who holds them say here what that is.
 from __future__ import annotations
 
 import dataclasses
-import types
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -122,8 +121,7 @@ def kinds_of(step: Callable[..., Any]) -> dict[str, type]:
         hint = typing.get_type_hints(step).get("return")
     except (NameError, TypeError, AttributeError):
         return {}
-    stated = typing.get_args(hint) if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union else [hint]
-    return {one.__name__: one for one in stated if isinstance(one, type)}
+    return {one.__name__: one for one in encoding.classes(hint)}
 
 
 def checked(artifact: Any, step: str, function: Callable[..., Any], counted: bool) -> dict[str, type]:

@@ -108,9 +108,15 @@ def _inner(hint: Any, place: int) -> Any:
     return stated[min(place, len(stated) - 1)] if stated else None
 
 
+def classes(hint: Any) -> list[type]:
+    """Return the classes that an annotation names: itself, or those of a union."""
+    union = isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union
+    return [one for one in (typing.get_args(hint) if union else [hint]) if isinstance(one, type)]
+
+
 def _dataclass(hint: Any) -> type:
     """Return the dataclass that an annotation names."""
-    for one in typing.get_args(hint) if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union else [hint]:
-        if isinstance(one, type) and dataclasses.is_dataclass(one):
+    for one in classes(hint):
+        if dataclasses.is_dataclass(one):
             return one
     raise EncodingError(f"the annotation {hint} names no dataclass, so what the store holds of it cannot be had again")

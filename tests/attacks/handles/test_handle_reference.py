@@ -15,7 +15,8 @@ from attacks import handles
 from attacks.handles import Ledger, ScoreOracle
 from taxonomy import source
 from taxonomy.check import package
-from taxonomy.handles import block, offered, packages
+from taxonomy.findings import InputError
+from taxonomy.handles import block, imports, offered, packages
 from taxonomy.loading import load
 from taxonomy.offers import Types
 
@@ -205,6 +206,52 @@ def test_a_term_of_ones_own_is_listed_with_trusted_code(tmp_path, mia_json):
     kinds = [{h["handle"]: [t["type"] for t in h["types"]] for h in answer["handles"]} for answer in (plain, trusting)]
     assert kinds[0]["surrogate"] == ["Surrogate"] and kinds[1]["surrogate"] == ["Surrogate", "Curve"]
     assert "records" not in kinds[0] and "scores" not in kinds[0]
+
+
+def test_what_a_step_of_ones_own_returns_is_a_type_of_what_it_yields(tmp_path):
+    """Also where no function takes it yet, and where another package defines it; code that is no Python tells nothing."""
+    (tmp_path / "catalog" / "steps").mkdir(parents=True)
+    (tmp_path / "code" / "own").mkdir(parents=True)
+    texts = {
+        "__init__.py": "from own.curves import Curve\n",
+        "curves.py": "class Curve: ...\n",
+        "make.py": "from own.curves import Curve as C\nfrom elsewhere import Hills as H\n\ndef curve(records) -> C | H: ...\n",
+        "broken.py": "def hills(records -> C: ...\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / "code" / "own" / name).write_text(text)
+    terms = "".join(
+        f"  - {{id: {name}, title: x, aspect: artifact, extension: true, handle: {name}, definition: x.}}\n"
+        for name in ("curve", "hills")
+    )
+    (tmp_path / "catalog" / "taxonomy.yaml").write_text(f"schema: 1\nterms:\n{terms}")
+    for name, module in {"curve": "make", "hills": "broken"}.items():
+        (tmp_path / "catalog" / "steps" / f"make-{name}.yaml").write_text(
+            f"schema: 1\nid: make-{name}\ntitle: x\nsummary: x.\nneeds: [discriminative, D1.samples]\nyields: {name}\n"
+            f"because: x.\nrun: own.{module}:{name}\n"
+        )
+    catalog, known = load([tmp_path / "catalog"]), packages([*source.packages_in(tmp_path / "code").values()])
+    found = {one.name: [kind.type.place for kind in one.kinds] for one in offered(catalog, known, strict=False)}
+    assert found["curve"] == [("own.curves", "Curve"), ("elsewhere", "Hills")] and found["hills"] == []
+    with pytest.raises(InputError, match="this is no Python"):
+        offered(catalog, known)
+    new = imports(catalog, known, "discriminative", "stand-alone")
+    assert new["curve"] == ("own", "Curve") and "hills" not in new, "imported from the package that hands it on"
+
+
+def test_new_code_takes_the_type_of_its_model_type_and_frame():
+    said = {
+        (model, frame): imports(CATALOG, packages(), model, frame)
+        for model in ("discriminative", "generative")
+        for frame in ("stand-alone", "federated")
+    }
+    assert {place[0] for found in said.values() for place in found.values()} == {"attacks.handles"}
+    assert {handle for found in said.values() for handle in found} == set(FOUND)
+    trainers = {where: found["trainer"][1] for where, found in said.items()}
+    assert trainers["discriminative", "stand-alone"] == "Trainer" and trainers["generative", "stand-alone"] == "GeneratorTrainer"
+    assert trainers["discriminative", "federated"] == "FederatedTrainer"
+    assert said["discriminative", "stand-alone"]["architecture"][1] == "Architecture"
+    assert said["generative", "stand-alone"]["architecture"][1] == "GeneratorArchitecture", "though only views name it"
 
 
 def test_the_terminal_shows_them(mia):
