@@ -14,7 +14,6 @@ from torch import Tensor
 
 from attacks.errors import AttackError
 
-
 # Up to so many classes a sum of rounded terms is as good as one of the terms themselves.
 FEW = 16
 # The exponential of anything less than this is nothing beside 1; processors are slow where it becomes a denormal number.

@@ -1,4 +1,4 @@
-"""LiRA, RMIA and BASE on 10,000 records with the answers of 16 models at hand, beside vectorised numpy. Prints ratios of CPU time."""
+"""LiRA, RMIA and BASE on 10,000 records, the answers of 16 models at hand, beside vectorised numpy. Prints ratios of CPU time."""
 
 from __future__ import annotations
 
