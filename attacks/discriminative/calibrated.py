@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
@@ -196,19 +196,21 @@ def _shadow_signal(records: Records, models: ShadowModels, of: Signal, augmentat
     """Return a signal of the models on every augmentation of every record, float64 (models, records, augmentations)."""
     # What is not changed is asked for as it is, so that its kept answers are found.
     every: list[Change | None] = [None, *changes(records.x, augmentations)[1:]]
-    return torch.stack([models.signal(of, change) for change in every], dim=-1)
+    found = [models.signal(of, change) for change in every]
+    return torch.stack(found, dim=-1) if augmentations > 1 else found[0].unsqueeze(-1)
 
 
 def _reference_signal(records: Records, models: ReferenceModels, of: Signal, augmentations: int) -> Tensor:
     """Return the same of reference models, float64 (models, records, augmentations)."""
     x, label = records.x, records.label
     changed = [x, *(change(x) for change in changes(x, augmentations)[1:])]
-    return torch.stack([models.signal(of, each, label) for each in changed], dim=-1)
+    found = [models.signal(of, each, label) for each in changed]
+    return torch.stack(found, dim=-1) if augmentations > 1 else found[0].unsqueeze(-1)
 
 
 def _majority(log_ratio: Tensor) -> Tensor:
     """Return the median over augmentations (records, augmentations), of an even number the lower one: more than half reach it."""
-    return log_ratio.median(dim=-1).values
+    return log_ratio.median(dim=-1).values if log_ratio.shape[-1] > 1 else log_ratio.squeeze(-1)
 
 
 def _multivariate_normal(values: Tensor, known: Tensor, per_record_variance_from: int) -> torch.distributions.MultivariateNormal:
@@ -229,7 +231,8 @@ def _multivariate_normal(values: Tensor, known: Tensor, per_record_variance_from
 
 
 def _log_confidence_at(temperature: float) -> Callable[[Tensor, Tensor], Tensor]:
-    return lambda log_probs, label: signals.log_confidence(signals.tempered(log_probs, temperature), label)
+    # A margin does not change with what normalises all scores of an answer, so tempered ones are not normalised first.
+    return lambda log_probs, label: signals.log_confidence(log_probs / temperature, label)
 
 
 def _mean(values: Tensor, known: Tensor) -> Tensor:
@@ -239,15 +242,25 @@ def _mean(values: Tensor, known: Tensor) -> Tensor:
     """
     counts = _counts(known)
     wide = (..., *[None] * (values.ndim - known.ndim))
-    mean = torch.where(known[wide], values, 0.0).sum(dim=0) / counts.clamp(min=1)[wide]
-    return torch.where((counts > 0)[wide], mean, mean[counts > 0].mean(dim=0))
+    mean = _sum((value * own[wide] for value, own in zip(values, known.double(), strict=True)), values[0])
+    mean /= counts.clamp(min=1)[wide]
+    return mean if counts.all() else torch.where((counts > 0)[wide], mean, mean[counts > 0].mean(dim=0))
+
+
+def _sum(parts: Iterable[Tensor], like: Tensor) -> Tensor:
+    """Return the sum of what is worked out for one model after the other: all at once takes longer to lay out than to add."""
+    total = torch.zeros_like(like)
+    for part in parts:
+        total += part
+    return total
 
 
 def _counts(known: Tensor) -> Tensor:
     """Return of how many models something is known for each record, float64 (records,)."""
-    if not known.any():
+    counts = known.sum(dim=0).double()
+    if not counts.any():
         raise AttackError("no model is on this side of any record; train at least two shadow models")
-    return known.sum(dim=0).double()
+    return counts
 
 
 def _share_above(values: Tensor, value: Tensor) -> Tensor:
@@ -258,9 +271,9 @@ def _share_above(values: Tensor, value: Tensor) -> Tensor:
 def _normal(values: Tensor, known: Tensor, per_record_variance_from: int) -> tuple[Tensor, Tensor]:
     """Return mean (records,) and standard deviation (records,) or () of the known among `values` (models, records)."""
     mean, counts = _mean(values, known), _counts(known)
-    squares = torch.where(known, (values - mean) ** 2, 0.0)
+    squares = _sum(((value - mean).square_().mul_(own) for value, own in zip(values, known.double(), strict=True)), mean)
     if len(values) >= per_record_variance_from:
-        variance = squares.sum(dim=0) / (counts - 1).clamp(min=1)
+        variance = squares / (counts - 1).clamp(min=1)
     else:
         # One degree of freedom a record is spent on its mean.
         variance = squares.sum() / (counts - 1).clamp(min=0).sum().clamp(min=1)
@@ -272,6 +285,16 @@ def _log_density(value: Tensor, mean: Tensor, sd: Tensor) -> Tensor:
     return -0.5 * ((value - mean) / sd) ** 2 - sd.log()
 
 
+def _log_sum(log_values: Tensor, known: Tensor) -> Tensor:
+    """Log of the sum over models of exp(log_values), (models, records, ...), of the known ones; anything where there are none."""
+    # What is not known is far below all that is; at exponentials that are nearly 0 processors are slow, so these end at LEAST.
+    kept = [value + away for value, away in zip(log_values, (~known).double() * -1e300, strict=True)]
+    top = torch.full_like(log_values[0], -1e300)
+    for value in kept:
+        torch.maximum(top, value, out=top)
+    return _sum((value.sub_(top).clamp_(min=signals.LEAST).exp_() for value in kept), top).log_().add_(top)
+
+
 def _log_mean(log_values: Tensor, known: Tensor | None = None) -> Tensor:
     """Log of the mean over models of exp(log_values), (models, records, ...) -> (records, ...), of the known ones or of all.
 
@@ -281,6 +304,8 @@ def _log_mean(log_values: Tensor, known: Tensor | None = None) -> Tensor:
         return torch.logsumexp(log_values, dim=0) - math.log(len(log_values))
     counts = _counts(known)
     wide = (..., *[None] * (log_values.ndim - known.ndim))
-    mean = torch.logsumexp(log_values.masked_fill(~known[wide], float("-inf")), dim=0) - counts.clamp(min=1).log()[wide]
+    mean = _log_sum(log_values, known[wide]) - counts.clamp(min=1).log()[wide]
+    if counts.all():
+        return mean
     of_others = torch.logsumexp(mean[counts > 0], dim=0) - (counts > 0).sum().double().log()
     return torch.where((counts > 0)[wide], mean, of_others)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -73,7 +74,9 @@ class ShadowModels:
 def _answers(models: Sequence[Model | HostedModel], number: int, x: Tensor) -> Tensor:
     """Return the answers of one of the models; raise DivergedError, with how many of them diverged, if they are no numbers."""
     try:
-        return numbers(models[number].kept_log_probs(x))
+        answers = models[number].kept_log_probs(x)
+        # A sum tells in a fraction of the time that all of them are numbers; where it is none, infinities may be why.
+        return answers if math.isfinite(answers.sum()) else numbers(answers)
     except DivergedError:
         diverged = [k for k, other in enumerate(models) if _diverged(other, x)]
         raise DivergedError(
@@ -123,7 +126,8 @@ class ReferenceModels:
 
     def signal(self, of: Callable[[Tensor, Tensor], Tensor], x: Tensor, label: Tensor) -> Tensor:
         """Return a signal of every model on records x (n, ...) with label (n,), float64 (models, n)."""
-        return torch.stack([of(answers, label) for answers in self.answers(x)])
+        models = self._own.models
+        return torch.stack([of(_answers(models, k, x).clone(), label) for k in range(len(models))])
 
     def inner_signal(self, of: Callable[[Model], Tensor]) -> Tensor:
         """Return what `of` reads off every model's inside, float64 (models, n).

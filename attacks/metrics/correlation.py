@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from attacks.metrics.intervals import Interval, Z
 
@@ -49,6 +48,8 @@ def _influence(first: Figures, second: Figures) -> tuple[float, Figures]:
 
 def _rank(figure: Figures) -> Figures:
     """Return the share of records below each less that of records above it."""
+    from scipy import stats
+
     return np.asarray((2 * stats.rankdata(figure) - len(figure) - 1) / len(figure))
 
 

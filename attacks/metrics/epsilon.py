@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 # A guarantee beyond this says nothing, and is taken for none.
 LARGEST = 700.0
@@ -17,8 +17,8 @@ def gaussian_delta(epsilon: float, mu: float) -> float:
 
     Balle and Wang 2018, Theorem 8, which is exact: Phi(mu / 2 - epsilon / mu) - exp(epsilon) Phi(-mu / 2 - epsilon / mu).
     """
-    second = math.exp(epsilon + float(stats.norm.logcdf(-mu / 2 - epsilon / mu)))
-    return float(stats.norm.cdf(mu / 2 - epsilon / mu)) - second
+    second = math.exp(epsilon + float(special.log_ndtr(-mu / 2 - epsilon / mu)))
+    return float(special.ndtr(mu / 2 - epsilon / mu)) - second
 
 
 def gaussian_epsilon(noise: float, steps: int, delta: float) -> float:
@@ -44,6 +44,8 @@ def p_value(canaries: int, guesses: int, right: int, epsilon: float, delta: floa
     """
     if not 0 <= right <= guesses <= canaries:
         raise ValueError(f"of {canaries} canaries {guesses} were guessed and {right} of these rightly, which cannot be")
+    from scipy import stats
+
     chance = 1 / (1 + math.exp(-epsilon))
     pure = float(stats.binom.sf(right - 1, guesses, chance))
     if delta == 0 or right == 0:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 Scores = NDArray[np.float64]
 Truth = NDArray[np.bool_]
@@ -115,6 +114,8 @@ def auc_difference_error(first: Scores, second: Scores, member: Truth) -> float:
 
 def _placements(score: Scores, member: Truth) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the share of non-members that each member beats, and the share of members that beats each non-member."""
+    from scipy import stats
+
     inside, outside = score[member], score[~member]
     m, n = len(inside), len(outside)
     _check(m, n)

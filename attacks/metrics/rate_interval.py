@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from attacks.metrics.intervals import TAIL, Interval, share_quantile
 from attacks.metrics.ranking import Roc
@@ -104,7 +103,11 @@ def _ranks(others: int, rate: float) -> tuple[NDArray[np.int64], NDArray[np.floa
     """Return ranks of non-members and the chance that the true threshold lies just at each, at its lower or upper side."""
     spread = 7 * math.sqrt(rate * others) + 7
     number = np.arange(max(0, math.floor(rate * others - spread)), min(others, math.ceil(rate * others + spread)) + 1)
-    chance = stats.binom.pmf(number, others, rate) / 2
+    # Binomial chances by their ratios, from the likeliest number on: what all have in common is left out anyway.
+    ratio = (others - number[:-1]) / number[1:] * (rate / (1 - rate))
+    likeliest = int(np.searchsorted(-ratio, -1.0))
+    below, above = np.cumprod(1 / ratio[:likeliest][::-1])[::-1], np.cumprod(ratio[likeliest:])
+    chance = np.concatenate([below, np.ones(1), above])
     return np.concatenate([number, number + 1]), np.concatenate([chance, chance]) / (2 * chance.sum())
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from attacks.metrics import Scores, Truth
 from attacks.metrics.intervals import Interval, Z
@@ -87,8 +87,12 @@ def accuracies(drawn: Scores) -> Accuracies:
     missing = size / 2 - members
     wins = np.where(tied_members > missing, 1.0, np.where(tied_members == missing, 0.5, 0.0))
     open_ = np.flatnonzero(ties > places)
-    chances = stats.hypergeom(ties[open_], tied_members[open_], places[open_])
-    wins[open_] = chances.sf(np.floor(missing[open_])) + chances.pmf(missing[open_]) / 2
+    if len(open_):
+        # Loading it takes longer than all else, and few attacks tie.
+        from scipy import stats
+
+        chances = stats.hypergeom(ties[open_], tied_members[open_], places[open_])
+        wins[open_] = chances.sf(np.floor(missing[open_])) + chances.pmf(missing[open_]) / 2
     share = tied_members / ties
     by_ties = places * share * (1 - share) * (ties - places) / np.maximum(ties - 1, 1) / size**2
     return Accuracies(wins, (members + places * share) / size, by_ties)
@@ -116,7 +120,7 @@ def _intervals(found: Accuracies, size: int, members: int, others: int) -> tuple
     trials = inner * (1 - inner) / of_mean
     middle = (single + Z**2 / (2 * trials)) / (1 + Z**2 / trials)
     half_width = Z * math.sqrt(single * (1 - single) / trials + (Z / (2 * trials)) ** 2) / (1 + Z**2 / trials)
-    low, high = (float(stats.norm.cdf((single - 0.5 + sign * Z * math.sqrt(of_mean)) / max(spread, nearest))) for sign in (-1, 1))
+    low, high = (float(special.ndtr((single - 0.5 + sign * Z * math.sqrt(of_mean)) / max(spread, nearest))) for sign in (-1, 1))
     # Draws that all agree do not make certain (the rule of three); an interval holds its own figure.
     agreed = 3 / (2 * DRAWS)
     of_sets = (min(low, sets, 1 - agreed), max(high, sets, agreed))

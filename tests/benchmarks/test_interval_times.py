@@ -46,3 +46,26 @@ def test_all_intervals_beside_one_sort_and_a_bootstrap(count):
         f"{ours / bootstrap:.4f} times 1,000 draws of a bootstrap of one rate"
     )
     assert ours < bootstrap
+
+
+@pytest.mark.benchmark
+@pytest.mark.parametrize("values", [None, 5], ids=["distinct", "tied"])
+@pytest.mark.parametrize("count", [10_000, 100_000, 200_000])
+def test_set_membership_beside_one_sort(count, values):
+    """Sets are as many and as large whatever the number of records, so what grows is to sort them."""
+    generator = np.random.default_rng(0)
+    member = np.arange(count) % 2 == 0
+    score = generator.normal(size=count) + member
+    if values:
+        score = np.floor(score * values / 5)
+
+    def afresh() -> None:
+        set_membership._rows.cache_clear()
+        set_membership.summarize(score, member)
+
+    set_membership.summarize(score, member)
+    sort, ours = seconds(lambda: np.argsort(score, kind="stable")), seconds(afresh)
+    kind = "tied" if values else "distinct"
+    print(f"\n{count:,} {kind} scores: set membership takes {ours:.4f} s of CPU time, {ours / sort:.1f} times one sort")
+    if count == 200_000 and not values:
+        assert ours < 10 * sort

@@ -67,3 +67,14 @@ def test_ties_are_ties_to_the_last_bit_whichever_class_is_which(classes):
         assert len(signal(log_probs, label).unique()) == 1
         assert len(signal(signals.tempered(log_probs, 2.0), label).unique()) == 1
     assert torch.allclose(signals.log_sum(log_probs), torch.logsumexp(log_probs, -1))
+
+
+@pytest.mark.parametrize("classes", [1, 2, 3, 10, 16, 17, 100, 3000])
+def test_a_log_sum_is_as_exact_as_one_in_order(classes):
+    generator = torch.Generator().manual_seed(classes)
+    values = -torch.rand(50, classes, generator=generator, dtype=torch.float64) * 10 ** torch.linspace(-3, 3, 50)[:, None]
+    values[7, 1:], values[8] = float("-inf"), float("-inf")
+    expected = torch.logsumexp(values.sort(dim=-1).values, dim=-1)
+    assert signals.log_sum(values).tolist() == pytest.approx(expected.tolist(), rel=1e-12, abs=1e-13)
+    shuffled = values[:, torch.randperm(classes, generator=generator)]
+    assert torch.equal(signals.log_sum(shuffled), signals.log_sum(values))
