@@ -23,8 +23,8 @@ LABELS = ["--threat-model", "prediction-api-labels"]
 @pytest.fixture
 def ask(catalog, monkeypatch):
     """Ask as a user would, on the catalog that the session has loaded; return what is printed, in one line a row."""
-    for module in (questions, run):
-        monkeypatch.setattr(module, "load", lambda extra: catalog)
+    monkeypatch.setattr(questions, "load", lambda extra: catalog)
+    monkeypatch.setattr(run, "load_sound", lambda extra, names: catalog)
     monkeypatch.setenv("COLUMNS", "400")
 
     def ask(*arguments: str) -> str:
