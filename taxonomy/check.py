@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -307,6 +308,10 @@ def _function(
     if home is None:
         hint = f"installed: {', '.join(sorted(packages))}; other code needs --trust-code"
         yield document.finding("MIA015", f"{run} lies in no installed catalog's package", place, hint)
+        return
+    if home.whole is not None and home.name in sys.stdlib_module_names:
+        hint = "rename the file"
+        yield document.finding("MIA015", f"{run} would name the module {home.name} of Python itself", place, hint)
         return
     try:
         found = source.signature(home, run)

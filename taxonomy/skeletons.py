@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+import yaml
+
 from taxonomy.answers import Atlas, runnable_graph
 from taxonomy.catalog import Catalog
 from taxonomy.check import CANDIDATES, SEED
@@ -54,6 +56,8 @@ def new_id(catalog: Catalog, name: str) -> None:
         meant = "-".join(re.findall(r"[a-z0-9]+", name.lower()))[:LONGEST].strip("-")
         hint = f", e.g. {meant}" if meant else ""
         raise InputError(f"{quoted(name)} is no id: small letters and digits, in words joined by '-', at most {LONGEST}{hint}")
+    if not name[0].isalpha() or not isinstance(yaml.safe_load(name), str):
+        raise InputError(f"{quoted(name)} is no id: YAML may read it as no text; begin with a word, e.g. my-{name}")
     if name in catalog.entries or name in catalog.terms:
         raise InputError(f"the id {name} is taken: mia show {name}")
 

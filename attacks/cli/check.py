@@ -87,7 +87,7 @@ def _tried(catalog: Catalog, names: Sequence[str], trusted: Sequence[Path]) -> l
                 found.append(try_attack(catalog, attack, code))
             except InputError:
                 raise
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 found.append({"attack": attack.id, "error": blame.told(error, code)})
     return found
 

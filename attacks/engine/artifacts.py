@@ -124,7 +124,9 @@ def kinds_of(step: Callable[..., Any]) -> dict[str, type]:
     return {one.__name__: one for one in encoding.classes(hint)}
 
 
-def checked(artifact: Any, step: str, function: Callable[..., Any], counted: bool) -> dict[str, type]:
+def checked(
+    artifact: Any, step: str, function: Callable[..., Any], counted: bool, workshop: StoreWorkshop | None
+) -> dict[str, type]:
     """Return the classes of a step's annotation; raise EncodingError if the artifact is of none of them, so not to be had again.
 
     `counted` says that attacks may want fewer of it than there are, and take `artifact.first(count)`.
@@ -136,7 +138,42 @@ def checked(artifact: Any, step: str, function: Callable[..., Any], counted: boo
     if counted and not callable(getattr(artifact, "first", None)):
         message = f"its cost says how many models it trains, of which attacks may want fewer: {name} takes a method first(count)"
         raise EncodingError(f"{step}: {message}")
+    if getattr(handles, name, None) is not type(artifact):
+        _comes_back(artifact, step, kinds, workshop)
     return kinds
+
+
+def _comes_back(artifact: Any, step: str, kinds: Mapping[str, type], workshop: StoreWorkshop | None) -> None:
+    """Raise EncodingError unless the artifact is made again as it is: its class may change what it is given."""
+    try:
+        before = _everything(artifact)
+        meta, arrays = pack(artifact)
+        after = _everything(unpack(meta, arrays, workshop, kinds))
+    except EncodingError:
+        raise
+    except Exception as error:
+        message = f"a {type(artifact).__name__} cannot be made again from its fields ({type(error).__name__}: {error})"
+        raise EncodingError(f"{step}: {message}") from error
+    if changed := sorted(name for name, value in before.items() if not _same(value, after.get(name))):
+        message = f"{', '.join(changed)} of a {type(artifact).__name__} differ when it is made again from its fields"
+        raise EncodingError(
+            f"{step}: {message}; what its class works out must follow from its fields, and leave them as they are"
+        )
+
+
+def _everything(artifact: Any) -> dict[str, tuple[Any, Arrays]]:
+    """Return every field of a dataclass, encoded, those too that it works out by itself."""
+    found: dict[str, tuple[Any, Arrays]] = {}
+    for field in dataclasses.fields(artifact):
+        arrays: Arrays = {}
+        found[field.name] = encoding.encode(getattr(artifact, field.name), field.name, arrays, []), arrays
+    return found
+
+
+def _same(one: tuple[Any, Arrays], other: tuple[Any, Arrays] | None) -> bool:
+    if other is None or repr(one[0]) != repr(other[0]) or one[1].keys() != other[1].keys():
+        return False
+    return all(a.dtype == other[1][name].dtype and a.tobytes() == other[1][name].tobytes() for name, a in one[1].items())
 
 
 def pack_found(result: Tensor | Model) -> tuple[dict[str, Any], Arrays]:

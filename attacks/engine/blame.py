@@ -15,7 +15,7 @@ from taxonomy.findings import printable, relative
 SHOWN = 100
 
 
-def told(error: Exception, code: Code) -> str:
+def told(error: BaseException, code: Code) -> str:
     """Return an error as one sentence: type, message, what a wrong call could have been, and the line to blame.
 
     An AttackError explains itself; it has a line only where code that is not ours called what raised it.
@@ -44,12 +44,12 @@ def _place(frame: traceback.FrameSummary, code: Code) -> str:
 
 def _shown(path: Path, code: Code) -> str:
     """Return a path below the working folder, or below what its package lies in, or below where libraries lie."""
+    libraries = [folder for folder in path.parents if folder.name in ("site-packages", "dist-packages")]
     near = relative(path)
-    if not Path(near).is_absolute():
+    if not Path(near).is_absolute() and not libraries:
         return near
     packages = [home.parent for own in (False, True) for home in code.homes(own=own)]
-    libraries = [folder for folder in path.parents if folder.name in ("site-packages", "dist-packages")]
-    for folder in (*packages, *libraries):
+    for folder in (*libraries, *packages):
         if path.resolve().is_relative_to(folder):
             return printable(str(path.resolve().relative_to(folder)))
     return printable(path.name)

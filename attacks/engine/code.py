@@ -29,7 +29,8 @@ class Code:
             if str(folder.resolve()) not in sys.path:
                 sys.path.append(str(folder.resolve()))
         self._installed = {s.package: package(s.package) for s in installed_sources() if s.package}
-        own_code.allow([*self._installed, *self._trusted])
+        # Ours are named by what they are called, not by their paths.
+        own_code.allow(name for name in (*self._installed, *self._trusted) if name not in OWN)
         self._digests: dict[str, str] = {}
 
     def function(self, run: str) -> Callable[..., Any]:
@@ -38,7 +39,12 @@ class Code:
         self._package(module.split(".")[0], run)
         try:
             function: Callable[..., Any] = getattr(importlib.import_module(module), name)
-        except (ImportError, AttributeError) as error:
+        except AttributeError as error:
+            raise InputError(f"{run} names no function: {error}") from error
+        except ModuleNotFoundError as error:
+            # What the module itself imports, and does not find, is a fault of its code, with a line.
+            if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+                raise
             raise InputError(f"{run} names no function: {error}") from error
         return function
 

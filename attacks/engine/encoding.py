@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from attacks.engine.store import Arrays
@@ -29,45 +30,66 @@ class EncodingError(AttackError):
 def encode(value: Any, place: str, arrays: Arrays, models: list[str]) -> Any:
     """Return a value as plain data; its arrays are put into `arrays`, and the models that it names into `models`.
 
-    `place` is where it stands, and begins the names of its arrays.
-    Raises EncodingError, naming the place, for a value of another type.
+    `place` is where it stands, for messages. Types count exactly: of a subclass, something would be lost. Raises EncodingError,
+    naming the place, for a value of another type.
     """
-    if isinstance(value, PLAIN):
+    if type(value) in PLAIN:
         return {"plain": value}
-    if isinstance(value, Tensor | np.ndarray):
-        if isinstance(value, np.ndarray) and value.dtype.hasobject:
+    if isinstance(value, np.generic) and not value.dtype.hasobject:
+        return {"array": _named(np.asarray(value), arrays), "of": "scalar"}
+    if type(value) is np.ndarray:
+        if value.dtype.hasobject:
             raise EncodingError(f"{place} is an array of Python objects, and the store holds numbers")
-        arrays[place] = value if isinstance(value, np.ndarray) else value.detach().cpu().numpy()
-        return {"array": place, "tensor": isinstance(value, Tensor)}
+        return {"array": _named(value, arrays), "of": "array"}
+    if type(value) is Tensor:
+        return {"array": _named(_plain_numbers(value, place), arrays), "of": "tensor"}
     if isinstance(value, Model | HostedModel | Generator):
         models.append(value.fingerprint)
         kind = "generator" if isinstance(value, Generator) else "model"
         return {kind: value.fingerprint, "hosted": isinstance(value, HostedModel)}
-    if isinstance(value, tuple | list):
+    if type(value) in (tuple, list):
         parts = [encode(part, f"{place}.{k}", arrays, models) for k, part in enumerate(value)]
-        return {"parts": parts, "tuple": isinstance(value, tuple)}
-    if isinstance(value, Mapping):
-        if other := [key for key in value if not isinstance(key, str)]:
+        return {"parts": parts, "tuple": type(value) is tuple}
+    if type(value) is dict:
+        if other := [key for key in value if type(key) is not str]:
             raise EncodingError(f"{place} has the key {other[0]!r}, and the keys of a mapping are text")
-        return {"mapping": {key: encode(part, f"{place}.{key}", arrays, models) for key, part in value.items()}}
+        return {"mapping": [[key, encode(part, f"{place}.{key}", arrays, models)] for key, part in value.items()]}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {"fields": fields(value, place, arrays, models)}
+        return {"class": type(value).__name__, "fields": fields(value, place, arrays, models)}
     raise EncodingError(f"{place} is a {type(value).__name__}, and the store holds {HOLDS}")
+
+
+def _named(array: NDArray[Any], arrays: Arrays) -> str:
+    """Put an array under a name of its own; whatever fields are called, two names never meet."""
+    name = f"array_{len(arrays)}"
+    arrays[name] = array
+    return name
+
+
+def _plain_numbers(value: Tensor, place: str) -> NDArray[Any]:
+    value = value.detach().cpu().resolve_conj().resolve_neg()
+    if value.layout is not torch.strided or value.is_quantized or value.dtype is torch.bfloat16:
+        raise EncodingError(f"{place} is a tensor of {value.dtype} ({value.layout}); the store holds dense ones that numpy knows")
+    found: NDArray[Any] = value.numpy()
+    return found
 
 
 def fields(value: Any, place: str, arrays: Arrays, models: list[str]) -> dict[str, Any]:
     """Return the fields of a dataclass, by name, as `encode` does; those that it works out by itself are left out."""
+    known = {field.name for field in dataclasses.fields(value)}
+    if more := sorted(set(getattr(value, "__dict__", {})) - known):
+        raise EncodingError(f"{place or type(value).__name__} has {', '.join(more)}, which is no field and would be lost")
     stated = [field.name for field in dataclasses.fields(value) if field.init]
     return {name: encode(getattr(value, name), f"{place}.{name}" if place else name, arrays, models) for name in stated}
 
 
 def decode(plain: Any, hint: Any, arrays: Arrays, workshop: StoreWorkshop | None) -> Any:
-    """Return a fresh copy of what `encode` took; `hint` is its annotation, which says of which dataclass it is."""
+    """Return a fresh copy of what `encode` took; `hint` is its annotation, which says of which dataclasses it may be."""
     if "plain" in plain:
         return plain["plain"]
     if "array" in plain:
         array = np.array(arrays[plain["array"]])
-        return torch.from_numpy(array) if plain["tensor"] else array
+        return torch.from_numpy(array) if plain["of"] == "tensor" else array[()] if plain["of"] == "scalar" else array
     if "model" in plain:
         trained = model(plain["model"], workshop)
         return HostedModel(trained) if plain["hosted"] else trained
@@ -77,8 +99,8 @@ def decode(plain: Any, hint: Any, arrays: Arrays, workshop: StoreWorkshop | None
         found = [decode(part, _inner(hint, k), arrays, workshop) for k, part in enumerate(plain["parts"])]
         return tuple(found) if plain["tuple"] else found
     if "mapping" in plain:
-        return {key: decode(part, _inner(hint, -1), arrays, workshop) for key, part in plain["mapping"].items()}
-    kind = _dataclass(hint)
+        return {key: decode(part, _inner(hint, -1), arrays, workshop) for key, part in plain["mapping"]}
+    kind = _dataclass(hint, plain["class"])
     return kind(**decoded(kind, plain["fields"], arrays, workshop))
 
 
@@ -86,7 +108,10 @@ def decoded(
     make: Callable[..., Any], arguments: Mapping[str, Any], arrays: Arrays, workshop: StoreWorkshop | None
 ) -> dict[str, Any]:
     """Return the arguments of a class or a function from their encoded form, each by its annotation."""
-    hints = typing.get_type_hints(make.__dict__["__init__"] if isinstance(make, type) else make)
+    try:
+        hints = typing.get_type_hints(vars(make).get("__init__", make) if isinstance(make, type) else make)
+    except (NameError, TypeError, AttributeError) as error:
+        raise EncodingError(f"the annotations of {make.__name__} cannot be found when the program runs: {error}") from error
     return {name: decode(part, hints.get(name), arrays, workshop) for name, part in arguments.items()}
 
 
@@ -104,19 +129,27 @@ def generator(fingerprint: str, workshop: StoreWorkshop | None) -> Generator:
 
 def _inner(hint: Any, place: int) -> Any:
     """Return the annotation of a part of a sequence or of a mapping (place -1)."""
-    stated = [one for one in typing.get_args(hint) if one is not Ellipsis]
-    return stated[min(place, len(stated) - 1)] if stated else None
+    for one in _alternatives(hint):
+        stated = [part for part in typing.get_args(one) if part is not Ellipsis]
+        if stated:
+            return stated[min(place, len(stated) - 1)]
+    return None
+
+
+def _alternatives(hint: Any) -> tuple[Any, ...]:
+    """Return the parts of a union, or the annotation itself."""
+    union = isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union
+    return typing.get_args(hint) if union else (hint,)
 
 
 def classes(hint: Any) -> list[type]:
     """Return the classes that an annotation names: itself, or those of a union."""
-    union = isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union
-    return [one for one in (typing.get_args(hint) if union else [hint]) if isinstance(one, type)]
+    return [one for one in _alternatives(hint) if isinstance(one, type)]
 
 
-def _dataclass(hint: Any) -> type:
-    """Return the dataclass that an annotation names."""
+def _dataclass(hint: Any, name: str) -> type:
+    """Return the dataclass of this name among those of an annotation."""
     for one in classes(hint):
-        if dataclasses.is_dataclass(one):
+        if dataclasses.is_dataclass(one) and one.__name__ == name:
             return one
-    raise EncodingError(f"the annotation {hint} names no dataclass, so what the store holds of it cannot be had again")
+    raise EncodingError(f"a {name} stands where the annotation says {hint}, so it cannot be had again; write {name} there")

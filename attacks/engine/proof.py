@@ -124,7 +124,8 @@ class Proof:
             if fingerprint not in store:
                 ledger = Ledger(self.limit)
                 artifact, _ = self.call(rule, ledger, params)
-                artifacts.checked(artifact, rule.id, function, amount(run.plan.node(self.planned, rule).step) is not None)
+                counted = amount(run.plan.node(self.planned, rule).step) is not None
+                artifacts.checked(artifact, rule.id, function, counted, run.engine.workshop)
                 meta, arrays = artifacts.pack(artifact)
                 meta |= {"queries": ledger.queries, "notes": ledger.notes}
                 store.write(fingerprint, "step", rule.id, meta=meta, arrays=arrays, inputs=artifacts.models(meta))

@@ -72,7 +72,7 @@ class Engine:
                 raise
             except AttackError as error:
                 raise InputError(f"the target {name} cannot be made: {blame.told(error, self.code)}") from error
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 problem = blame.told(error, self.code)
                 raise InputError(f"the target {name} cannot be made with the parameters of its entry; {problem}") from error
         # A role without a handle is nothing to touch: what it is shown, the target offers beside it.
@@ -123,7 +123,7 @@ class Engine:
                 outcome.unsuited.append((planned.attack.id, str(error)))
             except (InputError, KeyboardInterrupt):
                 raise
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 outcome.failures.append({"attack": planned.attack.id, "error": blame.told(error, self.code)})
             else:
                 if score is not None:

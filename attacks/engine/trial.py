@@ -99,12 +99,12 @@ def try_attack(catalog: Catalog, attack: Attack, code: Code, target: Target | No
     return Trial(attack.id, entry.id, small, scores, time.perf_counter() - start)
 
 
-def try_own(catalog: Catalog, plan: Plan, code: Code) -> dict[str, Exception]:
+def try_own(catalog: Catalog, plan: Plan, code: Code) -> dict[str, BaseException]:
     """Return for attacks of a plan that run code of folders that the user trusts what that code raised, if something did.
 
     Only what shows that the code is wrong counts, and not what an attack says of a target that is too small for it.
     """
-    found: dict[str, Exception] = {}
+    found: dict[str, BaseException] = {}
     for planned in plan.attacks:
         runs = [plan.entries[rule.id].run for rule in planned.rules if rule.id in plan.entries]
         if not any(run and code.is_of_user(run) for run in runs):
@@ -113,7 +113,7 @@ def try_own(catalog: Catalog, plan: Plan, code: Code) -> dict[str, Exception]:
             try_attack(catalog, planned.attack, code, plan.target)
         except (InputError, UnsuitableError):
             continue
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if not isinstance(error, AttackError) or isinstance(error, FormError | EncodingError):
                 found[planned.attack.id] = error
     return found

@@ -32,7 +32,7 @@ def answer_for(types: Iterable[type]) -> None:
         setattr(kind, HOOK, _no_such_name)
 
 
-def hint(error: Exception) -> str:
+def hint(error: BaseException) -> str:
     """Return what a call with wrong arguments should have been, to follow the error's message; nothing for other errors."""
     if not isinstance(error, TypeError):
         return ""

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from attacks.errors import AttackError
 from attacks.models import own_code
 from attacks.models.resolution import bounded
 from attacks.models.unet import UNet
@@ -223,14 +224,34 @@ def _undated() -> Iterator[None]:
         ZipFile.writestr = dated  # type: ignore[method-assign]
 
 
+def _of_own(name: str, network: Any, shape: tuple[int, ...], classes: int) -> nn.Module:
+    """Return a network that a function of somebody's own built; raise AttackError unless it answers with one logit a class."""
+    if not isinstance(network, nn.Module) or not any(True for _ in network.parameters()):
+        what = "a module without parameters" if isinstance(network, nn.Module) else f"a {type(network).__name__}"
+        raise AttackError(f"{name} returned {what}; an architecture is an nn.Module that can be trained")
+    try:
+        with torch.no_grad():
+            answer = network.eval()(torch.zeros(2, *shape))
+    except Exception as error:
+        raise AttackError(
+            f"the network of {name} does not take records of shape {shape}, float32: {type(error).__name__}: {error}"
+        ) from error
+    if not isinstance(answer, Tensor) or tuple(answer.shape[:2]) != (2, classes):
+        found = tuple(answer.shape) if isinstance(answer, Tensor) else type(answer).__name__
+        raise AttackError(
+            f"the network of {name} answers {found} for 2 records; it takes one logit for each of {classes} classes"
+        )
+    return network.train()
+
+
 def build(name: str, shape: Sequence[int], classes: int, hidden: Sequence[int]) -> nn.Module:
     """Return an untrained model; raise ValueError if there is no such architecture.
 
     A name that is a path is that of a function `(shape, classes, hidden) -> nn.Module` of a catalog's own code.
     """
     if own_code.is_path(name):
-        made: nn.Module = own_code.function(name)(tuple(shape), classes, tuple(hidden))
-        return made
+        made = own_code.call(name, "(shape, classes, hidden) -> nn.Module", tuple(shape), classes, tuple(hidden))
+        return _of_own(name, made, tuple(shape), classes)
     if name in ESTIMATORS:
         return Estimator(name, classes)
     if name not in NETWORKS:

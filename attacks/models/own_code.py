@@ -7,6 +7,7 @@ A path is `package.module:function`. Only functions of packages that were allowe
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -28,6 +29,21 @@ def allowed() -> list[str]:
 def is_path(name: str) -> bool:
     """Return whether a name is the path of a function, and not the name of something of ours."""
     return ":" in name
+
+
+def call(path: str, what: str, *arguments: Any) -> Any:
+    """Return what the function behind a path makes of some arguments; raise AttackError if it takes others.
+
+    `what` says how it should be called, such as `(x, y, seed) -> model`. What the function itself raises is raised.
+    """
+    called = function(path)
+    try:
+        inspect.signature(called).bind(*arguments)
+    except TypeError as error:
+        raise AttackError(f"{path} is called as {what}, and takes other arguments ({error})") from error
+    except ValueError:  # some functions of libraries say nothing of their arguments
+        pass
+    return called(*arguments)
 
 
 def function(path: str) -> Callable[..., Any]:

@@ -19,7 +19,7 @@ def fit(trainer: str, x: Tensor, y: Tensor, seed: int, classes: int, empty: Call
     architecture, so that its weights are enough to have it again; or an estimator of scikit-learn with `predict_proba`. Raises
     AttackError for anything else.
     """
-    model = own_code.function(trainer)(x.numpy().copy(), y.numpy().copy(), seed % 2**32)
+    model = own_code.call(trainer, "(x, y, seed) -> model", x.numpy().copy(), y.numpy().copy(), seed % 2**32)
     if isinstance(model, nn.Module):
         weights = {name: value.detach().cpu() for name, value in model.state_dict().items()}
         return _with_weights(trainer, empty, weights).eval()

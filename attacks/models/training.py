@@ -181,6 +181,8 @@ def learn(network: nn.Module, recipe: Recipe, data: TrainingSet, epochs: int) ->
 
     Batch, learning rate and loss are the recipe's. The network goes on from the weights that it has.
     """
+    if recipe.batch < 1:
+        raise AttackError(f"a network learns from batches of records, and the recipe says {recipe.batch} in one: state `batch`")
     optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, fused=True)
     loss_of: Callable[[Tensor, Tensor], Tensor] = _squared_error if recipe.regression else nn.CrossEntropyLoss()
     x, y = data.x.float(), data.y

@@ -38,7 +38,7 @@ def load(name: str) -> Data:
     A name that is a path is that of a function of a catalog's own code, which returns a `Data`; it is deduplicated here.
     """
     if own_code.is_path(name):
-        found = own_code.function(name)()
+        found = own_code.call(name, "() -> Data")
         if not isinstance(found, Data):
             raise InputError(f"{name} returned a {type(found).__name__}; a data set is an attacks.targets.data.Data(name, x, y)")
         return deduplicated(found.name, found.x, found.y)

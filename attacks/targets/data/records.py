@@ -26,6 +26,11 @@ class Data:
     y: NDArray[np.int64]
 
     def __post_init__(self) -> None:
+        for what, part in (("x", self.x), ("y", self.y)):
+            if not isinstance(part, np.ndarray):
+                raise InputError(f"the data set {self.name}: {what} is a {type(part).__name__}, and not a numpy array")
+        if self.x.ndim < 2 or 0 in self.x.shape[1:]:
+            raise InputError(f"the data set {self.name}: x has the shape {self.x.shape}; it takes (records, ...), with features")
         check_finite(f"the data set {self.name}", self.x)
         if self.y.shape != (len(self.x),) or self.y.dtype.kind not in "iu" or (len(self.y) and self.y.min() < 0):
             raise InputError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from attacks.engine import artifacts
 from attacks.engine.encoding import EncodingError
+from attacks.engine.store import Store
 from attacks.handles import SamplePool, ShadowData
 
 
@@ -87,6 +88,9 @@ class Holds:
         ({1, 2}, "what is a set"),
         (len, "what is a builtin_function_or_method"),
         (np.array([{}]), "array of Python objects"),
+        (torch.eye(2).to_sparse(), "a tensor of torch.float32 .torch.sparse_coo."),
+        (torch.ones(1, dtype=torch.bfloat16), "bfloat16"),
+        (np.ma.array([1.0], mask=[True]), "what is a MaskedArray"),
         ({1: "a"}, "the key 1"),
         ([0, [object()]], r"what\.1\.0 is a object"),
         (Part(lambda: 0), r"what\.x is a function"),
@@ -113,14 +117,112 @@ def of_another() -> Part:
 @pytest.mark.parametrize("step", [without_annotation, of_another])
 def test_a_step_that_does_not_say_what_it_returns_is_told_to(step):
     with pytest.raises(EncodingError, match="write `-> Whole`"):
-        artifacts.checked(make_whole(), "my-step", step, counted=False)
+        artifacts.checked(make_whole(), "my-step", step, counted=False, workshop=None)
 
 
 def test_artifacts_of_which_attacks_want_fewer_have_the_first_ones():
     with pytest.raises(EncodingError, match=r"takes a method first\(count\)"):
-        artifacts.checked(make_whole(), "my-step", make_whole, counted=True)
+        artifacts.checked(make_whole(), "my-step", make_whole, counted=True, workshop=None)
     pool = SamplePool(torch.arange(6.0).reshape(3, 2))
-    assert artifacts.checked(pool, "my-step", lambda: pool, counted=True) == {}, "ours are known without an annotation"
+    assert artifacts.checked(pool, "my-step", lambda: pool, counted=True, workshop=None) == {}, (
+        "ours are known without an annotation"
+    )
+
+
+@dataclass
+class Halves:
+    """A class that changes what it is given."""
+
+    mean: float
+
+    def __post_init__(self) -> None:
+        self.mean /= 2
+
+
+@dataclass
+class Later:
+    """A class with a field that somebody sets later."""
+
+    x: float
+    seen: float = field(init=False, default=0.0)
+
+
+@dataclass
+class Once:
+    """A class that takes something that it does not keep."""
+
+    x: float
+    once: InitVar[int]
+
+    def __post_init__(self, once: int) -> None:
+        self.x += once
+
+
+@dataclass
+class Other:
+    """A class with the fields of another."""
+
+    x: Tensor
+    name: str = "other"
+
+
+@dataclass
+class Either:
+    """A class with a field of one of two classes."""
+
+    one: Part | Other
+    named: Mapping[str, Tensor]
+
+
+def halves() -> Halves:
+    return Halves(4.0)
+
+
+def later() -> Later:
+    made = Later(1.0)
+    made.seen = 7.0
+    return made
+
+
+def once() -> Once:
+    return Once(1.0, 2)
+
+
+def outside() -> Part:
+    made = Part(torch.zeros(1))
+    object.__setattr__(made, "more", 1)
+    return made
+
+
+def either() -> Either:
+    return Either(
+        Other(torch.ones(1)), {"a.b": torch.ones(1), "a": torch.zeros(1), "file": torch.ones(2), "allow_pickle": torch.ones(3)}
+    )
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        (halves, "mean of a Halves differ"),
+        (later, "seen of a Later differ"),
+        (once, "cannot be made again"),
+        (outside, "has more"),
+    ],
+)
+def test_what_would_come_back_otherwise_is_refused(step, said):
+    with pytest.raises(EncodingError, match=said):
+        artifacts.checked(step(), "my-step", step, counted=False, workshop=None)
+
+
+def test_names_never_meet_and_classes_are_told_apart(tmp_path):
+    made = either()
+    artifacts.checked(made, "my-step", either, counted=False, workshop=None)
+    meta, arrays = artifacts.pack(made)
+    store = Store(tmp_path)
+    store.write("a" * 64, "step", "my-step", meta=meta, arrays=arrays)
+    again = artifacts.unpack(*store.read("a" * 64)[:2], None, artifacts.kinds_of(either))
+    assert isinstance(again.one, Other) and list(again.named) == list(made.named)
+    assert all(torch.equal(again.named[name], value) for name, value in made.named.items())
 
 
 def test_ours_go_through_the_store_without_an_annotation():
