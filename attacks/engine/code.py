@@ -16,6 +16,7 @@ from taxonomy.catalog import installed_sources
 from taxonomy.check import OWN, package
 from taxonomy.entries import Attack, Target
 from taxonomy.findings import InputError
+from taxonomy.kept_digests import KeptDigests
 
 
 class Code:
@@ -30,6 +31,7 @@ class Code:
         self._installed = {s.package: package(s.package) for s in installed_sources() if s.package}
         own_code.allow([*self._installed, *self._trusted])
         self._digests: dict[str, str] = {}
+        self._kept: KeptDigests | None = None
 
     def function(self, run: str) -> Callable[..., Any]:
         """Return the function that a `run` path names; raise InputError if its package is not trusted or lacks it."""
@@ -49,10 +51,16 @@ class Code:
         if run not in self._digests:
             self._package(run.partition(":")[0].split(".")[0], run)
             known = [*self._installed.values(), _taxonomy(), *self._trusted.values()]
-            try:
-                self._digests[run] = digests.digest(known, run)
-            except LookupError as error:
-                raise InputError(str(error)) from error
+            if self._kept is None:
+                self._kept = KeptDigests(known)
+            found = self._kept.digest(run)
+            if found == "missing":
+                try:
+                    found = digests.digest(known, run)  # which says why
+                except LookupError as error:
+                    raise InputError(str(error)) from error
+            self._kept.save()
+            self._digests[run] = found
         return self._digests[run]
 
     def homes(self, *, own: bool) -> list[Path]:
