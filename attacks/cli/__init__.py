@@ -11,10 +11,10 @@ def main() -> None:
     """Run the command line."""
     interrupts.heed()
     files = terminal.prepare()
-    from attacks.cli.commands import app
+    from attacks.cli.families import application
 
     try:
-        app()
+        application(sys.argv[1:])()
     finally:
         sys.stdout.flush()
         for problem in dict.fromkeys(file.problem for file in files if file.problem):

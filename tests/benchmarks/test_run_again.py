@@ -21,7 +21,9 @@ ATTACKS = ("yeom-2018-loss", "carlini-2022-lira", "zarifzadeh-2024-rmia")
 
 @pytest.mark.benchmark
 def test_a_run_again_beside_importing_torch(tmp_path):
-    settings = {**os.environ, "MIA_STORE": str(tmp_path / "store"), "MIA_CATALOG_CACHE": str(tmp_path / "catalogs")}
+    settings = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    kept = {"MIA_STORE": "store", "MIA_CATALOG_CACHE": "catalogs", "PYTHONPYCACHEPREFIX": "compiled"}
+    settings |= {name: str(tmp_path / folder) for name, folder in kept.items()}
     run = ("-m", "attacks.cli", "run", *ATTACKS)
 
     def seconds(*arguments: str) -> float:
