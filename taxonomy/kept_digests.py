@@ -20,35 +20,48 @@ PART = "digests"
 ALGORITHM = (digests, source, folders)
 
 
-@contextmanager
-def kept_digests(packages: Iterable[source.Package]) -> Iterator[Digest]:
-    """Give `code_digests` of these packages, with what was found before by the same content; keep what is found now.
+class KeptDigests:
+    """`code_digests` of packages, with what was found before by the same content.
 
     A folder that counts as a whole may hold any amount of data, all of which counts: it is read each time, and its digests are
     not kept.
     """
-    known = list(packages)
-    followed = {package.name: package for package in known if package.whole is None}
-    name, computed = _key(list(followed.values())), code_digests(known)
-    found = _read(name)
-    before = len(found)
 
-    def digest(run: str) -> str:
-        if run.partition(":")[0].partition(".")[0] not in followed:
-            return computed(run)
-        if run in found:
-            return found[run]
-        made = computed(run)
+    def __init__(self, packages: Iterable[source.Package]):
+        known = list(packages)
+        self._packages = [package for package in known if package.whole is None]
+        self._followed = {package.name for package in self._packages}
+        self._name, self._computed = _key(self._packages), code_digests(known)
+        self._found = _read(self._name)
+        self._new = False
+
+    def digest(self, run: str) -> str:
+        """Return the hash of the code behind a path, or "missing" for a path that names nothing readable."""
+        if run.partition(":")[0].partition(".")[0] not in self._followed:
+            return self._computed(run)
+        if run in self._found:
+            return self._found[run]
+        made = self._computed(run)
         if made != "missing":  # it may be there tomorrow: a file that could not be read is no content
-            found[run] = made
+            self._found[run], self._new = made, True
         return made
 
+    def save(self) -> None:
+        """Keep what was found, unless the code has changed since: what was read may be of either."""
+        if self._new and self._name is not None and self._name == _key(self._packages):
+            cache.drop(self._name)
+            cache.keep(self._name, {PART: {"digests": self._found, "sum": _sum(self._found)}})
+        self._new = False
+
+
+@contextmanager
+def kept_digests(packages: Iterable[source.Package]) -> Iterator[Digest]:
+    """Give `code_digests` of these packages, with what was found before by the same content; keep what is found now."""
+    kept = KeptDigests(packages)
     try:
-        yield digest
+        yield kept.digest
     finally:
-        if name is not None and len(found) > before:
-            cache.drop(name)
-            cache.keep(name, {PART: {"digests": found, "sum": _sum(found)}})
+        kept.save()
 
 
 def _key(packages: Sequence[source.Package]) -> str | None:

@@ -34,14 +34,15 @@ def fits(amounts: Used, ceiling: Ceiling) -> bool:
 class CheapestProof:
     """One search for the cheapest proof of some goals.
 
-    `order` holds the derivable terms in the order in which the closure reached them. With a `ceiling` only proofs within it
-    count, and there may be none; `first` names a limited amount (its place in LIMITED) that counts more than all others.
+    `derivable` holds the derivable terms, each with its place in the order in which the closure reached them. With a `ceiling`
+    only proofs within it count, and there may be none; `first` names a limited amount (its place in LIMITED) that counts more
+    than all others.
     """
 
     def __init__(
         self,
         graph: Graph,
-        order: dict[int, int],
+        derivable: dict[str, int],
         granted: set[str],
         pricing: Pricing,
         records: int,
@@ -50,7 +51,7 @@ class CheapestProof:
     ):
         self.graph, self.granted, self.pricing, self.records = graph, granted, pricing, records
         self.ceiling, self.first = ceiling, first
-        self.derivable = {graph.names[term]: at for term, at in order.items()}
+        self.derivable = derivable
         self.left = PROOF_WORK
         self.exhaustive = True
         self.ways: dict[str, list[tuple[Cost, Rule]]] = {}

@@ -10,6 +10,9 @@ from taxonomy.graph import Graph, Price, Rule
 from taxonomy.minimal_sets import MAKE, Search, searched, shrunk
 from taxonomy.proofs import Ceiling, CheapestProof, Pricing, topological
 
+# So many closures are kept: that of what was stated, with and without what attacks need beside it.
+KEPT = 8
+
 
 @dataclass(frozen=True)
 class Derivation:
@@ -33,6 +36,8 @@ class Resolver:
 
     def __init__(self, graph: Graph):
         self.graph = graph
+        self._closures: dict[tuple[str, ...], dict[int, int]] = {}
+        self._named: tuple[dict[int, int], dict[str, int]] | None = None
 
     def closure(self, grants: Iterable[str]) -> set[str]:
         """Return every term that follows from the grants. Linear in the size of the rules (Dowling & Gallier 1984)."""
@@ -43,7 +48,26 @@ class Resolver:
         return sum(1 << term for term in self._close(grants))
 
     def _close(self, grants: Iterable[str]) -> dict[int, int]:
-        """Return for each derivable term the position at which it was reached: a proof order."""
+        """Return for each derivable term the position at which it was reached: a proof order, which nobody may change.
+
+        Every attack of a catalog is asked about with the same grants, so the last closures are kept.
+        """
+        stated = tuple(grants)
+        found = self._closures.pop(stated, None)
+        if found is None:
+            found = self._closed(stated)
+            if len(self._closures) >= KEPT:
+                del self._closures[next(iter(self._closures))]
+        self._closures[stated] = found
+        return found
+
+    def _by_name(self, order: dict[int, int]) -> dict[str, int]:
+        """Return the same by the names of the terms."""
+        if self._named is None or self._named[0] is not order:
+            self._named = order, {self.graph.names[term]: at for term, at in order.items()}
+        return self._named[1]
+
+    def _closed(self, grants: tuple[str, ...]) -> dict[int, int]:
         graph = self.graph
         counts = graph.need_counts.copy()
         order: dict[int, int] = {}
@@ -99,16 +123,16 @@ class Resolver:
         granted = set(grants)
         # Sorted, so that the order of the rules does not hang on how Python happens to hash strings today.
         order = self._close(sorted(granted))
-        names = self.graph.names
         if any(self.graph.index.get(goal) not in order for goal in goals):
             return None, True
         if not goals:
             return Derivation((), Price(), True), True
-        search = CheapestProof(self.graph, order, granted, pricing or (lambda rule: rule.price), records, ceiling, first)
+        reached = self._by_name(order)
+        search = CheapestProof(self.graph, reached, granted, pricing or (lambda rule: rule.price), records, ceiling, first)
         chosen, exhaustive = search.run([goal for goal in goals if goal not in granted])
         if chosen is None:
             return None, exhaustive
-        rules = topological(chosen, granted, {names[term]: at for term, at in order.items()})
+        rules = topological(chosen, granted, reached)
         total = sum((search.pricing(rule) for rule in rules), Price())
         return Derivation(tuple(rules), total, exhaustive), exhaustive
 

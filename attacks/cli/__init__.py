@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from attacks.cli import interrupts, terminal
@@ -11,10 +12,12 @@ def main() -> None:
     """Run the command line."""
     interrupts.heed()
     files = terminal.prepare()
-    from attacks.cli.commands import app
+    # Pydantic would look for plugins in every package that is installed, and none is of use here.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    from attacks.cli.families import application
 
     try:
-        app()
+        application(sys.argv[1:])()
     finally:
         sys.stdout.flush()
         for problem in dict.fromkeys(file.problem for file in files if file.problem):

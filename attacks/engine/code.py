@@ -16,6 +16,7 @@ from taxonomy.catalog import installed_sources
 from taxonomy.check import OWN, package
 from taxonomy.entries import Attack, Target
 from taxonomy.findings import InputError
+from taxonomy.kept_digests import KeptDigests
 from taxonomy.named_code import named
 
 
@@ -32,6 +33,7 @@ class Code:
         # Ours are named by what they are called, not by their paths.
         own_code.allow(name for name in (*self._installed, *self._trusted) if name not in OWN)
         self._digests: dict[str, str] = {}
+        self._kept: KeptDigests | None = None
 
     def function(self, run: str) -> Callable[..., Any]:
         """Return the function that a `run` path names; raise InputError if its package is not trusted or lacks it."""
@@ -61,10 +63,16 @@ class Code:
         if run not in self._digests:
             self._package(run.partition(":")[0].split(".")[0], run)
             known = [*self._installed.values(), _taxonomy(), *self._trusted.values()]
-            try:
-                self._digests[run] = digests.digest(known, run)
-            except LookupError as error:
-                raise InputError(str(error)) from error
+            if self._kept is None:
+                self._kept = KeptDigests(known)
+            found = self._kept.digest(run)
+            if found == "missing":
+                try:
+                    found = digests.digest(known, run)  # which says why
+                except LookupError as error:
+                    raise InputError(str(error)) from error
+            self._kept.save()
+            self._digests[run] = found
         return self._digests[run]
 
     def homes(self, *, own: bool) -> list[Path]:

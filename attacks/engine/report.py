@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks import metrics
-from attacks.engine import drafts
+from attacks.engine import drafts, png
 from attacks.metrics import rate_interval
+from attacks.seeds import digest, digest_arrays
 from taxonomy.findings import InputError
 
 if TYPE_CHECKING:
     from attacks.engine.outcome import Outcome
 
+ROC = "roc.png"
+# Under this keyword a picture says what it was drawn from.
+DRAWN_FROM = "Drawn-From"
 TEMPLATE = Path(__file__).parent / "report.html.j2"
 
 
@@ -40,14 +45,14 @@ def prepare(folder: Path) -> None:
 def write(outcome: Outcome, folder: Path, command: str) -> dict[str, Any]:
     """Write everything about a run into a folder, all of it or nothing; return what stands in results.json, which is last."""
     data = {**outcome.as_json(str(folder)), "command": command}
-    picture = roc_picture(outcome)
+    picture = _kept_picture(folder / ROC, drawn_from(outcome)) or roc_picture(outcome)
     exhibits = outcome.exhibits() if outcome.exhibits else {}
     shown = [Exhibit(title, len(pictures), grid(pictures.double().numpy())) for title, pictures in exhibits.items()]
     scores = io.BytesIO()
     arrays: dict[str, Any] = {**outcome.scores, "member": outcome.member}
     np.savez(scores, **arrays)
     files = {
-        "roc.png": picture,
+        ROC: picture,
         **{exhibit.file: exhibit.png for exhibit in shown},
         "report.html": html(data, picture, shown).encode(),
         "scores.npz": scores.getvalue(),
@@ -55,6 +60,24 @@ def write(outcome: Outcome, folder: Path, command: str) -> dict[str, Any]:
     }
     drafts.replace({folder / name: content for name, content in files.items()})
     return data
+
+
+def drawn_from(outcome: Outcome) -> str:
+    """Return a hash of all that the picture of the ROC follows from: curves, names, and the code that draws."""
+    ranked = [[result["attack"], result["auc"]] for result in outcome.results if "auc" in result]
+    rocs = [metrics.roc(outcome.scores[name], outcome.member) for name, _ in ranked]
+    curves = [digest_arrays(curve.hits, curve.alarms) for curve in rocs]
+    code = Path(__file__).read_text(encoding="utf-8")
+    return digest([code, version("matplotlib"), ranked, curves, outcome.plan.target.id, outcome.seed])
+
+
+def _kept_picture(path: Path, wanted: str) -> bytes | None:
+    """Return the picture that the run before left in the folder, if it was drawn from the same: it takes longer than the rest."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    return content if png.texts(content).get(DRAWN_FROM) == wanted else None
 
 
 def roc_picture(outcome: Outcome) -> bytes:
@@ -80,7 +103,7 @@ def roc_picture(outcome: Outcome) -> bytes:
     axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.01, 1), borderaxespad=0)
     axes.grid(alpha=0.3)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=130, metadata={"Software": None})
+    figure.savefig(buffer, format="png", dpi=130, metadata={"Software": None, DRAWN_FROM: drawn_from(outcome)})
     return buffer.getvalue()
 
 

@@ -12,7 +12,7 @@ from attacks.models.training import Recipe
 from attacks.seeds import derive_seed, digest
 from attacks.targets import data as datasets
 from attacks.targets import federated
-from attacks.targets.data import Data, deduplicated
+from attacks.targets.data import Data
 from attacks.targets.federated import Rows
 from attacks.targets.federated_judges import records_of_class
 from attacks.targets.split import shuffled
@@ -83,14 +83,6 @@ def build(
 
 def pictures(name: str) -> Data:
     """Return a data set of pictures with values from -1 to 1, all pixels on one scale."""
-    every = digits_of_sklearn() if name == "digits" else datasets.load(name)
+    every = datasets.plain_digits() if name == "digits" else datasets.load(name)
     low, high = every.x.min(), every.x.max()
     return Data(name, (2 * (every.x - low) / (high - low) - 1).astype(np.float32), every.y)
-
-
-def digits_of_sklearn() -> Data:
-    """Return the digits of scikit-learn as they come: the data set of that name has every pixel standardised by itself."""
-    from sklearn.datasets import load_digits
-
-    loaded = load_digits()
-    return deduplicated("digits", loaded.data, loaded.target)

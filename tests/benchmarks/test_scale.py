@@ -1,14 +1,20 @@
-"""Generated catalogs of 1,000 to 100,000 rules: one feasibility query beside clingo on the same rules. Prints ratios."""
+"""Generated catalogs: one query beside clingo on the same rules, and `mia feasible` with ten times the attacks. Prints ratios."""
 
 from __future__ import annotations
 
+import os
 import random
+import re
+import resource
 import statistics
+import subprocess
+import sys
 import time
 
 import clingo
 import pytest
 
+from taxonomy.catalog import installed_sources
 from taxonomy.graph import Graph, Rule
 from taxonomy.resolver import Resolver
 
@@ -57,3 +63,36 @@ def test_one_query_beside_clingo():
         grown = f", {ours / before:.1f} times the size before" if before else ""
         print(f"\n{count:>7,} rules: {len(found):,} terms follow; resolver/clingo = {ours / theirs:.3f}{grown}")
         before = ours
+
+
+@pytest.mark.benchmark
+def test_a_catalog_of_ten_times_the_attacks(tmp_path):
+    """All attacks of ours under new names, over and over, in a folder of one's own; the parsed catalog is kept."""
+    texts = [path.read_text() for path in sorted((installed_sources()[0].folder / "attacks").glob("*.yaml"))]
+    texts = [re.sub(r"^aliases:.*\n", "", text, flags=re.M) for text in texts]
+    settings = {**os.environ, "MIA_CATALOG_CACHE": str(tmp_path / "cache")}
+    sizes, times = (950, 9_500), []
+    for count in sizes:
+        folder = tmp_path / str(count) / "attacks"
+        folder.mkdir(parents=True)
+        for i in range(count):
+            text = re.sub(r"^id: .*$", f"id: made-{i}", texts[i % len(texts)], flags=re.M)
+            (folder / f"made-{i}.yaml").write_text(text)
+        command = [sys.executable, "-m", "attacks.cli", "feasible", "--threat-model", "prediction-api-scores", "--json"]
+
+        def seconds(*arguments: str, command: list[str] = command) -> float:
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            subprocess.run([*command, *arguments], env=settings, capture_output=True, check=True)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+        read = seconds("--catalog", str(folder.parent))
+        rounds = [(seconds(), seconds("--catalog", str(folder.parent))) for _ in range(3)]
+        ours, more = (statistics.median(found) for found in zip(*rounds, strict=True))
+        times.append(more - ours)
+        print(
+            f"\nmia feasible with {count:,} attacks more: {more:.2f} s of CPU time, {more / ours:.1f} times ours alone "
+            f"({read:.1f} s when their files are new)"
+        )
+    print(f"ten times the attacks take {times[1] / times[0]:.1f} times as long")
+    assert times[1] < 20 * times[0]

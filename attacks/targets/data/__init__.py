@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 from attacks.models import own_code
 from attacks.targets.data.genetics import genomes, genomes_panel, genotypes
-from attacks.targets.data.pictures import cifar_10, cifar_100, digits, fashion, mnist
+from attacks.targets.data.pictures import cifar_10, cifar_100, digits, fashion, mnist, plain_digits
 from attacks.targets.data.records import Data, deduplicated
 from attacks.targets.data.shokri import location_30, purchase_100, texas_100
 from attacks.targets.data.tables import breast_cancer, rand
 from attacks.targets.data.text import glosses
 from taxonomy.findings import InputError, unknown
 
-__all__ = ["LOADERS", "Data", "deduplicated", "genotypes", "load"]
+__all__ = ["LOADERS", "Data", "deduplicated", "genotypes", "load", "plain_digits"]
 
 LOADERS: dict[str, Callable[[], Data]] = {
     "breast-cancer": breast_cancer,

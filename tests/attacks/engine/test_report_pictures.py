@@ -11,7 +11,7 @@ import torch
 from matplotlib.image import imread
 
 from attacks import metrics
-from attacks.engine import report
+from attacks.engine import png, report
 from attacks.engine.outcome import Outcome
 from attacks.engine.plan import make
 from taxonomy.loading import load
@@ -60,6 +60,26 @@ def test_the_roc_of_infinite_scores_is_that_of_the_largest_and_smallest():
     finite = np.clip(infinite, -99.0, 99.0)
     pictures = [report.roc_picture(outcome(None, scores, member)) for scores in (infinite, finite)]
     assert pictures[0] == pictures[1]
+
+
+def test_a_picture_is_drawn_once_and_again_if_anything_in_it_changes(tmp_path, monkeypatch):
+    member = np.arange(400) < 200
+    score = np.random.default_rng(0).normal(size=400) + member
+    report.write(outcome(None, score, member), tmp_path, "mia run")
+    drawn = (tmp_path / "roc.png").read_bytes()
+    assert drawn == report.roc_picture(outcome(None, score, member))
+
+    times = []
+    monkeypatch.setattr(report, "roc_picture", lambda outcome: times.append(outcome) or b"new")
+    report.write(outcome(None, score, member), tmp_path, "mia run")
+    assert not times and (tmp_path / "roc.png").read_bytes() == drawn
+    report.write(outcome(None, score + member, member), tmp_path, "mia run")
+    assert len(times) == 1 and (tmp_path / "roc.png").read_bytes() == b"new"
+    for damaged in (drawn[:-1], drawn[:5000] + b"?" + drawn[5001:], b""):
+        assert png.texts(damaged) == {}
+        (tmp_path / "roc.png").write_bytes(damaged)
+        report.write(outcome(None, score, member), tmp_path, "mia run")
+    assert len(times) == 4
 
 
 def test_the_report_says_how_much_the_estimate_flatters_and_where_there_is_no_lower_limit(tmp_path):

@@ -182,3 +182,12 @@ def test_a_damaged_archive_is_one_sentence(tmp_path, monkeypatch):
     (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(b"\x1f\x8bnot gzip")
     with pytest.raises(InputError, match="damaged"):
         data.load("fashion")
+
+
+def test_the_digits_are_those_of_scikit_learn():
+    from sklearn.datasets import load_digits
+
+    loaded, plain = load_digits(), data.plain_digits()
+    expected = data.deduplicated("digits", loaded.data, loaded.target)
+    assert np.array_equal(plain.x, expected.x) and np.array_equal(plain.y, expected.y)
+    assert plain.x.dtype == expected.x.dtype and plain.y.dtype == expected.y.dtype
