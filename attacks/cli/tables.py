@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from attacks.models.paths import SIZES
 from taxonomy.graph import Price
 
 if TYPE_CHECKING:
@@ -87,7 +88,9 @@ def plan(out: Console, run: Plan, expected: float | None) -> None:
         out.print("Nothing is to be trained: the target is published statistics.\n")
         return
     time = f"about {expected:.0f} s" if expected is not None else "not known before a model of this recipe has been trained"
-    out.print(f"To train: the target and {run.models} shared models (finished ones are taken from the store). Time: {time}.\n")
+    whole = ", ".join(f"those of an {architecture} in whole blocks of {size}" for architecture, size in SIZES.items())
+    kept = "finished ones are taken from the store"
+    out.print(f"To train: the target and {run.models} shared models ({whole}; {kept}). Time: {time}.\n")
 
 
 def results(out: Console, data: dict[str, Any]) -> None:
@@ -153,9 +156,9 @@ def results(out: Console, data: dict[str, Any]) -> None:
         out.print(f"[dim]Not run, since {escape(reason)}: {escape(', '.join(ids))}.[/]")
     trained, reused = data["trained"], data["reused"]
     if trained:
-        out.print(
-            f"\n{trained} models trained, {reused} taken from the store. The table says how many each attack uses by itself."
-        )
+        filled = f" ({data['spare']} of them unasked, so that blocks are whole)" if data["spare"] else ""
+        told = "The table says how many each attack uses by itself."
+        out.print(f"\n{trained} models trained{filled}, {reused} taken from the store. {told}")
     elif reused:
         out.print("\nNothing was trained: all of it is finished work from the store.")
     else:

@@ -18,7 +18,7 @@ from attacks import handles
 from attacks.engine import encoding
 from attacks.engine.encoding import EncodingError
 from attacks.engine.store import Arrays
-from attacks.engine.workshop import StoreWorkshop
+from attacks.engine.workshop import StoreWorkshop, node_of
 from attacks.handles import (
     InverseNetwork,
     OwnDiscriminator,
@@ -86,7 +86,7 @@ def pack(artifact: Any) -> tuple[dict[str, Any], Arrays]:
     arrays: Arrays = {}
     models: list[str] = []
     arguments = _arguments(artifact, arrays, models)
-    return {"type": type(artifact).__name__, "arguments": arguments, "models": models}, arrays
+    return {"type": type(artifact).__name__, "arguments": arguments, "models": list(dict.fromkeys(models))}, arrays
 
 
 def _arguments(artifact: Any, arrays: Arrays, models: list[str]) -> dict[str, Any]:
@@ -186,9 +186,9 @@ def pack_found(result: Tensor | Model) -> tuple[dict[str, Any], Arrays]:
 
 
 def models(meta: Mapping[str, Any]) -> list[str]:
-    """Return the models that a packed artifact, or what an attack found, names: without them it cannot be had again."""
+    """Return the nodes of the models that a packed artifact, or what an attack found, names: without them it is nothing."""
     named: list[str] = meta.get("models", [])
-    return named if meta.get("found", "tensor") == "tensor" else [*named, meta["found"]]
+    return named if meta.get("found", "tensor") == "tensor" else [*named, node_of(meta["found"])]
 
 
 def found(meta: Mapping[str, Any], arrays: Arrays, workshop: StoreWorkshop) -> Tensor | Model:

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attacks.engine.store import Arrays
-from attacks.engine.workshop import StoreWorkshop
+from attacks.engine.workshop import StoreWorkshop, node_of
 from attacks.handles import AttackError, HostedModel
 from attacks.models.generators import Generator, GeneratorRecipe
-from attacks.models.training import Model, Recipe
+from attacks.models.training import Model
 
 PLAIN = (bool, int, float, str, type(None))
 HOLDS = "tensors and arrays, numbers, text, trained models, and tuples, lists, mappings and dataclasses of these"
@@ -28,7 +28,7 @@ class EncodingError(AttackError):
 
 
 def encode(value: Any, place: str, arrays: Arrays, models: list[str]) -> Any:
-    """Return a value as plain data; its arrays are put into `arrays`, and the models that it names into `models`.
+    """Return a value as plain data; its arrays are put into `arrays`, and the nodes of the models that it names into `models`.
 
     `place` is where it stands, for messages. Types count exactly: of a subclass, something would be lost. Raises EncodingError,
     naming the place, for a value of another type.
@@ -44,7 +44,7 @@ def encode(value: Any, place: str, arrays: Arrays, models: list[str]) -> Any:
     if type(value) is Tensor:
         return {"array": _named(_plain_numbers(value, place), arrays), "of": "tensor"}
     if isinstance(value, Model | HostedModel | Generator):
-        models.append(value.fingerprint)
+        models.append(node_of(value.fingerprint))
         kind = "generator" if isinstance(value, Generator) else "model"
         return {kind: value.fingerprint, "hosted": isinstance(value, HostedModel)}
     if type(value) in (tuple, list):
@@ -118,7 +118,7 @@ def decoded(
 def model(fingerprint: str, workshop: StoreWorkshop | None) -> Model:
     """Return a trained model from the store."""
     assert workshop is not None, "models lie in a store"
-    return workshop.model(Recipe.from_json(workshop.store.read(fingerprint)[0]["recipe"]), fingerprint)
+    return workshop.model(fingerprint)
 
 
 def generator(fingerprint: str, workshop: StoreWorkshop | None) -> Generator:

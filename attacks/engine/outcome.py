@@ -20,6 +20,7 @@ class Outcome:
     """What a run found: a result or an error for each attack, and the per-record scores.
 
     `unsuited` are attacks that the target's records do not suit, each with what it takes; `warnings` are those of the target.
+    `spare` are those of the trained models that nobody wanted, by which blocks were filled up.
     `exhibits` makes pictures of what the target generates, by title, for targets that have some to show.
     """
 
@@ -34,6 +35,7 @@ class Outcome:
     scores: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     trained: int = 0
     reused: int = 0
+    spare: int = 0
     blind_baseline: BlindBaseline | None = None
     exhibits: Callable[[], dict[str, Tensor]] | None = None
 
@@ -52,6 +54,7 @@ class Outcome:
             "skipped": [{"id": name, "because": reason} for name, reason in (*self.plan.skipped, *self.unsuited)],
             "trained": self.trained,
             "reused": self.reused,
+            "spare": self.spare,
             "environment": environment(),
             "out": out,
         }

@@ -130,7 +130,8 @@ class Engine:
                     outcome.scores[planned.attack.id] = score
                 outcome.results.append(result)
             self.progress.advance()
-        outcome.trained, outcome.reused = self.workshop.trained, self.workshop.reused
+        work = self.workshop
+        outcome.trained, outcome.reused, outcome.spare = work.trained, work.reused, work.spare
         return outcome
 
 

@@ -13,21 +13,24 @@ import numpy as np
 import scipy
 import sklearn
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from attacks.engine.code import Code
 from attacks.engine.store import WAIT_SECONDS, Arrays, Store
 from attacks.handles import AttackError
-from attacks.models import own_code
+from attacks.models import own_code, paths
+from attacks.models.blocks import Block
 from attacks.models.generators import Generator, GeneratorRecipe
 from attacks.models.generators import training as generators
-from attacks.models.training import Model, Recipe, TrainingSet, fit
+from attacks.models.training import Model, NumberedSets, Recipe, TrainingSet, fit, fit_block
 from attacks.seeds import digest, digest_arrays
 
 FIT = "attacks.models.training:fit"
+FIT_BLOCK = "attacks.models.training:fit_block"
 FIT_GENERATOR = "attacks.models.generators.training:fit"
 ANSWER = "attacks.models.training:Model"
+# Stands between the name of a block and the number of one of its models.
+MEMBER = "."
 
 
 class Progress(Protocol):
@@ -63,8 +66,11 @@ class SerialExecutor(Executor):
         return future
 
 
-def environment() -> dict[str, str]:
-    """Return the versions that finished work depends on."""
+def environment(path: str = paths.BLOCKS) -> dict[str, str]:
+    """Return the versions that finished work depends on, and the path by which its models were trained.
+
+    What rests on many models rests on blocks, where their recipe comes in blocks.
+    """
     return {
         "torch": torch.__version__,
         "numpy": np.__version__,
@@ -72,54 +78,80 @@ def environment() -> dict[str, str]:
         "scikit-learn": sklearn.__version__,
         "python": f"{sys.version_info.major}.{sys.version_info.minor}",
         "device": "cpu",
-        "path": "loop",
+        "path": path,
     }
 
 
 class StoreWorkshop:
-    """Trains what the store does not hold yet; counts both."""
+    """Trains what the store does not hold yet; counts both.
+
+    A piece of work is a block of models, or a model that is trained by itself: it is trained by one worker, and is one node of
+    the store. `spare` counts the models that nobody wanted, by which blocks were filled up.
+    """
 
     def __init__(self, store: Store, executor: Executor, code: Code, progress: Progress):
         self.store, self.executor, self.code, self.progress = store, executor, code, progress
         self.trained = 0
         self.reused = 0
+        self.spare = 0
+        # The node that was read last: the models of a block are asked for one after the other.
+        self._read: tuple[str, tuple[dict[str, Any], Arrays]] | None = None
 
     def fit_many(self, recipe: Recipe, sets: Sequence[TrainingSet], what: str) -> list[Model]:
-        """Return one model for each training set, in order. An interrupt loses only the models in progress."""
-        return [self.model(recipe, name) for name in self._made(recipe, sets, what)]
+        """Return one model for each training set, in order. An interrupt loses only the blocks and models in progress."""
+        size = recipe.block_size
+        if size == 1 or not isinstance(sets, NumberedSets):
+            return [self.model(name) for name in self._made(recipe, _singles(sets), what)]
+        blocks = sets.blocks(size)
+        names = self._made(recipe, blocks, what, wanted=len(sets), in_blocks=True)
+        members = [f"{name}{MEMBER}{k}" for name, block in zip(names, blocks, strict=True) for k in range(len(block))]
+        return [self.model(member) for member in members[: len(sets)]]
 
     def fit_generators(self, recipe: GeneratorRecipe, sets: Sequence[TrainingSet], what: str) -> list[Generator]:
         """Return one generative model for each training set, in order."""
-        return [self.generator(recipe, name) for name in self._made(recipe, sets, what)]
+        return [self.generator(recipe, name) for name in self._made(recipe, _singles(sets), what)]
 
-    def _made(self, recipe: Recipe | GeneratorRecipe, sets: Sequence[TrainingSet], what: str) -> list[str]:
-        """Train what the store does not hold yet; return the name of each model."""
-        names = [self.fingerprint(recipe, data) for data in sets]
-        missing = {name: data for name, data in zip(names, sets, strict=True) if name not in self.store}
-        self.reused += len(names) - len(missing)
+    def _made(
+        self, recipe: Recipe | GeneratorRecipe, pieces: Sequence[Block], what: str, *, wanted: int = 0, in_blocks: bool = False
+    ) -> list[str]:
+        """Train what the store does not hold yet; return the name of each piece of work.
+
+        Of blocks so many models are `wanted`, the first ones.
+        """
+        names = [self.fingerprint(recipe, piece, in_blocks=in_blocks) for piece in pieces]
+        missing = {name: piece for name, piece in zip(names, pieces, strict=True) if name not in self.store}
+        total = sum(map(len, pieces))
+        models = sum(map(len, missing.values()))
+        spare = total - (wanted or total) if names and names[-1] in missing else 0
+        self.reused += (wanted or total) - (models - spare)
         if missing:
-            self.progress.start(f"Training {what}", len(missing))
-            self._train(recipe, missing, what)
+            filled = f" and {spare} more, so that blocks of {len(pieces[0])} are whole" if spare else ""
+            self.progress.start(f"Training {what}{filled}", models)
+            self._train(recipe, missing, what, in_blocks)
+            self.spare += spare
         return names
 
-    def _train(self, recipe: Recipe | GeneratorRecipe, missing: Mapping[str, TrainingSet], what: str) -> None:
+    def _train(self, recipe: Recipe | GeneratorRecipe, missing: Mapping[str, Block], what: str, in_blocks: bool) -> None:
         """Train models. Those that another process is at meanwhile are waited for, and trained here if it gives them up."""
         waiting = dict(missing)
 
+        def advance(name: str) -> int:
+            models = len(waiting.pop(name))
+            for _ in range(models):
+                self.progress.advance()
+            return models
+
         def count(future: Future[bool], name: str) -> None:
             if _result(future):
-                self.trained += 1
-                self.progress.advance()
-                del waiting[name]
+                self.trained += advance(name)
 
         while waiting:
             futures: dict[Future[bool], str] = {}
-            for name, data in list(waiting.items()):
+            for name, piece in list(waiting.items()):
                 if self.store.is_claimed(name):
                     continue
-                arrays = (data.x.numpy(), data.y.numpy(), data.seed)
                 own = own_code.allowed()
-                future = self.executor.submit(train_into, self.store.folder, name, what, recipe.as_json(), *arrays, own)
+                future = self.executor.submit(train_into, self.store.folder, name, what, recipe.as_json(), piece, in_blocks, own)
                 if future.done():
                     count(future, name)
                 else:
@@ -127,33 +159,35 @@ class StoreWorkshop:
             for future in as_completed(futures):
                 count(future, futures[future])
             for name in [name for name in waiting if name in self.store]:
-                self.reused += 1
-                self.progress.advance()
-                del waiting[name]
+                self.reused += advance(name)
             if waiting:
                 time.sleep(WAIT_SECONDS)
 
-    def fingerprint(self, recipe: Recipe | GeneratorRecipe, data: TrainingSet) -> str:
-        """Return the name of a model: a hash of all that its weights follow from."""
+    def fingerprint(self, recipe: Recipe | GeneratorRecipe, piece: Block, *, in_blocks: bool = False) -> str:
+        """Return the name of a block, or of a model that is trained by itself: a hash of all that its weights follow from."""
         if isinstance(recipe, Recipe):
-            code = digest([self.code.digest(FIT), *map(self.code.digest, recipe.own_code)])
+            code = digest([self.code.digest(FIT_BLOCK if in_blocks else FIT), *map(self.code.digest, recipe.own_code)])
         else:
             code = digest([self.code.digest(FIT_GENERATOR), self.code.digest(recipe.path)])
         return digest(
             {
                 "code": code,
                 "recipe": recipe.as_json(),
-                "data": digest_arrays(data.x.numpy(), data.y.numpy()),
-                "seed": data.seed,
-                "environment": environment(),
+                "data": piece.content,
+                "environment": environment(paths.BLOCKS if in_blocks else paths.LOOP),
             }
         )
 
-    def model(self, recipe: Recipe, fingerprint: str) -> Model:
+    def model(self, fingerprint: str) -> Model:
         """Return a finished model."""
-        _, _, weights = self.store.read(fingerprint)
-        module = recipe.restored({name: torch.from_numpy(value) for name, value in weights.items()})
-        return _KeptModel(recipe, module, fingerprint, self)
+        node, _, place = fingerprint.partition(MEMBER)
+        if self._read is None or self._read[0] != node:
+            meta, _, weights = self.store.read(node)
+            self._read = node, (meta, weights)
+        meta, weights = self._read[1]
+        recipe = Recipe.from_json(meta["recipe"])
+        own = {name: torch.from_numpy(value[int(place)] if place else value) for name, value in weights.items()}
+        return _KeptModel(recipe, recipe.restored(own), fingerprint, self)
 
     def generator(self, recipe: GeneratorRecipe, fingerprint: str) -> Generator:
         """Return a finished generative model."""
@@ -207,17 +241,28 @@ class _KeptModel(Model):
         return self._workshop.answers(self, x)
 
 
+def node_of(fingerprint: str) -> str:
+    """Return the node of the store in which a model lies: its block, or a node of its own."""
+    return fingerprint.partition(MEMBER)[0]
+
+
+def _singles(sets: Sequence[TrainingSet]) -> list[Block]:
+    """Return training sets as pieces of work of one model each."""
+    if isinstance(sets, NumberedSets):
+        return sets.blocks(1)
+    return [Block(data.x, data.y, (torch.arange(len(data.x)),), (data.seed,)) for data in sets]
+
+
 def train_into(
     folder: Path,
     fingerprint: str,
     what: str,
     recipe: dict[str, Any],
-    x: NDArray[Any],
-    y: NDArray[Any],
-    seed: int,
+    piece: Block,
+    in_blocks: bool,
     own: Sequence[str] = (),
 ) -> bool:
-    """Train one model and write it into the store, unless somebody else does: what a worker process runs.
+    """Train a block of models, or one, and write it into the store, unless somebody else does: what a worker process runs.
 
     `own` are the packages whose functions a recipe may name, since a worker process is told nothing else of whom the user trusts.
     """
@@ -226,15 +271,19 @@ def train_into(
     with store.claim(fingerprint) as mine:
         if not mine or fingerprint in store:
             return False
-        data = TrainingSet(torch.from_numpy(x), torch.from_numpy(y), seed)
         start = time.perf_counter()
-        module = (
-            generators.fit(GeneratorRecipe.from_json(recipe), data) if "family" in recipe else fit(Recipe.from_json(recipe), data)
-        )
-        seconds = time.perf_counter() - start
-        weights = {name: value.numpy() for name, value in module.state_dict().items()}
-        meta = {"recipe": recipe, "records": len(x), "seconds": seconds}
-        store.write(fingerprint, "model", what, meta=meta, weights=weights)
+        if in_blocks:
+            states = [module.state_dict() for module in fit_block(Recipe.from_json(recipe), piece)]
+            weights = {name: torch.stack([state[name] for state in states]).numpy() for name in states[0]}
+        else:
+            data = TrainingSet(*piece.only(0))
+            generated = "family" in recipe
+            module = generators.fit(GeneratorRecipe.from_json(recipe), data) if generated else fit(Recipe.from_json(recipe), data)
+            weights = {name: value.numpy() for name, value in module.state_dict().items()}
+        # What one model took: by this the time of others is estimated.
+        seconds = (time.perf_counter() - start) / len(piece)
+        meta = {"recipe": recipe, "records": len(piece.rows[0]), "models": len(piece), "seconds": seconds}
+        store.write(fingerprint, "block" if in_blocks else "model", what, meta=meta, weights=weights)
     return True
 
 

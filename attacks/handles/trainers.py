@@ -9,7 +9,7 @@ from torch import Tensor
 
 from attacks.handles.handle import AttackError, Handle, Ledger
 from attacks.models import training
-from attacks.models.training import Model, Recipe, TrainingSet
+from attacks.models.training import Model, NumberedSets, Recipe, TrainingSet
 
 # A kind of recipe, and the kind of model that is had by it.
 R = TypeVar("R")
@@ -97,7 +97,8 @@ class Platform(RecipePlatform[Recipe, HostedModel]):
 
 
 def _fitting(recipe: Recipe, sets: Sequence[TrainingSet]) -> list[Model]:
-    for data in sets:
+    # Numbered sets are of one pool, which is looked at once.
+    for data in [sets] if isinstance(sets, NumberedSets) else sets:
         if tuple(data.x.shape[1:]) != recipe.shape or (len(data.y) and int(data.y.max()) >= recipe.classes):
             raise AttackError(
                 f"the target's recipe is for records of shape {recipe.shape} and {recipe.classes} classes; these data are "

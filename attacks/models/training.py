@@ -6,13 +6,14 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, overload
 
 import torch
 from torch import Tensor, nn
 
 from attacks.errors import AttackError, DivergedError
-from attacks.models import architectures, noisy_descent, own_code, own_training
+from attacks.models import architectures, blocks, noisy_descent, own_code, own_training, paths
+from attacks.models.blocks import Block
 
 CHUNK = 1024
 
@@ -67,6 +68,11 @@ class Recipe:
         return module
 
     @property
+    def block_size(self) -> int:
+        """How many models of this recipe are trained at a time: 1 where the loop trains them (attacks/models/paths.py)."""
+        return paths.block_size(self.architecture, noisy=bool(self.clip), own_trainer=bool(self.trainer))
+
+    @property
     def own_code(self) -> list[str]:
         """The paths of functions of a catalog's own code that a model of this recipe follows from."""
         return [path for path in (self.architecture, self.trainer) if own_code.is_path(path)]
@@ -83,6 +89,54 @@ class TrainingSet:
     x: Tensor
     y: Tensor
     seed: int
+
+
+class NumberedSets(Sequence[TrainingSet]):
+    """Training sets by number, all of them rows of one pool of records, of which each is made only when it is asked for.
+
+    `count` of them are wanted. There are more after these, up to `most` where their number is limited: with them a block is
+    filled up, so that models are the same however many are wanted. `rows` returns rows of the pool, int64 (n,), and `seed` the
+    seed of initial weights and order, both for a number and for nothing else.
+    """
+
+    def __init__(
+        self,
+        x: Tensor,
+        y: Tensor,
+        *,
+        count: int,
+        rows: Callable[[int], Tensor],
+        seed: Callable[[int], int],
+        most: int | None = None,
+    ):
+        self.x, self.y = x, y
+        self._wanted, self._most = count, most
+        self._rows, self._seed = rows, seed
+
+    def __len__(self) -> int:
+        return self._wanted
+
+    @overload
+    def __getitem__(self, place: int) -> TrainingSet: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[TrainingSet]: ...
+
+    def __getitem__(self, place: int | slice) -> TrainingSet | list[TrainingSet]:
+        if isinstance(place, slice):
+            return [self[k] for k in range(*place.indices(self._wanted))]
+        number = range(self._wanted)[place]
+        rows = self._rows(number)
+        return TrainingSet(self.x[rows], self.y[rows], self._seed(number))
+
+    def blocks(self, size: int) -> list[Block]:
+        """Return the blocks that hold the wanted models, all of them whole: the last one may hold others too."""
+        end = -(-self._wanted // size) * size
+        numbers = range(end if self._most is None else max(self._wanted, min(end, self._most)))
+        return [
+            Block(self.x, self.y, tuple(map(self._rows, numbers[k : k + size])), tuple(map(self._seed, numbers[k : k + size])))
+            for k in range(0, len(numbers), size)
+        ]
 
 
 class Model:
@@ -176,6 +230,35 @@ def fit(recipe: Recipe, data: TrainingSet) -> nn.Module:
     return model.eval()
 
 
+def fit_block(recipe: Recipe, block: Block) -> list[nn.Module]:
+    """Train the models of a block together, for a recipe whose models come in blocks (attacks/models/paths.py).
+
+    Models of one size are one batched program; where sizes differ, each has its own. The same recipe and block give the same
+    bits. Each model begins with the weights, and sees records in the orders, that `fit` would give it.
+    """
+    found: dict[int, nn.Module] = {}
+    with one_thread(), torch.random.fork_rng(devices=[]), torch.no_grad():
+        for size in sorted({len(rows) for rows in block.rows}):
+            members = [k for k, rows in enumerate(block.rows) if len(rows) == size]
+            generators = []
+            for k in members:
+                torch.manual_seed(block.seeds[k] % 2**63)
+                found[k] = recipe.build()
+                generators.append(torch.Generator().set_state(torch.random.get_rng_state()))
+            blocks.learn_perceptrons(
+                [found[k] for k in members],
+                generators,
+                block.x.float(),
+                block.y,
+                torch.stack([block.rows[k] for k in members]),
+                epochs=recipe.epochs,
+                batch=recipe.batch,
+                learning_rate=recipe.learning_rate,
+                regression=recipe.regression,
+            )
+    return [found[k].eval() for k in range(len(block))]
+
+
 def learn(network: nn.Module, recipe: Recipe, data: TrainingSet, epochs: int) -> None:
     """Train a network in place for so many epochs, with Adam; draws the orders of records from torch's own generator.
 
@@ -217,11 +300,15 @@ class Workshop(Protocol):
 
 
 class HomeWorkshop:
-    """Trains one model after the other and keeps nothing: what code gets that runs outside the engine."""
+    """Trains models in this process and keeps nothing: what code gets that runs outside the engine."""
 
     def fit_many(self, recipe: Recipe, sets: Sequence[TrainingSet], what: str) -> list[Model]:
         """Return one model for each training set, in order."""
-        return [Model(recipe, fit(recipe, data), f"home-{i}") for i, data in enumerate(sets)]
+        if isinstance(sets, NumberedSets) and recipe.block_size > 1:
+            found = (module for block in sets.blocks(recipe.block_size) for module in fit_block(recipe, block))
+        else:
+            found = (fit(recipe, data) for data in sets)
+        return [Model(recipe, module, f"home-{i}") for i, module in zip(range(len(sets)), found, strict=False)]
 
 
 # The engine puts its own workshop here while it runs a node, so that steps and targets need not know the store.
@@ -229,5 +316,9 @@ workshop: ContextVar[Workshop] = ContextVar("workshop", default=HomeWorkshop()) 
 
 
 def fit_many(recipe: Recipe, sets: Sequence[TrainingSet], what: str = "models") -> list[Model]:
-    """Train one model for each training set; finished ones are taken from the store."""
+    """Train one model for each training set; finished ones are taken from the store.
+
+    Those of `NumberedSets` are trained in blocks where their recipe comes in blocks; any others one by one, for nobody can tell
+    what else a block would hold.
+    """
     return workshop.get().fit_many(recipe, sets, what)

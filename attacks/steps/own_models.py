@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from attacks.handles import AttackError, HostedModel, Records, ReferenceModels, ShadowData, ShadowModels, UnsuitableError
 from attacks.models import architectures, training
-from attacks.models.training import Model, Recipe, TrainingSet
+from attacks.models.training import Model, NumberedSets, Recipe, TrainingSet
 from attacks.seeds import derive_seed
-from attacks.steps.training_sets import by_id, check_pool, drawn, halves, shares
+from attacks.steps.training_sets import by_id, check_pool, drawn, half, halves, share, shares
 
 # What trains models: one's own recipe, the target's, or its platform.
 FitMany = Callable[[Sequence[TrainingSet]], Sequence[Model | HostedModel]]
@@ -44,10 +45,13 @@ def by(recipe: Recipe) -> FitMany:
 
 def on_halves(shadow_data: ShadowData, fit_many: FitMany, count: int, seed: int) -> ShadowModels:
     """Train each model on half of the shadow data, of which the other half is then known not to be the model's."""
-    inside = torch.from_numpy(halves(shadow_data.ids, count, seed))
-    sets = [
-        TrainingSet(shadow_data.x[row], shadow_data.label[row], derive_seed(seed, "model", k)) for k, row in enumerate(inside)
-    ]
+    ids, most = shadow_data.ids, half(shadow_data.ids)
+
+    def rows(k: int) -> Tensor:
+        return torch.from_numpy(np.flatnonzero(share(ids, k, most, seed)))
+
+    inside = torch.from_numpy(halves(ids, count, seed))
+    sets = NumberedSets(shadow_data.x, shadow_data.label, count=count, rows=rows, seed=_seeds(seed))
     return ShadowModels(fit_many(sets), shadow_data, inside)
 
 
@@ -66,12 +70,16 @@ def with_candidates(
             f"shadow models are trained on {size:,} records each, as the target was: on {size - missing:,} candidates and "
             f"{missing:,} records of the adversary, which holds only {len(shadow_data):,}"
         )
-    sets = []
-    for k, row in enumerate(inside):
-        chosen, fill = np.flatnonzero(row), drawn(shadow_data.ids, k, missing, seed)
-        order = by_id(np.concatenate([ids[chosen], shadow_data.ids[fill]]))
-        data = torch.cat([x[chosen], shadow_data.x[fill]])[order], torch.cat([label[chosen], shadow_data.label[fill]])[order]
-        sets.append(TrainingSet(*data, derive_seed(seed, "model", k)))
+    # What fills up comes behind the candidates; where nothing does, the shadow data are not copied.
+    others = shadow_data.ids if missing else shadow_data.ids[:0]
+    pool_ids = np.concatenate([ids, others])
+
+    def rows(k: int) -> Tensor:
+        chosen = np.concatenate([np.flatnonzero(share(ids, k, size, seed)), len(ids) + drawn(others, k, missing, seed)])
+        return torch.from_numpy(chosen[by_id(pool_ids[chosen])])
+
+    pool = [torch.cat([x, shadow_data.x]), torch.cat([label, shadow_data.label])] if missing else [x, label]
+    sets = NumberedSets(*pool, count=count, rows=rows, seed=_seeds(seed))
     return ShadowModels(fit_many(sets), ShadowData(x, label, ids), torch.from_numpy(inside))
 
 
@@ -92,10 +100,17 @@ def without_candidates(
             f"reference models are trained on no candidate, and {known:,} of the adversary's records are candidates"
         )
     check_pool(len(shadow_data), size, count, "reference models")
-    sets = []
+
+    def rows(k: int) -> Tensor:
+        return torch.from_numpy(drawn(shadow_data.ids, k, size, seed))
+
     inside = torch.zeros(count, len(shadow_data), dtype=torch.bool)
     for k in range(count):
-        rows = torch.from_numpy(drawn(shadow_data.ids, k, size, seed))
-        inside[k, rows] = True
-        sets.append(TrainingSet(shadow_data.x[rows], shadow_data.label[rows], derive_seed(seed, "model", k)))
+        inside[k, rows(k)] = True
+    sets = NumberedSets(shadow_data.x, shadow_data.label, count=count, rows=rows, seed=_seeds(seed))
     return ReferenceModels(ShadowModels(fit_many(sets), shadow_data, inside))
+
+
+def _seeds(seed: int) -> Callable[[int], int]:
+    """Return the seeds of models by their numbers."""
+    return lambda k: derive_seed(seed, "model", k)

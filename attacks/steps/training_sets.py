@@ -12,24 +12,39 @@ Rows = NDArray[np.int64]
 Choice = NDArray[np.bool_]
 
 
-def shares(ids: NDArray[np.uint64], count: int, most: int, seed: int) -> Choice:
-    """Return which of `count` models has which record, bool (count, n): every model has equally many, at most `most`.
+def share(ids: NDArray[np.uint64], model: int, most: int, seed: int) -> Choice:
+    """Return which records the model of this number has, bool (n,): every model has equally many, at most `most`.
 
     Models come in rounds of two, or of more where half of the records are more than `most`. A round deals the records out in an
     order that a hash of seed, round and record decides: each is in one of its models, so over whole rounds every record is in
-    the same share of the models. What does not divide evenly is in none of that round. The first k models are the same whatever
-    the count. Raises AttackError for a count or a size below 1.
+    the same share of the models. What does not divide evenly is in none of that round. Raises AttackError for a size below 1.
     """
-    if count < 1 or most < 1:
-        raise AttackError(f"at least one model must be trained, on at least one record (found {count} and {most})")
+    if most < 1:
+        raise AttackError(f"a model is trained on at least one record (found {most})")
     in_round = max(2, len(ids) // (most + 1) + 1)
     size = len(ids) // in_round
-    inside = np.zeros((count, len(ids)), dtype=bool)
-    for model in range(count):
-        turn, place = divmod(model, in_round)
-        order = np.argsort(hash_records(derive_seed(seed, "share"), turn, ids), kind="stable")
-        inside[model, order[place * size : (place + 1) * size]] = True
+    turn, place = divmod(model, in_round)
+    order = np.argsort(hash_records(derive_seed(seed, "share"), turn, ids), kind="stable")
+    inside = np.zeros(len(ids), dtype=bool)
+    inside[order[place * size : (place + 1) * size]] = True
     return inside
+
+
+def shares(ids: NDArray[np.uint64], count: int, most: int, seed: int) -> Choice:
+    """Return which of `count` models has which record, bool (count, n): the shares of the first so many.
+
+    Raises AttackError for a count or a size below 1.
+    """
+    if count < 1:
+        raise AttackError(f"at least one model must be trained (found {count})")
+    return np.stack([share(ids, model, most, seed) for model in range(count)])
+
+
+def half(ids: NDArray[np.uint64]) -> int:
+    """Return how many records are half of them; raise AttackError for fewer than two."""
+    if len(ids) < 2:
+        raise AttackError(f"shadow models are trained on half of the shadow data each, and {len(ids)} records have no half")
+    return len(ids) // 2
 
 
 def halves(ids: NDArray[np.uint64], count: int, seed: int) -> Choice:
@@ -37,9 +52,7 @@ def halves(ids: NDArray[np.uint64], count: int, seed: int) -> Choice:
 
     Raises AttackError for fewer than two records.
     """
-    if len(ids) < 2:
-        raise AttackError(f"shadow models are trained on half of the shadow data each, and {len(ids)} records have no half")
-    return shares(ids, count, len(ids) // 2, seed)
+    return shares(ids, count, half(ids), seed)
 
 
 def drawn(ids: NDArray[np.uint64], number: int, size: int, seed: int) -> Rows:

@@ -13,7 +13,7 @@ from attacks import metrics
 from attacks.handles import AttackError
 from attacks.metrics import Metric
 from attacks.models import signals, training
-from attacks.models.training import Model, Recipe, TrainingSet
+from attacks.models.training import Model, NumberedSets, Recipe, TrainingSet
 from attacks.seeds import derive_seed
 from attacks.targets.target import Judge
 
@@ -86,7 +86,14 @@ def risk(recipe: Recipe, x: Tensor, label: Tensor, member: Tensor, seed: int, pa
         if not isinstance(found, Tensor) or found.shape != member.shape or not found.isfinite().all():
             raise AttackError(f"a measure of risk finds one finite number a record, {tuple(member.shape)}")
         inside = _halves(len(x), pairs, derive_seed(seed, "judge"))
-        sets = [TrainingSet(x[row], label[row], derive_seed(seed, "judge", k)) for k, row in enumerate(torch.from_numpy(inside))]
+        sets = NumberedSets(
+            x,
+            label,
+            count=len(inside),
+            most=len(inside),
+            rows=lambda k: torch.from_numpy(np.flatnonzero(inside[k])),
+            seed=lambda k: derive_seed(seed, "judge", k),
+        )
         models = training.fit_many(recipe, sets, "models of the judge")
         odds = torch.stack([signals.margin(model.log_probs(x), label) for model in models]).numpy()
         rows = member.nonzero().flatten().tolist()

@@ -1,12 +1,13 @@
 """The command `mia`, which stands still at a named point until a test interrupts it.
 
-A point is `import NAME`, where a module is about to be loaded; `model N`, where a process is about to train its Nth model;
-`worker`, where a worker has just begun; or `attack N`, where a process is about to carry out its Nth attack. Who stands there
-makes a file.
+A point is `import NAME`, where a module is about to be loaded; `piece N`, where a process is about to train its Nth piece of
+work, which is a block of models or one by itself; `worker`, where a worker has just begun; or `attack N`, where a process is
+about to carry out its Nth attack. Who stands there makes a file.
 """
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import subprocess
@@ -96,10 +97,15 @@ def _prepare(point: str) -> None:
     elif kind == "worker":
         if __name__ == "__mp_main__":
             _stand()
-    elif kind == "model":
+    elif kind == "piece":
         from attacks.engine import workshop
 
-        workshop.fit = _standing_at(int(what), workshop.fit)
+        def train(fit: Callable[..., Any], *arguments: Any) -> Any:
+            return fit(*arguments)
+
+        counted = _standing_at(int(what), train)
+        workshop.fit = functools.partial(counted, workshop.fit)
+        workshop.fit_block = functools.partial(counted, workshop.fit_block)
     elif kind == "attack":
         from attacks.engine import execution
 

@@ -15,10 +15,12 @@ from interrupts import start, wait_for
 from attacks.engine import plan as plans
 from attacks.engine.runner import Engine
 from attacks.engine.store import Store
+from attacks.models.paths import SIZES
 from taxonomy.loading import load
 
 TINY = Path(__file__).parents[2] / "data" / "tiny"
-MODELS = 6
+# Three blocks.
+SIZE, MODELS = SIZES["mlp"], 3 * SIZES["mlp"]
 RUN = ["run", "carlini-2022-lira", "--catalog", TINY, "--target", "tiny", "--set", f"shadow-models.count={MODELS}"]
 TOLD = "interrupted. Finished work is kept; the same command goes on from there."
 
@@ -31,8 +33,8 @@ def finish(store: Path):
     return Engine(catalog, Store(store)).run(plan)
 
 
-def models(store: Path) -> int:
-    return sum(node.kind == "model" for node in Store(store).nodes())
+def pieces(store: Path) -> list[str]:
+    return sorted(node.kind for node in Store(store).nodes() if node.kind in ("model", "block"))
 
 
 def ended(process: subprocess.Popen[str], how: int) -> str:
@@ -46,16 +48,16 @@ def ended(process: subprocess.Popen[str], how: int) -> str:
     "how", [pytest.param(signal.SIGKILL, id="kill -9", marks=pytest.mark.slow), pytest.param(signal.SIGINT, id="Ctrl-C")]
 )
 def test_interrupted_work_is_kept(tmp_path, how):
-    process = start(tmp_path, "model 4", *RUN)
+    process = start(tmp_path, "piece 4", *RUN)
     process.send_signal(how)
     if how == signal.SIGKILL:
         process.communicate(timeout=300)
     else:
         ended(process, how)
-    assert models(tmp_path / "store") == 3, "the target and two shadow models"
+    assert pieces(tmp_path / "store") == ["block", "block", "model"], "the target and two blocks of shadow models"
     # A claim and a draft of the dead are in nobody's way.
     again = finish(tmp_path / "store")
-    assert again.trained == MODELS + 1 - 3
+    assert again.trained == SIZE, "no more was lost than the block in progress"
     assert again.scores["carlini-2022-lira"].tolist() == finish(tmp_path / "other").scores["carlini-2022-lira"].tolist()
     left = [path for folder in ("claims", "running", "unfinished") for path in (tmp_path / "store" / folder).iterdir()]
     assert left == [] or how == signal.SIGKILL
@@ -83,7 +85,7 @@ def test_an_attack_in_progress_is_no_failed_attack(tmp_path):
 
 def test_workers_end_at_once(tmp_path):
     """They stand in the middle of a model, and would stand there for ever."""
-    process = start(tmp_path, "model 1", *RUN, "--workers", "2")
+    process = start(tmp_path, "piece 1", *RUN, "--workers", "2")
     workers = wait_for(tmp_path, process)
     process.send_signal(signal.SIGINT)
     ended(process, signal.SIGINT)
@@ -101,7 +103,7 @@ def test_ctrl_c_reaches_workers_that_have_just_begun(tmp_path):
 
 @pytest.mark.slow
 def test_workers_leave_with_their_coordinator(tmp_path):
-    process = start(tmp_path, "model 1", *RUN, "--workers", "2")
+    process = start(tmp_path, "piece 1", *RUN, "--workers", "2")
     workers = wait_for(tmp_path, process)
     process.kill()
     process.communicate(timeout=300)
@@ -112,7 +114,7 @@ def test_workers_leave_with_their_coordinator(tmp_path):
 @pytest.mark.slow
 def test_a_worker_that_is_ended_from_outside_is_one_sentence(tmp_path):
     """So does a system that runs out of memory; the target's entry is not to blame."""
-    process = start(tmp_path, "model 1", *RUN, "--workers", "2")
+    process = start(tmp_path, "piece 1", *RUN, "--workers", "2")
     os.kill(wait_for(tmp_path, process)[0], signal.SIGKILL)
     _, told = process.communicate(timeout=300)
     assert (

@@ -46,9 +46,11 @@ def test_everything_feasible_runs_and_shadow_models_are_shared(first):
     ran = {r["attack"] for r in outcome.results}
     assert {"yeom-2018-loss", "shokri-2017", "carlini-2022-lira", "zarifzadeh-2024-rmia-offline"} <= ran
     assert not outcome.failures
-    trained = [node.name for node in Store(folder).nodes() if node.kind == "model"]
-    assert trained.count("target") == 1 and trained.count("shadow models") == 4 + 3 + 1, "once for all, and MATT's"
-    assert outcome.trained == len(trained)
+    trained = [(node.name, node.meta["models"]) for node in Store(folder).nodes() if node.kind in ("model", "block")]
+    assert trained.count(("target", 1)) == 1
+    # Blocks of four: four shadow models once for all, three reference models with one to fill up, and MATT's by itself.
+    assert sorted(models for name, models in trained if name == "shadow models") == [1, 4, 4]
+    assert outcome.trained == sum(models for _, models in trained) and outcome.spare == 1
 
 
 def test_a_second_run_trains_nothing_and_finds_the_same(first):
@@ -79,7 +81,7 @@ def test_threads_do_not_matter(first, tmp_path):
 def test_a_pool_is_extended(first):
     folder, _ = first
     outcome = run(folder, names=["carlini-2022-lira"], overrides={"shadow-models": {"count": "6"}})
-    assert outcome.trained == 2, "four of the six models were there"
+    assert (outcome.trained, outcome.spare, outcome.reused) == (4, 2, 1 + 4), "the first block was there; the second is whole"
 
 
 def test_another_seed_is_other_work(first):

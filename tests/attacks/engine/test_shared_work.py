@@ -19,17 +19,21 @@ from attacks.engine import report
 from attacks.engine.collection import collect
 from attacks.engine.runner import Engine
 from attacks.engine.store import META, Store, StoreError
+from attacks.models.paths import SIZES
 from taxonomy.findings import InputError
 from taxonomy.loading import load
 
 TINY = Path(__file__).parents[2] / "data" / "tiny"
+SIZE = SIZES["mlp"]
 LIRA, RMIA = "carlini-2022-lira", "zarifzadeh-2024-rmia"
-RUN = ["run", LIRA, "--catalog", TINY, "--target", "tiny", "--set", "shadow-models.count=4"]
+# Three blocks.
+MODELS = 12
+RUN = ["run", LIRA, "--catalog", TINY, "--target", "tiny", "--set", f"shadow-models.count={MODELS}"]
 
 
 def run(store: Store, attack: str = LIRA):
     catalog = load([TINY])
-    plan = plans.make(catalog, catalog.target("tiny"), None, [attack], {"shadow-models": {"count": "4"}})
+    plan = plans.make(catalog, catalog.target("tiny"), None, [attack], {"shadow-models": {"count": str(MODELS)}})
     outcome = Engine(catalog, store).run(plan)
     assert not outcome.failures
     return outcome
@@ -52,37 +56,40 @@ def store(tmp_path):
 # -- dropped work -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_dropped_model_is_made_again(store):
+def test_a_dropped_block_is_made_again(store):
     """The step that names it counts as absent, and no run is refused."""
     first = run(store)
-    assert first.trained == 5
-    store.drop(nodes(store, "model", "shadow")[1])
+    assert first.trained == MODELS + 1 and len(nodes(store, "block")) == MODELS // SIZE
+    store.drop(nodes(store, "block")[1])
     for place in nodes(store, "attack"):
         store.drop(place)
     again = run(store)
-    assert again.trained == 1 and scores(again) == scores(first)
+    assert again.trained == SIZE and scores(again) == scores(first)
 
 
 def test_collection_by_age_does_no_damage(store):
     first, other = run(store), run(store, RMIA)
-    for place in nodes(store, "model"):
+    for place in nodes(store, "model") + nodes(store, "block"):
         os.utime(place / META, (time.time() - 40 * 86400,) * 2)
     collect(store, older_than_days=30)
-    assert nodes(store, "model") == nodes(store, "step", "shadow-models") == [] and len(nodes(store, "attack")) == 2
+    assert (
+        nodes(store, "model") == nodes(store, "block") == nodes(store, "step", "shadow-models") == []
+        and len(nodes(store, "attack")) == 2
+    )
     again = run(store)
     assert again.trained == 1 and scores(again) == scores(first), "its scores stand by themselves; only the target is asked"
     for place in nodes(store, "attack", RMIA):
         store.drop(place)
     more = run(store, RMIA)
-    assert more.trained == 4 and scores(more) == scores(other)
+    assert more.trained == MODELS and scores(more) == scores(other)
 
 
 @pytest.mark.slow
 def test_a_run_beside_which_all_is_dropped(store, tmp_path, mia):
-    process = start(tmp_path, "model 3", *RUN)
+    process = start(tmp_path, "piece 3", *RUN)
     beside = mia("store", "gc", "--all")
     assert beside.returncode == 1 and "a run is at work in this store" in beside.stderr and "0 nodes dropped" in beside.stdout
-    assert len(nodes(store, "model")) == 2
+    assert len(nodes(store, "model")) == len(nodes(store, "block")) == 1
     process.kill()
     process.communicate()
     after = mia("store", "gc", "--all")
@@ -172,22 +179,22 @@ def begin(folder: Path, store: Store, *more: str) -> subprocess.Popen[str]:
 
 @pytest.mark.slow
 def test_what_another_run_is_at_is_waited_for_and_taken_over_if_it_dies(store, tmp_path):
-    """The first stands in the middle of a model; the second trains the others, and that one only once the first is gone."""
-    first = start(tmp_path, "model 3", *RUN)
+    """The first stands in the middle of a block; the second trains the others, and that one only once the first is gone."""
+    first = start(tmp_path, "piece 3", *RUN)
     second = begin(tmp_path / "second", store)
-    while len(nodes(store, "model")) < 4:
+    while len(nodes(store, "block")) < 2:
         assert second.poll() is None, second.communicate()
         time.sleep(0.05)
     time.sleep(1)
-    assert second.poll() is None and len(nodes(store, "model")) == 4
+    assert second.poll() is None and len(nodes(store, "block")) == 2
     first.kill()
     first.communicate()
-    assert trained(second) == 3
+    assert trained(second) == 2 * SIZE
 
 
 @pytest.mark.slow
 def test_two_runs_train_each_model_once(store, tmp_path):
     runs = [begin(tmp_path / name, store, "--workers", "2") for name in ("first", "second")]
-    assert sum(map(trained, runs)) == 5
+    assert sum(map(trained, runs)) == MODELS + 1
     found = [np.load(tmp_path / name / "mia-runs" / "tiny-seed-0" / "scores.npz")[LIRA].tolist() for name in ("first", "second")]
     assert found[0] == found[1]

@@ -1,0 +1,109 @@
+"""Blocks in the store: one node each, made once, and the same bits whatever else was wanted, in whatever order, by whom."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+
+from attacks.engine.code import Code
+from attacks.engine.executors import executor
+from attacks.engine.store import Store
+from attacks.engine.workshop import SerialExecutor, Silent, StoreWorkshop, environment, node_of
+from attacks.models.paths import SIZES
+from attacks.models.training import NumberedSets, Recipe
+
+SIZE = SIZES["mlp"]
+RECIPE = Recipe("mlp", (3,), 2, hidden=(8,), epochs=2, batch=8, learning_rate=0.01)
+DRAWN = torch.Generator().manual_seed(0)
+X, LABEL = torch.randn(40, 3, generator=DRAWN), torch.randint(0, 2, (40,), generator=DRAWN)
+
+
+def sets(count: int, first: int = 0) -> NumberedSets:
+    def rows(k: int) -> torch.Tensor:
+        return torch.randperm(40, generator=torch.Generator().manual_seed(first + k))[:20]
+
+    return NumberedSets(X, LABEL, count=count, rows=rows, seed=lambda k: first + k)
+
+
+class Told(Silent):
+    """Keeps what is told."""
+
+    def __init__(self):
+        self.begun, self.advanced = [], 0
+
+    def start(self, what, total):
+        self.begun.append((what, total))
+
+    def advance(self):
+        self.advanced += 1
+
+
+def workshop(folder, pool=None) -> StoreWorkshop:
+    return StoreWorkshop(Store(folder), pool or SerialExecutor(), Code(), Told())
+
+
+def bits(models) -> list[bytes]:
+    return [b"".join(value.numpy().tobytes() for value in model.parameters().values()) for model in models]
+
+
+@pytest.fixture(scope="module")
+def nine(tmp_path_factory) -> list[bytes]:
+    return bits(workshop(tmp_path_factory.mktemp("store")).fit_many(RECIPE, sets(9), "models"))
+
+
+@pytest.mark.parametrize("requests", [(9,), (1, 9), (9, 2), (5, 3, 9)], ids=str)
+def test_neither_the_number_nor_the_order_of_requests_matters(nine, tmp_path, requests):
+    at_work = workshop(tmp_path)
+    for count in requests:
+        at_work.fit_many(RECIPE, sets(SIZE, first=50), "others")
+        assert bits(at_work.fit_many(RECIPE, sets(count), "models")) == nine[:count]
+    kinds = [node.kind for node in at_work.store.nodes()]
+    assert kinds == ["block"] * 4 and at_work.trained == 4 * SIZE, "each block is made once"
+
+
+def test_several_workers_give_the_same_bits(nine, tmp_path):
+    with executor(2) as pool:
+        assert bits(workshop(tmp_path, pool).fit_many(RECIPE, sets(9), "models")) == nine
+
+
+def test_what_is_trained_unasked_is_told(tmp_path):
+    at_work = workshop(tmp_path)
+    at_work.fit_many(RECIPE, sets(SIZE + 1), "shadow models")
+    assert (at_work.trained, at_work.spare, at_work.reused) == (2 * SIZE, SIZE - 1, 0)
+    told = f"Training shadow models and {SIZE - 1} more, so that blocks of {SIZE} are whole"
+    assert at_work.progress.begun == [(told, 2 * SIZE)] and at_work.progress.advanced == 2 * SIZE
+    at_work.fit_many(RECIPE, sets(2 * SIZE), "shadow models")
+    assert (at_work.trained, at_work.spare, at_work.reused) == (2 * SIZE, SIZE - 1, 2 * SIZE)
+    at_work.fit_many(RECIPE, sets(2 * SIZE + 1), "shadow models")
+    assert (at_work.trained, at_work.spare, at_work.reused) == (3 * SIZE, 2 * (SIZE - 1), 4 * SIZE)
+
+
+def test_a_lost_block_is_made_again_and_no_other(nine, tmp_path):
+    at_work = workshop(tmp_path)
+    models = at_work.fit_many(RECIPE, sets(9), "models")
+    at_work.store.drop(at_work.store.place(node_of(models[SIZE].fingerprint)))
+    assert bits(workshop(tmp_path).fit_many(RECIPE, sets(SIZE), "models")) == nine[:SIZE]
+    again = workshop(tmp_path)
+    assert bits(again.fit_many(RECIPE, sets(9), "models")) == nine
+    assert (again.trained, again.spare) == (SIZE, 0)
+
+
+def test_a_list_is_trained_one_by_one_by_the_loop(tmp_path):
+    """Nobody can tell what else a block would hold, and the first of them must be the same however long the list is."""
+    at_work = workshop(tmp_path)
+    models = at_work.fit_many(RECIPE, list(sets(3)), "models")
+    assert [node.kind for node in at_work.store.nodes()] == ["model"] * 3 and at_work.trained == 3
+    assert bits(at_work.fit_many(RECIPE, list(sets(5)), "models"))[:3] == bits(models) and at_work.trained == 5
+
+
+def test_a_recipe_of_the_loop_takes_numbered_sets_one_by_one(tmp_path):
+    at_work = workshop(tmp_path)
+    forests = dataclasses.replace(RECIPE, architecture="decision-tree")
+    made = at_work.fit_many(forests, sets(3), "models")
+    assert [node.kind for node in at_work.store.nodes()] == ["model"] * 3 and at_work.trained == len(made) == 3
+
+
+def test_the_path_is_part_of_the_name():
+    assert environment()["path"] == "blocks" and environment("loop")["path"] == "loop"

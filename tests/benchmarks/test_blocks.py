@@ -1,0 +1,100 @@
+"""Shadow models by blocks beside the loop, CPU time paired; and a whole run beside a plain loop in torch. Prints ratios.
+
+The plain loop is what one writes without this program: the same networks on as many records, one after the other on two threads,
+with batches by index, not by a DataLoader, and Adam as it is by default.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from torch import nn
+
+from attacks.models import training
+from attacks.models.training import NumberedSets, Recipe
+from attacks.targets import data
+
+# The recipes of digits-mlp and fashion-mlp, and how many records they are trained on.
+MLPS = {
+    "digits": (Recipe("mlp", (8, 8), 10, (256, 256), epochs=60, batch=64, learning_rate=0.001), 400, 3),
+    "fashion": (Recipe("mlp", (28, 28), 10, (256,), epochs=50, batch=128, learning_rate=0.001), 5000, 1),
+}
+
+
+@pytest.mark.benchmark
+@pytest.mark.parametrize("name", MLPS)
+def test_a_shadow_model_by_blocks_beside_the_loop(name):
+    recipe, records, pairs = MLPS[name]
+    held = data.load(name)
+    x, y = torch.from_numpy(held.x[: 2 * records]), torch.from_numpy(held.y[: 2 * records])
+    size = recipe.block_size
+    sets = NumberedSets(
+        x,
+        y,
+        count=size,
+        rows=lambda k: torch.randperm(len(x), generator=torch.Generator().manual_seed(k))[:records].sort().values,
+        seed=lambda k: k,
+    )
+    (block,) = sets.blocks(size)
+    training.fit(recipe, sets[0])  # what is loaded once is nobody's
+    found = []
+    for turn in range(pairs):
+        start = time.process_time()
+        training.fit_block(recipe, block)
+        together = (time.process_time() - start) / size
+        start = time.process_time()
+        training.fit(recipe, sets[turn % size])
+        found.append((together, time.process_time() - start))
+    blocks, loop = (statistics.median(each) for each in zip(*found, strict=True))
+    ratio = statistics.median(a / b for a, b in found)
+    print(f"\n{name}: {blocks:.2f} CPU-seconds a model in blocks of {size}, {loop:.2f} by the loop: {ratio:.2f}")
+    assert ratio < 0.8
+
+
+@pytest.mark.benchmark
+def test_a_run_beside_a_plain_loop(tmp_path):
+    """LiRA with 16 shadow models on fashion-mlp with two workers, from an empty store, and the 17 trainings by themselves."""
+    recipe, records, _ = MLPS["fashion"]
+    held = data.load("fashion")
+    x, y = torch.from_numpy(held.x[: 2 * records]), torch.from_numpy(held.y[: 2 * records])
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        start, before = time.perf_counter(), time.process_time()
+        for k in range(17):
+            _plain(recipe, x, y, torch.randperm(len(x), generator=torch.Generator().manual_seed(k))[:records])
+        plain, plain_cpu = time.perf_counter() - start, time.process_time() - before
+    finally:
+        torch.set_num_threads(threads)
+    command = [sys.executable, "-m", "attacks.cli", "run", "carlini-2022-lira", "--target", "fashion-mlp", "--workers", "2"]
+    settings = {**os.environ, "MIA_STORE": str(tmp_path / "store")}
+    earlier = resource.getrusage(resource.RUSAGE_CHILDREN)
+    start = time.perf_counter()
+    subprocess.run([*command, "--out", str(tmp_path / "out")], env=settings, check=True, stdout=subprocess.DEVNULL)
+    ours = time.perf_counter() - start
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = used.ru_utime + used.ru_stime - earlier.ru_utime - earlier.ru_stime
+    print(
+        f"\nmia run, 17 trainings and LiRA: {ours:.0f} s ({cpu:.0f} CPU-seconds); a plain loop over 17 trainings: {plain:.0f} s "
+        f"({plain_cpu:.0f} CPU-seconds): {ours / plain:.2f}, of CPU time {cpu / plain_cpu:.2f}"
+    )
+
+
+def _plain(recipe: Recipe, x: torch.Tensor, y: torch.Tensor, rows: torch.Tensor) -> nn.Module:
+    network = recipe.build()
+    optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
+    loss_of = nn.CrossEntropyLoss()
+    x, y = x[rows], y[rows]
+    for _ in range(recipe.epochs):
+        for chunk in torch.randperm(len(x)).split(recipe.batch):
+            optimizer.zero_grad()
+            loss_of(network(x[chunk]), y[chunk]).backward()
+            optimizer.step()
+    return network
