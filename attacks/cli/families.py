@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 FAMILIES = {
     "questions": ("feasible", "explain", "table", "harden", "gaps", "compare"),
-    "catalog": ("attacks", "entries", "show", "terms", "defenses", "targets", "check"),
+    "catalog": ("attacks", "entries", "show", "terms", "defenses", "targets"),
+    "check": ("check",),
     "run": ("run", "store"),
     "bench": ("bench",),
     "export": ("export",),

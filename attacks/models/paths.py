@@ -9,7 +9,7 @@ from __future__ import annotations
 LOOP, BLOCKS = "loop", "blocks"
 
 # How many models of an architecture make a block; all others are trained by the loop. Measured in CPU-seconds a model, on one
-# core with AVX-512 (tests/benchmarks/test_blocks.py measures the loop and blocks of perceptrons anew):
+# core with AVX-512 (tests/benchmarks/test_block_times.py measures the loop and blocks of perceptrons anew):
 #
 #                                                     loop   blocks of 1    2     4     8    16
 #   mlp   64-256-256-10, 400 records, 60 epochs        .44           .30  .27   .21   .23   .23
