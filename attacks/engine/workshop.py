@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import importlib.metadata
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -10,8 +12,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import scipy
-import sklearn
 import torch
 from torch import Tensor, nn
 
@@ -66,6 +66,12 @@ class SerialExecutor(Executor):
         return future
 
 
+@functools.cache
+def _version(package: str) -> str:
+    """Return the version of an installed package without loading it, which takes longer than a run from the store."""
+    return importlib.metadata.version(package)
+
+
 def environment(path: str = paths.BLOCKS) -> dict[str, str]:
     """Return the versions that finished work depends on, and the path by which its models were trained.
 
@@ -74,8 +80,8 @@ def environment(path: str = paths.BLOCKS) -> dict[str, str]:
     return {
         "torch": torch.__version__,
         "numpy": np.__version__,
-        "scipy": scipy.__version__,
-        "scikit-learn": sklearn.__version__,
+        "scipy": _version("scipy"),
+        "scikit-learn": _version("scikit-learn"),
         "python": f"{sys.version_info.major}.{sys.version_info.minor}",
         "device": "cpu",
         "path": path,
