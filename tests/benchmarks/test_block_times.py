@@ -60,7 +60,7 @@ def test_a_shadow_model_by_blocks_beside_the_loop(name):
 
 @pytest.mark.benchmark
 def test_a_run_beside_a_plain_loop(tmp_path):
-    """LiRA with 16 shadow models on fashion-mlp with two workers, from an empty store, and 17 trainings alone, of which 4 are timed."""
+    """LiRA with 16 shadow models on fashion-mlp, two workers and an empty store, and 17 trainings alone, of which 4 are timed."""
     recipe, records, _ = MLPS["fashion"]
     held = data.load("fashion")
     x, y = torch.from_numpy(held.x[: 2 * records]), torch.from_numpy(held.y[: 2 * records])
