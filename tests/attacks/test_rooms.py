@@ -120,3 +120,11 @@ def test_the_picture_in_contributing_shows_every_room_on_its_floor():
     assert set().union(*named) == set(FLOOR)
     floors = [FLOOR[min(rooms)] for rooms in named if rooms]
     assert floors == sorted(floors, reverse=True), "from the roof to the ground"
+
+
+def test_contributing_says_of_every_file_of_the_knowledge_what_it_is_about():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    picture = text.split("`taxonomy/` (what is known", 1)[1].split("```", 2)[1]
+    named = [name for line in picture.splitlines() if line for name in line[22:].split()]
+    files = {path.stem for path in (ROOT / "taxonomy").glob("*.py")} - {"__init__"}
+    assert set(named) == files and len(named) == len(files)
