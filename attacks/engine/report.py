@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks import metrics
-from attacks.engine import drafts, png
+from attacks.engine import drafts
 from attacks.metrics import rate_interval
 from attacks.seeds import digest, digest_arrays
 from taxonomy.findings import InputError
@@ -77,7 +77,20 @@ def _kept_picture(path: Path, wanted: str) -> bytes | None:
         content = path.read_bytes()
     except OSError:
         return None
-    return content if png.texts(content).get(DRAWN_FROM) == wanted else None
+    return content if wanted == _said(content) else None
+
+
+def _said(content: bytes) -> str | None:
+    """Return what a picture says that it was drawn from; None of what is no whole picture."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(content)) as picture:
+            said = picture.info.get(DRAWN_FROM)
+            picture.verify()
+    except (OSError, SyntaxError, ValueError):  # what it raises of a file that is damaged
+        return None
+    return str(said)
 
 
 def roc_picture(outcome: Outcome) -> bytes:

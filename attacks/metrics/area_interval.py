@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from attacks.metrics import roots
+from scipy import optimize, special
+
 from attacks.metrics.intervals import Interval
 from attacks.metrics.ranking import Area
 
@@ -28,7 +29,7 @@ def of_area(area: Area, members: int, others: int, confidence: float = 0.95) -> 
     freedom = float(min(members, others) - 1)
     if area.variance:
         freedom = area.variance**2 / (area.of_members**2 / (members - 1) + area.of_others**2 / (others - 1))
-    allowed = factor * roots.t_quantile((1 + confidence) / 2, freedom) ** 2
+    allowed = factor * float(special.stdtrit(freedom, (1 + confidence) / 2)) ** 2
 
     def beyond(t: float) -> float:
         return (t - area.value) ** 2 - allowed * _model(t, members, others)
@@ -52,4 +53,4 @@ def _end(beyond: Callable[[float], float], edge: float, value: float) -> float:
     if value == edge:
         return edge
     # At the edge itself every other value is beyond, and the value never is.
-    return roots.between(beyond, edge, value, 1e-12)
+    return float(optimize.brentq(beyond, edge, value, xtol=1e-12))

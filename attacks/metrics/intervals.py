@@ -11,9 +11,7 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
-
-from attacks.metrics import roots
+from scipy import optimize, special
 
 Interval = tuple[float, float]
 TAIL = 0.025
@@ -47,7 +45,7 @@ def share_quantile(hits: NDArray[np.int64], weight: NDArray[np.float64], trials:
 
     if beyond(0.0) >= 0:
         return 0.0
-    return roots.between(beyond, 0.0, 1.0, 1e-10) if beyond(1.0) > 0 else 1.0
+    return float(optimize.brentq(beyond, 0.0, 1.0, xtol=1e-10)) if beyond(1.0) > 0 else 1.0
 
 
 @functools.lru_cache(maxsize=1024)
@@ -90,8 +88,8 @@ def precision_interval(hits: int, members: int, alarms: int, others: int) -> Int
         return (1 - p) * hits - p * alarms + math.hypot((1 - p) * (spread[1] - hits), p * (alarms - spread[2]))
 
     return (
-        roots.between(below, 0.0, found) if hits else 0.0,
-        roots.between(above, found, 1.0) if alarms else 1.0,
+        float(optimize.brentq(below, 0.0, found)) if hits else 0.0,
+        float(optimize.brentq(above, found, 1.0)) if alarms else 1.0,
     )
 
 
@@ -104,5 +102,5 @@ def mean_interval(values: NDArray[np.float64], lowest: float, highest: float) ->
     if (values == values[0]).all():
         missed = 1 - TAIL ** (1 / count)
         return found - missed * (found - lowest), found + missed * (highest - found)
-    half_width = roots.t_quantile(1 - TAIL, count - 1) * float(values.std(ddof=1)) / math.sqrt(count)
+    half_width = float(special.stdtrit(count - 1, 1 - TAIL)) * float(values.std(ddof=1)) / math.sqrt(count)
     return max(lowest, found - half_width), min(highest, found + half_width)
