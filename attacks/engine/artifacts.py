@@ -124,10 +124,8 @@ def kinds_of(step: Callable[..., Any]) -> dict[str, type]:
     return {one.__name__: one for one in encoding.classes(hint)}
 
 
-def checked(
-    artifact: Any, step: str, function: Callable[..., Any], counted: bool, workshop: StoreWorkshop | None
-) -> dict[str, type]:
-    """Return the classes of a step's annotation; raise EncodingError if the artifact is of none of them, so not to be had again.
+def check(artifact: Any, step: str, function: Callable[..., Any], counted: bool, workshop: StoreWorkshop | None) -> None:
+    """Raise EncodingError for what could not be had again: it must be of a class that the step's annotation names, or of ours.
 
     `counted` says that attacks may want fewer of it than there are, and take `artifact.first(count)`.
     """
@@ -139,11 +137,10 @@ def checked(
         message = f"its cost says how many models it trains, of which attacks may want fewer: {name} takes a method first(count)"
         raise EncodingError(f"{step}: {message}")
     if getattr(handles, name, None) is not type(artifact):
-        _comes_back(artifact, step, kinds, workshop)
-    return kinds
+        _check_return(artifact, step, kinds, workshop)
 
 
-def _comes_back(artifact: Any, step: str, kinds: Mapping[str, type], workshop: StoreWorkshop | None) -> None:
+def _check_return(artifact: Any, step: str, kinds: Mapping[str, type], workshop: StoreWorkshop | None) -> None:
     """Raise EncodingError unless the artifact is made again as it is: its class may change what it is given."""
     try:
         before = _everything(artifact)

@@ -125,7 +125,7 @@ class Proof:
                 ledger = Ledger(self.limit)
                 artifact, _ = self.call(rule, ledger, params)
                 counted = amount(run.plan.node(self.planned, rule).step) is not None
-                artifacts.checked(artifact, rule.id, function, counted, run.engine.workshop)
+                artifacts.check(artifact, rule.id, function, counted, run.engine.workshop)
                 meta, arrays = artifacts.pack(artifact)
                 meta |= {"queries": ledger.queries, "notes": ledger.notes}
                 store.write(fingerprint, "step", rule.id, meta=meta, arrays=arrays, inputs=artifacts.models(meta))

@@ -90,7 +90,7 @@ def try_attack(catalog: Catalog, attack: Attack, code: Code, target: Target | No
     start = time.perf_counter()
     entry = target if target and _small(target) else _named(catalog, attack)
     small = _small(entry)
-    little = replace_target(catalog, entry.model_copy(update={"params": {**entry.params, **small}}))
+    little = _with_target(catalog, entry.model_copy(update={"params": {**entry.params, **small}}))
     plan = plans.make(little, little.target(entry.id), None, [attack.id], _in_small(catalog))
     with tempfile.TemporaryDirectory(prefix="mia-trial-") as folder:
         engine = Engine(little, Store(Path(folder)), code=code)
@@ -143,7 +143,7 @@ def _named(catalog: Catalog, attack: Attack) -> Target:
     raise InputError(f"{attack.id} names no target with code in `targets`, so there is nothing to try it on")
 
 
-def replace_target(catalog: Catalog, target: Target) -> Catalog:
+def _with_target(catalog: Catalog, target: Target) -> Catalog:
     """Return a catalog in which an entry stands in place of the target of its id."""
     kinds: Mapping[str, dict[str, Any]] = {
         kind: {**entries, target.id: target} if kind == "targets" else entries for kind, entries in catalog.kinds.items()

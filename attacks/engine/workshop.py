@@ -172,7 +172,7 @@ class StoreWorkshop:
     def fingerprint(self, recipe: Recipe | GeneratorRecipe, piece: Block, *, in_blocks: bool = False) -> str:
         """Return the name of a block, or of a model that is trained by itself: a hash of all that its weights follow from."""
         if isinstance(recipe, Recipe):
-            code = digest([self.code.digest(FIT_BLOCK if in_blocks else FIT), *map(self.code.digest, recipe.own_code)])
+            code = digest([self.code.digest(FIT_BLOCK if in_blocks else FIT), *map(self.code.digest, recipe.named_code)])
         else:
             code = digest([self.code.digest(FIT_GENERATOR), self.code.digest(recipe.path)])
         return digest(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Generic, TypeVar
 
@@ -29,7 +30,7 @@ class HostedModel:
         return self.__answer(x)
 
 
-class RecipeTrainer(Handle, Generic[R, M]):
+class RecipeTrainer(Handle, ABC, Generic[R, M]):
     """Trains models by the target's own recipe, and hands over the models with their weights: for models of any kind."""
 
     def __init__(self, name: str, recipe: R, training_size: int, ledger: Ledger):
@@ -57,12 +58,12 @@ class RecipeTrainer(Handle, Generic[R, M]):
         self._touch()
         return self._fitted(self._recipe, sets)
 
+    @abstractmethod
     def _fitted(self, recipe: R, sets: Sequence[TrainingSet]) -> list[M]:
         """Return the trained models of one kind."""
-        raise NotImplementedError
 
 
-class RecipePlatform(Handle, Generic[R, M]):
+class RecipePlatform(Handle, ABC, Generic[R, M]):
     """Trains models by the target's hidden recipe; they answer queries, but their weights stay on the platform."""
 
     def __init__(self, name: str, recipe: R, ledger: Ledger):
@@ -77,9 +78,9 @@ class RecipePlatform(Handle, Generic[R, M]):
         self._touch()
         return self._hosted(self.__recipe, sets)
 
+    @abstractmethod
     def _hosted(self, recipe: R, sets: Sequence[TrainingSet]) -> list[M]:
         """Return the trained models of one kind, which show nothing of their inside."""
-        raise NotImplementedError
 
 
 class Trainer(RecipeTrainer[Recipe, Model]):

@@ -17,6 +17,7 @@ from attacks.errors import AttackError
 from attacks.models import own_code
 from attacks.models.resolution import bounded
 from attacks.models.unet import UNet
+from taxonomy.named_code import is_path
 
 # What has a probability of exactly 0 is raised to this where nothing else is known: the answers of a decision tree, which knows 0
 # and 1 alone, so that any bound tells the same, and classes that a training set did not hold.
@@ -249,7 +250,7 @@ def build(name: str, shape: Sequence[int], classes: int, hidden: Sequence[int]) 
 
     A name that is a path is that of a function `(shape, classes, hidden) -> nn.Module` of a catalog's own code.
     """
-    if own_code.is_path(name):
+    if is_path(name):
         made = own_code.call(name, "(shape, classes, hidden) -> nn.Module", tuple(shape), classes, tuple(hidden))
         return _of_own(name, made, tuple(shape), classes)
     if name in ESTIMATORS:

@@ -16,9 +16,6 @@ from torch import Tensor, nn
 
 from attacks.seeds import digest, digest_arrays
 
-# Adam's settings besides the learning rate: those of torch.optim.Adam, which the loop uses.
-BETAS, EPS = (0.9, 0.999), 1e-8
-
 
 @dataclass(frozen=True)
 class Block:
@@ -89,8 +86,10 @@ def learn_perceptrons(
     # Weights are kept as (models, in, out): the products below read them as they lie.
     weights = [torch.stack([layer.weight.detach().T for layer in level]) for level in zip(*layers, strict=True)]
     biases = [torch.stack([layer.bias.detach()[None] for layer in level]) for level in zip(*layers, strict=True)]
-    adam = _Adam([*weights, *biases], learning_rate)
-    steps, shifts = adam.gradients[: len(weights)], adam.gradients[len(weights) :]
+    optimizer = torch.optim.Adam([*weights, *biases], lr=learning_rate, fused=True)
+    steps, shifts = ([torch.zeros_like(one) for one in level] for level in (weights, biases))
+    for weight, step in zip([*weights, *biases], [*steps, *shifts], strict=True):
+        weight.grad = step  # filled in place, as it is not torch that differentiates here
     models, records = rows.shape
     flat = x.flatten(1)
     for _ in range(epochs):
@@ -109,7 +108,7 @@ def learn_perceptrons(
                 if level:
                     back = torch.bmm(error, weights[level].transpose(1, 2))
                     error = torch.ops.aten.threshold_backward(back, values[level], 0)
-            adam.step()
+            optimizer.step()
     with torch.no_grad():
         for level in range(len(weights)):
             for k in range(models):
@@ -133,33 +132,3 @@ def _slope(output: Tensor, y: Tensor, regression: bool) -> Tensor:
     else:
         slope.scatter_add_(2, y[..., None], torch.full((), -1.0).expand(*y.shape, 1))
     return slope.div_(size)
-
-
-class _Adam:
-    """Adam on stacked weights, in one fused step; its `gradients` are filled in place before each step."""
-
-    def __init__(self, weights: list[Tensor], learning_rate: float):
-        self.weights, self.learning_rate = weights, learning_rate
-        self.gradients = [torch.zeros_like(weight) for weight in weights]
-        self._means = [torch.zeros_like(weight) for weight in weights]
-        self._squares = [torch.zeros_like(weight) for weight in weights]
-        self._counts = [torch.zeros(()) for _ in weights]
-
-    def step(self) -> None:
-        """Move all weights by their gradients."""
-        torch._foreach_add_(self._counts, 1)
-        torch._fused_adam_(
-            self.weights,
-            self.gradients,
-            self._means,
-            self._squares,
-            [],
-            self._counts,
-            lr=self.learning_rate,
-            beta1=BETAS[0],
-            beta2=BETAS[1],
-            weight_decay=0.0,
-            eps=EPS,
-            amsgrad=False,
-            maximize=False,
-        )

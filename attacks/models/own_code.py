@@ -26,11 +26,6 @@ def allowed() -> list[str]:
     return sorted(_allowed)
 
 
-def is_path(name: str) -> bool:
-    """Return whether a name is the path of a function, and not the name of something of ours."""
-    return ":" in name
-
-
 def call(path: str, what: str, *arguments: Any) -> Any:
     """Return what the function behind a path makes of some arguments; raise AttackError if it takes others.
 

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from attacks.errors import AttackError
-from attacks.models import architectures, own_code, training
+from attacks.models import architectures, training
 from attacks.models.training import Model, Recipe, TrainingSet
+from taxonomy.named_code import is_path
 
 BATCH = 64
 LEARNING_RATE = 0.001
@@ -34,7 +35,7 @@ def of_type(model_type: str, hidden: int) -> tuple[str, int]:
     """
     if model_type == "logistic-regression":
         return "mlp", 0
-    if model_type not in architectures.NETWORKS and not own_code.is_path(model_type):
+    if model_type not in architectures.NETWORKS and not is_path(model_type):
         raise AttackError(
             f"the answers of a {model_type} are no smooth function of its parameters, so it cannot be solved for; "
             f"this attack takes logistic-regression, {', '.join(architectures.NETWORKS)}"

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from attacks.errors import AttackError, DivergedError
-from attacks.models import architectures, blocks, noisy_descent, own_code, own_training, paths
+from attacks.models import architectures, blocks, noisy_descent, own_training, paths
 from attacks.models.blocks import Block
+from taxonomy.named_code import is_path
 
 CHUNK = 1024
 
@@ -73,9 +74,9 @@ class Recipe:
         return paths.block_size(self.architecture, noisy=bool(self.clip), own_trainer=bool(self.trainer))
 
     @property
-    def own_code(self) -> list[str]:
+    def named_code(self) -> list[str]:
         """The paths of functions of a catalog's own code that a model of this recipe follows from."""
-        return [path for path in (self.architecture, self.trainer) if own_code.is_path(path)]
+        return [path for path in (self.architecture, self.trainer) if is_path(path)]
 
 
 @dataclass(frozen=True)

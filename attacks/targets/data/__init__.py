@@ -12,6 +12,7 @@ from attacks.targets.data.shokri import location_30, purchase_100, texas_100
 from attacks.targets.data.tables import breast_cancer, rand
 from attacks.targets.data.text import glosses
 from taxonomy.findings import InputError, unknown
+from taxonomy.named_code import is_path
 
 __all__ = ["LOADERS", "Data", "deduplicated", "genotypes", "load", "plain_digits"]
 
@@ -37,7 +38,7 @@ def load(name: str) -> Data:
 
     A name that is a path is that of a function of a catalog's own code, which returns a `Data`; it is deduplicated here.
     """
-    if own_code.is_path(name):
+    if is_path(name):
         found = own_code.call(name, "() -> Data")
         if not isinstance(found, Data):
             raise InputError(f"{name} returned a {type(found).__name__}; a data set is an attacks.targets.data.Data(name, x, y)")

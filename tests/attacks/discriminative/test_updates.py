@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import copy
-import gc
-import types
 
 import fixture
 import numpy as np
 import pytest
 import torch
+from reachable_records import reachable
 
 from attacks.discriminative.updates import infer_labels
 from attacks.engine import artifacts
@@ -110,28 +109,8 @@ def test_the_records_of_updates_are_nobodys(target):
     held = {*target.ids.tolist(), *target.makers["D1.samples"](Ledger()).ids.tolist()}
     assert len(new) == 2 * PARAMS["single_updates"] and not new & held
     assert len(target.makers["Q.updates"](Ledger())) == target.facts["updates"] == PARAMS["single_updates"]
-    assert new & set(record_ids(reachable(x)).tolist()) == new, "the search below finds what is there"
-    assert not new & set(record_ids(reachable(target.makers["Q.updates"](Ledger()))).tolist())
-
-
-def reachable(found: object) -> np.ndarray:
-    """Every row of 64 float32 that can be reached from an object, but for what modules hold, float32 (n, 64)."""
-    seen, waiting, rows = set(), [found], [np.empty((0, 64), np.float32)]
-    while waiting:
-        at = waiting.pop()
-        if id(at) in seen or isinstance(at, (types.ModuleType, type)):
-            continue
-        seen.add(id(at))
-        if isinstance(at, (torch.Tensor, np.ndarray)):
-            values = np.asarray(at.detach() if isinstance(at, torch.Tensor) else at)
-            if values.dtype == np.float32 and values.shape[1:] == (64,):
-                rows.append(values)
-            continue
-        if isinstance(at, types.FunctionType):
-            waiting += [cell.cell_contents for cell in at.__closure__ or ()]
-            continue
-        waiting += gc.get_referents(at)
-    return np.concatenate(rows)
+    assert new & set(record_ids(reachable(x, 64)).tolist()) == new, "the search below finds what is there"
+    assert not new & set(record_ids(reachable(target.makers["Q.updates"](Ledger()), 64)).tolist())
 
 
 def test_the_control_is_updated_with_other_records(target):

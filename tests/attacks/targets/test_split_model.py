@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import json
-import types
 
 import numpy as np
 import pytest
 import split_fixture as fixture
 import torch
+from reachable_records import reachable
 from torch import nn
 
 from attacks.discriminative import collaborative_inference as attack
@@ -174,26 +173,6 @@ def pictures_sent() -> tuple[np.ndarray, np.ndarray]:
     return records.x[judged], records.x[others]
 
 
-def reachable(found: object) -> np.ndarray:
-    """Every picture of 28 x 28 float32 that can be reached from an object, but for what modules hold, float32 (n, 784)."""
-    seen, waiting, rows = set(), [found], [np.empty((0, 784), np.float32)]
-    while waiting:
-        at = waiting.pop()
-        if id(at) in seen or isinstance(at, (types.ModuleType, type)):
-            continue
-        seen.add(id(at))
-        if isinstance(at, (torch.Tensor, np.ndarray)):
-            values = np.asarray(at.detach() if isinstance(at, torch.Tensor) else at)
-            if values.dtype == np.float32 and values.ndim > 1 and values[0].size == 784:
-                rows.append(values.reshape(-1, 784))
-            continue
-        if isinstance(at, types.FunctionType):
-            waiting += [cell.cell_contents for cell in at.__closure__ or ()]
-            continue
-        waiting += gc.get_referents(at)
-    return np.concatenate(rows)
-
-
 @pytest.mark.slow
 def test_the_pictures_under_attack_are_nobodys(small):
     judged, others = pictures_sent()
@@ -202,8 +181,8 @@ def test_the_pictures_under_attack_are_nobodys(small):
     for target in (small["conv1"], small["control"]):
         assert not secret & {*target.ids.tolist(), *target.makers["D1.samples"](Ledger()).ids.tolist()}
         given = [target.makers[term](Ledger()) for term in target.makers if term != "D2.superset"]
-        assert not secret & set(record_ids(reachable(given)).tolist())
-    assert secret <= set(record_ids(reachable([judged, others])).tolist()), "the search finds what is there"
+        assert not secret & set(record_ids(reachable(given, 784)).tolist())
+    assert secret <= set(record_ids(reachable([judged, others], 784)).tolist()), "the search finds what is there"
 
 
 def test_the_target_is_one_network_split_in_several_places(small):
