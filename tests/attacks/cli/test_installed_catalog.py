@@ -27,6 +27,36 @@ from attacks.models import signals
 def infer(records, scores, *, scale: float = 2.0):
     return scale * signals.margin(scores(records.x), records.label)
 """
+TARGET = """\
+schema: 1
+id: other-digits-{kind}
+title: Digits, by a network and a trainer of another package
+summary: A small network on 60 digits.
+model: discriminative
+frame: stand-alone
+data: The handwritten digits of scikit-learn.
+offers: [{kind}, D1.samples, D1.size, Q.scores, record.label]
+run: attacks.targets.classifier:build
+params:
+  {{data: digits, architecture: "other_attacks.nets:network", trainer: "other_attacks.nets:train", members: 60, non_members: 60}}
+"""
+NETS = """\
+import torch
+from torch import nn
+
+def network(shape, classes, hidden):
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.Tanh(), nn.Linear(16, classes))
+
+def train(x, y, seed):
+    torch.manual_seed(seed)
+    model, x, y = network(x.shape[1:], 10, ()), torch.from_numpy(x), torch.from_numpy(y)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    for _ in range(100):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(x), y).backward()
+        optimizer.step()
+    return model
+"""
 TINY = Path(__file__).parents[2] / "data" / "tiny"
 
 
@@ -38,6 +68,11 @@ def test_an_installed_catalog_is_loaded_checked_and_run(tmp_path):
     (site / "other_attacks" / "catalog" / "__init__.py").write_text("")
     (site / "other_attacks" / "margin.py").write_text(CODE)
     (site / "other_attacks" / "catalog" / "attacks" / "doe-2027-example.yaml").write_text(ENTRY)
+    (site / "other_attacks" / "nets.py").write_text(NETS)
+    (site / "other_attacks" / "catalog" / "targets").mkdir()
+    for kind in ("m2", "m3"):
+        text = TARGET.format(kind=kind).replace(f"[{kind},", f"[{kind.upper()},")
+        (site / "other_attacks" / "catalog" / "targets" / f"other-digits-{kind}.yaml").write_text(text)
     (site / "other_attacks-1.dist-info").mkdir()
     (site / "other_attacks-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: other-attacks\nVersion: 1\n")
     point = "[mia_atlas.catalogs]\nother_attacks = other_attacks.catalog\n"
@@ -54,3 +89,11 @@ def test_an_installed_catalog_is_loaded_checked_and_run(tmp_path):
     assert "doe-2027-example" in mia("attacks", "--runs")
     data = json.loads(mia("run", "doe-2027-example", "--catalog", str(TINY), "--target", "tiny", "--json"))
     assert data["results"][0]["attack"] == "doe-2027-example" and data["results"][0]["queries"] == 240
+    rules = []
+    for kind in ("m2", "m3"):
+        command = ("run", "carlini-2022-lira", "--target", f"other-digits-{kind}", "--json")
+        (planned,) = json.loads(mia(*command, "--dry-run"))["attacks"]
+        rules += [rule for rule in planned["rules"] if rule.startswith("shadow-models")]
+        (found,) = json.loads(mia(*command, "--workers", "2"))["results"]
+        assert found["models"] == 16 and found["auc_ci"][0] > 0.5, "LiRA trains the network of the other package as it does"
+    assert rules == ["shadow-models-known-recipe", "shadow-models-same-platform"]
