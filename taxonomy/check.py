@@ -39,7 +39,7 @@ def check(extra: Sequence[Path] = (), code: Sequence[Path] = ()) -> tuple[Catalo
     catalog, findings = for_checks([*(source.folder for source in sources), *extra])
     if not any(finding.severity == "error" for finding in findings):
         resolver = Resolver(Graph.of(catalog))
-        packages = {name: one for folder in code for name, one in source.packages_in(folder).items()}
+        packages = source.trusted_packages(code)
         packages |= {s.package: package(s.package) for s in sources if s.package}
         for check_one in (_rules, _references, _settings, _survey, _unreachable, _replacements):
             findings.extend(some(check_one(catalog, resolver)))

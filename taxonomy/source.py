@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +51,17 @@ class Package:
             if path.is_file():
                 return path
         return None
+
+
+def trusted_packages(folders: Iterable[Path]) -> dict[str, Package]:
+    """Return the packages and modules that lie in folders whose code is trusted, by name; raise InputError for a missing folder.
+
+    Of two of one name it is that of the folder which was named first, as it is for Python.
+    """
+    found: dict[str, Package] = {}
+    for folder in folders:
+        found = {**packages_in(folder), **found}
+    return found
 
 
 def packages_in(folder: Path) -> dict[str, Package]:

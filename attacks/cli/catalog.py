@@ -171,12 +171,12 @@ def _measured(catalog: Catalog, name: str, code: Sequence[Path]) -> tuple[Eviden
     from taxonomy.check import package
     from taxonomy.fingerprints import Fingerprints
     from taxonomy.kept_digests import kept_digests
-    from taxonomy.source import packages_in
+    from taxonomy.source import trusted_packages
 
     found = evidence.find(catalog, name)
     if found is None:
         return None, []
-    homes = [one for folder in code for one in packages_in(folder).values()]
+    homes = list(trusted_packages(code).values())
     homes += [package(source.package) for source in installed_sources() if source.package]
     with kept_digests([*homes, package("taxonomy")]) as digest:
         return found, evidence.stale(Fingerprints(catalog, digest), found)
@@ -226,9 +226,9 @@ def terms(
 def _handles(catalog: Catalog, code: Sequence[Path], only: set[str] | None, as_json: bool) -> None:
     """Print what the handles of some terms offer, or of all, then with those of the candidates."""
     from taxonomy.handles import offered, packages
-    from taxonomy.source import packages_in
+    from taxonomy.source import trusted_packages
 
-    known = packages([one for folder in code for one in packages_in(folder).values()])
+    known = packages(list(trusted_packages(code).values()))
     found = [one for one in offered(catalog, known) if only is None or only & set(one.terms)]
     if as_json:
         print_json({"handles": [one.as_json() for one in found]})

@@ -12,6 +12,7 @@ import typer
 from attacks.cli import completions, interrupts
 from attacks.cli.options import Catalogs, Json, TrustedCode, app, output, print_json
 from taxonomy.catalog import Catalog
+from taxonomy.findings import Finding
 
 if TYPE_CHECKING:
     from attacks.engine.trial import Trial
@@ -60,14 +61,28 @@ def check(
     elif form is CheckFormat.sarif:
         print_json(sarif(findings))
     else:
-        for finding in findings:
+        own, ours = _sides(findings, [*(folder or ()), *(catalog or ())])
+        for finding in own:
             print(finding)
+        if ours:
+            print(f"{len(ours)} more warnings are of installed catalogs; `mia check` alone lists them.")
         entries = ", ".join(f"{len(entries)} {kind}" for kind, entries in loaded.kinds.items() if entries)
         print(f"{entries}; {running} attacks run. {errors} errors, {len(findings) - errors} warnings.")
         for one in tried:
             _show(one)
     if errors or any(isinstance(one, dict) for one in tried):
         raise typer.Exit(1)
+
+
+def _sides(findings: Sequence[Finding], folders: Sequence[Path]) -> tuple[list[Finding], list[Finding]]:
+    """Return what somebody who checks folders of their own wants to read, and warnings about what is not theirs."""
+    homes = [folder.resolve() for folder in folders]
+    ours = [
+        finding
+        for finding in findings
+        if homes and finding.severity == "warning" and not any(Path(finding.file).resolve().is_relative_to(h) for h in homes)
+    ]
+    return [finding for finding in findings if finding not in ours], ours
 
 
 def _tried(catalog: Catalog, names: Sequence[str], trusted: Sequence[Path]) -> list[Trial | dict[str, str]]:

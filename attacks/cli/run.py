@@ -86,7 +86,10 @@ def run(
     report.prepare(folder)
     if not as_json:
         tables.plan(console, plan, _expected(plan))
-    data = _run(loaded, plan, seed, workers, folder, trust_code or ())
+    try:
+        data = _run(loaded, plan, seed, workers, folder, trust_code or ())
+    finally:
+        report.sweep(folder)
     if as_json:
         print_json(data)
     else:

@@ -24,9 +24,8 @@ class Code:
     """The packages whose functions may be run: those of installed catalogs, and those in folders that the user trusts."""
 
     def __init__(self, trusted: Sequence[Path] = ()):
-        self._trusted: dict[str, source.Package] = {}
+        self._trusted = source.trusted_packages(trusted)
         for folder in trusted:
-            self._trusted = {**source.packages_in(folder), **self._trusted}
             if str(folder.resolve()) not in sys.path:
                 sys.path.append(str(folder.resolve()))
         self._installed = {s.package: package(s.package) for s in installed_sources() if s.package}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import json
 import re
@@ -40,6 +41,12 @@ def prepare(folder: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise InputError(f"the folder {folder} cannot be written ({error.strerror}); name another with --out") from error
+
+
+def sweep(folder: Path) -> None:
+    """Take a run's folder away if nothing was written into it, since the run came to nothing."""
+    with contextlib.suppress(OSError):  # it holds something
+        folder.rmdir()
 
 
 def write(outcome: Outcome, folder: Path, command: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import pytest
 
 from attacks.engine.code import Code
 from attacks.engine.trial import try_attack
+from taxonomy import source
 from taxonomy.loading import load
 
 CATALOG = load()
@@ -98,3 +99,45 @@ def test_every_attack_of_the_catalog_can_be_tried(attack_id):
     assert tried.target in (*attack.targets.power, *attack.targets.others, attack.targets.null)
     assert (tried.scores is None) == (attack.goal != "membership")
     assert tried.scores is None or tried.scores.dtype == "float64"
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("raise SystemExit(0)", "SystemExit: 0 (code/"),
+        ("import no_such_module", "No module named 'no_such_module' (code/"),
+    ],
+)
+def test_code_that_ends_the_program_or_lacks_a_library_costs_itself_alone(mia, tmp_path, body, said):
+    own(tmp_path, "trial-good", GOOD)
+    options = own(tmp_path, "trial-bad", body)
+    command = ["run", "trial-bad", "trial-good", "--target", "tiny", "--out", tmp_path / "out", "--json"]
+    done = mia(*command, *options)
+    assert done.returncode == 1 and [r["attack"] for r in json.loads(done.stdout)["results"]] == ["trial-good"]
+    (failure,) = json.loads(done.stdout)["failures"]
+    assert said in failure["error"]
+
+
+def test_a_run_that_comes_to_nothing_leaves_no_folder(mia, tmp_path):
+    target = (TINY / "targets" / "tiny.yaml").read_text().replace("id: tiny", "id: broken")
+    options = own(tmp_path, "trial-good", GOOD)
+    (tmp_path / "catalog" / "targets").mkdir()
+    (tmp_path / "catalog" / "targets" / "broken.yaml").write_text(target.replace("members: 120,", "members: 12000,", 1))
+    done = mia("run", "trial-good", "--target", "broken", "--out", tmp_path / "out", *options)
+    assert done.returncode == 2 and not (tmp_path / "out").exists(), done.stdout + done.stderr
+
+
+def test_warnings_about_installed_catalogs_do_not_bury_ones_own(mia, tmp_path):
+    options = own(tmp_path, "trial-good", GOOD.replace("signals", "signal"))
+    (tmp_path / "catalog" / "attacks" / "half.yaml").write_text("schema: 1\nid: half\n")
+    shown = mia("check", *options).stdout
+    assert all("catalog/attacks/half.yaml" in line for line in shown.splitlines() if ": error " in line or ": warning " in line)
+    assert "half.yaml" in shown
+
+
+def test_of_two_trusted_modules_of_one_name_the_first_counts(tmp_path):
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "same_name.py").write_text(f"def infer(records, {folder}): ...\n")
+    found = source.trusted_packages([tmp_path / "one", tmp_path / "two"])["same_name"]
+    assert source.signature(found, "same_name:infer").positional == ("records", "one")
