@@ -195,7 +195,8 @@ def checkout(tmp_path):
             f"for sys.argv in {[['mia', *command] for command in commands]!r}:\n"
             "    try: app()\n    except SystemExit as end: assert not end.code, (sys.argv, end.code)\n"
         )
-        settings = {**os.environ, "PYTHONPATH": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+        kept = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "MIA_STORE": str(tmp_path / "cache" / "store")}
+        settings = {**os.environ, "PYTHONPATH": str(tmp_path), **kept}
         done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=settings, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -215,8 +216,9 @@ def test_in_this_repository_everything_has_its_room(checkout):
         ("new", "target", "my-records", "--needs", "Q.scores,record.label,D1.samples"),
         ("new", "defense", "doe-2027-mask", "--needs", "Q.scores"),
         ("check",),
+        ("run", "doe-2027-loss", "--target", "my-records", "--out", "cache/out"),
     )
-    assert "0 errors, 0 warnings" in printed
+    assert "0 errors, 0 warnings" in printed and "Written to cache/out" in printed
     after = {name: text for name, text in files(folder).items() if "__pycache__" not in name and not name.startswith("cache/")}
     assert sorted(set(after) - set(before)) == [
         "attacks/aggregate/doe_2027_counts.py",

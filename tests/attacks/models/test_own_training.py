@@ -136,7 +136,9 @@ def test_what_a_trainer_may_not_return_is_said(code, trainer, said):
         training.fit(Recipe(f"{name}:network", (2,), 3, trainer=f"{name}:{trainer}"), some())
 
 
-@pytest.mark.parametrize("path", ["os:system", "subprocess:run", "json.decoder:JSONDecoder"])
+@pytest.mark.parametrize(
+    "path", ["os:system", "subprocess:run", "json.decoder:JSONDecoder", "attacks.cli:main", "attacks.engine.store:Store"]
+)
 def test_code_that_nobody_trusts_is_never_called(path, monkeypatch):
     with pytest.raises(AttackError, match="--trust-code"):
         own_code.function(path)
