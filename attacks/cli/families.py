@@ -14,6 +14,7 @@ FAMILIES = {
     "catalog": ("attacks", "entries", "show", "terms", "defenses", "targets"),
     "check": ("check",),
     "run": ("run", "store"),
+    "audit": ("audit",),
     "bench": ("bench",),
     "export": ("export",),
     "new": ("new",),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,10 +24,10 @@ from attacks.cli.options import (
     print_json,
     store_app,
 )
+from attacks.cli.settings import settings as named_settings
 from attacks.cli.threat_options import ThreatOptions, with_options
 from taxonomy.catalog import Catalog
 from taxonomy.findings import InputError
-from taxonomy.names import called
 from taxonomy.threat import owner
 
 
@@ -67,7 +67,7 @@ def run(
         threat = adversary.model_in(loaded)
     elif adversary.limits.any:
         threat = replace(owner(entry), limits=adversary.limits)
-    plan = plans.make(loaded, entry, threat, attack_ids(loaded, attack), _settings(loaded, settings or ()))
+    plan = plans.make(loaded, entry, threat, attack_ids(loaded, attack), named_settings(loaded, settings or ()))
     from attacks.cli import tables
 
     console = output(stderr=as_json)
@@ -113,19 +113,6 @@ def _run(catalog: Catalog, plan: Any, seed: int, workers: int, folder: Path, tru
             outcome = Engine(catalog, code=code, executor=pool, progress=progress).run(kept, seed)
             outcome.failures += [{"attack": name, "error": blame.told(error, code)} for name, error in broken.items()]
         return report.write(outcome, folder, shlex.join(["mia", *sys.argv[1:]]))
-
-
-def _settings(catalog: Catalog, texts: Iterable[str]) -> dict[str, dict[str, str]]:
-    result: dict[str, dict[str, str]] = {}
-    own = {*catalog.attacks, *catalog.steps, *catalog.terms}
-    for text in texts:
-        path, equals, value = text.partition("=")
-        name, dot, parameter = path.rpartition(".")
-        if not equals or not dot or not name or not parameter:
-            raise InputError(f"--set {text!r}: expected NAME.PARAM=VALUE, e.g. shadow-models.count=32")
-        attack = None if name in own else called(catalog.attacks.values(), name)
-        result.setdefault(attack.id if attack else name, {})[parameter] = value
-    return result
 
 
 def _plan_json(plan: Any, seed: int) -> dict[str, Any]:

@@ -113,7 +113,7 @@ class ThreatOptions:
         differentiable = not self.not_differentiable
         bound = None if guarantee is None else _guarantee(guarantee)
         if self.threat_model is not None:
-            ready = _ready(catalog, self.threat_model)
+            ready = ready(catalog, self.threat_model)
             observation, model, frame = observation or ready.observation, model or ready.model, frame or ready.frame
             stated |= set(ready.knows)
             answers, records = answers or set(ready.answers), records or set(ready.records)
@@ -186,23 +186,3 @@ def _guarantee(text: str) -> Guarantee:
             f"--guarantee {text!r}: expected EPSILON[,DELTA[,WHOSE]] with epsilon at least 0, delta from 0 to 1, and record, "
             "sequence or user, e.g. 8,1e-5,record"
         ) from error
-
-
-def _ready(catalog: Catalog, name: str) -> ReadyThreatModel:
-    """Return a ready threat model by its id, or from a file of the same form."""
-    if name in catalog.threat_models:
-        return catalog.threat_models[name]
-    from taxonomy.findings import CatalogError, some
-    from taxonomy.reader import unknown_terms, validate
-    from taxonomy.yamlfile import read
-
-    if not os.path.lexists(name):
-        if name.endswith((".yaml", ".yml")) or os.sep in name:
-            raise InputError(f"{name}: no such file")
-        raise unknown("threat model", name, catalog.threat_models)
-    document = read(Path(name))
-    ready = validate(ReadyThreatModel, document)
-    findings = document.findings if ready is None else list(some(unknown_terms(catalog, ready, document)))
-    if ready is None or findings:
-        raise CatalogError(findings)
-    return ready

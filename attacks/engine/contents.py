@@ -72,6 +72,8 @@ class Contents:
 
     def term(self, term: str) -> str:
         """What the handle of one term shows."""
+        if term in self._target.identities:
+            return self._target.identities[term]
         if term not in self._found:
             with _undisturbed():
                 handle = self._target.makers[term](Ledger())

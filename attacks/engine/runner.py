@@ -56,6 +56,11 @@ class Engine:
         finally:
             training.workshop.reset(token)
 
+    def adopt(self, target: Target, seed: int) -> None:
+        """Take a target that was made elsewhere for the one of its name, as an audit does; raise InputError if it is unsound."""
+        target.warnings += target.check()
+        self._built = (target.id, seed, target)
+
     def target(self, name: str, seed: int) -> Target:
         """Return a target by its entry's id, trained if the store does not hold it yet; the last one is kept for the next run."""
         if self._built is not None and self._built[:2] == (name, seed):
@@ -86,6 +91,8 @@ class Engine:
     def blind_baseline(self, target: Target) -> BlindBaseline | None:
         """Return what can be told about the target's members without the model, kept in the store; None for too few records."""
         features, member = target.blind_features(), target.member.numpy()
+        if features is None:
+            return None
         name = digest([self.code.digest(BLIND), digest_arrays(features, member), environment()])
         if name not in self.store:
             found = blind_baseline.measure(features, member)
@@ -100,12 +107,15 @@ class Engine:
             self._contents = target, Contents(target)
         return self._contents[1]
 
-    def run(self, plan: Plan, seed: int = 0) -> Outcome:
-        """Run every attack of the plan; a failure of one leaves the others' results. Raises InputError on a bad plan."""
-        with self.store.in_use():
-            return self._run(plan, seed)
+    def run(self, plan: Plan, seed: int = 0, *, any_split: bool = False) -> Outcome:
+        """Run every attack of the plan; a failure of one leaves the others' results. Raises InputError on a bad plan.
 
-    def _run(self, plan: Plan, seed: int) -> Outcome:
+        Where members can be told without the model, nothing is run, for it would measure the split; with `any_split` it is.
+        """
+        with self.store.in_use():
+            return self._run(plan, seed, any_split)
+
+    def _run(self, plan: Plan, seed: int, any_split: bool) -> Outcome:
         target = self.target(plan.target.id, seed)
         check_queries(plan, len(target.x))
         outcome = Outcome(plan, seed, target.facts, target.member.numpy(), exhibits=getattr(target, "exhibits", None))
@@ -116,7 +126,7 @@ class Engine:
         self.progress.start("Running attacks", len(plan.attacks))
         for planned in plan.attacks:
             try:
-                if planned.attack.goal == "membership":
+                if planned.attack.goal == "membership" and not any_split:
                     check_exchangeable(target.id, outcome.blind_baseline)
                 score, result = run.attack(planned)
             except UnsuitableError as error:

@@ -36,7 +36,8 @@ class Target:
     compares what an attack with another goal than membership found, by goal, with what only the target knows; the judge of
     `audit`, which only a target has whose members were chosen by coins, takes guesses at them. `blind` returns what a classifier
     that never sees the model reads of the candidates, float64 (n, d), where features and label as they are would not do.
-    `warnings` say what a reader of any result must know of the candidates.
+    `warnings` say what a reader of any result must know of the candidates. `identities` are hashes of what terms show, of those
+    that cost something to ask about. `featured` is false where candidates are known by their answers alone.
     """
 
     id: str
@@ -51,6 +52,8 @@ class Target:
     hidden_feature: int | None = None
     blind: Callable[[], NDArray[np.float64]] | None = None
     warnings: list[str] = field(default_factory=list)
+    identities: dict[str, str] = field(default_factory=dict)
+    featured: bool = True
 
     def records(self, ledger: Ledger, *, with_label: bool, partial: bool = False) -> Records:
         """Return the candidates as an attack may see them; of partial ones the hidden feature is NaN, and the ids follow it."""
@@ -62,8 +65,10 @@ class Target:
             ids = record_ids(x.numpy())
         return Records(x, self.label.clone() if with_label else None, ids, ledger)
 
-    def blind_features(self) -> NDArray[np.float64]:
-        """Return what a classifier that never sees the model reads of the candidates, float64 (n, d)."""
+    def blind_features(self) -> NDArray[np.float64] | None:
+        """Return what a classifier that never sees the model reads of the candidates, float64 (n, d); None of no features."""
+        if not self.featured:
+            return None
         return self.blind() if self.blind else features_of(self.x.numpy(), self.label.numpy())
 
     def check(self) -> list[str]:

@@ -1,0 +1,161 @@
+"""The audit file: what the user hands over, each part of which is a grant. Read strictly, with the place of every mistake."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints, create_model
+
+from attacks.audit.kinds.specs import KINDS, ArraysSpec, ModelSpec
+from taxonomy import yamlfile
+from taxonomy.entries import EntryId
+from taxonomy.findings import CatalogError, Finding, InputError, nearest
+from taxonomy.reader import validate
+from taxonomy.terms import Strict, TermId, Text
+
+# A function of one's own: a file of Python, below a folder that is trusted, and a name in it.
+FunctionPath = Annotated[str, StringConstraints(pattern=r"^[^:]+\.py:[A-Za-z_][A-Za-z0-9_]*$")]
+
+
+class Part(Strict):
+    """Records of one side: a file, or a pattern of file names, and which of its columns are the label and the identity."""
+
+    file: Text
+    label: Text | None = None
+    id: Text | None = None
+
+
+class Training(Strict):
+    """A function `(x, y, seed) -> model` that trains as the target was trained; `hidden` says that its models show no weights."""
+
+    function: FunctionPath
+    hidden: bool = False
+
+
+class References(Strict):
+    """Answers of models of one's own to all candidates, with who was trained on what: a file of npz."""
+
+    file: Text
+
+
+class AuditLimits(Strict):
+    """How much may be spent: calls to a service, and models to train."""
+
+    queries: int | None = Field(default=None, ge=0)
+    models: int | None = Field(default=None, ge=0)
+
+
+class InlineThreatModel(Strict):
+    """A threat model that stands in the audit file itself; its model type and frame are those of what is audited."""
+
+    id: EntryId
+    title: Text = "A threat model of the audit file"
+    observation: Literal["black-box", "white-box"]
+    knows: list[TermId]
+
+
+class Coins(Strict):
+    """Says that a fair coin decided for each candidate whether it was trained on: then guesses bound the privacy from below."""
+
+    delta: float = Field(gt=0, lt=1)
+
+
+class AuditFile(Strict):
+    """What stands in an audit file. Members, non-members and a model are required."""
+
+    schema_: Literal[1] = Field(alias="schema")
+    name: EntryId
+    members: Part
+    non_members: Part
+    population: Part | None = None
+    model: Any
+    train: Training | None = None
+    references: References | None = None
+    features: list[Text] | None = None
+    missing_values: bool = False
+    records: Literal["picture", "table", "text", "signal", "genotype"] | None = None
+    training_size: int | None = Field(default=None, ge=1, description="records the model was trained on; unstated, the members")
+    coins: Coins | None = None
+    threat_models: list[Text | InlineThreatModel] = Field(default_factory=list)
+    attacks: list[EntryId] = Field(default_factory=list)
+    groups: list[Text] = Field(default_factory=list)
+    limits: AuditLimits = Field(default_factory=AuditLimits)
+
+
+@dataclass(frozen=True)
+class Audit:
+    """An audit file that was read, and the folder to which its paths are relative."""
+
+    path: Path
+    stated: AuditFile
+    document: yamlfile.Document
+
+    @property
+    def folder(self) -> Path:
+        """The folder to which the paths of the file are relative."""
+        return self.path.parent
+
+    @property
+    def model(self) -> ModelSpec:
+        """What stands under `model`."""
+        spec: ModelSpec = self.stated.model
+        return spec
+
+    def wrong(self, message: str, *place: str | int, hint: str = "") -> InputError:
+        """Return the error that something in the file is wrong, with its line and column."""
+        return CatalogError([self.document.finding("MIA008", message, place, hint)])
+
+
+def read(path: Path) -> Audit:
+    """Read an audit file; raise CatalogError with file, line, column and what was expected."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; `mia audit --init` writes a commented one to begin with")
+    document = yamlfile.read(path)
+    if document.findings:
+        raise CatalogError(document.findings)
+    spec = _spec(document)
+    form = create_model("AuditFile", __base__=AuditFile, model=(spec, ...))
+    stated = validate(form, document)
+    if stated is None:
+        raise CatalogError(document.findings)
+    audit = Audit(path, stated, document)
+    _check(audit)
+    return audit
+
+
+def _spec(document: yamlfile.Document) -> type[ModelSpec]:
+    """Return the form of `model`, which its `kind` decides."""
+    model = document.data.get("model")
+    if not isinstance(model, dict):
+        keys = "members, non_members and model"
+        found: Finding = (
+            document.finding("MIA008", "expected a mapping with `kind`", ("model",))
+            if "model" in document.data
+            else document.finding("MIA007", "the key 'model' is missing", (), f"an audit needs {keys}")
+        )
+        raise CatalogError([found])
+    kind = model.get("kind")
+    if kind is None:
+        raise CatalogError([document.finding("MIA007", "the key 'kind' is missing", ("model",), f"one of {', '.join(KINDS)}")])
+    if kind not in KINDS:
+        message = f"unknown kind of model {kind!r}"
+        raise CatalogError([document.finding("MIA008", message, ("model", "kind"), nearest(str(kind), KINDS))])
+    return KINDS[kind]
+
+
+def _check(audit: Audit) -> None:
+    """Raise CatalogError for parts that do not go together."""
+    stated = audit.stated
+    if stated.train and isinstance(audit.model, ArraysSpec):
+        raise audit.wrong(
+            "recorded answers cannot be asked again, so models of one's own have nothing to be compared with by a function; "
+            "hand over their answers as `references`, or the model itself",
+            "train",
+        )
+    for key in ("threat_models", "attacks", "groups"):
+        given = [item if isinstance(item, str) else item.id for item in getattr(stated, key)]
+        for place, name in enumerate(given):
+            if name in given[:place]:
+                raise audit.wrong(f"{name!r} stands here a second time", key, place)

@@ -1,0 +1,84 @@
+"""Functions of the user's own that an audit file names: imported only from below a folder that the command line trusts."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import linecache
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from attacks.seeds import digest
+from taxonomy.findings import InputError, nearest, printable, quoted, relative
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function by file and name, below a trusted folder: what a worker process needs to have it too."""
+
+    file: Path
+    name: str
+    folder: Path
+
+    def load(self) -> Callable[..., Any]:
+        """Import the file and return the function; raise InputError with the line for code that does not import."""
+        if str(self.folder) not in sys.path:
+            sys.path.append(str(self.folder))
+        module = ".".join(self.file.relative_to(self.folder).with_suffix("").parts)
+        known = sys.modules.get(module)
+        if known is None or getattr(known, "__file__", None) != str(self.file):
+            spec = importlib.util.spec_from_file_location(module, self.file)
+            assert spec is not None and spec.loader is not None, "a file of Python has a loader"
+            known = importlib.util.module_from_spec(spec)
+            sys.modules[module] = known
+            try:
+                spec.loader.exec_module(known)
+            except (Exception, SystemExit) as error:
+                del sys.modules[module]
+                raise InputError(f"{relative(self.file)} cannot be imported: {blamed(error, self.folder)}") from error
+        found = getattr(known, self.name, None)
+        if not callable(found):
+            names = [name for name, value in vars(known).items() if inspect.isfunction(value)]
+            raise InputError(f"{relative(self.file)} has no function {quoted(self.name)} ({nearest(self.name, names)})")
+        return found  # type: ignore[no-any-return]
+
+    @property
+    def identity(self) -> str:
+        """A hash of all Python that lies in the trusted folder: what the function may rest on."""
+        # Environments and caches that lie beside code are not its code.
+        paths = [p for p in sorted(self.folder.rglob("*.py")) if not {"site-packages", "__pycache__"} & set(p.parts)]
+        found = [[str(path.relative_to(self.folder)), path.read_bytes().hex()] for path in paths]
+        return digest([found, str(self.file.relative_to(self.folder)), self.name])
+
+
+def trusted(folder: Path, path: str, roots: Sequence[Path]) -> Function:
+    """Return the function `file.py:name`, relative to a folder; raise InputError unless it lies below one of the trusted roots."""
+    text, _, name = path.rpartition(":")
+    file = (folder / text).resolve()
+    if not file.is_file():
+        others = [p.name for p in file.parent.glob("*.py")] if file.parent.is_dir() else []
+        raise InputError(f"no such file {relative(file)}" + (f" ({nearest(file.name, others)})" if others else ""))
+    for root in roots:
+        if file.is_relative_to(root.resolve()):
+            return Function(file, name, root.resolve())
+    raise InputError(
+        f"{relative(file)} is code, which runs only if you trust it: add --trust-code {relative(file.parent)}; "
+        "that imports it with all your rights"
+    )
+
+
+def blamed(error: BaseException, folder: Path) -> str:
+    """Return an error as one sentence, with the innermost line of the user's own code."""
+    frames = traceback.extract_tb(error.__traceback__)
+    mine = [frame for frame in frames if Path(frame.filename).resolve().is_relative_to(folder)]
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.msg} ({relative(Path(error.filename))}:{error.lineno})"
+    text = f"{type(error).__name__}: {printable(' '.join(str(error).split()))}"
+    if not mine:
+        return text
+    line = linecache.getline(mine[-1].filename, mine[-1].lineno or 0).strip()
+    return f"{text} ({relative(Path(mine[-1].filename))}:{mine[-1].lineno}, in `{printable(line)}`)"

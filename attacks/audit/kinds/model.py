@@ -1,0 +1,35 @@
+"""What every kind of model has in common for an audit: it answers the user's own rows, with scores or labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+
+class Answering(Protocol):
+    """What answers: rows as the user gave them, (n, ...) or a data frame, in; raw scores (n, classes) or labels (n,) out."""
+
+    def __call__(self, rows: Any) -> Any: ...
+
+
+@dataclass(frozen=True)
+class OwnModel:
+    """A model that was handed over.
+
+    `classes` are the names of its outputs in order, where it knows them; `scale` says what its scores are; `answers` is "scores"
+    or "labels". `identity` is a hash of all that its answers follow from. Calls of a `service` are counted. `recorded` are
+    answers that cannot be asked for again: float64 (members + non-members, classes). `noun` names it in messages.
+    `columns` are the names of the features that it was trained on, where it knows them.
+    """
+
+    answer: Answering | None
+    identity: str
+    classes: list[str] | None = None
+    scale: str = "probabilities"
+    answers: str = "scores"
+    service: bool = False
+    recorded: NDArray[Any] | None = None
+    noun: str = "the model"
+    columns: list[str] | None = None

@@ -1,0 +1,90 @@
+"""What stands under `model` in an audit file, kind by kind. Loads nothing heavy."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from taxonomy.terms import Strict, Text
+
+FunctionPath = Annotated[str, StringConstraints(pattern=r"^[^:]+\.py:[A-Za-z_][A-Za-z0-9_]*$")]
+Scale = Literal["probabilities", "log-probabilities", "logits"]
+
+
+class ModelSpec(Strict):
+    """What all kinds have in common: the names of the classes, in the order of the outputs."""
+
+    kind: str
+    classes: list[str | int] | None = Field(default=None, description="names of the classes in the order of the outputs")
+
+
+class ArraysSpec(ModelSpec):
+    """Recorded answers, which stand in the files of the members and non-members: columns, or an array of npz."""
+
+    kind: Literal["arrays"]
+    scale: Scale
+    columns: Text = "p_*"
+
+
+class CallableSpec(ModelSpec):
+    """A function of one's own: a batch in, scores or labels out."""
+
+    kind: Literal["callable"]
+    function: FunctionPath
+    scale: Scale = "probabilities"
+    answers: Literal["scores", "labels"] = "scores"
+
+
+class SklearnSpec(ModelSpec):
+    """A classifier of scikit-learn: a skops file, a pickle that the command line trusts, or what a function builds."""
+
+    kind: Literal["sklearn"]
+    file: Text | None = None
+    function: FunctionPath | None = None
+
+
+class TorchSpec(ModelSpec):
+    """A network: built by a function with weights from a file, or a TorchScript or exported file alone. It answers with logits."""
+
+    kind: Literal["torch"]
+    function: FunctionPath | None = None
+    file: Text | None = None
+    scale: Scale = "logits"
+
+
+class OnnxSpec(ModelSpec):
+    """A model in ONNX's format, run by onnxruntime."""
+
+    kind: Literal["onnx"]
+    file: Text
+    output: Text | None = None
+    scale: Scale = "probabilities"
+
+
+class HttpSpec(ModelSpec):
+    """A service that speaks the Open Inference Protocol, version 2."""
+
+    kind: Literal["http"]
+    url: Text
+    model: Text
+    version: str = ""
+    input: str = ""
+    output: str = ""
+    datatype: str = ""
+    token_variable: str = ""
+    batch: int = Field(default=64, ge=1)
+    timeout_s: float = Field(default=30.0, gt=0)
+    per_second: float | None = Field(default=None, gt=0)
+    scale: Scale = "probabilities"
+    answers: Literal["scores", "labels"] = "scores"
+
+
+KINDS: dict[str, type[ModelSpec]] = {
+    "arrays": ArraysSpec,
+    "callable": CallableSpec,
+    "sklearn": SklearnSpec,
+    "torch": TorchSpec,
+    "onnx": OnnxSpec,
+    "http": HttpSpec,
+}

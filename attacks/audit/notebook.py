@@ -1,0 +1,76 @@
+"""An audit in three lines of Python, for a notebook."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from attacks.audit import checks, classes, reading, running, tables
+from attacks.audit.kinds import estimators
+from attacks.audit.kinds.model import OwnModel
+from attacks.audit.own_training import Method, answering
+from attacks.audit.result import AuditResult
+from taxonomy import loading
+
+
+def run(
+    *,
+    model: Any,
+    members: tuple[Any, Any],
+    non_members: tuple[Any, Any],
+    population: tuple[Any, Any] | None = None,
+    train: Callable[[Any, Any, int], Any] | None = None,
+    class_names: Sequence[Any] | None = None,
+    scale: str = "probabilities",
+    attacks: Sequence[str] = (),
+    models: int | None = None,
+    seed: int = 0,
+    name: str = "audit",
+) -> AuditResult:
+    """Audit a model: run every attack that what is handed over makes feasible, and say what they find.
+
+    `model` answers rows with scores (n, classes): a function, a fitted classifier with `predict_proba`, or a torch module.
+    `members`, `non_members` and `population` are pairs of features (n, ...) and labels (n,): arrays, or a data frame and a series.
+    `train` is `(x, y, seed) -> model`, by which the adversary trains shadow models; `models` limits their number. `class_names` names
+    the outputs of a function in order. Raises InputError, a ValueError, for anything wrong, before anything is trained.
+    """
+    sides = [tables.of_values("members", *members), tables.of_values("non_members", *non_members)]
+    if population is not None:
+        sides.append(tables.of_values("population", *population))
+    rows = reading.rows_of(sides)
+    assert rows is not None, "every side has features"
+    checks.refuse_overlap(sides[0], sides[1], rows)
+    own = _model(model, class_names, scale)
+    method = None if train is None else Method((), scale, _identity(train), local=train)
+    parts = reading.assembled(name, sides[0], sides[1], sides[2] if population is not None else None, rows, own, train=method)
+    catalog = loading.load(())
+    with running.prepared(catalog, parts, own.scale, None, attacks=attacks, seed=seed, limits=(None, models)) as ready:
+        return running.run(ready, "audit.run(...)")
+
+
+def _model(model: Any, names: Sequence[Any] | None, scale: str) -> OwnModel:
+    """Return what answers: a fitted classifier, a torch module, or a function."""
+    identity = _identity(model)
+    if hasattr(model, "predict_proba") or (hasattr(model, "classes_") and hasattr(model, "predict")):
+        return estimators.of_object(model, identity, "the model")
+    answer, known, own_scale = answering(model, scale)
+    stated = [str(one) for one in names] if names is not None else known
+    # A bound method of a fitted classifier knows its classes.
+    if stated is None and (of := getattr(getattr(model, "__self__", None), "classes_", None)) is not None:
+        stated = classes.names(np.asarray(of), "the model").tolist()
+    return OwnModel(answer, identity, stated, own_scale)
+
+
+# An object of this process has no hash of what it will answer: it is the same as long as it lives.
+_identities: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+
+
+def _identity(thing: Any) -> str:
+    try:
+        return _identities.setdefault(thing, uuid.uuid4().hex)
+    except TypeError:
+        return uuid.uuid4().hex

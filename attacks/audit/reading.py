@@ -1,0 +1,247 @@
+"""From an audit file to the parts of an audit: data, model, classes, answers, training and references, all checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from attacks.audit import checks, classes, references, rows, tables
+from attacks.audit.answers import floats, log_probs
+from attacks.audit.file import Audit
+from attacks.audit.functions import Function, trusted
+from attacks.audit.kinds.model import OwnModel
+from attacks.audit.kinds.specs import ArraysSpec, CallableSpec, HttpSpec, ModelSpec, OnnxSpec, SklearnSpec, TorchSpec
+from attacks.audit.own_training import Method, OwnTraining
+from attacks.audit.rows import Rows
+from attacks.audit.tables import Side, Wanted
+from attacks.audit.target import Answers, Parts, candidates
+from attacks.seeds import digest, digest_arrays
+from taxonomy.findings import InputError
+
+
+@dataclass(frozen=True)
+class Trust:
+    """What the command line trusts: folders whose code is imported, and pickles that are read."""
+
+    folders: Sequence[Path] = ()
+    pickles: Sequence[Path] = ()
+
+
+def parts(audit: Audit, trust: Trust) -> Parts:
+    """Return the parts of an audit, with nothing asked of the model yet; raise InputError for anything wrong."""
+    stated, spec = audit.stated, audit.model
+    train = _function(audit, trust, stated.train.function, "train", "function") if stated.train else None
+    path = getattr(spec, "function", None)
+    function = _function(audit, trust, path, "model", "function") if path else None
+    model = None if isinstance(spec, ArraysSpec) else load(audit, trust, function)
+    # Unless the file says so, a record is what the model was fitted on, where it knows that.
+    features = stated.features or (model.columns if model else None)
+    wanted = Wanted(
+        features,
+        stated.groups,
+        spec.columns if isinstance(spec, ArraysSpec) else None,
+        stated.missing_values,
+    )
+    members = tables.read(audit.folder, "members", stated.members, wanted)
+    others = tables.read(audit.folder, "non_members", stated.non_members, wanted)
+    of_population = Wanted(features, (), None, stated.missing_values)
+    population = tables.read(audit.folder, "population", stated.population, of_population) if stated.population else None
+    sides = [side for side in (members, others, population) if side is not None]
+    known = rows_of(sides)
+    checks.refuse_overlap(members, others, known)
+    if isinstance(spec, ArraysSpec):
+        model = recorded(spec, members, others)
+    assert model is not None, "every kind but recorded answers was loaded"
+    if known is None and model.answer is not None:
+        raise audit.wrong("the records have no features, so there is nothing to ask the model about", "members")
+    return assembled(
+        stated.name,
+        members,
+        others,
+        population,
+        known,
+        model,
+        train=Method((), "probabilities", train.identity, function=train) if train else None,
+        hidden=bool(stated.train and stated.train.hidden),
+        references_file=audit.folder / stated.references.file if stated.references else None,
+        training_size=stated.training_size,
+        records=stated.records,
+    )
+
+
+def assembled(
+    name: str,
+    members: Side,
+    others: Side,
+    population: Side | None,
+    known: Rows | None,
+    model: OwnModel,
+    *,
+    train: Method | None = None,
+    hidden: bool = False,
+    references_file: Path | None = None,
+    training_size: int | None = None,
+    records: str | None = None,
+) -> Parts:
+    """Return the parts of an audit from sides and a model that were read, wherever they came from."""
+    sides = [side for side in (members, others, population) if side is not None]
+    names = _names(model, sides)
+    for side in sides:
+        if side.label is not None:
+            classes.numbered(side.label, names, side.where)
+    if len(names) < 2:
+        raise InputError(f"there is one class only ({names[0]}), which no model tells apart from another")
+    if (members.label is None) != (others.label is None):
+        raise InputError("one side has labels and the other has none; state `label` for both")
+    count = len(members) + len(others)
+    answers = Answers(model, known, names, count)
+    kind = records or ("table" if known is None or known.x.ndim == 2 else "picture")
+    found = Parts(
+        name,
+        members,
+        others,
+        population,
+        names,
+        model,
+        known,
+        answers,
+        hidden=hidden,
+        references_file=references_file,
+        training_size=training_size,
+        records=kind,
+    )
+    if train is not None:
+        if known is None or members.label is None:
+            raise InputError("a training function takes records with features and labels, and these have none")
+        method = Method(tuple(names), train.scale, train.identity, train.function, train.local)
+        found.training = OwnTraining(method, known, 0.0)
+    return found
+
+
+def ask(found: Parts, scale: str) -> None:
+    """Ask the model about the candidates, and read what rests on its answers: rounding, and references."""
+    found.answers.learn()
+    if found.training is not None:
+        found.training.resolution = found.answers.resolution
+    if found.references_file is not None:
+        x, label, ids = candidates(found)
+        found.references = references.read(
+            found.references_file, scale, found.names, found.model.classes, x, label, ids, found.answers.resolution
+        )
+
+
+def load(audit: Audit, trust: Trust, function: Function | None) -> OwnModel:
+    """Return the model of an audit file; raise InputError with the place in the file for one that cannot be had."""
+    spec: ModelSpec = audit.model
+    try:
+        return _load(audit, spec, trust, function)
+    except InputError as error:
+        if hasattr(error, "findings"):
+            raise
+        raise audit.wrong(str(error), "model") from error
+
+
+def _load(audit: Audit, spec: ModelSpec, trust: Trust, function: Function | None) -> OwnModel:
+    if isinstance(spec, CallableSpec):
+        from attacks.audit.kinds import own_functions
+
+        assert function is not None, "it is required"
+        return own_functions.load(spec, function, audit.folder)
+    if isinstance(spec, SklearnSpec):
+        from attacks.audit.kinds import estimators
+
+        return estimators.load(spec, audit.folder, function, trust.pickles)
+    if isinstance(spec, TorchSpec):
+        from attacks.audit.kinds import networks
+
+        return networks.load(spec, audit.folder, function)
+    if isinstance(spec, OnnxSpec):
+        from attacks.audit.kinds import onnx
+
+        return onnx.load(spec, audit.folder)
+    assert isinstance(spec, HttpSpec), "every kind is read here"
+    from attacks.audit.kinds import http
+
+    return http.load(spec, audit.folder, audit.stated.limits.queries)
+
+
+def recorded(spec: ArraysSpec, members: Side, others: Side) -> OwnModel:
+    """Return recorded answers as a model; raise InputError for answers that are not what they are said to be."""
+    assert members.answers is not None and others.answers is not None, "they were asked for"
+    if members.answered != others.answered:
+        raise InputError(f"the columns of answers differ: {members.where} and {others.where}")
+    named = [str(name) for name in spec.classes] if spec.classes is not None else members.answered
+    found = []
+    for side in (members, others):
+        answers = side.answers
+        assert answers is not None, "see above"
+        if named is not None and answers.shape[1] != len(named):
+            raise InputError(f"{side.where}: there are {answers.shape[1]} columns of answers and {len(named)} classes")
+        found.append(log_probs(floats(answers, len(side), None, side.where), spec.scale, side.where))
+    if found[0].shape[1] != found[1].shape[1]:
+        raise InputError(
+            f"{members.where} has {found[0].shape[1]} columns of answers, and {others.where} has {found[1].shape[1]}"
+        )
+    everything = np.concatenate(found)
+    return OwnModel(
+        None, digest(["arrays", digest_arrays(everything)]), named, spec.scale, recorded=everything, noun="the recorded answers"
+    )
+
+
+def _function(audit: Audit, trust: Trust, path: str, *place: str) -> Function:
+    try:
+        return trusted(audit.folder, path, trust.folders)
+    except InputError as error:
+        raise audit.wrong(str(error), *place) from error
+
+
+def _names(model: OwnModel, sides: Sequence[Side]) -> list[str]:
+    """Return the names of the classes in one order: the model's own, else whole numbers from 0."""
+    if model.classes is not None:
+        if len(set(model.classes)) < len(model.classes):
+            raise InputError(f"a class stands twice among those of {model.noun}")
+        return list(model.classes)
+    labels = [side.label for side in sides if side.label is not None]
+    if model.recorded is not None:
+        columns = int(model.recorded.shape[1])
+        names = [str(k) for k in range(columns)]
+        return names
+    if not labels:
+        raise InputError(f"nothing says which classes {model.noun} tells apart; add `classes: [...]` or labels")
+    return classes.of_labels(labels, sides[0].where)
+
+
+def rows_of(sides: Sequence[Side]) -> Rows | None:
+    """Return the records of all sides with features; raise InputError where they do not fit together."""
+    having = [side for side in sides if side.features is not None]
+    if not having:
+        return None
+    if len(having) < len(sides):
+        without = next(side for side in sides if side.features is None)
+        raise InputError(f"{without.where}: these records have no features, and those of {having[0].where} have some")
+    first = having[0]
+    for side in having[1:]:
+        _same_form(first, side)
+    return Rows(rows.joined([side.features for side in having]))
+
+
+def _same_form(one: Side, other: Side) -> None:
+    if isinstance(one.features, np.ndarray) != isinstance(other.features, np.ndarray):
+        raise InputError(f"{one.where} and {other.where}: the same columns hold numbers in one and text in the other")
+    if isinstance(one.features, np.ndarray):
+        if one.features.shape[1:] != other.features.shape[1:]:
+            raise InputError(
+                f"a record of {one.where} has the shape {one.features.shape[1:]}, and one of {other.where} {other.features.shape[1:]}"
+            )
+        return
+    if list(one.features.columns) != list(other.features.columns):
+        odd = sorted(set(one.features.columns) ^ set(other.features.columns))
+        raise InputError(f"{one.where} and {other.where} do not have the same features: {', '.join(map(str, odd[:5]))}")
+
+
+def spec_scale(audit: Audit) -> str:
+    """Return the scale of the model's scores, which holds for references too."""
+    return str(getattr(audit.model, "scale", "probabilities"))

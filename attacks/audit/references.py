@@ -1,0 +1,127 @@
+"""Recorded answers of models of one's own, with who was trained on what: shadow and reference models that need no training."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from attacks.audit import answers
+from attacks.audit.rows import Rows
+from attacks.handles import HostedModel, Ledger, ReferenceModels, ShadowData, ShadowModels, UnsuitableError
+from attacks.models.resolution import bounded
+from attacks.seeds import digest, digest_arrays
+from attacks.targets.target import HandleMaker
+from taxonomy.findings import InputError, nearest, relative
+
+
+class _RecordedModel:
+    """A model of which answers to the candidates are all that there is."""
+
+    def __init__(self, log_probabilities: NDArray[np.float64], x: Tensor, fingerprint: str):
+        self._found = torch.from_numpy(log_probabilities)
+        self._x = x
+        self.fingerprint = fingerprint
+
+    def log_probs(self, x: Tensor) -> Tensor:
+        """Return the recorded log-probabilities, float64 (n, classes), of all candidates x."""
+        if x.shape != self._x.shape or not torch.equal(x, self._x):
+            raise UnsuitableError(
+                "it asks reference models about changed records, and only their answers to the candidates are here"
+            )
+        return self._found.clone()
+
+    kept_log_probs = log_probs
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Answers of models to all candidates: those of which candidates were records, and those `outside` of which none was."""
+
+    makers: dict[str, HandleMaker]
+    identity: str
+    models: int
+    outside: int
+
+
+def read(
+    path: Path,
+    scale: str,
+    names: list[str],
+    own: list[str] | None,
+    x: Tensor,
+    label: Tensor,
+    ids: NDArray[np.uint64],
+    resolution: float,
+) -> Recorded:
+    """Return the models of a file of npz: `scores` (models, records, classes), `trained_on` bool (models, records), `outside`.
+
+    Records stand as in the audit: members first, then non-members. `outside` holds answers of models that no candidate was a
+    record of, (models, records, classes); without it, each record has the models that were not trained on it. Raises InputError for arrays of another form.
+    """
+    where = relative(path)
+    arrays = _arrays(path)
+    scores, trained_on = arrays.get("scores"), arrays.get("trained_on")
+    outside = arrays.get("outside")
+    if scores is None and outside is None:
+        raise InputError(f"{where}: there is no array 'scores' ({nearest('scores', arrays)})")
+    if scores is not None and trained_on is None:
+        raise InputError(f"{where}: there is no array 'trained_on', which says which model was trained on which record")
+    records = ShadowData(x, label, ids)
+    made: dict[str, HandleMaker] = {}
+    if scores is not None and trained_on is not None:
+        if trained_on.dtype != np.bool_ or trained_on.shape != scores.shape[:2]:
+            raise InputError(
+                f"{where}: trained_on is bool of shape (models, records) = {scores.shape[:2]}, not {trained_on.dtype} {trained_on.shape}"
+            )
+        models = _models(scores, scale, names, own, x, resolution, f"{where}: scores")
+        inside = torch.from_numpy(trained_on)
+        made["shadow-models.matched"] = lambda ledger: ShadowModels(models, records, inside)  # type: ignore[arg-type,return-value]
+        if outside is None and (fewest := int((~trained_on).sum(axis=0).min())):
+            # For each record the first models without it, as many for all: of these models no candidate was a record.
+            without = np.argsort(trained_on, axis=0, kind="stable")[:fewest]
+            outside = np.take_along_axis(scores, without[:, :, None], axis=0)
+    if outside is not None:
+        others = _models(outside, scale, names, own, x, resolution, f"{where}: outside")
+        nobody = torch.zeros(len(others), len(x), dtype=torch.bool)
+        made["reference-models"] = lambda ledger: ReferenceModels(ShadowModels(others, records, nobody))  # type: ignore[arg-type,return-value]
+    found = [array for array in (scores, trained_on, outside) if array is not None]
+    return Recorded(
+        made, digest([digest_arrays(*found), scale]), 0 if scores is None else len(scores), 0 if outside is None else len(outside)
+    )
+
+
+def _arrays(path: Path) -> dict[str, NDArray[np.generic]]:
+    where = relative(path)
+    if not path.is_file():
+        raise InputError(f"references: no such file {where}")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (ValueError, OSError, zipfile.BadZipFile, AttributeError, TypeError) as error:
+        raise InputError(f"{where}: references are a file of npz with numbers ({error})") from error
+
+
+def _models(
+    scores: NDArray[np.generic], scale: str, names: list[str], own: list[str] | None, x: Tensor, resolution: float, where: str
+) -> list[HostedModel]:
+    if scores.ndim != 3 or scores.shape[1] != len(x):
+        raise InputError(
+            f"{where} is of shape (models, records, classes) with {len(x):,} records, members first, then non-members; found {scores.shape}"
+        )
+    columns = own or names
+    found = []
+    for number, one in enumerate(scores):
+        exact = answers.log_probs(answers.floats(one, len(x), len(columns), where), scale, f"{where}, model {number}")
+        if columns != names:
+            exact = np.ascontiguousarray(exact[:, [columns.index(name) for name in names]])
+        step = resolution or answers.resolution(exact)
+        if step:
+            exact = bounded(torch.from_numpy(exact), step).numpy()
+        found.append(HostedModel(_RecordedModel(exact, x, digest([where, number]))))  # type: ignore[arg-type]
+    return found

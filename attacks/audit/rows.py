@@ -1,0 +1,167 @@
+"""The user's own rows behind the tensors that attacks see: encoded for attacks, and given back as they were to the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from attacks.audit.tables import Features
+from attacks.seeds import record_ids
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+@dataclass(frozen=True)
+class Column:
+    """How one column of a table becomes numbers: a number is standardised, text is one column a value; a gap has its own column."""
+
+    name: Any
+    mean: float = 0.0
+    spread: float = 1.0
+    values: tuple[str, ...] = ()
+    gaps: bool = False
+
+    @property
+    def width(self) -> int:
+        """How many columns it becomes."""
+        return (len(self.values) or 1) + self.gaps
+
+    def encode(self, column: NDArray[Any]) -> NDArray[np.float32]:
+        """Return the column (n,) as float32 (n, width)."""
+        if self.values:
+            parts = [(column == value).astype(np.float32) for value in self.values]
+            missing = np.array([value is None or value != value for value in column])
+        else:
+            numbers = column.astype(np.float64)
+            missing = np.isnan(numbers)
+            parts = [np.where(missing, 0.0, (numbers - self.mean) / self.spread).astype(np.float32)]
+        return np.stack([*parts, *([missing.astype(np.float32)] if self.gaps else [])], axis=1)
+
+    def decode(self, encoded: NDArray[np.float32]) -> NDArray[Any]:
+        """Return what stands behind float32 (n, width): the nearest text, or the number, or a gap."""
+        gap = encoded[:, -1] > 0.5 if self.gaps else np.zeros(len(encoded), dtype=bool)
+        if self.values:
+            found = np.array(self.values, dtype=object)[encoded[:, : len(self.values)].argmax(axis=1)]
+            found[gap] = None
+            return found
+        return np.where(gap, np.nan, encoded[:, 0].astype(np.float64) * self.spread + self.mean)
+
+
+class Rows:
+    """All records of an audit, as the user gave them and as attacks see them.
+
+    Tables are standardised column by column, so that what an attack learns of them does not hang on units; pictures and other
+    arrays are cast to float32. A record that an attack changed is turned back; one that it did not change is the user's own, bit
+    for bit.
+    """
+
+    def __init__(self, known: Features):
+        self.known = known
+        self._columns = _columns(known)
+        self.x = self.encode(known)
+        ids = record_ids(self.x.numpy())
+        self._order = np.argsort(ids, kind="stable")
+        self._ids = ids[self._order]
+        self.ids = ids
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @property
+    def merged(self) -> int:
+        """How many records look to attacks as others do, though they differ: they differ by less than float32 can tell."""
+        same = np.flatnonzero(self._ids[1:] == self._ids[:-1])
+        one, other = self._order[same], self._order[same + 1]
+        return sum(not _equal(take(self.known, one[k : k + 1]), take(self.known, other[k : k + 1])) for k in range(len(same)))
+
+    def encode(self, features: Features) -> Tensor:
+        """Return features as attacks see them, float32 (n, ...)."""
+        if self._columns is None:
+            return torch.from_numpy(np.ascontiguousarray(features, dtype=np.float32))
+        parts = [column.encode(_of(features, k, column.name)) for k, column in enumerate(self._columns)]
+        return torch.from_numpy(np.ascontiguousarray(np.concatenate(parts, axis=1)))
+
+    def places(self, x: Tensor) -> NDArray[np.int64]:
+        """Return which of the known records each of x (n, ...) is, int64 (n,); -1 for one that is none of them."""
+        if x.shape == self.x.shape and torch.equal(x, self.x):
+            return np.arange(len(x))
+        ids = record_ids(x.numpy())
+        spots = np.minimum(np.searchsorted(self._ids, ids), len(self._ids) - 1)
+        return np.where(self._ids[spots] == ids, self._order[spots], -1)
+
+    def decoded(self, x: Tensor) -> Features:
+        """Return what stands behind records x (n, ...) that are not among the known ones, in the form of these."""
+        array = x.numpy()
+        if self._columns is None:
+            return _cast(array, self.known.dtype)
+        start, parts = 0, []
+        for column in self._columns:
+            parts.append(column.decode(array[:, start : start + column.width]))
+            start += column.width
+        if isinstance(self.known, np.ndarray):
+            return _cast(np.stack(parts, axis=1), self.known.dtype)
+        import pandas as pd
+
+        frame = pd.DataFrame({column.name: part for column, part in zip(self._columns, parts, strict=True)})
+        return frame.astype({name: kind for name, kind in self.known.dtypes.items() if kind.kind in "fO"})
+
+    def original(self, places: NDArray[np.int64]) -> Features:
+        """Return known records by place, as the user gave them: a copy."""
+        return take(self.known, places)
+
+
+def take(features: Features, rows: NDArray[np.int64]) -> Features:
+    """Return a copy of some rows of features."""
+    return features[rows].copy() if isinstance(features, np.ndarray) else features.iloc[rows].reset_index(drop=True)
+
+
+def joined(parts: list[Features]) -> Features:
+    """Return features of several sides behind each other."""
+    if all(isinstance(part, np.ndarray) for part in parts):
+        return np.concatenate(parts)
+    import pandas as pd
+
+    return pd.concat(parts, ignore_index=True)
+
+
+def _of(features: Features, number: int, name: Any) -> NDArray[Any]:
+    found: NDArray[Any] = features[:, number] if isinstance(features, np.ndarray) else features[name].to_numpy()
+    return found
+
+
+def _columns(known: Features) -> list[Column] | None:
+    if isinstance(known, np.ndarray):
+        return [_column(k, known[:, k]) for k in range(known.shape[1])] if known.ndim == 2 else None
+    frame: DataFrame = known
+    return [_column(name, frame[name].to_numpy()) for name in frame.columns]
+
+
+def _column(name: Any, column: NDArray[Any]) -> Column:
+    if column.dtype.kind in "fiub":
+        numbers = column.astype(np.float64)
+        gaps = bool(np.isnan(numbers).any())
+        present = numbers[~np.isnan(numbers)]
+        mean, spread = (float(present.mean()), float(present.std())) if len(present) else (0.0, 1.0)
+        return Column(name, mean, spread or 1.0, gaps=gaps)
+    texts = [value for value in column if value is not None and value == value]
+    return Column(name, values=tuple(sorted({str(value) for value in texts})), gaps=len(texts) < len(column))
+
+
+def _cast(array: NDArray[Any], kind: np.dtype[Any]) -> NDArray[Any]:
+    """Return numbers as the type that the user's records have; whole numbers are rounded and kept within their range."""
+    if kind.kind not in "iu":
+        return array.astype(kind)
+    limits = np.iinfo(kind)
+    return np.clip(np.round(array.astype(np.float64)), limits.min, limits.max).astype(kind)
+
+
+def _equal(one: Features, other: Features) -> bool:
+    if isinstance(one, np.ndarray):
+        return bool(np.array_equal(one, other, equal_nan=one.dtype.kind == "f"))
+    return bool(one.equals(other))

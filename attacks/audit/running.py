@@ -1,0 +1,235 @@
+"""Carries an audit out: checks, threat models, attacks, and what they are worth together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attacks.audit import checks, judging, reading, target, threat_models
+from attacks.audit.checks import Check
+from attacks.audit.result import AuditResult
+from attacks.audit.target import Parts
+from attacks.audit.threat_models import Adversary
+from attacks.engine import plan as plans
+from attacks.engine.code import Code
+from attacks.engine.plan import Plan, Planned
+from attacks.engine.runner import Engine
+from attacks.engine.store import Store
+from attacks.engine.workshop import Progress
+from attacks.targets.target import Target
+from taxonomy import entries
+from taxonomy.catalog import Catalog
+from taxonomy.findings import InputError
+
+Settings = Mapping[str, Mapping[str, str]]
+
+
+@dataclass
+class Prepared:
+    """An audit before anything is run: its parts, what was found of them, and a plan for each threat model."""
+
+    catalog: Catalog
+    parts: Parts
+    entry: entries.Target
+    target: Target
+    engine: Engine
+    seed: int
+    adversaries: list[Adversary]
+    checks: list[Check]
+    baseline: Any
+    plans: list[tuple[Adversary, Plan | None, list[tuple[str, str]]]] = field(default_factory=list)
+    record_seconds: float | None = None
+
+    @property
+    def valid(self) -> bool:
+        """Whether what follows is about the model: no check failed."""
+        return not any(check.severity == "error" for check in self.checks)
+
+    @property
+    def price(self) -> dict[str, Any]:
+        """What the attacks will cost: models to train, calls to a service, and seconds of training where they can be told."""
+        made = [plan for _, plan, _ in self.plans if plan is not None]
+        models = max((plan.models for plan in made), default=0)
+        service = self.parts.model.service
+        queries = sum(one.price.total_queries(self.parts.count) for plan in made for one in plan.attacks) if service else 0
+        size = self.parts.training_size or len(self.parts.members)
+        seconds = None if self.record_seconds is None else self.record_seconds * size * models
+        return {"models": models, "queries": queries, "seconds": 0.0 if not models else seconds}
+
+
+@contextmanager
+def prepared(
+    catalog: Catalog,
+    parts: Parts,
+    scale: str,
+    adversaries: Sequence[Adversary] | None,
+    *,
+    attacks: Sequence[str] = (),
+    settings: Settings | None = None,
+    seed: int = 0,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+    limits: tuple[int | None, int | None] = (None, None),
+    audit: Any = None,
+) -> Iterator[Prepared]:
+    """Ask the model about the candidates, look at all that can be looked at, and plan; raise InputError for anything wrong."""
+    found = checks.of_data(parts)
+    found += checks.try_model(parts)
+    record_seconds = checks.try_training(parts, seed)
+    reading.ask(parts, scale)
+    found += checks.of_answers(parts)
+    entry, made = target.made(parts)
+    engine = Engine(catalog, Store(), code=Code(), executor=executor, progress=progress)
+    if parts.training is not None:
+        engine.workshop.own = parts.training.restored
+    with engine.store.in_use():
+        engine.adopt(made, seed)
+        made.warnings.clear()  # the checks have said so, in the user's words
+        baseline = engine.blind_baseline(made)
+        if (split := checks.of_split(parts, baseline)) is not None:
+            found.append(split)
+        if adversaries is None:
+            adversaries = (
+                threat_models.adversaries(catalog, audit, entry, parts.model.service)
+                if audit is not None
+                else [threat_models.everything(catalog, entry, limits[1], limits[0] if parts.model.service else None)]
+            )
+        ready = Prepared(
+            catalog, parts, entry, made, engine, seed, list(adversaries), found, baseline, record_seconds=record_seconds
+        )
+        ready.plans = list(_plans(ready, attacks, settings or {}))
+        yield ready
+
+
+def _plans(
+    ready: Prepared, attacks: Sequence[str], settings: Settings
+) -> Iterator[tuple[Adversary, Plan | None, list[tuple[str, str]]]]:
+    """Yield a plan for each threat model, of the named attacks or of all that are feasible; raise InputError for one that never is."""
+    named = {ready.catalog.attack(name).id for name in attacks}
+    seen, reasons = set[str](), dict[str, str]()
+    for adversary in ready.adversaries:
+        plan, skipped = _plan(ready, adversary, named, settings)
+        seen |= {one.attack.id for one in plan.attacks} if plan else set()
+        reasons |= dict(skipped)
+        yield adversary, plan, skipped
+    if missing := sorted(named - seen):
+        raise InputError(
+            f"{missing[0]} cannot be run in this audit: {reasons.get(missing[0], 'it does not apply to what is audited')}"
+        )
+
+
+def _plan(
+    ready: Prepared, adversary: Adversary, named: set[str], settings: Settings
+) -> tuple[Plan | None, list[tuple[str, str]]]:
+    threat = threat_models.granting(adversary, ready.catalog)
+    try:
+        whole = plans.make(ready.catalog, adversary.target, threat, (), settings)
+    except InputError as error:
+        if not str(error).startswith("no attack can be run"):
+            raise
+        return None, [(line.split(": ", 1)[0].strip(), line.split(": ", 1)[1]) for line in str(error).splitlines()[1:]]
+    skipped = list(whole.skipped)
+    kept = list[Planned]()
+    for one in whole.attacks:
+        reason = _left_out(ready, one, named, threat.limits.queries)
+        if reason is None:
+            kept.append(one)
+        elif reason:
+            skipped.append((one.attack.id, reason))
+    if not kept:
+        return None, skipped
+    final = plans.make(ready.catalog, adversary.target, threat, [one.attack.id for one in kept], settings)
+    return replace(final, skipped=tuple(skipped)), skipped
+
+
+def _left_out(ready: Prepared, one: Planned, named: set[str], queries: int | None) -> str | None:
+    """Return why a feasible attack is not run: "" for one that was not asked for, None for one that is run."""
+    if named and one.attack.id not in named:
+        return ""
+    if one.attack.goal not in ("membership", "audit") and one.attack.goal not in ready.target.judges:
+        return (
+            "" if not named else f"nobody can say how well it did: an audit judges membership, and it is about {one.attack.goal}"
+        )
+    if ready.parts.rows is None and one.price.models:
+        return "it trains models on records, and these have no features"
+    needed = one.price.total_queries(ready.parts.count)
+    if queries is not None and needed > queries:
+        return f"it needs {needed:,} queries for {ready.parts.count:,} candidates and the limit is {queries:,} (limits.queries)"
+    return None
+
+
+def run(ready: Prepared, command: str) -> AuditResult:
+    """Run the attacks of an audit under each threat model, and judge them; a failure of one leaves the others' results."""
+    start = time.perf_counter()
+    parts, member = ready.parts, ready.target.member.numpy()
+    scores, found = dict[str, NDArray[np.float64]](), list[dict[str, Any]]()
+    failures = list[dict[str, str]]()
+    alone = len(ready.plans) == 1
+    for adversary, plan, skipped in ready.plans:
+        one: dict[str, Any] = {
+            "id": adversary.id,
+            "title": adversary.title,
+            "grants": threat_models.granting(adversary, ready.catalog).grants,
+            "results": [],
+            "failures": [],
+            "skipped": [{"id": name, "because": reason} for name, reason in skipped],
+            "unlock": _unlock(ready, adversary, skipped),
+            "control": [],
+        }
+        if plan is not None:
+            outcome = ready.engine.run(plan, ready.seed, any_split=True)
+            one["results"] = [judging.judged(result, outcome.scores, member, parts) for result in outcome.results]
+            one["failures"] = outcome.failures
+            one["skipped"] += [{"id": name, "because": reason} for name, reason in outcome.unsuited]
+            one["control"] = judging.control(outcome.scores, member, ready.seed)
+            for name, score in outcome.scores.items():
+                scores[name if alone else f"{adversary.id}/{name}"] = score
+        failures += one["failures"]
+        found.append(one)
+    everything = {
+        "name": parts.name,
+        "seed": ready.seed,
+        "valid": ready.valid,
+        "checks": [check.as_json() for check in ready.checks],
+        "blind_baseline": ready.baseline.as_json() if ready.baseline else None,
+        "threat_models": found,
+        "ensemble": judging.ensemble(scores, member, parts, ready.seed),
+        "price": {**ready.price, "spent_seconds": time.perf_counter() - start},
+        "failures": failures,
+        "command": command,
+    }
+    return AuditResult(everything, scores, member, np.concatenate([parts.members.ids, parts.others.ids]))
+
+
+def planned(ready: Prepared) -> dict[str, Any]:
+    """Return what a dry run says, as plain data: checks, and for each threat model what would be run and what is left out."""
+    return {
+        "name": ready.parts.name,
+        "valid": ready.valid,
+        "checks": [check.as_json() for check in ready.checks],
+        "blind_baseline": ready.baseline.as_json() if ready.baseline else None,
+        "threat_models": [
+            {
+                "id": adversary.id,
+                "title": adversary.title,
+                "grants": threat_models.granting(adversary, ready.catalog).grants,
+                "attacks": [{"id": one.attack.id, "cost": one.price.as_json()} for one in (plan.attacks if plan else ())],
+                "skipped": [{"id": name, "because": reason} for name, reason in skipped],
+                "unlock": _unlock(ready, adversary, skipped),
+            }
+            for adversary, plan, skipped in ready.plans
+        ],
+        "price": ready.price,
+    }
+
+
+def _unlock(ready: Prepared, adversary: Adversary, skipped: list[tuple[str, str]]) -> list[dict[str, Any]]:
+    threat = threat_models.granting(adversary, ready.catalog)
+    return threat_models.unlock(ready.catalog, threat, [name for name, reason in skipped if "infeasible" in reason])

@@ -1,0 +1,295 @@
+"""The target of an audit: the user's model with its candidates, and the handles of what the audit file grants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from attacks.audit import answers, classes
+from attacks.audit.functions import blamed
+from attacks.audit.kinds.model import OwnModel
+from attacks.audit.own_training import FunctionPlatform, FunctionTrainer, OwnTraining
+from attacks.audit.references import Recorded
+from attacks.audit.rows import Rows
+from attacks.audit.tables import Side
+from attacks.handles import (
+    LabelOracle,
+    Ledger,
+    Marginals,
+    Number,
+    Population,
+    ScoreOracle,
+    ThresholdedScoreOracle,
+    TopScoreOracle,
+    UnsuitableError,
+)
+from attacks.models import signals
+from attacks.models.poorer_answers import rounded
+from attacks.models.resolution import bounded
+from attacks.seeds import digest, digest_arrays
+from attacks.targets.target import HandleMaker, Target
+from taxonomy import entries
+from taxonomy.findings import InputError
+
+RUN = "attacks.audit.target:build"
+# Digits of rounded scores, and the threshold of thresholded ones, as our own targets have them.
+DIGITS, THRESHOLD = 2, 0.5
+# More records than this are asked about in batches.
+BATCH = 4096
+
+
+class RecordedOnly(UnsuitableError):
+    """A model that was handed over as recorded answers is asked about another record."""
+
+
+class Answers:
+    """Asks the user's model about records, each once, and answers with log-probabilities."""
+
+    def __init__(self, model: OwnModel, rows: Rows | None, names: list[str], count: int):
+        self.model, self.rows, self.names = model, rows, names
+        self._known: NDArray[np.float64] | None = None
+        self._count = count
+        self.resolution = 0.0
+
+    def ask(self, features: Any, count: int) -> NDArray[np.float64]:
+        """Return the model's log-probabilities on rows, float64 (n, classes); raise InputError for answers that are none."""
+        assert self.model.answer is not None, "recorded answers are not asked for"
+        found = raw(self.model, features)
+        if self.model.answers == "labels":
+            found_names = classes.names(np.asarray(found), self.model.noun)
+            places = classes.numbered(found_names, self.names, self.model.noun)
+            exact = np.full((count, len(self.names)), -np.inf)
+            exact[np.arange(count), places] = 0.0
+            return exact
+        own = self.model.classes or self.names
+        exact = answers.floats(found, count, len(own), self.model.noun)
+        exact = answers.log_probs(exact, self.model.scale, self.model.noun)
+        return in_order(exact, own, self.names)
+
+    def learn(self) -> None:
+        """Ask about all candidates, whose answers every attack needs; what they are rounded to is seen on them."""
+        if self.model.recorded is not None:
+            self._known = self.model.recorded
+        else:
+            assert self.rows is not None, "a model that answers is asked about features"
+            everyone = np.arange(self._count)
+            parts = [self.ask(self.rows.original(part), len(part)) for part in np.array_split(everyone, -(-self._count // BATCH))]
+            self._known = np.concatenate(parts)
+        if self.model.answers == "scores":
+            self.resolution = answers.resolution(self._known)
+
+    @property
+    def on_candidates(self) -> NDArray[np.float64]:
+        """Log-probabilities on the candidates, float64 (n, classes)."""
+        assert self._known is not None, "they are asked for first"
+        return self._known
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return log-probabilities, float64 (n, classes), for records x as attacks see them."""
+        if self.rows is None:
+            places = _numbers(x, self._count)
+        else:
+            places = self.rows.places(x)
+        known = (places >= 0) & (places < self._count)
+        if known.all():
+            return torch.from_numpy(self.on_candidates[places])
+        if self.model.recorded is not None:
+            raise RecordedOnly(
+                f"it asks about {int((~known).sum()):,} records that are no candidates, and recorded answers answer nothing else"
+            )
+        assert self.rows is not None, "a model that answers is asked about features"
+        found = np.empty((len(x), len(self.names)))
+        found[known] = self.on_candidates[places[known]]
+        others = places >= self._count
+        if others.any():
+            found[others] = self.ask(self.rows.original(places[others]), int(others.sum()))
+        if (made := places < 0).any():
+            found[made] = self.ask(self.rows.decoded(x[torch.from_numpy(made)]), int(made.sum()))
+        return torch.from_numpy(found)
+
+
+def _numbers(x: Tensor, count: int) -> NDArray[np.int64]:
+    """Return which candidates records without features are, by their numbers, int64 (n,); -1 for what is none."""
+    number = x[:, 0].double().numpy()
+    known = (number >= 0) & (number < count) & (number == np.floor(number))
+    return np.where(known, number, -1).astype(np.int64)
+
+
+def raw(model: OwnModel, features: Any) -> Any:
+    """Return what a model answers; raise InputError with the user's line for one that raises."""
+    assert model.answer is not None, "it answers"
+    try:
+        return model.answer(features)
+    except InputError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise InputError(f"{model.noun} does not answer: {blamed(error, Path.cwd())}") from error
+
+
+def in_order(found: NDArray[np.float64], own: list[str], names: list[str]) -> NDArray[np.float64]:
+    """Return answers float64 (n, classes) with the columns of the classes `names`, by name."""
+    if own == names:
+        return found
+    places = [own.index(name) for name in names]
+    return np.ascontiguousarray(found[:, places])
+
+
+@dataclass
+class Parts:
+    """What the audit file grants, read and checked: candidates with truth, the model, and what else the user has."""
+
+    name: str
+    members: Side
+    others: Side
+    population: Side | None
+    names: list[str]
+    model: OwnModel
+    rows: Rows | None
+    answers: Answers
+    training: OwnTraining | None = None
+    hidden: bool = False
+    references: Recorded | None = None
+    references_file: Path | None = None
+    training_size: int | None = None
+    records: str | None = None
+    judges: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def label(self) -> NDArray[np.int64]:
+        """The candidates' labels as places among the classes, int64 (n,); zeros where none are known."""
+        sides = [(side.label, side.where) for side in (self.members, self.others)]
+        found = [classes.numbered(label, self.names, where) for label, where in sides if label is not None]
+        return np.concatenate(found) if len(found) == len(sides) else np.zeros(self.count, dtype=np.int64)
+
+    @property
+    def count(self) -> int:
+        """How many candidates there are."""
+        return len(self.members) + len(self.others)
+
+
+def build() -> Target:
+    """Raise InputError: targets of audits are made of an audit file (`made`), and of nothing else."""
+    raise InputError("the target of an audit is made of an audit file: mia audit FILE")
+
+
+def made(parts: Parts) -> tuple[entries.Target, Target]:
+    """Return an audit's target, as an entry that says what it offers and as what answers."""
+    x, label, ids = candidates(parts)
+    member = torch.from_numpy(np.arange(parts.count) < len(parts.members))
+    identity = digest(
+        [
+            parts.model.identity,
+            digest_arrays(parts.answers.on_candidates),
+            parts.training.method.identity if parts.training else "",
+        ]
+    )
+    makers = _makers(parts)
+    target = Target(
+        id=parts.name,
+        x=x,
+        label=label,
+        ids=ids,
+        member=member,
+        makers=makers,
+        fingerprint=identity,
+        judges=parts.judges,
+        identities={term: digest([identity, term]) for term in makers if term.startswith(("M1.", "M2", "M3", "Q."))}
+        | {term: parts.references.identity for term in makers if parts.references and term.startswith(("shadow-", "reference-"))},
+        featured=parts.rows is not None,
+    )
+    entry = entries.Target(
+        schema=1,
+        id=parts.name,
+        title=parts.name,
+        summary="A model of one's own.",
+        model="discriminative",
+        frame="stand-alone",
+        data="handed over in an audit file",
+        offers=[
+            *makers,
+            *(["record.label"] if parts.members.label is not None else []),
+            *(["D2.coins"] if "audit" in parts.judges else []),
+        ],
+        run=RUN,
+        records=[parts.records] if parts.records else [],
+        differentiable=False,
+    )
+    return entry, target
+
+
+def candidates(parts: Parts) -> tuple[Tensor, Tensor, NDArray[np.uint64]]:
+    """Return the candidates as attacks see them: x float32 (n, ...), label int64 (n,), ids uint64 (n,)."""
+    if parts.rows is not None:
+        x, ids = parts.rows.x[: parts.count], parts.rows.ids[: parts.count]
+    else:
+        # Recorded answers without features: a record is its row and nothing else.
+        x = torch.arange(parts.count, dtype=torch.float32)[:, None]
+        ids = np.arange(parts.count, dtype=np.uint64)
+    return x, torch.from_numpy(parts.label), ids
+
+
+def _makers(parts: Parts) -> dict[str, HandleMaker]:
+    """Return what makes a fresh handle for each term on offer."""
+    answer, service, scored = parts.answers, parts.model.service, parts.model.answers == "scores"
+
+    def scores(ledger: Ledger) -> ScoreOracle:
+        return ScoreOracle("scores", answer, ledger, counted=service, resolution=answer.resolution)
+
+    def labels(ledger: Ledger) -> LabelOracle:
+        if not scored:
+            asked = ScoreOracle("labels", _certain(answer), ledger, counted=service, resolution=1e-6)
+            return LabelOracle("labels", lambda x: signals.predicted(asked(x)), ledger)
+        oracle = scores(ledger)
+        return LabelOracle("labels", lambda x: signals.predicted(oracle(x)), ledger)
+
+    def rounded_scores(ledger: Ledger) -> ScoreOracle:
+        resolution = max(10.0**-DIGITS, answer.resolution)
+        return ScoreOracle(
+            "rounded_scores", lambda x: rounded(_whole(answer)(x), DIGITS), ledger, counted=service, resolution=resolution
+        )
+
+    makers: dict[str, HandleMaker] = {"Q.labels": labels}
+    if scored:
+        makers |= {
+            "Q.scores": scores,
+            "Q.top-k": lambda ledger: TopScoreOracle("top_k", scores(ledger)),
+            "Q.rounded-scores": rounded_scores,
+            "Q.thresholded-scores": lambda ledger: ThresholdedScoreOracle("thresholded_scores", scores(ledger), THRESHOLD),
+            "Q.label-confidence": lambda ledger: TopScoreOracle("label_confidence", scores(ledger), k=1),
+        }
+    size = parts.training_size or len(parts.members)
+    makers["D1.size"] = lambda ledger: Number("training_size", size, ledger)
+    if parts.population is not None and parts.rows is not None and parts.population.label is not None:
+        x, ids = parts.rows.x[parts.count :], parts.rows.ids[parts.count :]
+        label = torch.from_numpy(classes.numbered(parts.population.label, parts.names, parts.population.where))
+        makers["D1.samples"] = lambda ledger: Population("population", x, label, ids, ledger)
+        makers["D1.marginals"] = lambda ledger: Marginals("marginals", torch.sort(x, dim=0).values, ledger)
+    if parts.training is not None:
+        own = parts.training
+        if parts.hidden:
+            makers["M3"] = lambda ledger: FunctionPlatform(own, ledger)
+        else:
+            makers["M2"] = lambda ledger: FunctionTrainer(own, size, ledger)
+    if parts.references is not None:
+        makers |= parts.references.makers
+    return makers
+
+
+def _certain(answer: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """Return labels as scores of which one has all probability: a form in which a label can be counted and read."""
+    return lambda x: bounded(answer(x), 1e-6)
+
+
+def _whole(answer: Answers) -> Callable[[Tensor], Tensor]:
+    def asked(x: Tensor) -> Tensor:
+        found = answer(x)
+        return bounded(found, answer.resolution) if answer.resolution else found
+
+    return asked

@@ -1,0 +1,119 @@
+"""Threat models of an audit: ready ones, files, those that stand in the audit file, or all that its parts grant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from attacks.audit.file import Audit, InlineThreatModel
+from taxonomy import entries
+from taxonomy.answers import Atlas, Infeasible, runnable_graph
+from taxonomy.catalog import Catalog
+from taxonomy.entries import Limits, ReadyThreatModel
+from taxonomy.findings import InputError
+from taxonomy.ready import ready
+from taxonomy.resolver import Resolver
+from taxonomy.threat import ThreatModel, from_user, owner
+
+# Everything that the audit file grants.
+ALL = "all-that-is-granted"
+
+
+@dataclass(frozen=True)
+class Adversary:
+    """One threat model of an audit, and the target as it shows itself to it: what it offers beyond may not be used."""
+
+    id: str
+    title: str
+    threat: ThreatModel
+    target: entries.Target
+
+
+def adversaries(catalog: Catalog, audit: Audit, target: entries.Target, service: bool) -> list[Adversary]:
+    """Return the threat models of an audit file; raise InputError with its line for one that is unknown or does not fit."""
+    stated = audit.stated
+    if not stated.threat_models:
+        return [everything(catalog, target, audit.stated.limits.models, audit.stated.limits.queries if service else None)]
+    found = []
+    for place, named in enumerate(stated.threat_models):
+        try:
+            found.append(_adversary(catalog, audit, named, target, service))
+        except InputError as error:
+            if hasattr(error, "findings"):
+                raise
+            raise audit.wrong(str(error), "threat_models", place) from error
+    return found
+
+
+def everything(catalog: Catalog, target: entries.Target, models: int | None, queries: int | None) -> Adversary:
+    """Return the adversary who is granted all that the parts of an audit grant."""
+    threat = owner(target)
+    limits = Limits(queries=queries, models=models)
+    return Adversary(ALL, "Someone who has all that the audit file grants", replace(threat, limits=limits), target)
+
+
+def _adversary(
+    catalog: Catalog, audit: Audit, named: str | InlineThreatModel, target: entries.Target, service: bool
+) -> Adversary:
+    limits = audit.stated.limits
+    if isinstance(named, InlineThreatModel):
+        threat = from_user(
+            catalog,
+            observation=named.observation,
+            model=target.model,
+            frame=target.frame,
+            knows=named.knows,
+            models=limits.models,
+        )
+        name, title = named.id, named.title
+    else:
+        one: ReadyThreatModel = ready(catalog, named, audit.folder)
+        if (one.model, one.frame) != (target.model, target.frame):
+            raise InputError(f"{one.id} is about a {one.model} model in the {one.frame} frame, and this is a {target.model} one")
+        threat, name, title = ThreatModel.of(one), one.id, one.title
+    stated = threat.limits
+    threat = replace(
+        threat,
+        limits=Limits(
+            queries=_least(stated.queries, limits.queries) if service else None,
+            models=_least(stated.models, limits.models),
+            rows=stated.rows,
+        ),
+        answers=frozenset(),
+        records=frozenset(),
+    )
+    return Adversary(name, title, threat, shown_to(catalog, target, threat))
+
+
+def shown_to(catalog: Catalog, target: entries.Target, threat: ThreatModel) -> entries.Target:
+    """Return the target with those artifacts that the adversary could have made itself, such as reference models."""
+    made = [term for term in target.offers if catalog.terms[term].aspect == "artifact"]
+    closure = Resolver(runnable_graph(Atlas(catalog))).closure({*threat.knows, *threat.aspects, *_facets(target)})
+    kept = [term for term in target.offers if term not in made or term in closure]
+    return target.model_copy(update={"offers": kept})
+
+
+def _facets(target: entries.Target) -> set[str]:
+    return {"answers-classes", *target.records}
+
+
+def granting(adversary: Adversary, catalog: Catalog) -> ThreatModel:
+    """Return the threat model with the artifacts that were handed over, which in an audit can be granted."""
+    made = {term for term in adversary.target.offers if catalog.terms[term].aspect == "artifact"}
+    return replace(adversary.threat, knows=adversary.threat.knows | made)
+
+
+def unlock(catalog: Catalog, threat: ThreatModel, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Return what each of some infeasible attacks lacks: sets of terms of which one is enough, smallest first."""
+    atlas, found = Atlas(catalog), []
+    for name in names:
+        answer = atlas.answer(catalog.attack(name), replace(threat, limits=Limits()))
+        if isinstance(answer, Infeasible) and (sets := atlas.least(answer.missing, threat)):
+            found.append({"attack": name, "missing": [sorted(terms) for terms in sets]})
+    return found
+
+
+def _least(one: int | None, other: int | None) -> int | None:
+    given = [limit for limit in (one, other) if limit is not None]
+    return min(given) if given else None

@@ -1,0 +1,99 @@
+"""`mia audit`: a model of one's own, from an audit file to a report."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from attacks.cli import interrupts
+from attacks.cli.options import Catalogs, Json, TrustedCode, app, load_sound, output, print_json
+from attacks.cli.settings import settings as read_settings
+from taxonomy.findings import InputError
+
+
+@app.command(epilog="Example: mia audit --init > audit.yaml, then: mia audit audit.yaml")
+def audit(
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="The audit file (YAML).")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for the report; default mia-audits/NAME.")] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Seeds shadow models, attacks and splits.", min=0)] = 0,
+    workers: Annotated[int, typer.Option("--workers", help="Processes that train.", min=1)] = 1,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="NAME.PARAM=VALUE of an attack, step or artifact.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything, and show what would be run and its price.")
+    ] = False,
+    trust_code: TrustedCode = None,
+    trust_pickle: Annotated[
+        list[Path] | None, typer.Option("--trust-pickle", help="Read this pickle, which can run any code (repeatable).")
+    ] = None,
+    as_json: Json = False,
+    catalog: Catalogs = None,
+) -> None:
+    """Audit a model of your own: which attacks apply to it, how much they find, and what that is worth."""
+    if file is None:
+        raise InputError("name an audit file: mia audit FILE; `mia audit --init` writes a commented one to begin with")
+    from attacks.audit import file as files
+
+    stated = files.read(file)
+    loaded = load_sound(catalog)
+    chosen = read_settings(loaded, settings or ())
+    with interrupts.working():
+        data = _audit(loaded, stated, seed, workers, out, chosen, dry_run, as_json, trust_code or [], trust_pickle or [])
+    if data is not None and (not data["valid"] or data["failures"] or not any(one["results"] for one in data["threat_models"])):
+        raise typer.Exit(1)
+
+
+def _audit(
+    catalog: Any,
+    stated: Any,
+    seed: int,
+    workers: int,
+    out: Path | None,
+    settings: Any,
+    dry_run: bool,
+    as_json: bool,
+    trusted: list[Path],
+    pickles: list[Path],
+) -> dict[str, Any] | None:
+    """Carry an audit out, and print what was found; return it, or None of a dry run."""
+    from attacks.audit import reading, running
+    from attacks.audit.reading import Trust
+    from attacks.cli import audit_tables
+    from attacks.cli.progress import Bars
+    from attacks.engine.executors import executor
+
+    parts = reading.parts(stated, Trust(trusted, pickles))
+    console = output(stderr=as_json)
+    with Bars(output(stderr=True)) as progress, executor(workers) as pool:
+        with running.prepared(
+            catalog,
+            parts,
+            reading.spec_scale(stated),
+            None,
+            attacks=stated.stated.attacks,
+            settings=settings,
+            seed=seed,
+            executor=pool,
+            progress=progress,
+            audit=stated,
+        ) as ready:
+            if dry_run:
+                if as_json:
+                    print_json(running.planned(ready))
+                else:
+                    audit_tables.planned(console, ready)
+                return None
+            folder = out or Path("mia-audits") / stated.stated.name
+            if not as_json:
+                audit_tables.planned(console, ready)
+            result = running.run(ready, shlex.join(["mia", *sys.argv[1:]]))
+    result.report(folder)
+    data = {**result.data, "out": str(folder)}
+    if as_json:
+        print_json(data)
+    else:
+        audit_tables.found(console, result, folder)
+    return data

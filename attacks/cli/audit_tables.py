@@ -1,0 +1,109 @@
+"""What an audit will do and what it found, as tables and sentences on the terminal. Nothing here works anything out."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.markup import escape
+
+from attacks.cli.tables import counted, table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from attacks.audit.result import AuditResult
+    from attacks.audit.running import Prepared
+
+SEVERITY = {"info": "", "warning": "[yellow]warning[/]: ", "error": "[red]error[/]: "}
+# So many attacks are named where more would be unlocked by the same.
+NAMED = 3
+# What gives a term in an audit file.
+GIVES = {
+    "D1.samples": "`population`",
+    "M2": "`train`",
+    "M3": "`train` with `hidden: true`",
+    "record.label": "`label`",
+    "Q.scores": "a model that answers with scores",
+}
+
+
+def planned(out: Console, ready: Prepared) -> None:
+    """Print what was found before anything is run, which attacks will be run, and their price."""
+    parts = ready.parts
+    out.print(f"Audit of {parts.name}: {len(parts.members):,} members, {len(parts.others):,} non-members")
+    for check in ready.checks:
+        out.print(f"  {SEVERITY[check.severity]}{escape(check.message)}.")
+    for adversary, plan, _ in ready.plans:
+        attacks = plan.attacks if plan else ()
+        out.print(f"\n{escape(adversary.title)} ({adversary.id}): {counted(len(attacks), 'attack')}")
+        out.print(f"  granted: {escape(', '.join(sorted(adversary.threat.knows)))}")
+        if attacks:
+            out.print(f"  {', '.join(one.attack.id for one in attacks)}")
+    price = ready.price
+    time = (
+        ""
+        if not price["models"]
+        else " (time not known)"
+        if price["seconds"] is None
+        else f", about {price['seconds']:.0f} s of training"
+    )
+    calls = f", at most {price['queries']:,} calls to the service" if price["queries"] else ""
+    out.print(f"\nTo train: {counted(price['models'], 'model')}{time}{calls}. Finished work is taken from the store.\n")
+
+
+def found(out: Console, result: AuditResult, folder: Path) -> None:
+    """Print one sentence a threat model, the attacks' figures, what one more thing would unlock, and where the report lies."""
+    for threat, said in zip(result.data["threat_models"], result.sentences(), strict=True):
+        out.print(escape(said))
+        figures(out, threat)
+        for line in unlocked(threat["unlock"]):
+            out.print(escape(line))
+        for failure in threat["failures"]:
+            out.print(f"[red]{failure['attack']} failed[/]: {escape(failure['error'])}")
+    for check in result.data["checks"]:
+        if check["severity"] == "error":
+            out.print(f"{SEVERITY['error']}{escape(check['message'])}.")
+    out.print(f"\nReport: {escape(str(folder))}")
+
+
+def figures(out: Console, threat: dict[str, Any]) -> None:
+    """Print the figures of one threat model, best attack first."""
+    rows = [
+        (
+            result["attack"],
+            spread(result["auc"], result["auc_ci"]),
+            *(spread(result["tpr_at_fpr"][rate], result["tpr_at_fpr_ci"][rate]) for rate in ("0.01", "0.001")),
+            f"{result['queries']:,}",
+            result["models"],
+        )
+        for result in sorted((one for one in threat["results"] if "auc" in one), key=lambda one: -one["auc"])
+    ]
+    if rows:
+        out.print(
+            table(
+                ["attack", "AUC [95 %]", "TPR at 1 % FPR", "TPR at 0.1 % FPR", "queries", "models"], rows, right="queries,models"
+            )
+        )
+
+
+def unlocked(unlock: list[dict[str, Any]]) -> list[str]:
+    """Return in sentences what one more thing would make feasible, most attacks first."""
+    by_terms = defaultdict(list)
+    for one in unlock:
+        given = [terms for terms in one["missing"] if all(term in GIVES for term in terms)]
+        if given:
+            by_terms[tuple(given[0])].append(one["attack"])
+    found = []
+    for terms, attacks in sorted(by_terms.items(), key=lambda pair: (-len(pair[1]), pair[0])):
+        more = f" and {len(attacks) - NAMED:,} more" if len(attacks) > NAMED else ""
+        found.append(f"Give {' and '.join(GIVES[term] for term in terms)}: {', '.join(attacks[:NAMED])}{more}.")
+    return found
+
+
+def spread(value: float | None, interval: list[float] | None) -> str:
+    """Return a figure with its interval."""
+    if value is None:
+        return "–"
+    return f"{value:.3f}" + (f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else "")
