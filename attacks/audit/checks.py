@@ -152,7 +152,7 @@ def try_model(parts: Parts) -> list[Check]:
     if np.array_equal(first, second):
         return []
     differ = np.abs(np.exp(first) - np.exp(second)).max()
-    text = f"asked twice about the same {len(few)} records, the model's answers differ by up to {differ:.3g}; each record is asked once here"
+    text = f"asked twice about {len(few)} records, the answers differ by up to {differ:.3g}; from here on each is asked once"
     return [Check("noise", "warning", text)]
 
 
@@ -208,6 +208,6 @@ def of_split(parts: Parts, baseline: BlindBaseline | None) -> Check | None:
     return Check(
         "blind-baseline",
         "error",
-        f"without the model, members are told from non-members with an AUC of {baseline.auc:.3f} [{low:.3f}, {high:.3f}]: all that "
-        "follows measures the split, not the model",
+        f"without the model, members are told from non-members with an AUC of {baseline.auc:.3f} [{low:.3f}, {high:.3f}]: all "
+        "that follows measures the split, not the model",
     )

@@ -37,9 +37,7 @@ def names(values: NDArray[Any], where: str) -> Names:
             raise InputError(f"{where}: the label of record {row + 1} is missing or no finite number")
         if (array != np.round(array)).any():
             row = int(np.flatnonzero(array != np.round(array))[0])
-            raise InputError(
-                f"{where}: the label {array[row]:.6g} of record {row + 1} is no whole number; labels are classes, by name or number"
-            )
+            raise InputError(f"{where}: the label {array[row]:.6g} of record {row + 1} is no whole number; a label names a class")
         return array.astype(np.int64).astype(str)
     else:
         raise InputError(f"{where}: labels of the type {array.dtype} are no classes; give text or whole numbers")
@@ -80,7 +78,7 @@ def numbered(labels: Names, classes: Sequence[str], where: str) -> NDArray[np.in
         if name not in places:
             row = int(np.flatnonzero(labels == name)[0]) + 1
             raise InputError(
-                f"{where}: record {row} has the label {quoted(name)}, which the model has no output for ({nearest(name, classes)})"
+                f"{where}: record {row} has the label {quoted(name)}; the model has no output of it ({nearest(name, classes)})"
             )
     return np.array([places[name] for name in unique.tolist()], dtype=np.int64)[inverse]
 

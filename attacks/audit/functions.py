@@ -56,7 +56,7 @@ class Function:
 
 
 def trusted(folder: Path, path: str, roots: Sequence[Path]) -> Function:
-    """Return the function `file.py:name`, relative to a folder; raise InputError unless it lies below one of the trusted roots."""
+    """Return the function `file.py:name`, relative to a folder; raise InputError unless it lies below a trusted root."""
     text, _, name = path.rpartition(":")
     file = (folder / text).resolve()
     if not file.is_file():

@@ -41,5 +41,5 @@ def control(scores: Scores, member: NDArray[np.bool_], seed: int) -> list[dict[s
 
 
 def ensemble(scores: Scores, member: NDArray[np.bool_], parts: Parts, seed: int) -> dict[str, Any] | None:
-    """Return what any of the attacks finds at a total false-positive rate, and the members that it finds; None without attacks."""
+    """Return what any of the attacks finds at a total false-positive rate, and which members; None without attacks."""
     return None

@@ -34,9 +34,9 @@ def run(
     """Audit a model: run every attack that what is handed over makes feasible, and say what they find.
 
     `model` answers rows with scores (n, classes): a function, a fitted classifier with `predict_proba`, or a torch module.
-    `members`, `non_members` and `population` are pairs of features (n, ...) and labels (n,): arrays, or a data frame and a series.
-    `train` is `(x, y, seed) -> model`, by which the adversary trains shadow models; `models` limits their number. `class_names` names
-    the outputs of a function in order. Raises InputError, a ValueError, for anything wrong, before anything is trained.
+    `members`, `non_members` and `population` are features (n, ...) and labels (n,): arrays, or a data frame and a series.
+    `train` is `(x, y, seed) -> model`, by which the adversary trains shadow models; `models` limits their number.
+    `class_names` names the outputs of a function in order. Raises InputError, a ValueError, for anything wrong, before training.
     """
     sides = [tables.of_values("members", *members), tables.of_values("non_members", *non_members)]
     if population is not None:

@@ -108,8 +108,8 @@ def answering(model: Any, scale: str) -> tuple[Callable[[Any], Any], list[str] |
     if callable(model):
         return model, None, scale
     raise InputError(
-        f"the training function returned a {type(model).__name__}; return a torch module, an object with predict_proba, or a function "
-        "from rows to scores"
+        f"the training function returned a {type(model).__name__}; return a torch module, an object with predict_proba, or "
+        "a function from rows to scores"
     )
 
 
@@ -196,17 +196,8 @@ class OwnTraining:
         return Task(self.method, self.rows.known, places, data.y.numpy(), data.seed)
 
     def _name(self, task: Task) -> str:
-        return digest(
-            [
-                KIND,
-                task.method.identity,
-                list(task.method.classes),
-                self._content,
-                digest_arrays(task.rows, task.label),
-                task.seed,
-            ]
-            + [environment()]
-        )
+        data = [self._content, digest_arrays(task.rows, task.label), task.seed]
+        return digest([KIND, task.method.identity, list(task.method.classes), *data, environment()])
 
 
 def train_into(folder: Path, name: str, task: Task) -> bool:

@@ -234,7 +234,7 @@ def _same_form(one: Side, other: Side) -> None:
     if isinstance(one.features, np.ndarray):
         if one.features.shape[1:] != other.features.shape[1:]:
             raise InputError(
-                f"a record of {one.where} has the shape {one.features.shape[1:]}, and one of {other.where} {other.features.shape[1:]}"
+                f"a record of {one.where} has the shape {one.features.shape[1:]}, one of {other.where} {other.features.shape[1:]}"
             )
         return
     if list(one.features.columns) != list(other.features.columns):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,8 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attacks.audit import answers
-from attacks.audit.rows import Rows
-from attacks.handles import HostedModel, Ledger, ReferenceModels, ShadowData, ShadowModels, UnsuitableError
+from attacks.handles import HostedModel, ReferenceModels, ShadowData, ShadowModels, UnsuitableError
 from attacks.models.resolution import bounded
 from attacks.seeds import digest, digest_arrays
 from attacks.targets.target import HandleMaker
@@ -39,6 +39,20 @@ class _RecordedModel:
     kept_log_probs = log_probs
 
 
+class _RecordedReferences(ReferenceModels):
+    """Reference models of which nothing is known but their answers to the candidates."""
+
+    @property
+    def own(self) -> ShadowModels:
+        """Raise UnsuitableError: on which records the models were trained, nobody handed over."""
+        raise UnsuitableError("it needs the records that the reference models were trained on, and only their answers are here")
+
+    @property
+    def training_size(self) -> float:
+        """Raise UnsuitableError likewise."""
+        return float(len(self.own.records))
+
+
 @dataclass(frozen=True)
 class Recorded:
     """Answers of models to all candidates: those of which candidates were records, and those `outside` of which none was."""
@@ -62,7 +76,8 @@ def read(
     """Return the models of a file of npz: `scores` (models, records, classes), `trained_on` bool (models, records), `outside`.
 
     Records stand as in the audit: members first, then non-members. `outside` holds answers of models that no candidate was a
-    record of, (models, records, classes); without it, each record has the models that were not trained on it. Raises InputError for arrays of another form.
+    record of, (models, records, classes); without it, each record has the models that were not trained on it. Raises InputError
+    for arrays of another form.
     """
     where = relative(path)
     arrays = _arrays(path)
@@ -73,15 +88,16 @@ def read(
     if scores is not None and trained_on is None:
         raise InputError(f"{where}: there is no array 'trained_on', which says which model was trained on which record")
     records = ShadowData(x, label, ids)
-    made: dict[str, HandleMaker] = {}
+    made: dict[str, Any] = {}
     if scores is not None and trained_on is not None:
         if trained_on.dtype != np.bool_ or trained_on.shape != scores.shape[:2]:
             raise InputError(
-                f"{where}: trained_on is bool of shape (models, records) = {scores.shape[:2]}, not {trained_on.dtype} {trained_on.shape}"
+                f"{where}: trained_on is bool of shape (models, records) = {scores.shape[:2]}, not {trained_on.dtype} "
+                f"{trained_on.shape}"
             )
         models = _models(scores, scale, names, own, x, resolution, f"{where}: scores")
         inside = torch.from_numpy(trained_on)
-        made["shadow-models.matched"] = lambda ledger: ShadowModels(models, records, inside)  # type: ignore[arg-type,return-value]
+        made["shadow-models.matched"] = lambda ledger: ShadowModels(models, records, inside)
         if outside is None and (fewest := int((~trained_on).sum(axis=0).min())):
             # For each record the first models without it, as many for all: of these models no candidate was a record.
             without = np.argsort(trained_on, axis=0, kind="stable")[:fewest]
@@ -89,14 +105,14 @@ def read(
     if outside is not None:
         others = _models(outside, scale, names, own, x, resolution, f"{where}: outside")
         nobody = torch.zeros(len(others), len(x), dtype=torch.bool)
-        made["reference-models"] = lambda ledger: ReferenceModels(ShadowModels(others, records, nobody))  # type: ignore[arg-type,return-value]
+        made["reference-models"] = lambda ledger: _RecordedReferences(ShadowModels(others, records, nobody))
     found = [array for array in (scores, trained_on, outside) if array is not None]
     return Recorded(
         made, digest([digest_arrays(*found), scale]), 0 if scores is None else len(scores), 0 if outside is None else len(outside)
     )
 
 
-def _arrays(path: Path) -> dict[str, NDArray[np.generic]]:
+def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     where = relative(path)
     if not path.is_file():
         raise InputError(f"references: no such file {where}")
@@ -108,11 +124,12 @@ def _arrays(path: Path) -> dict[str, NDArray[np.generic]]:
 
 
 def _models(
-    scores: NDArray[np.generic], scale: str, names: list[str], own: list[str] | None, x: Tensor, resolution: float, where: str
+    scores: NDArray[Any], scale: str, names: list[str], own: list[str] | None, x: Tensor, resolution: float, where: str
 ) -> list[HostedModel]:
     if scores.ndim != 3 or scores.shape[1] != len(x):
         raise InputError(
-            f"{where} is of shape (models, records, classes) with {len(x):,} records, members first, then non-members; found {scores.shape}"
+            f"{where} is of shape (models, records, classes) with {len(x):,} records, members first, then non-members; found "
+            f"{scores.shape}"
         )
     columns = own or names
     found = []

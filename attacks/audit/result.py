@@ -40,7 +40,8 @@ class AuditResult:
 
         folder = Path(path)
         folder.mkdir(parents=True, exist_ok=True)
-        np.savez(folder / "scores.npz", **self.scores, member=self.member, id=self.ids.astype(str))
+        arrays: dict[str, Any] = {**self.scores, "member": self.member, "id": self.ids.astype(str)}
+        np.savez(folder / "scores.npz", **arrays)
         (folder / "results.json").write_text(json.dumps({**self.data, "out": str(folder)}, indent=2) + "\n")
         return folder
 
@@ -59,7 +60,8 @@ class AuditResult:
             for check in self.data["checks"]
             if check["severity"] == "error"
         )
-        return f"<h4>Audit of {html.escape(self.data['name'])}</h4>{wrong}{said}{self.table().to_html(index=False, float_format='{:.3f}'.format)}"
+        table = self.table().to_html(index=False, float_format="{:.3f}".format)
+        return f"<h4>Audit of {html.escape(self.data['name'])}</h4>{wrong}{said}{table}"
 
 
 def _rows(threat: dict[str, Any]) -> list[dict[str, Any]]:
@@ -88,8 +90,8 @@ def sentence(threat: dict[str, Any]) -> str:
             low, high = (round(end * members) for end in best["tpr_at_fpr_ci"][rate])
             found, wrong = round(best["tpr_at_fpr"][rate] * members), int(float(rate) * others)
             return (
-                f"{threat['title']}: of {members:,} members, {found:,} [{low:,} to {high:,}] are found while {wrong:,} of {others:,} "
-                f"others are accused wrongly ({best['attack']})."
+                f"{threat['title']}: of {members:,} members, {found:,} [{low:,} to {high:,}] are found while {wrong:,} of "
+                f"{others:,} others are accused wrongly ({best['attack']})."
             )
     best = max(ranked, key=lambda result: result["auc"])
     low, high = best["auc_ci"]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Column:
-    """How one column of a table becomes numbers: a number is standardised, text is one column a value; a gap has its own column."""
+    """How one column of a table becomes numbers: they are standardised, text is one column a value, and so is a gap."""
 
     name: Any
     mean: float = 0.0
@@ -49,7 +49,8 @@ class Column:
         if self.values:
             found = np.array(self.values, dtype=object)[encoded[:, : len(self.values)].argmax(axis=1)]
             found[gap] = None
-            return found
+            named: NDArray[Any] = found
+            return named
         return np.where(gap, np.nan, encoded[:, 0].astype(np.float64) * self.spread + self.mean)
 
 

@@ -111,7 +111,7 @@ def prepared(
 def _plans(
     ready: Prepared, attacks: Sequence[str], settings: Settings
 ) -> Iterator[tuple[Adversary, Plan | None, list[tuple[str, str]]]]:
-    """Yield a plan for each threat model, of the named attacks or of all that are feasible; raise InputError for one that never is."""
+    """Yield a plan for each threat model, of named attacks or all feasible ones; raise InputError for one that is not."""
     named = {ready.catalog.attack(name).id for name in attacks}
     seen, reasons = set[str](), dict[str, str]()
     for adversary in ready.adversaries:

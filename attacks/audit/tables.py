@@ -62,7 +62,7 @@ def read(folder: Path, name: str, part: Part, wanted: Wanted) -> Side:
     paths = files(folder, part.file, name)
     ending = paths[0].suffix.lower()
     if ending in (".csv", ".parquet"):
-        return _of_frame(_frame(paths, part), name, _where(paths), part, wanted)
+        return _of_frame(frame(paths, part), name, _where(paths), part, wanted)
     return _of_arrays(paths, name, part, wanted)
 
 
@@ -90,7 +90,8 @@ def _where(paths: Sequence[Path]) -> str:
 # -- tables ------------------------------------------------------------------------------------------------------------
 
 
-def _frame(paths: Sequence[Path], part: Part) -> DataFrame:
+def frame(paths: Sequence[Path], part: Part) -> DataFrame:
+    """Return the tables of files behind each other; raise InputError for one that cannot be read, or has other columns."""
     import pandas as pd
 
     frames = [_csv(path, part) if path.suffix.lower() == ".csv" else _parquet(path) for path in paths]
@@ -198,8 +199,8 @@ def _features(frame: DataFrame, where: str, wanted: Wanted) -> Features:
         for column in frame.columns:
             if (missing := frame[column].isna()).any():
                 raise InputError(
-                    f"{where}: the feature {quoted(column)} is missing in {int(missing.sum()):,} records, the first of them record "
-                    f"{int(np.flatnonzero(missing.to_numpy())[0]) + 1}; say `missing_values: true` if the model takes them"
+                    f"{where}: the feature {quoted(column)} is missing in {int(missing.sum()):,} records, the first of them "
+                    f"record {int(np.flatnonzero(missing.to_numpy())[0]) + 1}; say `missing_values: true` if the model takes them"
                 )
     numbers = all(frame[column].dtype.kind in "fiub" for column in frame.columns)
     if not numbers:

@@ -45,7 +45,7 @@ DIGITS, THRESHOLD = 2, 0.5
 BATCH = 4096
 
 
-class RecordedOnly(UnsuitableError):
+class RecordedOnlyError(UnsuitableError):
     """A model that was handed over as recorded answers is asked about another record."""
 
 
@@ -93,15 +93,12 @@ class Answers:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return log-probabilities, float64 (n, classes), for records x as attacks see them."""
-        if self.rows is None:
-            places = _numbers(x, self._count)
-        else:
-            places = self.rows.places(x)
+        places = _numbers(x, self._count) if self.rows is None else self.rows.places(x)
         known = (places >= 0) & (places < self._count)
         if known.all():
             return torch.from_numpy(self.on_candidates[places])
         if self.model.recorded is not None:
-            raise RecordedOnly(
+            raise RecordedOnlyError(
                 f"it asks about {int((~known).sum()):,} records that are no candidates, and recorded answers answer nothing else"
             )
         assert self.rows is not None, "a model that answers is asked about features"

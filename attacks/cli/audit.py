@@ -25,6 +25,10 @@ def audit(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, and show what would be run and its price.")
     ] = False,
+    init: Annotated[bool, typer.Option("--init", help="Print a commented audit file to begin with.")] = False,
+    source: Annotated[
+        Path | None, typer.Option("--from", metavar="MODEL_OR_TABLE", help="With --init: fill in what can be seen of this file.")
+    ] = None,
     trust_code: TrustedCode = None,
     trust_pickle: Annotated[
         list[Path] | None, typer.Option("--trust-pickle", help="Read this pickle, which can run any code (repeatable).")
@@ -33,6 +37,13 @@ def audit(
     catalog: Catalogs = None,
 ) -> None:
     """Audit a model of your own: which attacks apply to it, how much they find, and what that is worth."""
+    if init or source:
+        from attacks.audit import starter
+
+        if file is not None:
+            raise InputError("`mia audit --init` takes no audit file: it prints one")
+        print(starter.text(source), end="")
+        return
     if file is None:
         raise InputError("name an audit file: mia audit FILE; `mia audit --init` writes a commented one to begin with")
     from attacks.audit import file as files
@@ -67,8 +78,10 @@ def _audit(
 
     parts = reading.parts(stated, Trust(trusted, pickles))
     console = output(stderr=as_json)
-    with Bars(output(stderr=True)) as progress, executor(workers) as pool:
-        with running.prepared(
+    with (
+        Bars(output(stderr=True)) as progress,
+        executor(workers) as pool,
+        running.prepared(
             catalog,
             parts,
             reading.spec_scale(stated),
@@ -79,17 +92,18 @@ def _audit(
             executor=pool,
             progress=progress,
             audit=stated,
-        ) as ready:
-            if dry_run:
-                if as_json:
-                    print_json(running.planned(ready))
-                else:
-                    audit_tables.planned(console, ready)
-                return None
-            folder = out or Path("mia-audits") / stated.stated.name
-            if not as_json:
+        ) as ready,
+    ):
+        if dry_run:
+            if as_json:
+                print_json(running.planned(ready))
+            else:
                 audit_tables.planned(console, ready)
-            result = running.run(ready, shlex.join(["mia", *sys.argv[1:]]))
+            return None
+        folder = out or Path("mia-audits") / stated.stated.name
+        if not as_json:
+            audit_tables.planned(console, ready)
+        result = running.run(ready, shlex.join(["mia", *sys.argv[1:]]))
     result.report(folder)
     data = {**result.data, "out": str(folder)}
     if as_json:

@@ -5,18 +5,17 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import typer
 
 from attacks.cli import completions
 from taxonomy.catalog import Catalog
-from taxonomy.entries import Guarantee, Limits, ReadyThreatModel
-from taxonomy.findings import InputError, unknown
+from taxonomy.entries import Guarantee, Limits
+from taxonomy.findings import InputError
+from taxonomy.ready import ready
 from taxonomy.threat import ThreatModel, from_user
 
 ModelOption = Annotated[
@@ -113,15 +112,15 @@ class ThreatOptions:
         differentiable = not self.not_differentiable
         bound = None if guarantee is None else _guarantee(guarantee)
         if self.threat_model is not None:
-            ready = ready(catalog, self.threat_model)
-            observation, model, frame = observation or ready.observation, model or ready.model, frame or ready.frame
-            stated |= set(ready.knows)
-            answers, records = answers or set(ready.answers), records or set(ready.records)
-            differentiable = differentiable and ready.differentiable
-            queries = ready.limits.queries if queries is None else queries
-            models = ready.limits.models if models is None else models
-            rows = ready.limits.rows if rows is None else rows
-            bound = bound or ready.guarantee
+            found = ready(catalog, self.threat_model)
+            observation, model, frame = observation or found.observation, model or found.model, frame or found.frame
+            stated |= set(found.knows)
+            answers, records = answers or set(found.answers), records or set(found.records)
+            differentiable = differentiable and found.differentiable
+            queries = found.limits.queries if queries is None else queries
+            models = found.limits.models if models is None else models
+            rows = found.limits.rows if rows is None else rows
+            bound = bound or found.guarantee
         return from_user(
             catalog,
             observation=observation,

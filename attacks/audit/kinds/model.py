@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from numpy.typing import NDArray
 
-
-class Answering(Protocol):
-    """What answers: rows as the user gave them, (n, ...) or a data frame, in; raw scores (n, classes) or labels (n,) out."""
-
-    def __call__(self, rows: Any) -> Any: ...
+# What answers: rows as the user gave them, (n, ...) or a data frame, in; raw scores (n, classes) or labels (n,) out.
+Answering = Callable[[Any], Any]
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ class SklearnSpec(ModelSpec):
 
 
 class TorchSpec(ModelSpec):
-    """A network: built by a function with weights from a file, or a TorchScript or exported file alone. It answers with logits."""
+    """A network: built by a function with weights from a file, or a TorchScript or exported file. It has logits."""
 
     kind: Literal["torch"]
     function: FunctionPath | None = None
