@@ -48,7 +48,7 @@ def run(
     method = None if train is None else Method((), scale, _identity(train), local=train)
     parts = reading.assembled(name, sides[0], sides[1], sides[2] if population is not None else None, rows, own, train=method)
     catalog = loading.load(())
-    with running.prepared(catalog, parts, own.scale, None, attacks=attacks, seed=seed, limits=(None, models)) as ready:
+    with running.prepared(catalog, parts, attacks=attacks, seed=seed, models=models) as ready:
         return running.run(ready, "audit.run(...)")
 
 

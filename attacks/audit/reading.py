@@ -109,7 +109,6 @@ def assembled(
         known,
         answers,
         hidden=hidden,
-        references_file=references_file,
         training_size=training_size,
         records=kind,
     )
@@ -118,19 +117,20 @@ def assembled(
             raise InputError("a training function takes records with features and labels, and these have none")
         method = Method(tuple(names), train.scale, train.identity, train.function, train.local)
         found.training = OwnTraining(method, known, 0.0)
+    if model.recorded is not None:
+        answers.learn()
+    if references_file is not None:
+        x, label, ids = candidates(found)
+        step = answers.resolution
+        found.references = references.read(references_file, model.scale, names, model.classes, x, label, ids, step)
     return found
 
 
-def ask(found: Parts, scale: str) -> None:
-    """Ask the model about the candidates, and read what rests on its answers: rounding, and references."""
+def ask(found: Parts) -> None:
+    """Ask the model about the candidates: every attack needs these answers, and they show how the model rounds."""
     found.answers.learn()
     if found.training is not None:
         found.training.resolution = found.answers.resolution
-    if found.references_file is not None:
-        x, label, ids = candidates(found)
-        found.references = references.read(
-            found.references_file, scale, found.names, found.model.classes, x, label, ids, found.answers.resolution
-        )
 
 
 def load(audit: Audit, trust: Trust, function: Function | None) -> OwnModel:
@@ -240,8 +240,3 @@ def _same_form(one: Side, other: Side) -> None:
     if list(one.features.columns) != list(other.features.columns):
         odd = sorted(set(one.features.columns) ^ set(other.features.columns))
         raise InputError(f"{one.where} and {other.where} do not have the same features: {', '.join(map(str, odd[:5]))}")
-
-
-def spec_scale(audit: Audit) -> str:
-    """Return the scale of the model's scores, which holds for references too."""
-    return str(getattr(audit.model, "scale", "probabilities"))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from attacks.audit import checks, judging, reading, target, threat_models
 from attacks.audit.checks import Check
+from attacks.audit.file import Audit
 from attacks.audit.result import AuditResult
 from attacks.audit.target import Parts
 from attacks.audit.threat_models import Adversary
@@ -23,6 +24,7 @@ from attacks.engine.plan import Plan, Planned
 from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from attacks.engine.workshop import Progress
+from attacks.metrics.blind_baseline import BlindBaseline
 from attacks.targets.target import Target
 from taxonomy import entries
 from taxonomy.catalog import Catalog
@@ -38,14 +40,14 @@ class Prepared:
     catalog: Catalog
     parts: Parts
     entry: entries.Target
-    target: Target
     engine: Engine
     seed: int
     adversaries: list[Adversary]
-    checks: list[Check]
-    baseline: Any
+    checks: list[Check] = field(default_factory=list)
+    baseline: BlindBaseline | None = None
     plans: list[tuple[Adversary, Plan | None, list[tuple[str, str]]]] = field(default_factory=list)
     record_seconds: float | None = None
+    target: Target = field(init=False)
 
     @property
     def valid(self) -> bool:
@@ -68,43 +70,42 @@ class Prepared:
 def prepared(
     catalog: Catalog,
     parts: Parts,
-    scale: str,
-    adversaries: Sequence[Adversary] | None,
     *,
     attacks: Sequence[str] = (),
     settings: Settings | None = None,
     seed: int = 0,
     executor: Executor | None = None,
     progress: Progress | None = None,
-    limits: tuple[int | None, int | None] = (None, None),
-    audit: Any = None,
+    models: int | None = None,
+    audit: Audit | None = None,
 ) -> Iterator[Prepared]:
-    """Ask the model about the candidates, look at all that can be looked at, and plan; raise InputError for anything wrong."""
-    found = checks.of_data(parts)
-    found += checks.try_model(parts)
-    record_seconds = checks.try_training(parts, seed)
-    reading.ask(parts, scale)
-    found += checks.of_answers(parts)
-    entry, made = target.made(parts)
+    """Plan, look at all that can be looked at, and ask the model about the candidates; raise InputError for anything wrong.
+
+    The threat models are those of the audit file; without one, it is the adversary who has all that the parts grant.
+    """
+    entry = target.entry(parts)
     engine = Engine(catalog, Store(), code=Code(), executor=executor, progress=progress)
+    service = parts.model.service
+    if audit is not None:
+        adversaries = threat_models.adversaries(catalog, audit, entry, service)
+    else:
+        adversaries = [threat_models.everything(catalog, entry, models, None)]
+    ready = Prepared(catalog, parts, entry, engine, seed, adversaries)
+    ready.plans = list(_plans(ready, attacks, settings or {}))
+    ready.checks += checks.of_data(parts)
+    ready.checks += checks.try_model(parts)
+    ready.record_seconds = checks.try_training(parts, seed)
+    reading.ask(parts)
+    ready.checks += checks.of_answers(parts)
     if parts.training is not None:
         engine.workshop.own = parts.training.restored
+    ready.target = target.made(parts)
     with engine.store.in_use():
-        engine.adopt(made, seed)
-        made.warnings.clear()  # the checks have said so, in the user's words
-        baseline = engine.blind_baseline(made)
-        if (split := checks.of_split(parts, baseline)) is not None:
-            found.append(split)
-        if adversaries is None:
-            adversaries = (
-                threat_models.adversaries(catalog, audit, entry, parts.model.service)
-                if audit is not None
-                else [threat_models.everything(catalog, entry, limits[1], limits[0] if parts.model.service else None)]
-            )
-        ready = Prepared(
-            catalog, parts, entry, made, engine, seed, list(adversaries), found, baseline, record_seconds=record_seconds
-        )
-        ready.plans = list(_plans(ready, attacks, settings or {}))
+        engine.adopt(ready.target, seed)
+        ready.target.warnings.clear()  # the checks have said so, in the user's words
+        ready.baseline = engine.blind_baseline(ready.target)
+        if (split := checks.of_split(parts, ready.baseline)) is not None:
+            ready.checks.append(split)
         yield ready
 
 
@@ -153,7 +154,7 @@ def _left_out(ready: Prepared, one: Planned, named: set[str], queries: int | Non
     """Return why a feasible attack is not run: "" for one that was not asked for, None for one that is run."""
     if named and one.attack.id not in named:
         return ""
-    if one.attack.goal not in ("membership", "audit") and one.attack.goal not in ready.target.judges:
+    if one.attack.goal not in ("membership", "audit") and one.attack.goal not in ready.parts.judges:
         return (
             "" if not named else f"nobody can say how well it did: an audit judges membership, and it is about {one.attack.goal}"
         )

@@ -68,8 +68,8 @@ def _seen(source: Path) -> dict[str, Any]:
     kinds = {
         ".skops": f"model: {{kind: sklearn, file: {source.name}}}",
         ".onnx": f"model: {{kind: onnx, file: {source.name}}}",
-        ".safetensors": f"model: {{kind: torch, function: net.py:build, file: {source.name}}}   # build() returns the empty network",
-        ".pt": f"model: {{kind: torch, function: net.py:build, file: {source.name}}}   # build() returns the empty network",
+        ".safetensors": f"model: {{kind: torch, function: net.py:build, file: {source.name}}}   # build() makes the network",
+        ".pt": f"model: {{kind: torch, function: net.py:build, file: {source.name}}}   # build() makes the network",
         ".pt2": f"model: {{kind: torch, file: {source.name}}}",
         ".npz": "model: {kind: arrays, scale: probabilities}   # the arrays `scores` of these files",
     }
@@ -85,7 +85,7 @@ def _seen(source: Path) -> dict[str, Any]:
 
 
 def _of_table(source: Path) -> dict[str, Any]:
-    """Return what a table shows: recorded answers by their names, a column that looks like the label, one that looks like an id."""
+    """Return what a table shows: recorded answers by name, a column that looks like the label, one that looks like an id."""
     from attacks.audit.file import Part
     from attacks.audit.tables import frame
 

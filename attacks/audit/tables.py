@@ -124,7 +124,7 @@ def _csv(path: Path, part: Part) -> DataFrame:
     as_text = {name: str for name in (part.id, part.label) if name}
     try:
         frame: DataFrame = pd.read_csv(
-            path, sep=separator, encoding="utf-8-sig", dtype=as_text, float_precision="round_trip", skipinitialspace=True
+            path, sep=separator, encoding="utf-8-sig", dtype=as_text, skipinitialspace=True, **_exact()
         )
     except pd.errors.ParserError as error:
         raise InputError(f"{where}: {str(error).replace('Error tokenizing data. C error: ', '').strip()}") from error
@@ -135,6 +135,13 @@ def _csv(path: Path, part: Part) -> DataFrame:
     if not len(frame):
         raise InputError(f"{where}: the file has a header and no records")
     return frame
+
+
+def _exact() -> dict[str, Any]:
+    """Return how numbers are read to the last digit: from pandas 3 on they always are, and saying so is deprecated."""
+    import pandas as pd
+
+    return {} if int(pd.__version__.split(".")[0]) >= 3 else {"float_precision": "round_trip"}
 
 
 def _parquet(path: Path) -> DataFrame:

@@ -153,7 +153,6 @@ class Parts:
     training: OwnTraining | None = None
     hidden: bool = False
     references: Recorded | None = None
-    references_file: Path | None = None
     training_size: int | None = None
     records: str | None = None
     judges: dict[str, Any] = field(default_factory=dict)
@@ -176,8 +175,26 @@ def build() -> Target:
     raise InputError("the target of an audit is made of an audit file: mia audit FILE")
 
 
-def made(parts: Parts) -> tuple[entries.Target, Target]:
-    """Return an audit's target, as an entry that says what it offers and as what answers."""
+def entry(parts: Parts) -> entries.Target:
+    """Return an audit's target as an entry that says what it offers: each part of the audit file is a grant."""
+    labelled = parts.members.label is not None
+    return entries.Target(
+        schema=1,
+        id=parts.name,
+        title=parts.name,
+        summary="A model of one's own.",
+        model="discriminative",
+        frame="stand-alone",
+        data="handed over in an audit file",
+        offers=[*_makers(parts), *(["record.label"] if labelled else []), *(["D2.coins"] if "audit" in parts.judges else [])],
+        run=RUN,
+        records=[parts.records] if parts.records else [],
+        differentiable=False,
+    )
+
+
+def made(parts: Parts) -> Target:
+    """Return an audit's target as what answers; the model was asked about its candidates before."""
     x, label, ids = candidates(parts)
     member = torch.from_numpy(np.arange(parts.count) < len(parts.members))
     identity = digest(
@@ -188,7 +205,7 @@ def made(parts: Parts) -> tuple[entries.Target, Target]:
         ]
     )
     makers = _makers(parts)
-    target = Target(
+    return Target(
         id=parts.name,
         x=x,
         label=label,
@@ -201,24 +218,6 @@ def made(parts: Parts) -> tuple[entries.Target, Target]:
         | {term: parts.references.identity for term in makers if parts.references and term.startswith(("shadow-", "reference-"))},
         featured=parts.rows is not None,
     )
-    entry = entries.Target(
-        schema=1,
-        id=parts.name,
-        title=parts.name,
-        summary="A model of one's own.",
-        model="discriminative",
-        frame="stand-alone",
-        data="handed over in an audit file",
-        offers=[
-            *makers,
-            *(["record.label"] if parts.members.label is not None else []),
-            *(["D2.coins"] if "audit" in parts.judges else []),
-        ],
-        run=RUN,
-        records=[parts.records] if parts.records else [],
-        differentiable=False,
-    )
-    return entry, target
 
 
 def candidates(parts: Parts) -> tuple[Tensor, Tensor, NDArray[np.uint64]]:

@@ -84,8 +84,6 @@ def _audit(
         running.prepared(
             catalog,
             parts,
-            reading.spec_scale(stated),
-            None,
             attacks=stated.stated.attacks,
             settings=settings,
             seed=seed,
