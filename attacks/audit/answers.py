@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,11 @@ from numpy.typing import NDArray
 from taxonomy.findings import InputError
 
 # Decimal places that rounding is looked for, and steps of 1/n that ensembles of n answer in.
-DIGITS, MOST_VOTERS = 7, 2_000
+DIGITS, MOST_VOTERS = 6, 2_000
+# Rounding is looked for on so many records.
+FEW = 20_000
+# However coarse the rounding, probabilities never add up to 0.9.
+MOST_OFF = 0.0999
 # Probabilities that float32 worked out add up to 1 within this.
 SLACK = 1e-4
 PROBABILITIES, LOGARITHMS, LOGITS = "probabilities", "log-probabilities", "logits"
@@ -94,7 +99,7 @@ def _check_sums(probabilities: Floats, classes: int, who: str, what: str) -> Non
     if far.max() <= SLACK:
         return
     allowed = max(SLACK, classes * step(probabilities) / 2)
-    if (row := _first((far > min(allowed, 0.05))[:, None])) is not None:
+    if (row := _first((far > min(allowed, MOST_OFF))[:, None])) is not None:
         raise InputError(
             f"{who}: the {what} of record {row + 1} add up to {sums[row]:.4g} in place of 1, more than rounding explains; "
             "are columns missing?"
@@ -108,18 +113,22 @@ def step(probabilities: Floats) -> float:
     """
     if not probabilities.size:
         return 0.0
-    some = probabilities if len(probabilities) <= 20_000 else probabilities[:: len(probabilities) // 20_000 + 1]
-    # Relative, so that a probability of 1e-9 is not taken for a rounded 0.
-    precision = some * 2.0**-23
-    for digits in range(1, DIGITS + 1):
-        if (np.abs(some - np.round(some, digits)) <= precision).all():
-            return float(10.0**-digits)
-    positive = some[some > 1e-9]
-    least = float(positive.min()) if positive.size else 1.0
-    for voters in range(max(2, round(1 / min(least, 1.0))), MOST_VOTERS + 1):
-        if (np.abs(some - np.round(some * voters) / voters) <= precision).all():
-            return 1.0 / voters
-    return 0.0
+    some = probabilities if len(probabilities) <= FEW else probabilities[:: len(probabilities) // FEW + 1]
+    decimal = next((10.0**-digits for digits in range(1, DIGITS + 1) if _are_multiples(some, 10**digits)), 0.0)
+    positive = some[some > 0]
+    fewest = max(2, math.floor(1 / positive.min())) if positive.size else 2
+    votes = next((1 / voters for voters in range(fewest, MOST_VOTERS + 1) if _are_multiples(some, voters)), 0.0)
+    return max(decimal, votes)
+
+
+def _are_multiples(values: Floats, parts: int) -> bool:
+    """Whether all values are multiples of 1/parts, as far as float32 can tell."""
+
+    def fits(some: Floats) -> bool:
+        # Relative, so that a probability of 1e-9 is not taken for a rounded 0.
+        return bool((np.abs(some - np.round(some * parts) / parts) <= some * 2.0**-23).all())
+
+    return fits(values[:16]) and fits(values)
 
 
 def resolution(log_probabilities: Floats) -> float:

@@ -1,0 +1,193 @@
+"""An audit from its file to its figures, as its user runs it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.metrics import roc_auc_score
+
+sys.path.insert(0, str(Path(__file__).parent))
+import forest
+
+from attacks import audit as notebook
+
+FEW = "attacks: [yeom-2018-loss, yeom-2018-gap]\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with an audit of a forest."""
+    forest.write(tmp_path)
+    return tmp_path
+
+
+def add(folder: Path, text: str, file: str = "audit.yaml") -> None:
+    path = folder / file
+    path.write_text(path.read_text() + text)
+
+
+def by_attack(found: dict) -> dict:
+    return {result["attack"]: result for result in found["threat_models"][0]["results"]}
+
+
+def own_scores(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return the forest's loss on all candidates, members first, worked out by hand."""
+    model_rows = [pd.read_csv(folder / f"{name}_answers.csv") for name in ("train", "holdout")]
+    losses = [-np.log(rows["p_sick"].where(rows["outcome"] == "sick", rows["p_well"]).clip(lower=1e-12)) for rows in model_rows]
+    return np.concatenate(losses), np.repeat([True, False], [len(losses[0]), len(losses[1])])
+
+
+def test_figures_are_what_anybody_works_out(folder, mia_json):
+    add(folder, FEW)
+    found = mia_json("audit", "audit.yaml", "--out", "out")
+    loss, member = own_scores(folder)
+    assert by_attack(found)["yeom-2018-loss"]["auc"] == pytest.approx(roc_auc_score(member, -loss), abs=1e-12)
+
+
+def test_recorded_answers_and_the_model_itself_give_the_same(folder, mia_json):
+    add(folder, FEW)
+    add(folder, FEW, "arrays.yaml")
+    of_model = by_attack(mia_json("audit", "audit.yaml", "--out", "one"))
+    of_arrays = by_attack(mia_json("audit", "arrays.yaml", "--out", "two"))
+    for name, result in of_arrays.items():
+        assert {key: result[key] for key in ("auc", "auc_ci", "tpr_at_fpr")} == {
+            key: of_model[name][key] for key in ("auc", "auc_ci", "tpr_at_fpr")
+        }
+
+
+def test_the_contract(folder, mia_json):
+    add(folder, FEW + "groups: [sex]\nthreat_models: [prediction-api-scores, prediction-api-labels]\n" + forest.POPULATION)
+    found = mia_json("audit", "audit.yaml", "--out", "out")
+    assert {"name", "checks", "blind_baseline", "threat_models", "ensemble", "price", "out"} <= found.keys()
+    assert [one["id"] for one in found["threat_models"]] == ["prediction-api-scores", "prediction-api-labels"]
+    for one in found["threat_models"]:
+        assert {"id", "grants", "results", "skipped", "unlock", "control"} <= one.keys()
+    assert [check.keys() for check in found["checks"]] == [{"code", "severity", "message"}] * len(found["checks"])
+    written = json.loads((folder / "out" / "results.json").read_text())
+    assert written["threat_models"] == found["threat_models"]
+    with np.load(folder / "out" / "scores.npz") as scores:
+        assert set(scores.files) == {
+            "member",
+            "id",
+            "prediction-api-scores/yeom-2018-loss",
+            "prediction-api-scores/yeom-2018-gap",
+            "prediction-api-labels/yeom-2018-gap",
+        }
+        assert scores["prediction-api-scores/yeom-2018-loss"].dtype == np.float64
+        assert scores["member"].tolist() == [True] * 60 + [False] * 60
+        assert scores["id"][0] == str(2**64 + 7)
+
+
+def test_what_one_more_thing_would_unlock(folder, mia, mia_json):
+    unlock = {one["attack"]: one["missing"] for one in mia_json("audit", "audit.yaml", "--dry-run")["threat_models"][0]["unlock"]}
+    assert ["D1.samples"] in unlock["carlini-2022-lira"]
+    assert "Give `population`: " in mia("audit", "audit.yaml", "--out", "out").stdout
+
+
+def test_a_failed_split_is_run_and_is_not_valid(folder, mia_json):
+    for name in ("train", "holdout"):
+        table = pd.read_csv(folder / f"{name}.csv", dtype={"patient": str})
+        table["age"] += 3.0 * (name == "train")
+        table.to_csv(folder / f"{name}.csv", index=False)
+    add(folder, FEW)
+    found = mia_json("audit", "audit.yaml", "--out", "out", code=1)
+    assert found["valid"] is False
+    (check,) = [check for check in found["checks"] if check["code"] == "blind-baseline"]
+    assert check["severity"] == "error" and "measures the split, not the model" in check["message"]
+    assert by_attack(found)["yeom-2018-loss"]["auc"] > 0.5
+
+
+def test_the_control_is_at_chance(folder, mia_json):
+    add(folder, FEW)
+    control = mia_json("audit", "audit.yaml", "--out", "out")["threat_models"][0]["control"]
+    assert {row["attack"] for row in control} == {"yeom-2018-loss", "yeom-2018-gap"}
+    for row in control:
+        assert row["auc_ci"][0] <= 0.5 <= row["auc_ci"][1]
+
+
+def test_a_second_run_trains_nothing_and_finds_the_same(folder, mia_json):
+    add(folder, forest.POPULATION + forest.TRAIN + "attacks: [carlini-2022-lira, zarifzadeh-2024-rmia]\nlimits: {models: 4}\n")
+    first = mia_json("audit", "audit.yaml", "--trust-code", ".", "--out", "one")
+    again = mia_json("audit", "audit.yaml", "--trust-code", ".", "--out", "two")
+    trained = [[result["trained"] for result in by_attack(found).values()] for found in (first, again)]
+    assert sum(trained[0]) > 0 and sum(trained[1]) == 0
+    for name, result in by_attack(again).items():
+        assert result["auc"] == by_attack(first)[name]["auc"]
+
+
+def test_lira_by_a_function_is_lira_by_hand(folder, mia_json):
+    """The training function is called on records and labels as they stand in the file, by seeds that follow from the run's."""
+    add(folder, forest.POPULATION + forest.TRAIN + "attacks: [sablayrolles-2019-mast]\nlimits: {models: 8}\n")
+    calls = folder / "calls"
+    calls.mkdir()
+    (folder / "my_training.py").write_text(
+        "import numpy as np, uuid\nfrom sklearn.ensemble import RandomForestClassifier\n\n\n"
+        "def train(x, y, seed):\n"
+        f"    np.savez('{calls}/' + uuid.uuid4().hex, x=x, y=np.array(y, dtype=str), seed=seed)\n"
+        "    return RandomForestClassifier(20, random_state=seed).fit(x, y)\n"
+    )
+    mia_json("audit", "audit.yaml", "--trust-code", ".", "--out", "out")
+    table = pd.read_csv(folder / "train.csv")
+    candidates = pd.concat([table, pd.read_csv(folder / "holdout.csv")])
+    known = {tuple(row): label for row, label in zip(candidates[forest.COLUMNS].to_numpy(), candidates["outcome"], strict=True)}
+    losses_in, losses_out = [[] for _ in range(120)], [[] for _ in range(120)]
+    found = [np.load(path) for path in calls.iterdir()]
+    trained = [one for one in found if len(one["x"]) == 60]
+    assert len(trained) == 8
+    for one in trained:
+        for row, label in zip(one["x"], one["y"], strict=True):
+            assert known.get(tuple(row), label) == label
+        model = RandomForestClassifier(20, random_state=int(one["seed"])).fit(one["x"], one["y"])
+        answers = model.predict_proba(candidates[forest.COLUMNS].to_numpy())
+        held = {tuple(row) for row in one["x"]}
+        for k, (row, label) in enumerate(zip(candidates[forest.COLUMNS].to_numpy(), candidates["outcome"], strict=True)):
+            p = answers[k, list(model.classes_).index(label)]
+            # Half a step of one tree in twenty is as near to 0 and 1 as such a forest can tell.
+            p = {0.0: 0.025 / 1.025, 1.0: 1 / 1.025}.get(round(p, 9), p)
+            (losses_in if tuple(row) in held else losses_out)[k].append(-np.log(p))
+    loss = own_scores(folder)[0]
+    loss = -np.log(np.where(np.exp(-loss) > 1 - 1e-9, 1 / 1.025, np.where(np.exp(-loss) < 1e-9, 0.025 / 1.025, np.exp(-loss))))
+    midpoint = np.array([(np.mean(a) + np.mean(b)) / 2 for a, b in zip(losses_in, losses_out, strict=True)])
+    with np.load(folder / "out" / "scores.npz") as scores:
+        mine, theirs = midpoint - loss, scores["sablayrolles-2019-mast"]
+    assert np.corrcoef(mine, theirs)[0, 1] > 0.999
+    assert np.abs(mine - theirs).max() < 1e-6
+
+
+def test_in_a_notebook(folder):
+    rows = {name: pd.read_csv(folder / f"{name}.csv") for name in ("train", "holdout", "others")}
+    pairs = {name: (table[forest.COLUMNS], table["outcome"]) for name, table in rows.items()}
+    model = RandomForestClassifier(20, random_state=0).fit(*pairs["train"])
+    result = notebook.run(model=model, members=pairs["train"], non_members=pairs["holdout"], attacks=["yeom-2018-loss"])
+    loss, member = own_scores(folder)
+    assert result.table()["auc"].tolist() == [pytest.approx(roc_auc_score(member, -loss), abs=1e-12)]
+    assert "of 60 members" in result.sentences()[0] or "too few" in result.sentences()[0]
+    assert "<table" in result._repr_html_()
+
+
+def test_a_starter_is_an_audit_file(folder, mia):
+    done = mia("audit", "--init")
+    assert done.returncode == 0
+    starter = done.stdout.replace("label: target", "label: outcome, id: patient")
+    (folder / "starter.yaml").write_text(starter + FEW)
+    done = mia("audit", "starter.yaml", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    done = mia("audit", "--init", "--from", "train_answers.csv")
+    assert 'columns: "p_*"' in done.stdout and "id: patient" in done.stdout
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_tables_of_other_programs(folder, mia_json, separator):
+    """With a byte-order mark, Windows' line ends, and semicolons."""
+    add(folder, FEW)
+    before = mia_json("audit", "audit.yaml", "--out", "one")
+    for name in ("train", "holdout"):
+        text = (folder / f"{name}.csv").read_text().replace(",", separator).replace("\n", "\r\n")
+        (folder / f"{name}.csv").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert by_attack(mia_json("audit", "audit.yaml", "--out", "two")) == by_attack(before)

@@ -1,0 +1,77 @@
+"""What attacks see of the user's rows, and what the model gets back: its own rows bit for bit, changed ones in their form."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import torch
+
+from attacks.audit.rows import Rows, joined, take
+
+
+def table() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "age": [20, 40, 60, 80],
+            "income": [1e9, 2e9, 3e9, 3e9 + 1],
+            "sex": ["f", "m", None, "f"],
+            "dose": [0.5, np.nan, 1.5, 2.5],
+        }
+    )
+
+
+def test_known_rows_come_back_as_they_were():
+    rows = Rows(table())
+    some = torch.stack([rows.x[3], rows.x[0]])
+    places = rows.places(some)
+    assert places.tolist() == [3, 0]
+    assert rows.original(places).equals(table().iloc[[3, 0]].reset_index(drop=True))
+
+
+def test_changed_rows_come_back_in_their_form():
+    rows = Rows(table())
+    changed = rows.x.clone()
+    changed[:, 0] += 0.1
+    assert (rows.places(changed) == -1).all()
+    back = rows.decoded(changed)
+    assert list(back.columns) == ["age", "income", "sex", "dose"]
+    assert back["sex"].tolist()[:2] == ["f", "m"] and pd.isna(back["sex"][2])
+    assert np.isnan(back["dose"][1]) and not np.isnan(back["dose"][[0, 2, 3]]).any()
+    spread = table()["age"].std(ddof=0)
+    assert np.allclose(back["age"], table()["age"] + 0.1 * spread, atol=1e-4)
+
+
+def test_whole_numbers_stay_within_their_range():
+    pictures = np.array([[[0, 255]], [[7, 8]]], dtype=np.uint8)
+    rows = Rows(pictures)
+    assert rows.x.dtype == torch.float32 and rows.x.shape == (2, 1, 2)
+    back = rows.decoded(rows.x + torch.tensor([[[-3.0, 3.0]], [[0.4, 0.6]]]))
+    assert back.dtype == np.uint8 and back.tolist() == [[[0, 255]], [[7, 9]]]
+
+
+def test_columns_are_standardised_over_all_rows():
+    x = np.random.default_rng(0).normal(5, 100, size=(1000, 3))
+    seen = Rows(x).x
+    assert seen.mean(dim=0).abs().max() < 1e-5 and (seen.std(dim=0, correction=0) - 1).abs().max() < 1e-5
+
+
+def test_a_constant_column_is_no_trouble():
+    assert Rows(np.array([[1.0, 2.0], [1.0, 3.0]])).x.isfinite().all()
+
+
+def test_rows_that_float32_cannot_tell_apart_are_counted():
+    # Standardised, they differ by less than float32 can tell.
+    values = np.array([[0.0], [1.0], [1.0 + 1e-9], [1.0 + 1e-9]])
+    assert Rows(values).merged == 1
+    assert Rows(values[[0, 1, 1]]).merged == 0
+
+
+def test_a_copy_of_the_users_rows_is_handed_over():
+    x = np.arange(6.0).reshape(3, 2)
+    rows = Rows(x)
+    rows.original(np.array([0, 1]))[:] = -1
+    assert rows.known[0, 0] == 0.0
+    frame = joined([table(), table()])
+    some = take(frame, np.array([0]))
+    some.loc[0, "age"] = -1
+    assert frame.loc[0, "age"] == 20
