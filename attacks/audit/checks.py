@@ -12,6 +12,7 @@ from attacks.audit.rows import Rows, take
 from attacks.audit.tables import Side
 from attacks.audit.target import Parts
 from attacks.metrics.blind_baseline import BlindBaseline
+from attacks.seeds import record_ids
 from taxonomy.findings import InputError
 
 Severity = Literal["info", "warning", "error"]
@@ -48,9 +49,12 @@ class Check:
         return {"code": self.code, "severity": self.severity, "message": self.message}
 
 
-def refuse_overlap(members: Side, others: Side, rows: Rows | None) -> None:
-    """Raise InputError, with examples by id, if a record or an id stands among the members and among the non-members."""
-    for what, one, other in _identities(members, others, rows):
+def refuse_overlap(members: Side, others: Side, rows: Rows | None, recorded: NDArray[np.float64] | None = None) -> None:
+    """Raise InputError, with examples by id, if a record or an id stands among the members and among the non-members.
+
+    Of recorded answers a record is the same if its features and its answers are.
+    """
+    for what, one, other in _identities(members, others, rows, recorded):
         shared = np.isin(one, other)
         if not shared.any():
             continue
@@ -62,14 +66,18 @@ def refuse_overlap(members: Side, others: Side, rows: Rows | None) -> None:
         )
 
 
-def _identities(members: Side, others: Side, rows: Rows | None) -> list[tuple[str, NDArray[Any], NDArray[Any]]]:
+def _identities(
+    members: Side, others: Side, rows: Rows | None, recorded: NDArray[np.float64] | None
+) -> list[tuple[str, NDArray[Any], NDArray[Any]]]:
     found: list[tuple[str, NDArray[Any], NDArray[Any]]] = []
     # Numbers of rows are no identities.
     if members.identified and others.identified:
         found.append(("ids", members.ids.astype(str), others.ids.astype(str)))
     if rows is not None:
-        one, other = rows.ids[: len(members)], rows.ids[len(members) : len(members) + len(others)]
-        found.append(("records", one, other))
+        ids = rows.ids[: len(members) + len(others)]
+        if recorded is not None:
+            ids = ids ^ record_ids(recorded)
+        found.append(("records", ids[: len(members)], ids[len(members) :]))
     return found
 
 
@@ -200,7 +208,7 @@ def of_answers(parts: Parts) -> list[Check]:
 def of_split(parts: Parts, baseline: BlindBaseline | None) -> Check | None:
     """Return what the blind baseline says of the split, or why there is none; None where all is well."""
     if baseline is None:
-        why = "the records have no features" if parts.rows is None else "there are too few records"
+        why = "the records have no features" if parts.described is None else "there are too few records"
         return Check("no-blind-baseline", "info", f"whether members can be told without the model is not known: {why}")
     if baseline.exchangeable:
         return None

@@ -38,7 +38,7 @@ def parts(audit: Audit, trust: Trust) -> Parts:
     function = _function(audit, trust, path, "model", "function") if path else None
     model = None if isinstance(spec, ArraysSpec) else load(audit, trust, function)
     # Unless the file says so, a record is what the model was fitted on, where it knows that.
-    features = stated.features or (model.columns if model else None)
+    features = stated.features if stated.features is not None else (model.columns if model else None)
     wanted = Wanted(
         features,
         stated.groups,
@@ -51,10 +51,10 @@ def parts(audit: Audit, trust: Trust) -> Parts:
     population = tables.read(audit.folder, "population", stated.population, of_population) if stated.population else None
     sides = [side for side in (members, others, population) if side is not None]
     known = rows_of(sides)
-    checks.refuse_overlap(members, others, known)
     if isinstance(spec, ArraysSpec):
         model = recorded(spec, members, others)
     assert model is not None, "every kind but recorded answers was loaded"
+    checks.refuse_overlap(members, others, known, model.recorded)
     if known is None and model.answer is not None:
         raise audit.wrong("the records have no features, so there is nothing to ask the model about", "members")
     return assembled(
@@ -99,6 +99,10 @@ def assembled(
     count = len(members) + len(others)
     answers = Answers(model, known, names, count)
     kind = records or ("table" if known is None or known.x.ndim == 2 else "picture")
+    # Where features tell too little to know records by, as groups do, recorded answers are known by their numbers.
+    by_number = model.recorded is not None and known is not None and len(np.unique(known.ids[:count])) < count
+    if by_number:
+        answers = Answers(model, None, names, count)
     found = Parts(
         name,
         members,
@@ -106,8 +110,9 @@ def assembled(
         population,
         names,
         model,
-        known,
+        None if by_number else known,
         answers,
+        described=known,
         hidden=hidden,
         training_size=training_size,
         records=kind,

@@ -30,6 +30,7 @@ from attacks.handles import (
     TopScoreOracle,
     UnsuitableError,
 )
+from attacks.metrics.blind_baseline import features_of
 from attacks.models import signals
 from attacks.models.poorer_answers import rounded
 from attacks.models.resolution import bounded
@@ -140,7 +141,11 @@ def in_order(found: NDArray[np.float64], own: list[str], names: list[str]) -> ND
 
 @dataclass
 class Parts:
-    """What the audit file grants, read and checked: candidates with truth, the model, and what else the user has."""
+    """What the audit file grants, read and checked: candidates with truth, the model, and what else the user has.
+
+    `rows` are the records as attacks see them, None where records are known by their numbers alone; `described` are their
+    features, whether these tell records apart or not.
+    """
 
     name: str
     members: Side
@@ -150,6 +155,7 @@ class Parts:
     model: OwnModel
     rows: Rows | None
     answers: Answers
+    described: Rows | None = None
     training: OwnTraining | None = None
     hidden: bool = False
     references: Recorded | None = None
@@ -216,7 +222,8 @@ def made(parts: Parts) -> Target:
         judges=parts.judges,
         identities={term: digest([identity, term]) for term in makers if term.startswith(("M1.", "M2", "M3", "Q."))}
         | {term: parts.references.identity for term in makers if parts.references and term.startswith(("shadow-", "reference-"))},
-        featured=parts.rows is not None,
+        featured=parts.described is not None,
+        blind=_described(parts),
     )
 
 
@@ -229,6 +236,14 @@ def candidates(parts: Parts) -> tuple[Tensor, Tensor, NDArray[np.uint64]]:
         x = torch.arange(parts.count, dtype=torch.float32)[:, None]
         ids = np.arange(parts.count, dtype=np.uint64)
     return x, torch.from_numpy(parts.label), ids
+
+
+def _described(parts: Parts) -> Callable[[], NDArray[np.float64]] | None:
+    """Return what a classifier that never sees the model reads, where attacks see less of the records than there is."""
+    rows = parts.described
+    if rows is None or parts.rows is not None:
+        return None
+    return lambda: features_of(rows.x[: parts.count].numpy(), parts.label)
 
 
 def _makers(parts: Parts) -> dict[str, HandleMaker]:
