@@ -38,8 +38,8 @@ Data = Mapping[str, Any]
 class Judged:
     """What came of one threshold: the highest figure that any attack reached, and whether it is met.
 
-    `met` is true where the upper end of every interval is within the threshold, false where a figure itself is beyond it, and None
-    where the records are too few to tell, or nothing was measured.
+    `met` is true where the upper end of every interval is within the threshold, false where a figure itself is beyond it, and
+    None where the records are too few to tell, or nothing was measured.
     """
 
     figure: str

@@ -35,7 +35,7 @@ class _Axes:
 
 
 def svg(curve: Roc, band: Band, title: str) -> Markup:
-    """Return the picture of a ROC with at least two records on either side; `title` is what it is called for who cannot see it."""
+    """Return the picture of a ROC of two or more records on either side; `title` is what it is called for who cannot see it."""
     axes = _Axes(curve)
     parts = [
         f'<svg class="roc" viewBox="0 0 {WIDTH:g} {HEIGHT:g}" role="img" aria-label="{escape(title)}">',

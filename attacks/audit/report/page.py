@@ -62,11 +62,12 @@ class Unlock:
 
 @dataclass(frozen=True)
 class ThreatView:
-    """One threat model as the page shows it: the sentence it comes to, what was assumed, and every attack."""
+    """One threat model as the page shows it: the sentence it comes to, what it is about, what was assumed, and every attack."""
 
     id: str
     title: str
     headline: Sequence[str]
+    about: Sequence[Term]
     assumed: Sequence[Term]
     unlock: Sequence[Unlock]
     attacks: Sequence[AttackView]
@@ -100,8 +101,8 @@ def html(
     environment.filters["rate"] = lambda value: "–" if value is None else f"{value:.3f}"
     environment.filters["interval"] = lambda pair: "" if pair is None else f"{pair[0]:.3f} to {pair[1]:.3f}"
     environment.filters["percent"] = lambda rate: f"{100 * float(rate):g} %"
-    others = [attack.result["non_members"] for view in threats for attack in view.attacks]
-    fewest = min(others, default=None)
+    results = [attack.result for view in threats for attack in view.attacks]
+    fewest = min((result["non_members"] for result in results), default=None)
     resolved = [rate for rate in metrics.FALSE_POSITIVE_RATES if fewest and rate * fewest >= 1 - 1e-9]
     blind = audit.get("blind_baseline")
     passed = blind is not None and _passed(blind, audit["valid"])
@@ -122,9 +123,7 @@ def html(
         fewest=fewest,
         flattered=[(rate, rate_interval.true_rate(fewest, rate)) for rate in resolved if fewest],
         unbounded=[rate for rate in resolved if fewest and not rate_interval.has_lower_limit(fewest, rate)],
-        sets=next(
-            (a.result["set_membership"]["size"] for v in threats for a in v.attacks if a.result.get("set_membership")), None
-        ),
+        sets=next((result["set_membership"]["size"] for result in results if result.get("set_membership")), None),
         exhibits=exhibits,
         references=references.listed,
         glossary=words.glossary(catalog),
@@ -139,8 +138,9 @@ def _passed(blind: Data, valid: bool) -> bool:
 
 
 def _terms_of(view: ThreatView) -> list[Term]:
-    named = [term for attack in (*view.attacks, *view.others) for term in attack.needs]
-    return [*view.assumed, *named, *(term for unlock in view.unlock for term in unlock.missing)]
+    needed = [*(attack.needs for attack in view.attacks), *(other.needs for other in view.others)]
+    named = [term for terms in (*needed, *(unlock.missing for unlock in view.unlock)) for term in terms]
+    return [*view.about, *view.assumed, *named]
 
 
 @dataclass(frozen=True)
@@ -161,11 +161,14 @@ class _Builder:
         rocs = {r["attack"]: metrics.roc(self.scores[naming.score_of(self.audit, threat, r)], self.member) for r in membership}
         picture = self.drawn.get(naming.picture_of(self.audit, threat))
         others = [result for result in results if "metric" in result]
+        stated = words.stated(self.catalog, threat["grants"])
+        framing = [code for code in stated if words.frames(self.catalog, code)]
         return ThreatView(
             id=threat["id"],
             title=threat["title"],
             headline=_headline(membership, rocs, others),
-            assumed=words.terms(self.catalog, words.stated(self.catalog, threat["grants"])),
+            about=words.terms(self.catalog, framing),
+            assumed=words.terms(self.catalog, (code for code in stated if code not in framing)),
             unlock=self._unlock(threat["unlock"]),
             attacks=[self._attack(result, rocs[result["attack"]], threat["control"]) for result in membership],
             others=[OtherView(result, *self._entry(result["attack"])) for result in others],

@@ -57,7 +57,7 @@ def best(results: Sequence[Figures]) -> Figures | None:
 
 
 def headline(result: Figures, counted: Counts | None) -> str:
-    """Return the one sentence that a threat model comes to: what its best attack finds, and at what price in false accusations."""
+    """Return the sentence that a threat model comes to: what its best attack finds, and at what price in false accusations."""
     if counted is not None:
         return (
             f"Of {counted.members:,} members, {counted.found:,} [{counted.low:,} to {counted.high:,}] are found while "
@@ -66,8 +66,8 @@ def headline(result: Figures, counted: Counts | None) -> str:
     low, high = result["auc_ci"]
     return (
         f"Of 100 pairs of a member and another, the attack ranks the member higher in {100 * result['auc']:.0f} "
-        f"[{100 * low:.0f} to {100 * high:.0f}]; guessing reaches 50. {result['non_members']:,} non-members are too few to say how "
-        f"many members are found where hardly anybody is accused wrongly."
+        f"[{100 * low:.0f} to {100 * high:.0f}]; guessing reaches 50. {result['non_members']:,} non-members are too few to say "
+        f"how many members are found where hardly anybody is accused wrongly."
     )
 
 
@@ -106,8 +106,8 @@ def together(ensemble: Figures, members: int) -> str | None:
     ends = math.floor(low * members + 1e-9), math.ceil(high * members - 1e-9)
     return (
         f"All {len(ensemble['attacks']):,} attacks together find {round(found * members):,} [{ends[0]:,} to {ends[1]:,}] of "
-        f"{members:,} members at a false positive rate of 1 % in total. Their thresholds were set on other non-members than those "
-        f"who are counted, so that choosing among attacks is not free."
+        f"{members:,} members at a false positive rate of 1 % in total. Their thresholds were set on other non-members than "
+        f"those who are counted, so that choosing among attacks is not free."
     )
 
 
@@ -129,16 +129,15 @@ def not_said(others: int | None, not_run: int) -> list[str]:
     told = [
         f"That nothing more can be found. They say what these attacks found; a better attack may find more.{unseen}",
         "That an adversary has what was assumed. Who knows less finds less, who knows more may find more.",
-        "How sure an accusation is. Among the records counted here members are as frequent as they were chosen to be; where members "
-        "are rare, most of the accused may be others, however good the attack.",
-        "What holds for one record. A false positive rate is a mean over all non-members, and for a record of an unusual kind it may "
-        "be many times as high.",
+        "How sure an accusation is. Among the records counted here members are as frequent as they were chosen to be; where "
+        "members are rare, most of the accused may be others, however good the attack.",
+        "What holds for one record. A false positive rate is a mean over all non-members, and for a record of an unusual kind it "
+        "may be many times as high.",
         "What holds for another model. They are about this model, trained once, and these records; the intervals count other "
         "records of the same kind, not another training.",
         "Whether a leak does harm. That depends on what it means to be a member, which no figure here knows.",
     ]
     if others is not None:
-        told.append(
-            f"What happens below a false positive rate of {100 / others:.2g} %: with {others:,} non-members, one of them is that much."
-        )
+        least = f"a false positive rate of {100 / others:.2g} %"
+        told.append(f"What happens below {least}: with {others:,} non-members, one of them is that much.")
     return told

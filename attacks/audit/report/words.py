@@ -64,6 +64,11 @@ def _closure(catalog: Catalog, codes: set[str]) -> set[str]:
     return known
 
 
+def frames(catalog: Catalog, code: str) -> bool:
+    """Return whether a term says what is attacked and from where, rather than what the adversary has."""
+    return code in catalog.terms and not catalog.terms[code].grantable and catalog.terms[code].aspect != "artifact"
+
+
 def glossary(catalog: Catalog) -> list[Term]:
     """Return the words of the field that the page uses, with what they mean, sorted by title."""
     entries = catalog.kinds["glossary"]

@@ -74,10 +74,10 @@ def write(
 ) -> None:
     """Write everything about an audit, or a run, into a folder that is there: all of it or nothing.
 
-    `scores` are float64 (n,) by attack, or by THREAT-MODEL/ATTACK where there are several threat models; `member` is bool (n,) and
-    `ids` names the records in the same order. `exhibits` are grey pictures float64 (k, height, width) by title, 0 black. `formats`
-    adds files for others: `sacro` and `aisvs`; what is met is judged by `thresholds` (`checklist.thresholds`) alone. Raises
-    InputError if the folder cannot be written or a format is unknown.
+    `scores` are float64 (n,) by attack, or by THREAT-MODEL/ATTACK where there are several threat models; `member` is bool (n,)
+    and `ids` names the records in the same order. `exhibits` are grey pictures float64 (k, height, width) by title, 0 black.
+    `formats` adds files for others: `sacro` and `aisvs`; what is met is judged by `thresholds` (`checklist.thresholds`) alone.
+    Raises InputError if the folder cannot be written or a format is unknown.
     """
     from attacks.audit.report import checklist, page, sacro
 
