@@ -39,7 +39,9 @@ def around(curve: Roc, points: int = POINTS) -> Band:
     others = curve.others
     rate = np.unique(np.geomspace(1 / others, 1 - 1 / (2 * others), points))
     few = rate * others <= MANY
-    ends = [rate_interval.of_rate(curve, float(one)).ends for one in rate[few]]
+    # A split of the ranks with nothing on one side divides by zero there; such a side counts for nothing.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ends = [rate_interval.of_rate(curve, float(one)).ends for one in rate[few]]
     low, high = (np.array([pair[side] for pair in ends], dtype=np.float64) for side in (0, 1))
     below, beyond = _where_many(curve, rate[~few])
     return Band(rate, np.concatenate([low, below]), np.concatenate([high, beyond]))

@@ -138,12 +138,13 @@ def _facts(audit: Data) -> list[dict[str, Any]]:
 
 
 def _markdown(audit: Data, judged: Sequence[Judged], facts: Sequence[Data]) -> str:
+    command = " ".join(audit["command"].replace("`", " ").split())
     lines = [
         f"# {_cell(audit['name'])}: checklist for OWASP AISVS {STANDARD['version']}, control {STANDARD['control']}",
         "",
         f"Level {STANDARD['level']}, in our words: {STANDARD['asks']} Read in {STANDARD['read_in']}.",
         "",
-        f"Measured on {audit['date']} by `{audit['command'].replace('`', ' ')}`, commit {audit['commit'] or 'unknown'}.",
+        f"Measured on {audit['date']} by `{command}`, commit {audit['commit'] or 'unknown'}.",
         "",
         "## By the thresholds that were named",
         "",

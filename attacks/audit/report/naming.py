@@ -16,4 +16,7 @@ def score_of(audit: Mapping[str, Any], threat: Mapping[str, Any], result: Mappin
 
 def picture_of(audit: Mapping[str, Any], threat: Mapping[str, Any]) -> str:
     """Return the file name of the picture of a threat model's ROCs."""
-    return pictures.ROC if len(audit["threat_models"]) == 1 else f"roc-{threat['id']}.png"
+    if len(audit["threat_models"]) == 1:
+        return pictures.ROC
+    place = [one["id"] for one in audit["threat_models"]].index(threat["id"]) + 1
+    return f"roc-{place}-{pictures.slug(threat['id'])}.png"

@@ -159,6 +159,7 @@ class _Builder:
         results = threat["results"]
         membership = sorted((result for result in results if "auc" in result), key=lambda result: -result["auc"])
         rocs = {r["attack"]: metrics.roc(self.scores[naming.score_of(self.audit, threat, r)], self.member) for r in membership}
+        controls = {control["attack"]: control for control in threat["control"]}
         picture = self.drawn.get(naming.picture_of(self.audit, threat))
         others = [result for result in results if "metric" in result]
         stated = words.stated(self.catalog, threat["grants"])
@@ -170,7 +171,7 @@ class _Builder:
             about=words.terms(self.catalog, framing),
             assumed=words.terms(self.catalog, (code for code in stated if code not in framing)),
             unlock=self._unlock(threat["unlock"]),
-            attacks=[self._attack(result, rocs[result["attack"]], threat["control"]) for result in membership],
+            attacks=[self._attack(result, rocs[result["attack"]], controls.get(result["attack"])) for result in membership],
             others=[OtherView(result, *self._entry(result["attack"])) for result in others],
             picture=base64.b64encode(picture).decode() if picture else None,
             exposed=self._exposed(threat, membership),
@@ -178,7 +179,7 @@ class _Builder:
             failures=threat.get("failures", ()),
         )
 
-    def _attack(self, result: Data, curve: Roc, control: Data) -> AttackView:
+    def _attack(self, result: Data, curve: Roc, control: Data | None) -> AttackView:
         title = f"ROC of {result['title']}, both axes logarithmic, with the 95 % band; the table holds the figures"
         return AttackView(
             result,
@@ -187,7 +188,7 @@ class _Builder:
             counts={
                 rate: sentences.counts(result, curve, rate) for rate in sorted(result["tpr_at_fpr"], key=float, reverse=True)
             },
-            control=control.get(result["attack"]),
+            control=control,
         )
 
     def _entry(self, name: str) -> tuple[str, list[int], list[Term]]:
@@ -198,9 +199,12 @@ class _Builder:
         return attack.summary, [self.references.number(key) for key in attack.cites], words.terms(self.catalog, attack.needs)
 
     def _unlock(self, unlock: Sequence[Data]) -> list[Unlock]:
+        """Return what one more thing would make feasible, the least first; of several ways for an attack the first is told."""
         grouped = dict[tuple[str, ...], list[str]]()
         for one in unlock:
-            grouped.setdefault(tuple(one["missing"]), []).append(self._title(one["attack"]))
+            missing = one["missing"]
+            way = missing if all(isinstance(code, str) for code in missing) else missing[0]
+            grouped.setdefault(tuple(way), []).append(self._title(one["attack"]))
         ranked = sorted(grouped.items(), key=lambda item: (len(item[0]), -len(item[1])))
         return [Unlock(words.terms(self.catalog, missing), attacks) for missing, attacks in ranked]
 
@@ -221,12 +225,12 @@ class _Builder:
 
 
 def _headline(membership: Sequence[Data], rocs: Mapping[str, Roc], others: Sequence[Data]) -> list[str]:
-    """Return what a threat model comes to: the sentence itself, and what must be said beside it."""
+    """Return what a threat model comes to: the sentence itself, and what must be said beside it. The largest AUC stands first."""
     best = sentences.best(membership)
     if best is None:
         return [sentences.other_goal(result) for result in others] or ["No attack was run under this threat model."]
     counted = sentences.counts(best, rocs[best["attack"]])
-    beside = [sentences.beside_guessing(counted)] if counted else []
+    beside = [sentences.beside_guessing(counted, membership[0])] if counted else []
     return [sentences.headline(best, counted), *beside, sentences.choice(best, len(membership))]
 
 

@@ -95,12 +95,17 @@ class Exhibit:
     @property
     def file(self) -> str:
         """Name of the file beside the report."""
-        return re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-") + ".png"
+        return f"{slug(self.title)}.png"
 
     @property
     def encoded(self) -> str:
         """The PNG as text."""
         return base64.b64encode(self.png).decode()
+
+
+def slug(text: str) -> str:
+    """Return text as part of a file name: letters, digits and dashes."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
 def exhibits(pictures: Mapping[str, NDArray[np.float64]]) -> Sequence[Exhibit]:

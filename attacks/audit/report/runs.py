@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from attacks.audit.report import words
 from taxonomy.catalog import Catalog
 
 Data = dict[str, Any]
@@ -28,7 +29,7 @@ def as_audit(run: Data, catalog: Catalog) -> Data:
                 "title": _title(run, catalog),
                 "grants": sorted({*run["granted"], *_framed(run, catalog)}),
                 "results": results,
-                "control": {},
+                "control": [],
                 "skipped": run["skipped"],
                 "failures": run["failures"],
                 "unlock": [],
@@ -36,7 +37,6 @@ def as_audit(run: Data, catalog: Catalog) -> Data:
         ],
         "ensemble": None,
         "price": {
-            "models": run["trained"] + run["reused"],
             "queries": sum(result["queries"] for result in results),
             "seconds": sum(result["seconds"] for result in results),
         },
@@ -65,5 +65,4 @@ def _title(run: Data, catalog: Catalog) -> str:
 def _framed(run: Data, catalog: Catalog) -> list[str]:
     """Return what frames the threat model: what is attacked, and from where."""
     grants: list[str] = run["threat_model"]["grants"]
-    aspects = ("observation", "model-type", "frame")
-    return [code for code in grants if code in catalog.terms and catalog.terms[code].aspect in aspects]
+    return [code for code in grants if words.frames(catalog, code)]

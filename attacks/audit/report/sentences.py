@@ -58,25 +58,36 @@ def best(results: Sequence[Figures]) -> Figures | None:
 
 def headline(result: Figures, counted: Counts | None) -> str:
     """Return the sentence that a threat model comes to: what its best attack finds, and at what price in false accusations."""
-    if counted is not None:
-        return (
-            f"Of {counted.members:,} members, {counted.found:,} [{counted.low:,} to {counted.high:,}] are found while "
-            f"{counted.accused:,} of {counted.others:,} others are accused wrongly."
-        )
+    if counted is None:
+        few = f"{result['non_members']:,} non-members are too few to say"
+        return f"{ranking(result)} {few} how many are found where hardly anybody is accused wrongly."
+    found = f"{counted.found:,} [{counted.low:,} to {counted.high:,}] {_are(counted.found)} found"
+    accused = f"{counted.accused:,} of {counted.others:,} others {_are(counted.accused)} accused wrongly"
+    return f"Of {counted.members:,} members, {found} while {accused}."
+
+
+def ranking(result: Figures) -> str:
+    """Return the AUC of an attack in words."""
     low, high = result["auc_ci"]
+    higher = f"{100 * result['auc']:.0f} [{100 * low:.0f} to {100 * high:.0f}]"
     return (
-        f"Of 100 pairs of a member and another, the attack ranks the member higher in {100 * result['auc']:.0f} "
-        f"[{100 * low:.0f} to {100 * high:.0f}]; guessing reaches 50. {result['non_members']:,} non-members are too few to say "
-        f"how many members are found where hardly anybody is accused wrongly."
+        f"Of 100 pairs of a member and another, the attack “{result['title']}” ranks the member higher in {higher}; "
+        f"guessing reaches 50."
     )
 
 
-def beside_guessing(counted: Counts) -> str:
-    """Return what guessing would find, and whether that is within the interval."""
-    guessed = f"Who guesses and accuses as many finds {counted.guessed:.3g} of the members."
-    if counted.may_be_guessing:
-        return f"{guessed} The interval holds that, so this figure alone shows no leak; nor does it show that there is none."
-    return guessed
+def beside_guessing(counted: Counts, ranked: Figures) -> str:
+    """Return what guessing would find, and what follows; `ranked` is the attack of the same threat model with the largest AUC."""
+    guessed = f"Who guesses and accuses as many finds {counted.guessed:.3g}. {ranking(ranked)}"
+    if not counted.may_be_guessing:
+        return guessed
+    if ranked["auc_ci"][0] > 0.5:
+        return f"{guessed} So members are told from others, though not surely where hardly anybody is accused wrongly."
+    return f"{guessed} Neither can be told from guessing: no leak was shown, nor that there is none."
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def choice(result: Figures, among: int) -> str:

@@ -22,6 +22,8 @@ GLOSSARY = (
     "tpr-at-low-fpr",
     "true-positive-rate",
 )
+# Aspects of terms that say what is attacked and from where, rather than what the adversary has.
+FRAMING = ("observation", "model-type", "frame", "answers", "records", "differentiable")
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def _closure(catalog: Catalog, codes: set[str]) -> set[str]:
 
 def frames(catalog: Catalog, code: str) -> bool:
     """Return whether a term says what is attacked and from where, rather than what the adversary has."""
-    return code in catalog.terms and not catalog.terms[code].grantable and catalog.terms[code].aspect != "artifact"
+    return code in catalog.terms and catalog.terms[code].aspect in FRAMING
 
 
 def glossary(catalog: Catalog) -> list[Term]:
