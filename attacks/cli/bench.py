@@ -82,8 +82,8 @@ def bench(
             console.print("Dry run: nothing was measured.")
         return
     bench_plan.keep_fuller(folder, chosen, len(numbers))
+    from attacks.audit import report
     from attacks.cli.progress import Bars
-    from attacks.engine import report
     from attacks.engine.executors import executor
     from attacks.engine.runner import Engine
     from attacks.engine.workshop import Silent

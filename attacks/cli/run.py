@@ -80,7 +80,7 @@ def run(
             tables.plan(console, plan, _expected(plan))
             console.print("Dry run: nothing was run.")
         return
-    from attacks.engine import report
+    from attacks.audit import report
 
     folder = out or Path("mia-runs") / f"{target}-seed-{seed}"
     report.prepare(folder)
@@ -99,8 +99,9 @@ def run(
 
 
 def _run(catalog: Catalog, plan: Any, seed: int, workers: int, folder: Path, trusted: Sequence[Path]) -> dict[str, Any]:
+    from attacks.audit import report
     from attacks.cli.progress import Bars
-    from attacks.engine import blame, report, trial
+    from attacks.engine import blame, trial
     from attacks.engine.code import Code
     from attacks.engine.executors import executor
     from attacks.engine.runner import Engine
@@ -112,7 +113,7 @@ def _run(catalog: Catalog, plan: Any, seed: int, workers: int, folder: Path, tru
             kept = replace(plan, attacks=tuple(planned for planned in plan.attacks if planned.attack.id not in broken))
             outcome = Engine(catalog, code=code, executor=pool, progress=progress).run(kept, seed)
             outcome.failures += [{"attack": name, "error": blame.told(error, code)} for name, error in broken.items()]
-        return report.write(outcome, folder, shlex.join(["mia", *sys.argv[1:]]))
+        return report.write_run(outcome, folder, shlex.join(["mia", *sys.argv[1:]]), catalog)
 
 
 def _plan_json(plan: Any, seed: int) -> dict[str, Any]:

@@ -163,7 +163,8 @@ def results(out: Console, data: dict[str, Any]) -> None:
         out.print("\nNothing was trained: all of it is finished work from the store.")
     else:
         out.print("\nNo model was needed.")
-    out.print(f"Written to {escape(str(data['out']))}: report.html, roc.png, results.json, scores.npz")
+    drawn = "roc.png, " if rows else ""
+    out.print(f"Written to {escape(str(data['out']))}: report.html, {drawn}results.json, scores.npz")
 
 
 def evidence(measured: Evidence, stale: Sequence[str] = ()) -> Table:

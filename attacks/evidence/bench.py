@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 
 from attacks import metrics
 from attacks.engine import drafts
+from attacks.engine.commit import commit
 from attacks.engine.outcome import Outcome
 from attacks.engine.runner import Engine
 from attacks.engine.workshop import Progress, Silent, environment
@@ -139,21 +139,6 @@ def versions() -> dict[str, str]:
     """Return the versions that figures depend on."""
     found = environment()
     return {"mia-atlas": importlib.metadata.version("mia-atlas")} | {n: found[n] for n in ("torch", "numpy", "scikit-learn")}
-
-
-def commit() -> str | None:
-    """Return the commit of this code, with "+" where it has changed since; None where no git checkout tracks it."""
-    places = [":/attacks", ":/taxonomy", ":/catalog", ":!/catalog/evidence"]
-    try:
-        _git("ls-files", "--error-unmatch", Path(__file__).name)
-        return _git("rev-parse", "HEAD") + ("+" if _git("status", "--porcelain", "--", *places) else "")
-    except (OSError, subprocess.CalledProcessError):
-        return None
-
-
-def _git(*arguments: str) -> str:
-    command = ["git", "-C", str(Path(__file__).parent), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603  (all of it is ours)
 
 
 # -- figures ---------------------------------------------------------------------------------------------------------------

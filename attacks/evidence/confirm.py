@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from attacks.engine.commit import commit
 from attacks.engine.outcome import Outcome
 from attacks.engine.runner import Engine
 from attacks.engine.workshop import Progress, Silent
-from attacks.evidence.bench import commit, figures, versions, write
+from attacks.evidence.bench import figures, versions, write
 from attacks.evidence.comparisons import compare
 from attacks.evidence.confirm_plan import ConfirmPlan, Stale
 from attacks.evidence.differences import Change, changes, changes_of_ordering

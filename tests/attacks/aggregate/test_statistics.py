@@ -15,8 +15,9 @@ from sklearn.linear_model import LogisticRegression
 
 from attacks import metrics
 from attacks.aggregate import genomes, locations
+from attacks.audit import report
 from attacks.cli import tables
-from attacks.engine import artifacts, report
+from attacks.engine import artifacts
 from attacks.engine import plan as plans
 from attacks.engine.runner import Engine
 from attacks.engine.store import Store
@@ -224,11 +225,11 @@ def test_a_larger_pool_tells_less():
 def test_the_report_of_a_target_that_is_no_model_speaks_of_the_group(tmp_path):
     catalog = load()
     plan = plans.make(catalog, catalog.target("genomes-pool-100"), None, ["sankararaman-2009"])
-    data = Engine(catalog, Store(tmp_path)).run(plan).as_json("out")
+    data = report.write_run(Engine(catalog, Store(tmp_path / "store")).run(plan), tmp_path, "mia run", catalog)
     printed = io.StringIO()
     out = Console(file=printed, width=140)
     tables.plan(out, plan, None)
     tables.results(out, data)
     assert "Nothing is to be trained" in printed.getvalue() and "No model was needed" in printed.getvalue()
-    page = " ".join(report.html({**data, "command": "mia run"}, b"").split())
+    page = " ".join((tmp_path / "report.html").read_text().split())
     assert "127 published statistics of a group of 100" in page and "training accuracy" not in page

@@ -10,10 +10,10 @@ import pytest
 import torch
 from rich.console import Console
 
+from attacks.audit import report
 from attacks.cli import tables
 from attacks.discriminative.audit import surest_guesses
 from attacks.engine import plan as plans
-from attacks.engine import report
 from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from attacks.handles import AttackError, Ledger, Records, ScoreOracle
@@ -158,12 +158,11 @@ def test_coins_without_effect_give_0(audited):
 
 
 @pytest.mark.slow
-def test_bound_is_shown_beside_the_usual_figures(audited):
-    outcome = audited("genomes-dp-4")[0]
-    data = {**outcome.as_json("somewhere"), "command": "mia run"}
+def test_bound_is_shown_beside_the_usual_figures(audited, tmp_path):
+    data = report.write_run(audited("genomes-dp-4")[0], tmp_path, "mia run", CATALOG)
     assert {"auc", "metric"} <= set(data["results"][0])
-    page = report.html(data, b"")
-    assert page.count(AUDIT) == 2 and "lower bound on epsilon" in page and "true epsilon: 3.99" in page
+    page = (tmp_path / "report.html").read_text()
+    assert "lower bound on epsilon" in page and "true epsilon: 3.99" in page
     text = io.StringIO()
     tables.results(Console(file=text, width=200), data)
     assert "AUC" in text.getvalue() and "lower bound on epsilon" in text.getvalue() and "true epsilon 3.99" in text.getvalue()

@@ -14,8 +14,8 @@ import pytest
 from bad_disks import files_end_at, make_unwritable
 from interrupts import start
 
+from attacks.audit import report
 from attacks.engine import plan as plans
-from attacks.engine import report
 from attacks.engine.collection import collect
 from attacks.engine.runner import Engine
 from attacks.engine.store import META, Store, StoreError
@@ -133,18 +133,18 @@ def test_a_full_disk_is_one_sentence_and_no_fault_of_the_entry(store, tmp_path):
 def test_a_report_is_written_whole_or_not_at_all(store, tmp_path, monkeypatch):
     outcome, folder = run(store), tmp_path / "out"
     report.prepare(folder)
-    report.write(outcome, folder, "mia run")
+    report.write_run(outcome, folder, "mia run", load())
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert before.keys() == {"report.html", "results.json", "roc.png", "scores.npz"}
     with np.load(folder / "scores.npz") as found:
         assert found[LIRA].tolist() == scores(outcome) and found["member"].sum() == 120
     outcome.trained = 77
     with files_end_at(1500), pytest.raises(InputError, match="cannot be written"):
-        report.write(outcome, folder, "mia run")
+        report.write_run(outcome, folder, "mia run", load())
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     order, plain = [], Path.replace
     monkeypatch.setattr(Path, "replace", lambda self, path: (order.append(path.name), plain(self, path))[1])
-    report.write(outcome, folder, "mia run")
+    report.write_run(outcome, folder, "mia run", load())
     assert order[-1] == "results.json" and json.loads((folder / "results.json").read_text())["trained"] == 77
 
 

@@ -1,4 +1,4 @@
-"""Pictures of what a generative model makes: in the report and beside it, each whole and in its place."""
+"""Pictures beside the page: curves that are drawn once, and what a generative model makes, each whole and in its place."""
 
 from __future__ import annotations
 
@@ -11,35 +11,41 @@ import torch
 from matplotlib.image import imread
 
 from attacks import metrics
-from attacks.engine import report
+from attacks.audit import report
+from attacks.audit.report import pictures
 from attacks.engine.outcome import Outcome
 from attacks.engine.plan import make
 from taxonomy.loading import load
 
+CATALOG = load()
+
 
 def test_a_grid_shows_every_picture_once_in_reading_order():
-    pictures = np.arange(11)[:, None, None] / 11 * np.ones((11, 8, 8))
-    shown = imread(io.BytesIO(report.grid(pictures)))[..., 0]
+    shades = np.arange(11)[:, None, None] / 11 * np.ones((11, 8, 8))
+    shown = imread(io.BytesIO(pictures.grid(shades)))[..., 0]
     assert shown.shape == (2 * 68, 8 * 68), "eight in a row, eight times as large, with a frame"
     middle = shown[34::68, 34::68].ravel()
     assert np.allclose(middle[:11], np.arange(11) / 11, atol=1 / 255) and (middle[11:] == 1).all()
-    assert imread(io.BytesIO(report.grid(np.zeros((3, 100, 50))))).shape[:2] == (104, 3 * 54), "large ones stay as they are"
+    assert imread(io.BytesIO(pictures.grid(np.zeros((3, 100, 50))))).shape[:2] == (104, 3 * 54), "large ones stay as they are"
 
 
 def outcome(exhibits, score=None, member=None):
     member = np.arange(40) < 20 if member is None else member
     score = np.arange(40.0) if score is None else score
     result = {**metrics.summarize(score, member, None), "attack": "yeom-2018-loss", "title": "T", "goal": "membership"}
-    result |= {"queries": 0, "models": 0, "seconds": 0.0, "set_membership": None}
-    catalog = load()
-    plan = make(catalog, catalog.target("digits-mlp"), None, ["yeom-2018-loss"])
+    result |= {"queries": 0, "models": 0, "trained": 0, "seconds": 0.0, "set_membership": None}
+    plan = make(CATALOG, CATALOG.target("digits-mlp"), None, ["yeom-2018-loss"])
     return Outcome(plan, 0, {}, member, [result], scores={"yeom-2018-loss": score}, exhibits=exhibits)
+
+
+def write(found: Outcome, folder) -> str:
+    report.write_run(found, folder, "mia run", CATALOG)
+    return (folder / "report.html").read_text()
 
 
 def test_the_report_holds_the_pictures_of_a_target_that_has_some(tmp_path):
     titles = ("samples", "training <pictures> nearest to them")
-    report.write(outcome(lambda: {title: torch.rand(16, 28, 28) for title in titles}), tmp_path, "mia run")
-    page = (tmp_path / "report.html").read_text()
+    page = write(outcome(lambda: {title: torch.rand(16, 28, 28) for title in titles}), tmp_path)
     found = re.findall(r'<img alt="([^"]*): 16 grey pictures" src="data:image/png;base64,([^"]*)"', page)
     assert [alt for alt, _ in found] == ["samples", "training &lt;pictures&gt; nearest to them"]
     files = ("samples.png", "training-pictures-nearest-to-them.png")
@@ -48,43 +54,42 @@ def test_the_report_holds_the_pictures_of_a_target_that_has_some(tmp_path):
 
 
 def test_a_target_without_pictures_has_none_in_its_report(tmp_path):
-    report.write(outcome(None), tmp_path, "mia run")
-    assert "What the target makes" not in (tmp_path / "report.html").read_text()
+    assert "What the target makes" not in write(outcome(None), tmp_path)
     assert {p.name for p in tmp_path.iterdir()} == {"report.html", "results.json", "roc.png", "scores.npz"}
+
+
+def curves(score, member) -> pictures.Curves:
+    return pictures.Curves("title", {"attack": metrics.roc(score, member)}, {"attack": metrics.auc(score, member)})
 
 
 def test_the_roc_of_infinite_scores_is_that_of_the_largest_and_smallest():
     member = np.arange(400) < 200
     score = np.round(np.random.default_rng(0).normal(size=400) + member, 1)
     infinite = np.select([score > 2, score < -1], [np.inf, -np.inf], score)
-    finite = np.clip(infinite, -99.0, 99.0)
-    pictures = [report.roc_picture(outcome(None, scores, member)) for scores in (infinite, finite)]
-    assert pictures[0] == pictures[1]
+    assert pictures.roc(curves(infinite, member)) == pictures.roc(curves(np.clip(infinite, -99.0, 99.0), member))
 
 
 def test_a_picture_is_drawn_once_and_again_if_anything_in_it_changes(tmp_path, monkeypatch):
     member = np.arange(400) < 200
     score = np.random.default_rng(0).normal(size=400) + member
-    report.write(outcome(None, score, member), tmp_path, "mia run")
+    write(outcome(None, score, member), tmp_path)
     drawn = (tmp_path / "roc.png").read_bytes()
-    assert drawn == report.roc_picture(outcome(None, score, member))
 
     times = []
-    monkeypatch.setattr(report, "roc_picture", lambda outcome: times.append(outcome) or b"new")
-    report.write(outcome(None, score, member), tmp_path, "mia run")
+    monkeypatch.setattr(pictures, "roc", lambda shown: times.append(shown) or b"new")
+    write(outcome(None, score, member), tmp_path)
     assert not times and (tmp_path / "roc.png").read_bytes() == drawn
-    report.write(outcome(None, score + member, member), tmp_path, "mia run")
+    write(outcome(None, score + member, member), tmp_path)
     assert len(times) == 1 and (tmp_path / "roc.png").read_bytes() == b"new"
     for damaged in (drawn[:-100], drawn[:5000] + b"?" + drawn[5001:], b""):
         (tmp_path / "roc.png").write_bytes(damaged)
-        report.write(outcome(None, score, member), tmp_path, "mia run")
+        write(outcome(None, score, member), tmp_path)
     assert len(times) == 4
 
 
 def test_the_report_says_how_much_the_estimate_flatters_and_where_there_is_no_lower_limit(tmp_path):
     for others, flattery, unbounded in ((100, "1 % lets 1.98 %", True), (400, "1 % lets 1.25 %", False), (40, "", False)):
         member = np.arange(2 * others) < others
-        report.write(outcome(None, np.arange(2.0 * others), member), tmp_path, "mia run")
-        page = (tmp_path / "report.html").read_text()
+        page = " ".join(write(outcome(None, np.arange(2.0 * others), member), tmp_path).split())
         assert flattery in page and ("That flatters" in page) == bool(flattery)
-        assert ("know no lower limit at 1 %" in page) == unbounded and "Clopper" not in page
+        assert ("know no lower limit at 1 %" in page) == unbounded

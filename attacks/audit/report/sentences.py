@@ -1,0 +1,154 @@
+"""What was found, in sentences for a person who is no expert: counts of people or records, never a rate alone, and no verdict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from attacks.metrics import Roc
+
+RATE = "0.01"
+Figures = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many members a threshold finds, with the ends of the 95 % interval, and how many non-members it accuses wrongly."""
+
+    found: int
+    low: int
+    high: int
+    members: int
+    accused: int
+    others: int
+
+    @property
+    def guessed(self) -> float:
+        """How many members guessing would find that accuses as many non-members."""
+        return self.members * self.accused / self.others
+
+    @property
+    def may_be_guessing(self) -> bool:
+        """Whether the interval holds what guessing finds."""
+        return self.low <= self.guessed
+
+
+def counts(result: Figures, curve: Roc, rate: str = RATE) -> Counts | None:
+    """Return the rate of a result as counts, the interval rounded outwards; None where the rate cannot be resolved."""
+    if result["tpr_at_fpr"].get(rate) is None:
+        return None
+    step = curve.within(float(rate))
+    low, high = (end * curve.members for end in result["tpr_at_fpr_ci"][rate])
+    ends = math.floor(low + 1e-9), math.ceil(high - 1e-9)
+    return Counts(int(curve.hits[step]), *ends, curve.members, int(curve.alarms[step]), curve.others)
+
+
+def best(results: Sequence[Figures]) -> Figures | None:
+    """Return the membership attack that finds most at a false positive rate of 1 %, or ranks best where that cannot be told."""
+    membership = [result for result in results if "auc" in result]
+
+    def strength(result: Figures) -> tuple[float, float]:
+        found = result["tpr_at_fpr"].get(RATE)
+        return (-1.0 if found is None else found), result["auc"]
+
+    return max(membership, key=strength, default=None)
+
+
+def headline(result: Figures, counted: Counts | None) -> str:
+    """Return the sentence that a threat model comes to: what its best attack finds, and at what price in false accusations."""
+    if counted is None:
+        few = f"{result['non_members']:,} non-members are too few to say"
+        return f"{ranking(result)} {few} how many are found where hardly anybody is accused wrongly."
+    found = f"{counted.found:,} [{counted.low:,} to {counted.high:,}] {_are(counted.found)} found"
+    accused = f"{counted.accused:,} of {counted.others:,} others {_are(counted.accused)} accused wrongly"
+    return f"Of {counted.members:,} members, {found} while {accused}."
+
+
+def ranking(result: Figures) -> str:
+    """Return the AUC of an attack in words."""
+    low, high = result["auc_ci"]
+    higher = f"{100 * result['auc']:.0f} [{100 * low:.0f} to {100 * high:.0f}]"
+    return (
+        f"Of 100 pairs of a member and another, the attack “{result['title']}” ranks the member higher in {higher}; "
+        f"guessing reaches 50."
+    )
+
+
+def beside_guessing(counted: Counts, ranked: Figures) -> str:
+    """Return what guessing would find, and what follows; `ranked` is the attack of the same threat model with the largest AUC."""
+    guessed = f"Who guesses and accuses as many finds {counted.guessed:.3g}. {ranking(ranked)}"
+    if not counted.may_be_guessing:
+        return guessed
+    if ranked["auc_ci"][0] > 0.5:
+        return f"{guessed} So members are told from others, though not surely where hardly anybody is accused wrongly."
+    return f"{guessed} Neither can be told from guessing: no leak was shown, nor that there is none."
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def choice(result: Figures, among: int) -> str:
+    """Return which attack the sentence is about, and what choosing it does to the figure."""
+    told = f"By the attack “{result['title']}”"
+    if among == 1:
+        return f"{told}, the only one on members that was run."
+    return f"{told}, the strongest of {among:,}; choosing it on the same records flatters it, which its interval does not count."
+
+
+def other_goal(result: Figures) -> str:
+    """Return what an attack with another goal than membership found."""
+    metric = result["metric"]
+    interval = "" if metric["ci"] is None else f" [{metric['ci'][0]:.3f} to {metric['ci'][1]:.3f}]"
+    return (
+        f"“{result['title']}” ({result['goal']}): {metric['name']} {metric['value']:.3f}{interval}; who learns nothing from the "
+        f"target reaches {metric['chance']:.3f}."
+    )
+
+
+def together(ensemble: Figures, members: int) -> str | None:
+    """Return what any of the attacks finds at a total false positive rate of 1 %; None where that was not measured."""
+    found = (ensemble.get("tpr_at_fpr") or {}).get(RATE)
+    if found is None:
+        return None
+    low, high = ensemble["tpr_at_fpr_ci"][RATE]
+    ends = math.floor(low * members + 1e-9), math.ceil(high * members - 1e-9)
+    return (
+        f"All {len(ensemble['attacks']):,} attacks together find {round(found * members):,} [{ends[0]:,} to {ends[1]:,}] of "
+        f"{members:,} members at a false positive rate of 1 % in total. Their thresholds were set on other non-members than "
+        f"those who are counted, so that choosing among attacks is not free."
+    )
+
+
+def blind(baseline: Figures, passed: bool) -> str:
+    """Return what the blind baseline says of the split."""
+    low, high = baseline["auc_ci"]
+    told = (
+        f"A classifier that never sees the model tells members from others with an AUC of {baseline['auc']:.3f} "
+        f"[{low:.3f} to {high:.3f}]"
+    )
+    if passed:
+        return f"{told}; one half is chance. So members and others do not differ by themselves as far as it can tell."
+    return f"{told}. The two groups differ by themselves: all that follows measures how they were chosen, not the model."
+
+
+def not_said(others: int | None, not_run: int) -> list[str]:
+    """Return what the figures do not say, in sentences; `others` is the fewest non-members, `not_run` counts attacks."""
+    unseen = f" {not_run:,} attacks that the catalog has were not run here." if not_run else ""
+    told = [
+        f"That nothing more can be found. They say what these attacks found; a better attack may find more.{unseen}",
+        "That an adversary has what was assumed. Who knows less finds less, who knows more may find more.",
+        "How sure an accusation is. Among the records counted here members are as frequent as they were chosen to be; where "
+        "members are rare, most of the accused may be others, however good the attack.",
+        "What holds for one record. A false positive rate is a mean over all non-members, and for a record of an unusual kind it "
+        "may be many times as high.",
+        "What holds for another model. They are about this model, trained once, and these records; the intervals count other "
+        "records of the same kind, not another training.",
+        "Whether a leak does harm. That depends on what it means to be a member, which no figure here knows.",
+    ]
+    if others is not None:
+        least = f"a false positive rate of {100 / others:.2g} %"
+        told.append(f"What happens below {least}: with {others:,} non-members, one of them is that much.")
+    return told
