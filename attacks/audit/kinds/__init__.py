@@ -1,0 +1,1 @@
+"""Kinds of models that can be audited: each a form in the audit file, and what answers."""
