@@ -9,12 +9,13 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
 from attacks.engine.claims import claimed
 from taxonomy.findings import InputError, printable, relative
@@ -35,66 +36,78 @@ Form = dict[str, Any]
 
 
 class KeptAnswers:
-    """What a service has answered and how much it was asked, over restarts. Processes and threads may share the folder.
+    """What a service has answered and how much it was asked, over restarts: a file that is open within `with`.
 
-    Every change is one transaction that is on the disk when it returns. Raises InputError where the file cannot be used.
+    Threads and processes may share the file, each with an object of its own. Every change is one transaction that is on the disk
+    when it returns. Raises InputError where the file cannot be used.
     """
 
     def __init__(self, folder: Path, service: str):
         self._folder, self._service = folder, service
         self.file = folder / FILE
 
+    def __enter__(self) -> KeptAnswers:
+        # Two processes that make the file at once may find it locked, without waiting.
+        locked = Retrying(
+            retry=retry_if_exception_type(sqlite3.OperationalError),
+            stop=stop_after_attempt(10),
+            wait=wait_random(0, LOOK_AGAIN_SECONDS),
+            reraise=True,
+        )
+        with self._usable():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._base = locked(_opened, self.file)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._base.close()
+
     @property
     def spent(self) -> int:
         """How many records the service was asked for so far."""
-        if not self.file.exists():
-            return 0
-        with self._open() as base:
-            return self._spent(base)
+        with self._usable():
+            found = self._base.execute("SELECT records FROM spent WHERE service = ?", (self._service,)).fetchone()
+        return int(found[0]) if found else 0
 
-    def reserve(self, records: int, limit: int | None) -> None:
-        """Count records that are about to be asked; raise InputError, and count nothing, if that would pass the limit."""
-        with self._open() as base:
-            base.execute("BEGIN IMMEDIATE")
-            self.allow(records, limit, self._spent(base))
-            add = "INSERT INTO spent VALUES (?, ?) ON CONFLICT (service) DO UPDATE SET records = records + excluded.records"
-            base.execute(add, (self._service, records))
-            base.commit()
-
-    def release(self, records: int) -> None:
-        """Take back what was counted for a request that the service certainly did not answer."""
-        with self._open() as base, base:
-            base.execute("UPDATE spent SET records = records - ? WHERE service = ?", (records, self._service))
-
-    def allow(self, records: int, limit: int | None, spent: int) -> None:
+    def allow(self, records: int, limit: int | None) -> None:
         """Raise InputError if so many records more would pass the limit."""
+        spent = self.spent
         if limit is not None and spent + records > limit:
             raise InputError(
                 f"the limit is {limit:,} queries: {spent:,} are spent (requests that failed count, since the service may have "
                 f"answered them) and {records:,} more are needed; raise `limits.queries`, or audit fewer records or attacks"
             )
 
+    def reserve(self, records: int, limit: int | None) -> None:
+        """Count records that are about to be asked; raise InputError, and count nothing, if that would pass the limit."""
+        add = "INSERT INTO spent VALUES (?, ?) ON CONFLICT (service) DO UPDATE SET records = records + excluded.records"
+        with self._usable(), self._base as base:
+            base.execute("BEGIN IMMEDIATE")
+            self.allow(records, limit)
+            base.execute(add, (self._service, records))
+
+    def release(self, records: int) -> None:
+        """Take back what was counted for a request that the service certainly did not answer."""
+        with self._usable(), self._base as base:
+            base.execute("UPDATE spent SET records = records - ? WHERE service = ?", (records, self._service))
+
     def form(self, model: str) -> Form | None:
         """Return of which form a model's answers are, or None before the first."""
-        if not self.file.exists():
-            return None
-        with self._open() as base:
-            found = base.execute("SELECT form FROM forms WHERE model = ?", (model,)).fetchone()
+        with self._usable():
+            found = self._base.execute("SELECT form FROM forms WHERE model = ?", (model,)).fetchone()
         form: Form | None = json.loads(found[0]) if found else None
         return form
 
     def find(self, model: str, records: Sequence[str]) -> dict[str, bytes]:
         """Return the kept answers of those records, told by their hashes, that have one."""
-        if not self.file.exists():
-            return {}
         query = "SELECT record, answer FROM answers WHERE model = ? AND record IN (SELECT value FROM json_each(?))"
-        with self._open() as base:
-            return dict(base.execute(query, (model, json.dumps(records))))
+        with self._usable():
+            return dict(self._base.execute(query, (model, json.dumps(records))))
 
     def keep(self, model: str, form: Form, records: Sequence[str], answers: Array) -> dict[str, bytes]:
         """Keep answers (n, …) about records, all or none, and return them as kept; the first of a model also tell their form."""
         kept = dict(zip(records, _encoded(answers), strict=True))
-        with self._open() as base, base:
+        with self._usable(), self._base as base:
             base.execute("INSERT OR IGNORE INTO forms VALUES (?, ?)", (model, json.dumps(form)))
             rows = ((model, record, answer) for record, answer in kept.items())
             base.executemany("INSERT OR IGNORE INTO answers VALUES (?, ?, ?)", rows)
@@ -105,36 +118,35 @@ class KeptAnswers:
         """Wait until nobody else asks, so that two processes do not pay for the same record."""
         while True:
             with ExitStack() as stack:
-                try:
+                with self._usable():
                     mine = stack.enter_context(claimed(self._folder / "asking"))
-                except OSError as error:
-                    raise self._unusable(error.strerror or str(error)) from error
                 if mine:
                     yield
                     return
             time.sleep(LOOK_AGAIN_SECONDS)
 
-    def _spent(self, base: sqlite3.Connection) -> int:
-        found = base.execute("SELECT records FROM spent WHERE service = ?", (self._service,)).fetchone()
-        return int(found[0]) if found else 0
-
     @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        """Open the file for one piece of work: connections must not cross threads or forks."""
+    def _usable(self) -> Iterator[None]:
+        """Raise InputError where the file or its folder cannot be used."""
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with closing(sqlite3.connect(self.file, timeout=PATIENCE_SECONDS)) as base:
-                base.execute("PRAGMA synchronous = FULL")
-                base.executescript(SCHEMA)
-                yield base
+            yield
         except (sqlite3.Error, OSError) as error:
-            raise self._unusable(str(error)) from error
+            reason = (isinstance(error, OSError) and error.strerror) or str(error)
+            raise InputError(
+                f"{relative(self.file)}, where answers and the count of queries are kept, cannot be used ({reason}); make room, "
+                "or move it away: its answers are then asked, and counted, anew"
+            ) from error
 
-    def _unusable(self, reason: str) -> InputError:
-        return InputError(
-            f"{relative(self.file)}, where answers and the count of queries are kept, cannot be used ({reason}); make room, or "
-            "move it away: its answers are then asked, and counted, anew"
-        )
+
+def _opened(file: Path) -> sqlite3.Connection:
+    base = sqlite3.connect(file, timeout=PATIENCE_SECONDS)
+    try:
+        # With a log of what is written, a change waits for the disk once; FULL: it does wait.
+        base.executescript(f"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE; {SCHEMA} COMMIT")
+    except sqlite3.Error:
+        base.close()
+        raise
+    return base
 
 
 def form_of(answers: Array, version: str) -> Form:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import ssl
@@ -29,7 +30,7 @@ class Line:
     def __init__(self, url: str, token_variable: str, timeout_s: float, *, clock: Callable[[], float]):
         self.url = url.rstrip("/")
         self._token_variable, self._timeout_s, self._clock = token_variable, timeout_s, clock
-        self._client = httpx.Client(timeout=timeout_s, follow_redirects=False)
+        self._client = httpx.Client(timeout=timeout_s, follow_redirects=False, verify=certificates())
 
     def get(self, path: str) -> bytes:
         """Return the body of a GET; raises ServiceError, which says whether to try again."""
@@ -101,7 +102,7 @@ class Line:
             text = f"the certificate of {self.url} cannot be verified ({reason}); name its authority's file in SSL_CERT_FILE"
             return ServiceError(text, refused=True)
         if isinstance(error, httpx.ConnectError | httpx.ProxyError):
-            text = f"{self.url} cannot be reached ({reason}); start the service or correct `url`; {LATER}"
+            text = f"{self.url} cannot be reached ({reason}); start the service or correct `url`; what was answered is kept"
             return ServiceError(text, tries=PATIENT, refused=True)
         if isinstance(error, httpx.TransportError):
             return ServiceError(f"{self.url} broke off ({reason}); {LATER}", tries=PATIENT)
@@ -145,6 +146,12 @@ class Line:
         if tries > 1 and wait > LONGEST_PAUSE:
             tries, text = 1, f"{self.url} wants a pause of {wait / 60:,.0f} minutes ({status}); {LATER}"
         return ServiceError(text, tries=tries, wait=wait, refused=refused, status=status)
+
+
+@functools.cache
+def certificates() -> ssl.SSLContext:
+    """Return what certificates are verified with: reading the authorities takes a while."""
+    return httpx.create_ssl_context()
 
 
 def _reason(body: bytes) -> str:

@@ -25,6 +25,8 @@ DATATYPES = (*NUMBERS, TEXT)
 DEFAULT_DATATYPE = "FP64"
 DEFAULT_INPUT = "input-0"
 
+LONGEST_NAME = 200
+
 Array = NDArray[Any]
 
 
@@ -37,22 +39,27 @@ class Tensor:
     shape: tuple[int, ...]
 
 
+def word(found: Any) -> str:
+    """Return a name that a service gave, so that it can stand in a message: a name of use is short and printable."""
+    return printable(str(found)[:LONGEST_NAME])
+
+
 def parsed(body: bytes, who: str) -> Any:
     """Return what a body says as JSON; raises InputError if it is none."""
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as error:
-        begin = printable(body[:60].decode(errors="replace"))
+        begin = quoted(body[:60].decode(errors="replace"))
         raise InputError(
-            f"{who} answers with what is no JSON (it begins {begin!r}); does another program listen there? correct `url`"
+            f"{who} answers with what is no JSON (it begins {begin}); does another program listen there? correct `url`"
         ) from error
 
 
 def metadata(found: Any, who: str) -> tuple[dict[str, Any], list[Tensor], list[Tensor]]:
     """Return a model's identity (name, versions, platform), inputs and outputs from its metadata; raises InputError."""
     try:
-        name, platform = str(found["name"]), str(found.get("platform") or "")
-        versions = [str(version) for version in found.get("versions") or []]
+        name, platform = word(found["name"]), word(found.get("platform") or "")
+        versions = [word(version) for version in found.get("versions") or []]
         inputs, outputs = ([_tensor(one) for one in found.get(key) or []] for key in ("inputs", "outputs"))
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise InputError(
@@ -62,7 +69,7 @@ def metadata(found: Any, who: str) -> tuple[dict[str, Any], list[Tensor], list[T
 
 
 def _tensor(found: Any) -> Tensor:
-    return Tensor(str(found["name"]), str(found["datatype"]), tuple(int(length) for length in found.get("shape") or ()))
+    return Tensor(word(found["name"]), word(found["datatype"]), tuple(int(length) for length in found.get("shape") or ()))
 
 
 def chosen(kind: str, name: str, offered: Sequence[Tensor]) -> Tensor | None:
@@ -120,8 +127,8 @@ def answer(found: Any, count: int, output: str, who: str) -> tuple[Array, str]:
     InputError for anything else.
     """
     try:
-        named = {str(one["name"]): one for one in found["outputs"]}
-        version = str(found.get("model_version") or "")
+        named = {word(one["name"]): one for one in found["outputs"]}
+        version = word(found.get("model_version") or "")
     except (TypeError, KeyError, AttributeError) as error:
         raise InputError(
             f"{who} answers with JSON that has no list of `outputs`; does it speak version 2 of the protocol?"
@@ -132,7 +139,7 @@ def answer(found: Any, count: int, output: str, who: str) -> tuple[Array, str]:
         raise InputError(f"{who} answers with {len(named)} outputs; name one as `output` ({nearest('', named)})")
     tensor = named[output or next(iter(named))]
     try:
-        shape, datatype, data = tuple(map(int, tensor["shape"])), str(tensor["datatype"]), tensor["data"]
+        shape, datatype, data = tuple(map(int, tensor["shape"])), word(tensor["datatype"]), tensor["data"]
         flat = np.asarray(data).ravel()
     except (TypeError, KeyError, ValueError, RecursionError) as error:
         raise InputError(f"{who} answers with an output without `shape`, `datatype` or regular `data`") from error
@@ -140,31 +147,33 @@ def answer(found: Any, count: int, output: str, who: str) -> tuple[Array, str]:
         raise InputError(f"{who} answers {count} records with an output of shape {list(shape)}; it must give one row for each")
     if len(flat) != math.prod(shape):
         raise InputError(f"{who} answers with {len(flat)} values, and says that they are of shape {list(shape)}")
-    return _read(flat, shape, datatype, who), version
+    return _scores(flat, shape, who) if datatype in FLOATS else _labels(data, shape, datatype, who), version
 
 
-def _read(flat: Array, shape: tuple[int, ...], datatype: str, who: str) -> Array:
-    """Return scores or labels, whichever the datatype makes of them."""
-    # A dtype of objects is what numpy makes of null, and of lists within lists that differ in kind.
-    numbers = flat.dtype.kind in ("f", "i", "u", "b")
-    if datatype in FLOATS:
-        if not numbers:
-            raise InputError(f"{who} answers with {datatype} that are no numbers (null stands for not-a-number and infinity)")
-        if len(shape) > 2:
-            raise InputError(f"{who} answers with an output of shape {list(shape)}; a row of scores a record is needed")
-        scores: Array = flat.astype(np.float64).reshape(shape[0], -1)
-        wrong = np.isnan(scores) | np.isposinf(scores)
-        if wrong.any():
-            raise InputError(f"{who} answers with {scores[wrong][0]} for {int(wrong.any(axis=1).sum())} of {shape[0]} records")
-        return scores
+def _scores(flat: Array, shape: tuple[int, ...], who: str) -> Array:
+    # What is null, and lists within lists that differ in kind, are objects to numpy.
+    if flat.dtype.kind not in "fiu":
+        raise InputError(f"{who} answers with scores that are no numbers (null stands for not-a-number and infinity)")
+    if len(shape) > 2:
+        raise InputError(f"{who} answers with an output of shape {list(shape)}; a row of scores a record is needed")
+    scores: Array = flat.astype(np.float64).reshape(shape[0], -1)
+    wrong = np.isnan(scores) | np.isposinf(scores)
+    if wrong.any():
+        raise InputError(f"{who} answers with {scores[wrong][0]} for {int(wrong.any(axis=1).sum())} of {shape[0]} records")
+    return scores
+
+
+def _labels(data: Any, shape: tuple[int, ...], datatype: str, who: str) -> Array:
     if math.prod(shape[1:]) != 1:
         raise InputError(
             f"{who} answers with {datatype} of shape {list(shape)}; labels are one a record, and scores are FP32 or FP64"
         )
-    if datatype == TEXT and flat.dtype.kind == "U":
-        return flat
-    if (datatype in WHOLE and flat.dtype.kind in "iu") or (datatype == "BOOL" and flat.dtype.kind in "biu"):
-        if flat.dtype.kind == "u" and flat.max() > np.iinfo(np.int64).max:
-            raise InputError(f"{who} answers with the label {flat.max()}, which is larger than an int64")
-        return flat.astype(np.int64)
-    raise InputError(f"{who} answers with {quoted(datatype)}, and its values are not of that type")
+    # As objects, or numpy would make texts of numbers, and numbers with a point of whole ones that are large.
+    values = np.asarray(data, dtype=object).ravel().tolist()
+    wanted = {TEXT: (str,), "BOOL": (bool, int)}.get(datatype, (int,) if datatype in WHOLE else ())
+    if not all(type(value) in wanted for value in values):
+        raise InputError(f"{who} answers with {quoted(datatype)}, and its values are not of that type")
+    try:
+        return np.array(values, dtype=str if datatype == TEXT else np.int64)
+    except OverflowError as error:
+        raise InputError(f"{who} answers with the label {max(values, key=abs)}, which is larger than an int64") from error

@@ -7,74 +7,34 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attacks.audit.kinds import protocol
-from attacks.audit.kinds.kept_answers import Form, KeptAnswers, decoded, form_of, shown
-from attacks.audit.kinds.line import Line
+from attacks.audit.kinds.address import Address
 from attacks.audit.kinds.pace import Pace
-from attacks.audit.kinds.retrying import BRIEF, PATIENT, ServiceError, insist
 from attacks.seeds import digest
 from taxonomy.findings import InputError, quoted, relative, unknown
+
+try:
+    from attacks.audit.kinds.kept_answers import Form, KeptAnswers, decoded, form_of, shown
+    from attacks.audit.kinds.line import Line
+    from attacks.audit.kinds.retrying import BRIEF, PATIENT, ServiceError, insist
+except ModuleNotFoundError as error:
+    raise InputError(f"a model behind HTTP needs the Python package {error.name} (`pip install mia-atlas[service]`)") from error
 
 if TYPE_CHECKING:
     from attacks.engine.workshop import Progress
 
 Array = NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where a service is and how to ask it: what stands under `model` in an audit file. Raises InputError for what cannot be.
-
-    `version`, `input`, `output` and `datatype` come from the model's metadata where they are not stated. `token_variable` is the
-    name of the environment variable that holds the token. `batch` is in records, and `per_second` in records a second.
-    """
-
-    url: str
-    model: str
-    version: str = ""
-    input: str = ""
-    output: str = ""
-    datatype: str = ""
-    # Somebody may write the token itself here.
-    token_variable: str = field(default="", repr=False)
-    batch: int = 64
-    timeout_s: float = 30.0
-    per_second: float | None = None
-
-    def __post_init__(self) -> None:
-        try:
-            parts = urlsplit(self.url)
-            host, _ = parts.hostname, parts.port
-        except ValueError:
-            parts, host = urlsplit(""), None
-        if "@" in parts.netloc:
-            raise InputError("`url` holds a name or password; put a token into a variable, and name that as `token_variable`")
-        if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:
-            raise InputError(f"`url` is {quoted(self.url)}; write it as https://host:port, or with a path that `/v2` follows")
-        if not self.model:
-            raise InputError("`model` names no model of the service")
-        if self.datatype and self.datatype not in protocol.DATATYPES:
-            raise unknown("datatype", self.datatype, protocol.DATATYPES)
-        if self.token_variable and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", self.token_variable):
-            raise InputError("`token_variable` is no name of an environment variable; the token itself does not belong in a file")
-        if self.batch < 1:
-            raise InputError(f"`batch` is {self.batch}; it must be at least 1")
-        for name in ("timeout_s", "per_second"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < float("inf"):
-                raise InputError(f"`{name}` is {value}; it must be a number above 0")
 
 
 @dataclass(frozen=True)
@@ -103,17 +63,20 @@ class Service:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ):
-        self.address, self.limit = address, limit
+        self.address, self.limit, self._folder = address, limit, kept
         self._progress, self._sleep = progress, sleep
         self._line = Line(address.url, address.token_variable, address.timeout_s, clock=clock)
         self._pace = Pace(address.per_second, clock=clock, sleep=sleep)
-        self._kept = KeptAnswers(kept, digest([self._line.url, address.model]))
         self._known: _Model | None = None
 
     @property
     def spent(self) -> int:
         """How many records this model was asked for so far, by all processes that share the folder."""
-        return self._kept.spent
+        kept = self._kept()
+        if not kept.file.exists():
+            return 0
+        with kept:
+            return kept.spent
 
     def metadata(self) -> dict[str, Any]:
         """Return what identifies the ready model, as plain data: name, version, versions, platform, input, output, datatype."""
@@ -126,34 +89,38 @@ class Service:
         """
         model, sent, keys = self._prepared(rows)
         place = {key: number for number, key in enumerate(keys)}
-        kept = self._kept.find(model.key, list(place))
-        missing = [key for key in place if key not in kept]
-        if missing:
-            self._kept.allow(len(missing), self.limit, self.spent)
-            if self._progress:
+        with self._kept() as kept:
+            found = kept.find(model.key, list(place))
+            missing = [key for key in place if key not in found]
+            kept.allow(len(missing), self.limit)
+            if missing and self._progress:
                 self._progress.start(f"Asking {self.address.model}", len(missing))
-        for start in range(0, len(missing), self.address.batch):
-            batch = missing[start : start + self.address.batch]
-            with self._kept.turn():
-                # Another process may have asked about some of them meanwhile.
-                found = self._kept.find(model.key, batch)
-                if asked := [key for key in batch if key not in found]:
-                    answers, form = self._ask(model, sent[[place[key] for key in asked]])
-                    found |= self._kept.keep(model.key, form, asked, answers)
-            kept |= found
-            if self._progress:
-                for _ in batch:
-                    self._progress.advance()
-        known = self._kept.form(model.key)
+            for start in range(0, len(missing), self.address.batch):
+                batch = missing[start : start + self.address.batch]
+                with kept.turn():
+                    # Another process may have asked about some of them meanwhile.
+                    found |= kept.find(model.key, batch)
+                    if asked := [key for key in batch if key not in found]:
+                        answers, form = self._ask(kept, model, sent[[place[key] for key in asked]])
+                        found |= kept.keep(model.key, form, asked, answers)
+                if self._progress:
+                    for _ in batch:
+                        self._progress.advance()
+            known = kept.form(model.key)
         assert known is not None, "what was answered says of which form it is"
-        return decoded([kept[key] for key in keys], known)
+        return decoded([found[key] for key in keys], known)
 
     def anew(self, rows: Array) -> Array:
         """Return answers that are asked and counted again, whatever is kept: those of a noisy service differ."""
         model, sent, _ = self._prepared(rows)
-        self._kept.allow(len(sent), self.limit, self.spent)
         size = self.address.batch
-        return np.concatenate([self._ask(model, sent[start : start + size])[0] for start in range(0, len(sent), size)])
+        with self._kept() as kept:
+            kept.allow(len(sent), self.limit)
+            parts = [self._ask(kept, model, sent[start : start + size])[0] for start in range(0, len(sent), size)]
+        return np.concatenate(parts)
+
+    def _kept(self) -> KeptAnswers:
+        return KeptAnswers(self._folder, digest([self._line.url, self.address.model]))
 
     def _prepared(self, rows: Array) -> tuple[_Model, Array, list[str]]:
         """Return the model, the records as it takes them and the hashes of those."""
@@ -164,18 +131,18 @@ class Service:
         protocol.check_shape(sent, model.tensor)
         return model, sent, [_hash(record) for record in sent]
 
-    def _ask(self, model: _Model, sent: Array) -> tuple[Array, Form]:
+    def _ask(self, kept: KeptAnswers, model: _Model, sent: Array) -> tuple[Array, Form]:
         """Return the answers about a batch, and of which form they are; every try is counted before it is made."""
         question = protocol.question(sent, model.described["datatype"], model.described["input"], model.described["output"])
 
         def attempt() -> bytes:
             self._pace.wait(len(sent))
-            self._kept.reserve(len(sent), self.limit)
+            kept.reserve(len(sent), self.limit)
             try:
                 return self._line.post(f"{self._path}/infer", question)
             except ServiceError as error:
                 if error.refused:
-                    self._kept.release(len(sent))
+                    kept.release(len(sent))
                 if error.status == HTTPStatus.NOT_FOUND:
                     # It was there: a service that has just been started again still loads its models.
                     error.tries = PATIENT
@@ -185,11 +152,11 @@ class Service:
         found = protocol.parsed(body, self._line.url)
         answers, version = protocol.answer(found, len(sent), model.described["output"], self._line.url)
         form = form_of(answers, version)
-        before = self._kept.form(model.key)
+        before = kept.form(model.key)
         if before is not None and before != form:
             raise InputError(
                 f"{self._line.url} answers otherwise than before ({shown(form)}; kept: {shown(before)}): it is another model; "
-                f"name the one that is meant as `version`, or move {relative(self._kept.file)} away"
+                f"name the one that is meant as `version`, or move {relative(kept.file)} away"
             )
         return answers, form
 
@@ -235,12 +202,12 @@ class Service:
         """Return the error for a model that the service does not know, with those that it knows if it tells."""
         try:
             index = json.loads(self._line.post("v2/repository/index", {}))
-            names = {str(one["name"]) for one in index}
+            names = {protocol.word(one["name"]) for one in index}
         except (InputError, ValueError, TypeError, KeyError):
             return InputError(f"the service has no model {quoted(self.address.model)} that it would describe: {error}")
         if self.address.model not in names:
             return unknown("model of the service", self.address.model, names)
-        versions = {str(one.get("version") or "") for one in index if one["name"] == self.address.model} - {""}
+        versions = {protocol.word(one.get("version") or "") for one in index if one["name"] == self.address.model} - {""}
         if self.address.version and versions:
             return unknown(f"version of {quoted(self.address.model)}", self.address.version, versions)
         return InputError(f"the model {quoted(self.address.model)} is not loaded; load it in the service ({error})")
