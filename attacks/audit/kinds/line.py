@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import re
 import ssl
 from collections.abc import Callable
 from http import HTTPStatus
@@ -18,6 +19,8 @@ from taxonomy.findings import InputError, printable
 # An answer that is larger is no answer to a batch of records.
 MAX_RESPONSE = 64 * 2**20
 MAX_SHOWN = 200
+# Printable ASCII without what JSON would write otherwise, so that a token is recognised in what a service says.
+TOKEN = re.compile(r"[!#-\[\]-~]+")
 LATER = "what was answered is kept: run the same command again when it is well"
 
 
@@ -86,7 +89,7 @@ class Line:
         # Neither message shows a value: somebody may have written the token itself into the file.
         if not token:
             raise InputError("the environment variable that `token_variable` names is not set; put the service's token there")
-        if not (token.isascii() and token.isprintable()) or " " in token:
+        if not TOKEN.fullmatch(token):
             raise InputError(
                 "the environment variable that `token_variable` names holds no token: it has characters that none has"
             )

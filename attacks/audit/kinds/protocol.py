@@ -61,7 +61,7 @@ def metadata(found: Any, who: str) -> tuple[dict[str, Any], list[Tensor], list[T
         name, platform = word(found["name"]), word(found.get("platform") or "")
         versions = [word(version) for version in found.get("versions") or []]
         inputs, outputs = ([_tensor(one) for one in found.get(key) or []] for key in ("inputs", "outputs"))
-    except (TypeError, KeyError, ValueError, AttributeError) as error:
+    except (TypeError, KeyError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(
             f"{who} describes the model in another form than version 2 of the Open Inference Protocol; correct `url`"
         ) from error
@@ -141,7 +141,7 @@ def answer(found: Any, count: int, output: str, who: str) -> tuple[Array, str]:
     try:
         shape, datatype, data = tuple(map(int, tensor["shape"])), word(tensor["datatype"]), tensor["data"]
         flat = np.asarray(data).ravel()
-    except (TypeError, KeyError, ValueError, RecursionError) as error:
+    except (TypeError, KeyError, ValueError, OverflowError, RecursionError) as error:
         raise InputError(f"{who} answers with an output without `shape`, `datatype` or regular `data`") from error
     if not shape or shape[0] != count:
         raise InputError(f"{who} answers {count} records with an output of shape {list(shape)}; it must give one row for each")
@@ -154,7 +154,7 @@ def _scores(flat: Array, shape: tuple[int, ...], who: str) -> Array:
     # What is null, and lists within lists that differ in kind, are objects to numpy.
     if flat.dtype.kind not in "fiu":
         raise InputError(f"{who} answers with scores that are no numbers (null stands for not-a-number and infinity)")
-    if len(shape) > 2:
+    if len(shape) > 2 or 0 in shape:
         raise InputError(f"{who} answers with an output of shape {list(shape)}; a row of scores a record is needed")
     scores: Array = flat.astype(np.float64).reshape(shape[0], -1)
     wrong = np.isnan(scores) | np.isposinf(scores)

@@ -46,6 +46,8 @@ GARBAGE = {
     "numbers as texts": ({"outputs": [{**P, "datatype": "BYTES", "shape": [2], "data": [1, 0]}]}, "not of that type"),
     "unknown datatype": ({"outputs": [{**P, "datatype": "FP8", "shape": [2], "data": [1, 0]}]}, "'FP8'"),
     "large label": ({"outputs": [{**P, "datatype": "UINT64", "shape": [2], "data": [2**63, 0]}]}, "larger than an int64"),
+    "no columns": ({"outputs": [{**P, "shape": [2, 0], "data": []}]}, "a row of scores a record is needed"),
+    "endless": ('{"outputs": [{"name": "p", "shape": [1e999], "datatype": "FP64", "data": [1]}]}', "without `shape`"),
     "three lengths": ({"outputs": [{**P, "shape": [2, 2, 1]}]}, "a row of scores a record is needed"),
 }
 
@@ -235,7 +237,10 @@ def test_a_token_does_not_follow_a_redirect(server, ask, monkeypatch):
         other.stop()
 
 
-@pytest.mark.parametrize(("value", "message"), [("", "is not set"), ("two words", "holds no token"), ("tök", "holds no token")])
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [("", "is not set"), ("two words", "holds no token"), ("tök", "holds no token"), ('a"b', "holds no token")],
+)
 def test_a_variable_without_a_token(ask, monkeypatch, value, message):
     monkeypatch.setenv("MIA_TOKEN", value)
     with pytest.raises(InputError, match=message):
