@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,8 @@ from attacks.audit.rows import Rows
 from attacks.audit.tables import Side, Wanted
 from attacks.audit.target import Answers, Parts, candidates
 from attacks.seeds import digest, digest_arrays
+from attacks.targets.private import lower_bound_of_guesses
+from attacks.targets.target import Judge
 from taxonomy.findings import InputError
 
 
@@ -57,7 +61,7 @@ def parts(audit: Audit, trust: Trust) -> Parts:
     checks.refuse_overlap(members, others, known, model.recorded)
     if known is None and model.answer is not None:
         raise audit.wrong("the records have no features, so there is nothing to ask the model about", "members")
-    return assembled(
+    found = assembled(
         stated.name,
         members,
         others,
@@ -70,6 +74,35 @@ def parts(audit: Audit, trust: Trust) -> Parts:
         training_size=stated.training_size,
         records=stated.records,
     )
+    if stated.coins is not None:
+        found.judges["audit"] = _coins(found, stated.coins.delta)
+    found.hashes = _hashes(audit)
+    return found
+
+
+def _coins(found: Parts, delta: float) -> Judge:
+    """Return the judge of guesses at members whom fair coins chose: a lower bound on epsilon at this delta."""
+    member = np.arange(found.count) < len(found.members)
+    return lambda guess: lower_bound_of_guesses(guess, member, delta, math.inf)
+
+
+def _hashes(audit: Audit) -> dict[str, str]:
+    """Return the SHA-256 of every file of data, by its name as the audit file states it."""
+    stated = audit.stated
+    parts = {"members": stated.members, "non_members": stated.non_members, "population": stated.population}
+    named = {name: part.file for name, part in parts.items() if part is not None}
+    if stated.references is not None:
+        named["references"] = stated.references.file
+    if isinstance(file := getattr(audit.model, "file", None), str):
+        named["model"] = file
+    found = {}
+    for name, pattern in named.items():
+        for path in (
+            tables.files(audit.folder, pattern, name) if name not in ("model", "references") else [audit.folder / pattern]
+        ):
+            with path.open("rb") as content:
+                found[f"{name}: {path.name}"] = hashlib.file_digest(content, "sha256").hexdigest()
+    return found
 
 
 def assembled(
@@ -170,7 +203,7 @@ def _load(audit: Audit, spec: ModelSpec, trust: Trust, function: Function | None
     assert isinstance(spec, HttpSpec), "every kind is read here"
     from attacks.audit.kinds import http
 
-    return http.load(spec, audit.folder, audit.stated.limits.queries)
+    return http.load(spec, audit.stated.limits.queries)
 
 
 def recorded(spec: ArraysSpec, members: Side, others: Side) -> OwnModel:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from taxonomy.catalog import Catalog
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -22,6 +25,7 @@ class AuditResult:
     scores: dict[str, NDArray[np.float64]]
     member: NDArray[np.bool_]
     ids: NDArray[Any]
+    catalog: Catalog
 
     @property
     def valid(self) -> bool:
@@ -34,15 +38,29 @@ class AuditResult:
 
         return pd.DataFrame([row for threat in self.data["threat_models"] for row in _rows(threat)])
 
-    def report(self, path: str | Path) -> Path:
-        """Write report.html, results.json and scores.npz into a folder; return the folder."""
-        import json
+    def report(self, path: str | Path, formats: Sequence[str] = (), thresholds: Mapping[str, float] | None = None) -> Path:
+        """Write report.html, results.json and scores.npz into a folder, all or nothing; return the folder.
+
+        `formats` adds files for others (`sacro`, `aisvs`), judged by `thresholds` by figure, such as {"tpr@0.01": 0.05}.
+        """
+        from attacks.audit import report
 
         folder = Path(path)
-        folder.mkdir(parents=True, exist_ok=True)
-        arrays: dict[str, Any] = {**self.scores, "member": self.member, "id": self.ids.astype(str)}
-        np.savez(folder / "scores.npz", **arrays)
-        (folder / "results.json").write_text(json.dumps({**self.data, "out": str(folder)}, indent=2) + "\n")
+        report.prepare(folder)
+        try:
+            report.write(
+                {**self.data, "out": str(folder)},
+                self.scores,
+                self.member,
+                folder,
+                ids=[str(one) for one in self.ids],
+                exhibits={},
+                catalog=self.catalog,
+                formats=formats,
+                thresholds=thresholds,
+            )
+        finally:
+            report.sweep(folder)
         return folder
 
     def __repr__(self) -> str:

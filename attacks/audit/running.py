@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.audit import checks, judging, reading, target, threat_models
+from attacks.audit import checks, judging, reading, report, target, threat_models
 from attacks.audit.checks import Check
 from attacks.audit.file import Audit
 from attacks.audit.result import AuditResult
@@ -25,6 +25,7 @@ from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from attacks.engine.workshop import Progress
 from attacks.metrics.blind_baseline import BlindBaseline
+from attacks.metrics.groups import split
 from attacks.targets.target import Target
 from taxonomy import entries
 from taxonomy.catalog import Catalog
@@ -170,6 +171,10 @@ def run(ready: Prepared, command: str) -> AuditResult:
     """Run the attacks of an audit under each threat model, and judge them; a failure of one leaves the others' results."""
     start = time.perf_counter()
     parts, member = ready.parts, ready.target.member.numpy()
+    ids = np.concatenate([parts.members.ids, parts.others.ids])
+    columns = split(
+        {name: np.concatenate([parts.members.groups[name], parts.others.groups[name]]) for name in parts.members.groups}
+    )
     scores, found = dict[str, NDArray[np.float64]](), list[dict[str, Any]]()
     failures = list[dict[str, str]]()
     alone = len(ready.plans) == 1
@@ -186,7 +191,9 @@ def run(ready: Prepared, command: str) -> AuditResult:
         }
         if plan is not None:
             outcome = ready.engine.run(plan, ready.seed, any_split=True)
-            one["results"] = [judging.judged(result, outcome.scores, member, parts) for result in outcome.results]
+            one["results"] = [
+                judging.judged(result, outcome.scores.get(result["attack"]), member, columns) for result in outcome.results
+            ]
             one["failures"] = outcome.failures
             one["skipped"] += [{"id": name, "because": reason} for name, reason in outcome.unsuited]
             one["control"] = judging.control(outcome.scores, member, ready.seed)
@@ -201,12 +208,14 @@ def run(ready: Prepared, command: str) -> AuditResult:
         "checks": [check.as_json() for check in ready.checks],
         "blind_baseline": ready.baseline.as_json() if ready.baseline else None,
         "threat_models": found,
-        "ensemble": judging.ensemble(scores, member, parts, ready.seed),
+        "ensemble": judging.ensemble(scores, member, ids, ready.seed),
         "price": {**ready.price, "spent_seconds": time.perf_counter() - start},
         "failures": failures,
         "command": command,
+        **report.stamp(),
+        "data_hashes": parts.hashes,
     }
-    return AuditResult(everything, scores, member, np.concatenate([parts.members.ids, parts.others.ids]))
+    return AuditResult(everything, scores, member, ids, ready.catalog)
 
 
 def planned(ready: Prepared) -> dict[str, Any]:

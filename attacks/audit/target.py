@@ -59,10 +59,12 @@ class Answers:
         self._count = count
         self.resolution = 0.0
 
-    def ask(self, features: Any, count: int) -> NDArray[np.float64]:
-        """Return the model's log-probabilities on rows, float64 (n, classes); raise InputError for answers that are none."""
-        assert self.model.answer is not None, "recorded answers are not asked for"
-        found = raw(self.model, features)
+    def ask(self, features: Any, count: int, *, again: bool = False) -> NDArray[np.float64]:
+        """Return the model's log-probabilities on rows, float64 (n, classes); raise InputError for answers that are none.
+
+        What a service has answered is kept; asked `again`, it answers anew.
+        """
+        found = raw(self.model, features, again=again)
         if self.model.answers == "labels":
             found_names = classes.names(np.asarray(found), self.model.noun)
             places = classes.numbered(found_names, self.names, self.model.noun)
@@ -120,11 +122,12 @@ def _numbers(x: Tensor, count: int) -> NDArray[np.int64]:
     return np.where(known, number, -1).astype(np.int64)
 
 
-def raw(model: OwnModel, features: Any) -> Any:
+def raw(model: OwnModel, features: Any, *, again: bool = False) -> Any:
     """Return what a model answers; raise InputError with the user's line for one that raises."""
-    assert model.answer is not None, "it answers"
+    answer = model.again if again and model.again is not None else model.answer
+    assert answer is not None, "recorded answers are not asked for"
     try:
-        return model.answer(features)
+        return answer(features)
     except InputError:
         raise
     except (Exception, SystemExit) as error:
@@ -162,6 +165,7 @@ class Parts:
     training_size: int | None = None
     records: str | None = None
     judges: dict[str, Any] = field(default_factory=dict)
+    hashes: dict[str, str] = field(default_factory=dict)
 
     @property
     def label(self) -> NDArray[np.int64]:

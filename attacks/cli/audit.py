@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import shlex
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from attacks.cli import interrupts
 from attacks.cli.options import Catalogs, Json, TrustedCode, app, load_sound, output, print_json
-from attacks.cli.settings import settings as read_settings
+from attacks.cli.settings import settings as named_settings
+from taxonomy.catalog import Catalog
 from taxonomy.findings import InputError
+
+if TYPE_CHECKING:
+    from attacks.audit.file import Audit
 
 
 @app.command(epilog="Example: mia audit --init > audit.yaml, then: mia audit audit.yaml")
@@ -25,6 +30,13 @@ def audit(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, and show what would be run and its price.")
     ] = False,
+    formats: Annotated[
+        list[str] | None, typer.Option("--format", help="Also write files for others: sacro or aisvs (repeatable).")
+    ] = None,
+    threshold: Annotated[
+        list[str] | None,
+        typer.Option("--threshold", metavar="FIGURE=VALUE", help="What --format judges by: tpr@0.01=0.05 or auc=0.55."),
+    ] = None,
     init: Annotated[bool, typer.Option("--init", help="Print a commented audit file to begin with.")] = False,
     source: Annotated[
         Path | None, typer.Option("--from", metavar="MODEL_OR_TABLE", help="With --init: fill in what can be seen of this file.")
@@ -47,65 +59,79 @@ def audit(
     if file is None:
         raise InputError("name an audit file: mia audit FILE; `mia audit --init` writes a commented one to begin with")
     from attacks.audit import file as files
+    from attacks.audit.report import checklist
 
     stated = files.read(file)
     loaded = load_sound(catalog)
-    chosen = read_settings(loaded, settings or ())
+    wanted = Wanted(
+        seed,
+        workers,
+        out or Path("mia-audits") / stated.stated.name,
+        named_settings(loaded, settings or ()),
+        dry_run,
+        as_json,
+        tuple(formats or ()),
+        checklist.thresholds(threshold or ()),
+    )
     with interrupts.working():
-        data = _audit(loaded, stated, seed, workers, out, chosen, dry_run, as_json, trust_code or [], trust_pickle or [])
+        data = _audit(loaded, stated, trust_code or [], trust_pickle or [], wanted)
     if data is not None and (not data["valid"] or data["failures"] or not any(one["results"] for one in data["threat_models"])):
         raise typer.Exit(1)
 
 
-def _audit(
-    catalog: Any,
-    stated: Any,
-    seed: int,
-    workers: int,
-    out: Path | None,
-    settings: Any,
-    dry_run: bool,
-    as_json: bool,
-    trusted: list[Path],
-    pickles: list[Path],
-) -> dict[str, Any] | None:
+@dataclass(frozen=True)
+class Wanted:
+    """How an audit is to be carried out and told."""
+
+    seed: int
+    workers: int
+    folder: Path
+    settings: dict[str, dict[str, str]]
+    dry_run: bool
+    as_json: bool
+    formats: tuple[str, ...]
+    thresholds: dict[str, float]
+
+
+def _audit(catalog: Catalog, stated: Audit, folders: list[Path], pickles: list[Path], wanted: Wanted) -> dict[str, Any] | None:
     """Carry an audit out, and print what was found; return it, or None of a dry run."""
-    from attacks.audit import reading, running
+    from attacks.audit import reading, report, running
     from attacks.audit.reading import Trust
     from attacks.cli import audit_tables
     from attacks.cli.progress import Bars
     from attacks.engine.executors import executor
 
-    parts = reading.parts(stated, Trust(trusted, pickles))
-    console = output(stderr=as_json)
+    report.check_formats(wanted.formats)
+    parts = reading.parts(stated, Trust(folders, pickles))
+    console = output(stderr=wanted.as_json)
     with (
         Bars(output(stderr=True)) as progress,
-        executor(workers) as pool,
+        executor(wanted.workers) as pool,
         running.prepared(
             catalog,
             parts,
             attacks=stated.stated.attacks,
-            settings=settings,
-            seed=seed,
+            settings=wanted.settings,
+            seed=wanted.seed,
             executor=pool,
             progress=progress,
             audit=stated,
         ) as ready,
     ):
-        if dry_run:
-            if as_json:
-                print_json(running.planned(ready))
-            else:
-                audit_tables.planned(console, ready)
+        if wanted.dry_run:
+            print_json(running.planned(ready)) if wanted.as_json else audit_tables.planned(console, ready)
             return None
-        folder = out or Path("mia-audits") / stated.stated.name
-        if not as_json:
+        if not wanted.as_json:
             audit_tables.planned(console, ready)
-        result = running.run(ready, shlex.join(["mia", *sys.argv[1:]]))
-    result.report(folder)
-    data = {**result.data, "out": str(folder)}
-    if as_json:
+        report.prepare(wanted.folder)
+        try:
+            result = running.run(ready, shlex.join(["mia", *sys.argv[1:]]))
+            result.report(wanted.folder, wanted.formats, wanted.thresholds)
+        finally:
+            report.sweep(wanted.folder)
+    data = {**result.data, "out": str(wanted.folder)}
+    if wanted.as_json:
         print_json(data)
     else:
-        audit_tables.found(console, result, folder)
+        audit_tables.found(console, result, wanted.folder)
     return data

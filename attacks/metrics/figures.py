@@ -6,6 +6,7 @@ What ranks (ROC, AUC, TPR at low FPR) is in `attacks.metrics.ranking`, intervals
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,7 @@ from attacks.metrics import area_interval, rate_interval
 from attacks.metrics.correlation import spearman
 from attacks.metrics.intervals import Interval, binomial_interval, difference_interval, precision_interval
 from attacks.metrics.ranking import (
+    Roc,
     Scores,
     Truth,
     area,
@@ -93,15 +95,26 @@ def summarize(score: Scores, member: Truth, cut: float | None) -> dict[str, Any]
         "auc": found.value,
         "auc_ci": list(area_interval.of_area(found, members, others)),
         "auc_se": math.sqrt(found.variance),
-        "tpr_at_fpr": {},
-        "tpr_at_fpr_ci": {},
-        "tpr_at_fpr_middle": {},
-        "unresolved": {},
+        **at_rates(curve, FALSE_POSITIVE_RATES),
         "warnings": [],
     }
     for rate in FALSE_POSITIVE_RATES:
+        tied = tied_across(curve, rate)
+        if tied > rate and not unresolved(others, rate):
+            result["warnings"].append(
+                f"{tied:.1%} of the non-members share one score where the FPR passes {rate:.1%}: ties decide this TPR"
+            )
+    result.update(at_cut(score, member, cut))
+    result["best_balanced_accuracy"] = float(((curve.true_positive_rate + 1 - curve.false_positive_rate) / 2).max())
+    return result
+
+
+def at_rates(curve: Roc, rates: Sequence[float]) -> dict[str, dict[str, Any]]:
+    """Return `tpr_at_fpr`, interval and middle by false positive rate; None, with the reason, where one is not resolved."""
+    result: dict[str, dict[str, Any]] = {name: {} for name in ("tpr_at_fpr", "tpr_at_fpr_ci", "tpr_at_fpr_middle", "unresolved")}
+    for rate in rates:
         name = f"{rate:g}"
-        if reason := unresolved(others, rate):
+        if reason := unresolved(curve.others, rate):
             result["tpr_at_fpr"][name] = result["tpr_at_fpr_ci"][name] = result["tpr_at_fpr_middle"][name] = None
             result["unresolved"][name] = reason
             continue
@@ -109,13 +122,6 @@ def summarize(score: Scores, member: Truth, cut: float | None) -> dict[str, Any]
         result["tpr_at_fpr"][name] = float(curve.true_positive_rate[curve.within(rate)])
         result["tpr_at_fpr_ci"][name] = list(interval.ends)
         result["tpr_at_fpr_middle"][name] = interval.middle
-        tied = tied_across(curve, rate)
-        if tied > rate:
-            result["warnings"].append(
-                f"{tied:.1%} of the non-members share one score where the FPR passes {rate:.1%}: ties decide this TPR"
-            )
-    result.update(at_cut(score, member, cut))
-    result["best_balanced_accuracy"] = float(((curve.true_positive_rate + 1 - curve.false_positive_rate) / 2).max())
     return result
 
 

@@ -94,12 +94,15 @@ def build(
             "epsilon": true_epsilon if math.isfinite(true_epsilon) else None,
             "delta": delta,
         },
-        judges={"audit": lambda guess: _audited(guess, coin, delta, true_epsilon)},
+        judges={"audit": lambda guess: lower_bound_of_guesses(guess, coin, delta, true_epsilon)},
     )
 
 
-def _audited(guess: NDArray[np.int8], coin: Truth, delta: float, true_epsilon: float) -> Metric:
-    """Return the lower bound on epsilon that guesses (n,) at the coins (n,) give: 1 "in", -1 "out", 0 not guessed."""
+def lower_bound_of_guesses(guess: NDArray[np.int8], coin: Truth, delta: float, true_epsilon: float) -> Metric:
+    """Return the lower bound on epsilon that guesses (n,) at the coins (n,) give: 1 "in", -1 "out", 0 not guessed.
+
+    `true_epsilon` is told beside it where it is finite. (Steinke et al. 2023, Theorem 5.2.)
+    """
     guesses = int((guess != 0).sum())
     right = int((guess == np.where(coin, 1, -1)).sum())
     bound = epsilon.lower_bound(len(coin), guesses, right, delta)

@@ -19,7 +19,8 @@ class OwnModel:
     `classes` are the names of its outputs in order, where it knows them; `scale` says what its scores are; `answers` is "scores"
     or "labels". `identity` is a hash of all that its answers follow from. Calls of a `service` are counted. `recorded` are
     answers that cannot be asked for again: float64 (members + non-members, classes). `noun` names it in messages.
-    `columns` are the names of the features that it was trained on, where it knows them.
+    `columns` are the names of the features that it was trained on, where it knows them. `again` answers anew what
+    `answer` may have kept.
     """
 
     answer: Answering | None
@@ -31,3 +32,4 @@ class OwnModel:
     recorded: NDArray[Any] | None = None
     noun: str = "the model"
     columns: list[str] | None = None
+    again: Answering | None = None

@@ -60,6 +60,12 @@ def stamp() -> dict[str, Any]:
     return {"date": now, "commit": commit(), "versions": {"mia-atlas": importlib.metadata.version("mia-atlas")}}
 
 
+def check_formats(formats: Sequence[str]) -> None:
+    """Raise InputError for a format that nothing is written in."""
+    if unknown := sorted(set(formats) - {*FORMATS}):
+        raise InputError(f"the format {unknown[0]!r} is unknown; there are {', '.join(FORMATS)}")
+
+
 def write(
     data: dict[str, Any],
     scores: Mapping[str, Scores],
@@ -81,8 +87,7 @@ def write(
     """
     from attacks.audit.report import checklist, page, sacro
 
-    if unknown := sorted(set(formats) - {*FORMATS}):
-        raise InputError(f"the format {unknown[0]!r} is unknown; there are {', '.join(FORMATS)}")
+    check_formats(formats)
     audit = runs.as_audit(data, catalog)
     drawn = _pictures(audit, scores, member, folder)
     shown = pictures.exhibits(exhibits)
