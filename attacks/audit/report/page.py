@@ -106,9 +106,8 @@ def html(
     resolved = [rate for rate in metrics.FALSE_POSITIVE_RATES if fewest and rate * fewest >= 1 - 1e-9]
     blind = audit.get("blind_baseline")
     passed = blind is not None and _passed(blind, audit["valid"])
-    return environment.get_template(
-        "page.html.j2"
-    ).render(
+    template = environment.get_template("page.html.j2")
+    return template.render(
         audit=audit,
         threats=threats,
         style=Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),  # noqa: S704  (ours)
