@@ -209,7 +209,8 @@ def run(ready: Prepared, command: str) -> AuditResult:
         "blind_baseline": ready.baseline.as_json() if ready.baseline else None,
         "threat_models": found,
         "ensemble": judging.ensemble(scores, member, ids, ready.seed),
-        "price": {**ready.price, "spent_seconds": time.perf_counter() - start},
+        # Before a run the seconds are expected ones of training; now they are those that it took.
+        "price": {**ready.price, "seconds": time.perf_counter() - start},
         "failures": failures,
         "command": command,
         **report.stamp(),
