@@ -18,6 +18,8 @@ FEW = 20_000
 MOST_OFF = 0.0999
 # Probabilities that float32 worked out add up to 1 within this.
 SLACK = 1e-4
+# Where float32 adds up to 1 what is left is 0, it may lie so far below.
+BELOW = 1e-6
 PROBABILITIES, LOGARITHMS, LOGITS = "probabilities", "log-probabilities", "logits"
 
 Floats = NDArray[np.float64]
@@ -65,7 +67,7 @@ def log_probs(found: Floats, scale: str, who: str) -> Floats:
             raise InputError(f"{who}: record {row + 1} has a log-probability above 0{looks}; say `scale:` as it is")
         _check_sums(np.exp(found), found.shape[1], who, "log-probabilities")
         return found
-    if (row := _first((found < -1e-9) | (found > 1 + SLACK))) is not None:
+    if (row := _first((found < -BELOW) | (found > 1 + SLACK))) is not None:
         value = found[row][np.argmax(np.abs(found[row] - 0.5))]
         looks = "log-probabilities" if found.max() <= 0 else "logits"
         raise InputError(

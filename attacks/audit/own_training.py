@@ -17,6 +17,7 @@ from torch import Tensor
 from attacks.audit import classes
 from attacks.audit.answers import floats, log_probs
 from attacks.audit.functions import Function, blamed
+from attacks.audit.kinds import networks
 from attacks.audit.rows import Rows, take
 from attacks.engine.store import Store
 from attacks.engine.workshop import SerialExecutor, StoreWorkshop, environment
@@ -56,7 +57,10 @@ class Method:
         home = self.function.folder if self.function else Path("/")
         named = np.array(self.classes, dtype=str)[label]
         try:
-            model = call(features, classes.typed(named), seed % 2**32)
+            # As our own training has it: on one thread, so that the bits do not hang on how many workers there are.
+            with training.one_thread(), torch.random.fork_rng(devices=[]):
+                torch.manual_seed(seed % 2**63)
+                model = call(features, classes.typed(named), seed % 2**32)
         except (Exception, SystemExit) as error:
             raise InputError(f"the training function failed on {len(label):,} records: {blamed(error, home)}") from error
         answer, known, scale = answering(model, self.scale)
@@ -65,6 +69,8 @@ class Method:
             count = len(rows)
             try:
                 found = answer(rows)
+            except InputError:
+                raise
             except (Exception, SystemExit) as error:
                 raise InputError(f"a model of the training function does not answer: {blamed(error, home)}") from error
             exact = log_probs(floats(found, count, None, "a model of the training function"), scale, "a trained model")
@@ -91,13 +97,8 @@ class Method:
 def answering(model: Any, scale: str) -> tuple[Callable[[Any], Any], list[str] | None, str]:
     """Return how a trained model answers rows, the names of its outputs where it knows them, and the scale of its answers."""
     if isinstance(model, torch.nn.Module):
-        network = model.eval()
-
-        def logits(rows: Any) -> Tensor:
-            with torch.no_grad():
-                return network(torch.from_numpy(np.asarray(rows, dtype=np.float32))).double()  # type: ignore[no-any-return]
-
-        return logits, None, "logits"
+        network = model.cpu().eval()
+        return lambda rows: networks.outputs(network, rows), None, "logits"
     if hasattr(model, "predict_proba"):
         known = getattr(model, "classes_", None)
         return (

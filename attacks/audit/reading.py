@@ -195,7 +195,7 @@ def _load(audit: Audit, spec: ModelSpec, trust: Trust, function: Function | None
     if isinstance(spec, TorchSpec):
         from attacks.audit.kinds import networks
 
-        return networks.load(spec, audit.folder, function)
+        return networks.load(spec, audit.folder, function, trust.pickles)
     if isinstance(spec, OnnxSpec):
         from attacks.audit.kinds import onnx
 

@@ -45,7 +45,7 @@ class SklearnSpec(ModelSpec):
 
 
 class TorchSpec(ModelSpec):
-    """A network: built by a function with weights from a file, or a TorchScript or exported file. It has logits."""
+    """A network: a factory function with weights from a file, or one file that holds it whole. It answers with logits."""
 
     kind: Literal["torch"]
     function: FunctionPath | None = None
@@ -54,7 +54,7 @@ class TorchSpec(ModelSpec):
 
 
 class OnnxSpec(ModelSpec):
-    """A model in ONNX's format, run by onnxruntime."""
+    """A model in ONNX's format, run by onnxruntime; `output` names what it answers with where there are several outputs."""
 
     kind: Literal["onnx"]
     file: Text
