@@ -99,7 +99,8 @@ def _state(found: Any, where: str) -> Mapping[str, Any]:
                 found = found[key]
                 break
         if found and all(isinstance(name, str) for name in found) and any(isinstance(one, Tensor) for one in found.values()):
-            return found
+            weights: Mapping[str, Any] = found
+            return weights
     held = f"the keys {', '.join(map(str, list(found)[:5]))}" if isinstance(found, Mapping) else f"a {type(found).__name__}"
     raise InputError(f"{where} holds {held}; a checkpoint is a state_dict, or holds one as {' or '.join(map(quoted, WITHIN))}")
 
