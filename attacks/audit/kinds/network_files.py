@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import warnings
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -82,7 +83,8 @@ def weights(path: Path, content: bytes, form: str) -> Mapping[str, Any]:
         except SafetensorError as error:
             raise InputError(f"{where} is no safetensors file that can be read ({error})") from error
     try:
-        found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        with _quiet():
+            found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:
         raise InputError(
             f"{where} holds more than weights, or is no checkpoint, and is not unpickled since that can run any code "
@@ -147,10 +149,12 @@ def said(error: BaseException, form: str, home: Path) -> str:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep torch from logging the trace of an error that is told in one sentence."""
+    """Keep torch from logging the trace of an error that is told in one sentence, and from warning about old forms."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         logging.disable(before)
