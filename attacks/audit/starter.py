@@ -70,7 +70,7 @@ def _seen(source: Path) -> dict[str, Any]:
         ".onnx": f"model: {{kind: onnx, file: {source.name}}}",
         ".safetensors": f"model: {{kind: torch, function: net.py:build, file: {source.name}}}   # build() makes the network",
         ".pt": f"model: {{kind: torch, function: net.py:build, file: {source.name}}}   # build() makes the network",
-        ".pt2": f"model: {{kind: torch, file: {source.name}}}",
+        ".pt2": f"model: {{kind: torch, file: {source.name}}}   # a program: needs --trust-pickle {source.name}",
         ".npz": "model: {kind: arrays, scale: probabilities}   # the arrays `scores` of these files",
     }
     kinds |= dict.fromkeys(

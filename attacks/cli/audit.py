@@ -43,7 +43,8 @@ def audit(
     ] = None,
     trust_code: TrustedCode = None,
     trust_pickle: Annotated[
-        list[Path] | None, typer.Option("--trust-pickle", help="Read this pickle, which can run any code (repeatable).")
+        list[Path] | None,
+        typer.Option("--trust-pickle", help="Read this pickle, TorchScript or .pt2, which can run code (repeatable)."),
     ] = None,
     as_json: Json = False,
     catalog: Catalogs = None,
