@@ -31,8 +31,8 @@ def load(spec: TorchSpec, folder: Path, function: Function | None, trusted: Sequ
     `trusted` are the files that may be programs. The network answers rows (n, ...), cast to float32, on the CPU.
     """
     if spec.file is None:
-        more = f", which {function.name} is given, or hand over what it returns as `kind: callable`" if function else ""
-        raise InputError(f"kind torch takes `file`: weights (`weights.safetensors`), or a whole network{more}")
+        wanted = f"the weights of the network that {function.name} builds" if function else "weights, or a whole network"
+        raise InputError(f"kind torch takes `file`: {wanted} (`weights.safetensors`)")
     path = folder / spec.file
     if not path.is_file():
         others = [one.name for one in path.parent.iterdir() if one.is_file()] if path.parent.is_dir() else []
@@ -76,7 +76,7 @@ def built(function: Function) -> nn.Module:
     except (Exception, SystemExit) as error:
         raise InputError(f"{name} builds no network: {blamed(error, function.folder)}") from error
     if not isinstance(network, nn.Module):
-        raise InputError(f"{name} returns a {type(network).__name__}; a factory returns a torch.nn.Module")
+        raise InputError(f"{name} returns {type(network).__name__}; a factory returns a torch.nn.Module")
     return network.cpu()
 
 

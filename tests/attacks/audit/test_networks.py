@@ -208,7 +208,7 @@ def other_pictures(folder: Path) -> None:
 
 WRONG: dict[str, tuple[Change, str]] = {
     "no such file": (text("weights.safetensors", "weigths.safetensors"), "did you mean weights.safetensors?"),
-    "a factory without weights": (text(", file: weights.safetensors", ""), "kind torch takes `file`"),
+    "a factory without weights": (text(", file: weights.safetensors", ""), "kind torch takes `file`: the weights of the network that build builds"),
     "weights without a factory": (text('function: "net.py:build", ', ""), "name the function that builds the network"),
     "a weight is missing": (
         saved(**{"3__bias": None}),
@@ -242,7 +242,7 @@ WRONG: dict[str, tuple[Change, str]] = {
     ),
     "the factory takes arguments": (text("def build()", "def build(classes)", "net.py"), "is called without arguments"),
     "the factory raises": (body("raise KeyError('oops')"), "builds no network: KeyError: 'oops' (net.py:6"),
-    "the factory returns no module": (body("return 3"), "returns a int; a factory returns a torch.nn.Module"),
+    "the factory returns no module": (body("return 3"), "returns int; a factory returns a torch.nn.Module"),
     "no such factory": (text('"net.py:build"', '"net.py:biuld"'), "has no function 'biuld' (did you mean build?)"),
     "records of another shape": (other_pictures, "does not answer a batch of shape (8, 7, 8) as float32: RuntimeError: mat1"),
     "a class too few": (text("weights.safetensors}", "weights.safetensors, classes: [0, 1, 2]}"), "has the label"),
