@@ -283,13 +283,8 @@ class Site:
             if e.attack
         ]
         self.page("defenses-and-attacks.md", "defenses_and_attacks.md.j2", effects=effects)
-        example = HERE / "examples" / "flower"
-        files = {
-            str(path.relative_to(example)): Markup(path.read_text(encoding="utf-8").rstrip())
-            for path in sorted(example.rglob("*"))
-            if path.suffix in (".py", ".toml", ".yaml")
-        }
-        self.page("flower.md", "flower.md.j2", files=files)
+        self.page("flower.md", "flower.md.j2", files=_files("flower"))
+        self.page("audit-torch.md", "audit_torch.md.j2", files=_files("audits/torch-digits"))
         self.page("handles.md", "handles.md.j2", handles=handles.offered(catalog, handles.packages()), type=type_link)
         self.page("add-an-attack.md", "add_an_attack.md.j2", text=Markup((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")))
 
@@ -340,6 +335,16 @@ def _count_of(number: int, what: str) -> str:
 
 def _interval(pair: Iterable[float] | None) -> str:
     return "" if pair is None else "{:.3f} to {:.3f}".format(*pair)
+
+
+def _files(example: str) -> dict[str, Markup]:
+    """Return the texts of an example's files, by their paths within it."""
+    folder = HERE / "examples" / example
+    return {
+        str(path.relative_to(folder)): Markup(path.read_text(encoding="utf-8").rstrip())
+        for path in sorted(folder.rglob("*"))
+        if path.suffix in (".py", ".toml", ".yaml")
+    }
 
 
 def render(out: Path, extra: Iterable[Path] = ()) -> Site:

@@ -28,7 +28,10 @@ class Part(Strict):
 
 
 class Training(Strict):
-    """A function `(x, y, seed) -> model` that trains as the target was trained; `hidden` says that its models show no weights."""
+    """A function `(x, y, seed) -> model` that trains as the target was trained; `hidden` says that its models show no weights.
+
+    Torch's generator is seeded before it is called; whatever else it draws from, the function seeds with `seed`.
+    """
 
     function: FunctionPath
     hidden: bool = False

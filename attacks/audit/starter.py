@@ -26,7 +26,7 @@ non_members: {{file: {others}{label}}}
 {model}
 
 # A function (x, y, seed) -> model that trains as this model was trained: shadow models, and with them the strongest attacks.
-# It is code, so it runs only with --trust-code FOLDER.
+# It is code, so it runs only with --trust-code FOLDER. Torch is seeded for it; all else it seeds with `seed`.
 # train: {{function: my_training.py:train}}
 
 # What a record is made of; unstated, all columns but label, id and recorded answers.

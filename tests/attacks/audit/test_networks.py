@@ -208,7 +208,10 @@ def other_pictures(folder: Path) -> None:
 
 WRONG: dict[str, tuple[Change, str]] = {
     "no such file": (text("weights.safetensors", "weigths.safetensors"), "did you mean weights.safetensors?"),
-    "a factory without weights": (text(", file: weights.safetensors", ""), "kind torch takes `file`: the weights of the network that build builds"),
+    "a factory without weights": (
+        text(", file: weights.safetensors", ""),
+        "kind torch takes `file`: the weights of the network that build builds",
+    ),
     "weights without a factory": (text('function: "net.py:build", ', ""), "name the function that builds the network"),
     "a weight is missing": (
         saved(**{"3__bias": None}),
@@ -277,6 +280,23 @@ def test_what_a_trusted_file_cannot_do_is_told(tmp_path):
     script(network, tmp_path / "model.ts")
     with pytest.raises(InputError, match=r"does not answer a batch of shape \(120, 3\)"):
         loaded(tmp_path, "model.ts", function=False, trusted=True).answer(x[:, :3, 0])
+
+
+def test_a_training_function_finds_torch_seeded_and_on_one_thread_and_leaves_it_as_it_was():
+    threads = []
+
+    def train(x: np.ndarray, y: np.ndarray, seed: int) -> nn.Module:
+        threads.append(torch.get_num_threads())
+        return nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+
+    method = own_training.Method(tuple("0123456789"), "probabilities", "test", local=train)
+    x, y = pictures.digits()
+    before, random = torch.get_num_threads(), torch.random.get_rng_state()
+    one, again, other = (method.trained(x[:9], y[:9], seed)(x[:9]) for seed in (3, 3, 2**40 + 3))
+    np.testing.assert_array_equal(one, again)
+    assert not np.array_equal(one, other)
+    assert threads == [1, 1, 1] and torch.get_num_threads() == before
+    assert torch.equal(torch.random.get_rng_state(), random)
 
 
 @pytest.mark.slow
