@@ -59,7 +59,7 @@ class Method:
         try:
             # As our own training has it: on one thread, so that the bits do not hang on how many workers there are.
             with training.one_thread(), torch.random.fork_rng(devices=[]):
-                torch.manual_seed(seed % 2**63)
+                torch.manual_seed(seed % 2**32)
                 model = call(features, classes.typed(named), seed % 2**32)
         except (Exception, SystemExit) as error:
             raise InputError(f"the training function failed on {len(label):,} records: {blamed(error, home)}") from error
