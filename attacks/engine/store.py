@@ -266,6 +266,14 @@ class Store:
             raise _damaged(place, error) from error
         return description["meta"], arrays, weights
 
+    def meta(self, fingerprint: str) -> dict[str, Any]:
+        """Return a node's meta data, and read nothing else of it; raise StoreError if it is damaged or not there."""
+        try:
+            found: dict[str, Any] = self._found(fingerprint)["meta"]
+        except (OSError, ValueError) as error:
+            raise _damaged(self.place(fingerprint), error) from error
+        return found
+
     def map(self, fingerprint: str) -> NDArray[Any]:
         """Return a node's mapped array, which stays on disk; raise StoreError if it is damaged."""
         place = self.place(fingerprint)

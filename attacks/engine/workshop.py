@@ -6,6 +6,7 @@ import functools
 import importlib.metadata
 import sys
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
 from pathlib import Path
@@ -31,6 +32,9 @@ FIT_GENERATOR = "attacks.models.generators.training:fit"
 ANSWER = "attacks.models.training:Model"
 # Stands between the name of a block and the number of one of its models.
 MEMBER = "."
+# Of how many nodes of the store the networks are held: few, so that memory does not grow with the number of models, but enough
+# that a target and a few models beside it can be asked by turns and are read once.
+HELD = 8
 
 
 class Progress(Protocol):
@@ -100,18 +104,18 @@ class StoreWorkshop:
         self.trained = 0
         self.reused = 0
         self.spare = 0
-        # The node that was read last: the models of a block are asked for one after the other.
-        self._read: tuple[str, tuple[dict[str, Any], Arrays]] | None = None
+        # The networks of the nodes that were asked last, the last one at the end.
+        self._held = OrderedDict[str, list[nn.Module]]()
 
     def fit_many(self, recipe: Recipe, sets: Sequence[TrainingSet], what: str) -> list[Model]:
         """Return one model for each training set, in order. An interrupt loses only the blocks and models in progress."""
         size = recipe.block_size
         if size == 1 or not isinstance(sets, NumberedSets):
-            return [self.model(name) for name in self._made(recipe, _singles(sets), what)]
+            return [_KeptModel(recipe, name, self) for name in self._made(recipe, _singles(sets), what)]
         blocks = sets.blocks(size)
         names = self._made(recipe, blocks, what, wanted=len(sets), in_blocks=True)
         members = [f"{name}{MEMBER}{k}" for name, block in zip(names, blocks, strict=True) for k in range(len(block))]
-        return [self.model(member) for member in members[: len(sets)]]
+        return [_KeptModel(recipe, member, self) for member in members[: len(sets)]]
 
     def fit_generators(self, recipe: GeneratorRecipe, sets: Sequence[TrainingSet], what: str) -> list[Generator]:
         """Return one generative model for each training set, in order."""
@@ -185,21 +189,28 @@ class StoreWorkshop:
         )
 
     def model(self, fingerprint: str) -> Model:
-        """Return a finished model."""
+        """Return a finished model; raise StoreError if it is not there. Its weights are read when it is asked for something."""
+        return _KeptModel(Recipe.from_json(self.store.meta(node_of(fingerprint))["recipe"]), fingerprint, self)
+
+    def network(self, recipe: Recipe, fingerprint: str) -> nn.Module:
+        """Return the network of a finished model, ready to answer; raise StoreError if it is damaged or not there."""
         node, _, place = fingerprint.partition(MEMBER)
-        if self._read is None or self._read[0] != node:
-            meta, _, weights = self.store.read(node)
-            self._read = node, (meta, weights)
-        meta, weights = self._read[1]
-        recipe = Recipe.from_json(meta["recipe"])
-        own = {name: torch.from_numpy(value[int(place)] if place else value) for name, value in weights.items()}
-        return _KeptModel(recipe, recipe.restored(own), fingerprint, self)
+        if node not in self._held:
+            weights = self.store.read(node)[2]
+            members = _members(weights) if place else [weights]
+            # Building draws first weights, and whoever asks in the middle of an attack draws the same numbers as without it.
+            with torch.random.fork_rng(devices=[]):
+                self._held[node] = [recipe.restored(_tensors(member)).eval() for member in members]
+            while len(self._held) > HELD:
+                self._held.popitem(last=False)
+        self._held.move_to_end(node)
+        return self._held[node][int(place or 0)]
 
     def generator(self, recipe: GeneratorRecipe, fingerprint: str) -> Generator:
         """Return a finished generative model."""
         _, _, weights = self.store.read(fingerprint)
         module = recipe.build()
-        module.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
+        module.load_state_dict(_tensors(weights))
         return Generator(recipe, module, fingerprint)
 
     def keep(self, run: str, what: str, recipe: Mapping[str, Any], make: Callable[[], Arrays]) -> Arrays:
@@ -236,15 +247,29 @@ class StoreWorkshop:
 
 
 class _KeptModel(Model):
-    """A model whose answers to whole sets of records are kept in the store."""
+    """A model that lies in the store, and its answers to whole sets of records too: by itself it holds nothing."""
 
-    def __init__(self, recipe: Recipe, module: nn.Module, fingerprint: str, workshop: StoreWorkshop):
-        super().__init__(recipe, module, fingerprint)
+    def __init__(self, recipe: Recipe, fingerprint: str, workshop: StoreWorkshop):
+        self.recipe = recipe
+        self.fingerprint = fingerprint
         self._workshop = workshop
+
+    @property
+    def _module(self) -> nn.Module:  # type: ignore[override]
+        return self._workshop.network(self.recipe, self.fingerprint)
 
     def kept_log_probs(self, x: Tensor) -> Tensor:
         """Return `log_probs(x)` from the store."""
         return self._workshop.answers(self, x)
+
+
+def _tensors(weights: Arrays) -> dict[str, Tensor]:
+    return {name: torch.from_numpy(value) for name, value in weights.items()}
+
+
+def _members(weights: Arrays) -> list[Arrays]:
+    """Return the weights of each model of a block, which lie stacked in its node."""
+    return [dict(zip(weights, each, strict=True)) for each in zip(*weights.values(), strict=True)]
 
 
 def node_of(fingerprint: str) -> str:

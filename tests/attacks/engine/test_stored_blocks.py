@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ import torch
 from attacks.engine.code import Code
 from attacks.engine.executors import executor
 from attacks.engine.store import Store
-from attacks.engine.workshop import SerialExecutor, Silent, StoreWorkshop, environment, node_of
+from attacks.engine.workshop import HELD, SerialExecutor, Silent, StoreWorkshop, environment, node_of
 from attacks.models.paths import SIZES
 from attacks.models.training import NumberedSets, Recipe
 
@@ -107,3 +108,30 @@ def test_a_recipe_of_the_loop_takes_numbered_sets_one_by_one(tmp_path):
 
 def test_the_path_is_part_of_the_name():
     assert environment()["path"] == "blocks" and environment("loop")["path"] == "loop"
+
+
+def test_networks_are_read_when_they_are_asked_and_few_are_held(tmp_path):
+    """So memory does not grow with the number of models, of which a run may have hundreds."""
+    count = (HELD + 2) * SIZE
+    at_work = workshop(tmp_path)
+    models = at_work.fit_many(RECIPE, sets(count), "models")
+    assert not networks(), "nobody has asked them yet"
+    answers = [model.log_probs(X) for model in models]
+    assert 0 < len(networks()) <= HELD * SIZE < count
+    assert all(torch.equal(model.log_probs(X), before) for model, before in zip(models, answers, strict=True))
+
+
+def test_reading_a_network_draws_no_random_number(tmp_path):
+    (model,) = workshop(tmp_path).fit_many(RECIPE, sets(1), "models")
+    torch.manual_seed(0)
+    expected = torch.rand(3)
+    torch.manual_seed(0)
+    model.log_probs(X)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def networks() -> list[torch.nn.Module]:
+    """Return all networks of our recipe that are alive."""
+    form = [(8, 3), (2, 8)]
+    alive = [one for one in gc.get_objects() if type(one) is torch.nn.Sequential]
+    return [one for one in alive if [tuple(layer.shape) for layer in one.parameters() if layer.ndim == 2] == form]
