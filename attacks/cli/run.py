@@ -25,6 +25,7 @@ from attacks.cli.options import (
     store_app,
 )
 from attacks.cli.threat_options import ThreatOptions, with_options
+from attacks.models import devices
 from taxonomy.catalog import Catalog
 from taxonomy.findings import InputError
 from taxonomy.names import called
@@ -42,7 +43,9 @@ def run(
     settings: Annotated[list[str] | None, typer.Option("--set", help="NAME.PARAM=VALUE of an attack, step or artifact.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the report; default mia-runs/TARGET-seed-N.")] = None,
     workers: Annotated[int, typer.Option("--workers", help="Processes that train.", min=1)] = 1,
-    device: Annotated[str, typer.Option("--device", help="cpu; others are not supported yet.")] = "cpu",
+    device: Annotated[
+        str, typer.Option("--device", help="Where networks train and answer: auto, cpu, cuda or mps.")
+    ] = devices.CPU,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done and what it costs.")] = False,
     adversary: ThreatOptions = ThreatOptions(),
     as_json: Json = False,
@@ -55,8 +58,7 @@ def run(
     """
     from attacks.engine import plan as plans
 
-    if device != "cpu":
-        raise InputError(f"the device {device!r} is not supported; use cpu")
+    device = devices.chosen(device)
     loaded = load_sound(catalog, [*(attack or ()), target])
     threat = None
     entry = loaded.target(target)
@@ -87,7 +89,7 @@ def run(
     if not as_json:
         tables.plan(console, plan, _expected(plan))
     try:
-        data = _run(loaded, plan, seed, workers, folder, trust_code or ())
+        data = _run(loaded, plan, seed, workers, device, folder, trust_code or ())
     finally:
         report.sweep(folder)
     if as_json:
@@ -98,7 +100,9 @@ def run(
         raise typer.Exit(1)
 
 
-def _run(catalog: Catalog, plan: Any, seed: int, workers: int, folder: Path, trusted: Sequence[Path]) -> dict[str, Any]:
+def _run(
+    catalog: Catalog, plan: Any, seed: int, workers: int, device: str, folder: Path, trusted: Sequence[Path]
+) -> dict[str, Any]:
     from attacks.cli.progress import Bars
     from attacks.engine import blame, report, trial
     from attacks.engine.code import Code
@@ -110,7 +114,7 @@ def _run(catalog: Catalog, plan: Any, seed: int, workers: int, folder: Path, tru
             code = Code(trusted)
             broken = trial.try_own(catalog, plan, code) if trusted else {}
             kept = replace(plan, attacks=tuple(planned for planned in plan.attacks if planned.attack.id not in broken))
-            outcome = Engine(catalog, code=code, executor=pool, progress=progress).run(kept, seed)
+            outcome = Engine(catalog, code=code, executor=pool, progress=progress, device=device).run(kept, seed)
             outcome.failures += [{"attack": name, "error": blame.told(error, code)} for name, error in broken.items()]
         return report.write(outcome, folder, shlex.join(["mia", *sys.argv[1:]]))
 

@@ -57,7 +57,7 @@ class Proof:
                 "seed": derive_seed(run.seed, rule.kind, rule.id),
                 "target": [target.params, run.target.fingerprint, run.contents.answers],
                 "inputs": {need: self.input_fingerprint(need) for need in rule.needs},
-                "environment": environment(),
+                "environment": environment(device=self.run.engine.workshop.device),
             }
         )
 

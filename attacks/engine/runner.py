@@ -19,6 +19,7 @@ from attacks.handles import AttackError, UnsuitableError
 from attacks.metrics import blind_baseline
 from attacks.metrics.blind_baseline import BlindBaseline
 from attacks.models import training
+from attacks.models.devices import CPU
 from attacks.seeds import digest, digest_arrays
 from attacks.targets.target import Target
 from taxonomy.catalog import Catalog
@@ -29,7 +30,7 @@ BLIND = "attacks.metrics.blind_baseline:measure"
 
 
 class Engine:
-    """Carries out plans with one store, one executor and one set of trusted code."""
+    """Carries out plans with one store, one executor and one set of trusted code, on one device (attacks/models/devices.py)."""
 
     def __init__(
         self,
@@ -39,12 +40,13 @@ class Engine:
         code: Code | None = None,
         executor: Executor | None = None,
         progress: Progress | None = None,
+        device: str = CPU,
     ):
         self.catalog = catalog
         self.store = store or Store()
         self.code = code or Code()
         self.progress = progress or Silent()
-        self.workshop = StoreWorkshop(self.store, executor or SerialExecutor(), self.code, self.progress)
+        self.workshop = StoreWorkshop(self.store, executor or SerialExecutor(), self.code, self.progress, device)
         self._built: tuple[str, int, Target] | None = None
         self._contents: tuple[Target, Contents] | None = None
 
@@ -131,7 +133,7 @@ class Engine:
                 outcome.results.append(result)
             self.progress.advance()
         work = self.workshop
-        outcome.trained, outcome.reused, outcome.spare = work.trained, work.reused, work.spare
+        outcome.trained, outcome.reused, outcome.spare, outcome.device = work.trained, work.reused, work.spare, work.device
         return outcome
 
 

@@ -19,8 +19,9 @@ from torch import Tensor, nn
 from attacks.engine.code import Code
 from attacks.engine.store import WAIT_SECONDS, Arrays, Store
 from attacks.handles import AttackError
-from attacks.models import own_code, paths
+from attacks.models import accelerated, own_code, paths
 from attacks.models.blocks import Block
+from attacks.models.devices import CPU
 from attacks.models.generators import Generator, GeneratorRecipe
 from attacks.models.generators import training as generators
 from attacks.models.training import Model, NumberedSets, Recipe, TrainingSet, fit, fit_block
@@ -30,6 +31,12 @@ FIT = "attacks.models.training:fit"
 FIT_BLOCK = "attacks.models.training:fit_block"
 FIT_GENERATOR = "attacks.models.generators.training:fit"
 ANSWER = "attacks.models.training:Model"
+# What stands for these on an accelerator.
+ACCELERATED = {
+    FIT: "attacks.models.accelerated:fit",
+    FIT_BLOCK: "attacks.models.accelerated:fit_block",
+    ANSWER: "attacks.models.accelerated:Answering",
+}
 # Stands between the name of a block and the number of one of its models.
 MEMBER = "."
 # Of how many nodes of the store the networks are held: few, so that memory does not grow with the number of models, but enough
@@ -76,8 +83,8 @@ def _version(package: str) -> str:
     return importlib.metadata.version(package)
 
 
-def environment(path: str = paths.BLOCKS) -> dict[str, str]:
-    """Return the versions that finished work depends on, and the path by which its models were trained.
+def environment(path: str = paths.BLOCKS, device: str = CPU) -> dict[str, str]:
+    """Return the versions that finished work depends on, and the path by which and the device on which its models were trained.
 
     What rests on many models rests on blocks, where their recipe comes in blocks.
     """
@@ -87,7 +94,7 @@ def environment(path: str = paths.BLOCKS) -> dict[str, str]:
         "scipy": _version("scipy"),
         "scikit-learn": _version("scikit-learn"),
         "python": f"{sys.version_info.major}.{sys.version_info.minor}",
-        "device": "cpu",
+        "device": device,
         "path": path,
     }
 
@@ -96,11 +103,12 @@ class StoreWorkshop:
     """Trains what the store does not hold yet; counts both.
 
     A piece of work is a block of models, or a model that is trained by itself: it is trained by one worker, and is one node of
-    the store. `spare` counts the models that nobody wanted, by which blocks were filled up.
+    the store. `spare` counts the models that nobody wanted, by which blocks were filled up. Networks are trained, and answer, on
+    `device`.
     """
 
-    def __init__(self, store: Store, executor: Executor, code: Code, progress: Progress):
-        self.store, self.executor, self.code, self.progress = store, executor, code, progress
+    def __init__(self, store: Store, executor: Executor, code: Code, progress: Progress, device: str = CPU):
+        self.store, self.executor, self.code, self.progress, self.device = store, executor, code, progress, device
         self.trained = 0
         self.reused = 0
         self.spare = 0
@@ -160,8 +168,10 @@ class StoreWorkshop:
             for name, piece in list(waiting.items()):
                 if self.store.is_claimed(name):
                     continue
-                own = own_code.allowed()
-                future = self.executor.submit(train_into, self.store.folder, name, what, recipe.as_json(), piece, in_blocks, own)
+                device, own = self.device_of(recipe), own_code.allowed()
+                future = self.executor.submit(
+                    train_into, self.store.folder, name, what, recipe.as_json(), piece, in_blocks, own, device
+                )
                 if future.done():
                     count(future, name)
                 else:
@@ -175,8 +185,10 @@ class StoreWorkshop:
 
     def fingerprint(self, recipe: Recipe | GeneratorRecipe, piece: Block, *, in_blocks: bool = False) -> str:
         """Return the name of a block, or of a model that is trained by itself: a hash of all that its weights follow from."""
+        device = self.device_of(recipe)
         if isinstance(recipe, Recipe):
-            code = digest([self.code.digest(FIT_BLOCK if in_blocks else FIT), *map(self.code.digest, recipe.named_code)])
+            fitted = self._code(FIT_BLOCK if in_blocks else FIT, device)
+            code = digest([fitted, *map(self.code.digest, recipe.named_code)])
         else:
             code = digest([self.code.digest(FIT_GENERATOR), self.code.digest(recipe.path)])
         return digest(
@@ -184,9 +196,16 @@ class StoreWorkshop:
                 "code": code,
                 "recipe": recipe.as_json(),
                 "data": piece.content,
-                "environment": environment(paths.BLOCKS if in_blocks else paths.LOOP),
+                "environment": environment(paths.BLOCKS if in_blocks else paths.LOOP, device),
             }
         )
+
+    def device_of(self, recipe: Recipe | GeneratorRecipe) -> str:
+        """Return on which device models of a recipe are trained, and answer."""
+        return accelerated.device_of(recipe, self.device)
+
+    def _code(self, run: str, device: str) -> str:
+        return self.code.digest(run if device == CPU else ACCELERATED[run])
 
     def model(self, fingerprint: str) -> Model:
         """Return a finished model; raise StoreError if it is not there. Its weights are read when it is asked for something."""
@@ -240,23 +259,40 @@ class StoreWorkshop:
 
     def answers(self, model: Model, x: Tensor) -> Tensor:
         """Return a model's log-probabilities on x, worked out once and kept in the store, where they stay on disk."""
-        code = self.code.digest(ANSWER)
-        name = digest([code, model.fingerprint, digest_arrays(x.numpy()), environment()])
+        device = self.device_of(model.recipe)
+        code, where = self._code(ANSWER, device), environment(device=device)
+        name = digest([code, model.fingerprint, digest_arrays(x.numpy()), where])
         self.store.once(name, lambda: self.store.write(name, "answers", "answers of a model", mapped=model.log_probs(x).numpy()))
         return torch.from_numpy(np.array(self.store.map(name)))
 
 
 class _KeptModel(Model):
-    """A model that lies in the store, and its answers to whole sets of records too: by itself it holds nothing."""
+    """A model that lies in the store, and its answers to whole sets of records too: by itself it holds nothing.
+
+    It answers on the device of its workshop.
+    """
 
     def __init__(self, recipe: Recipe, fingerprint: str, workshop: StoreWorkshop):
         self.recipe = recipe
         self.fingerprint = fingerprint
         self._workshop = workshop
+        self._device = workshop.device_of(recipe)
 
     @property
     def _module(self) -> nn.Module:  # type: ignore[override]
         return self._workshop.network(self.recipe, self.fingerprint)
+
+    def _answering(self) -> Model:
+        there = self._module if self._device == CPU else accelerated.Answering(self._module, self._device)
+        return Model(self.recipe, there, self.fingerprint)
+
+    def log_probs(self, x: Tensor) -> Tensor:
+        """Return log-probabilities as every model does."""
+        return self._answering().log_probs(x)
+
+    def values(self, x: Tensor) -> Tensor:
+        """Return what a regression predicts, as every model does."""
+        return self._answering().values(x)
 
     def kept_log_probs(self, x: Tensor) -> Tensor:
         """Return `log_probs(x)` from the store."""
@@ -292,6 +328,7 @@ def train_into(
     piece: Block,
     in_blocks: bool,
     own: Sequence[str] = (),
+    device: str = CPU,
 ) -> bool:
     """Train a block of models, or one, and write it into the store, unless somebody else does: what a worker process runs.
 
@@ -303,19 +340,25 @@ def train_into(
         if not mine or fingerprint in store:
             return False
         start = time.perf_counter()
-        if in_blocks:
-            states = [module.state_dict() for module in fit_block(Recipe.from_json(recipe), piece)]
-            weights = {name: torch.stack([state[name] for state in states]).numpy() for name in states[0]}
-        else:
-            data = TrainingSet(*piece.only(0))
-            generated = "family" in recipe
-            module = generators.fit(GeneratorRecipe.from_json(recipe), data) if generated else fit(Recipe.from_json(recipe), data)
-            weights = {name: value.numpy() for name, value in module.state_dict().items()}
+        states = [module.state_dict() for module in _trained(recipe, piece, in_blocks, device)]
+        weights = {name: torch.stack([s[name] for s in states]) if in_blocks else value for name, value in states[0].items()}
         # What one model took: by this the time of others is estimated.
         seconds = (time.perf_counter() - start) / len(piece)
-        meta = {"recipe": recipe, "records": len(piece.rows[0]), "models": len(piece), "seconds": seconds}
-        store.write(fingerprint, "block" if in_blocks else "model", what, meta=meta, weights=weights)
+        meta = {"recipe": recipe, "records": len(piece.rows[0]), "models": len(piece), "seconds": seconds, "device": device}
+        arrays = {name: value.numpy() for name, value in weights.items()}
+        store.write(fingerprint, "block" if in_blocks else "model", what, meta=meta, weights=arrays)
     return True
+
+
+def _trained(recipe: dict[str, Any], piece: Block, in_blocks: bool, device: str) -> list[nn.Module]:
+    """Return the models of a block, or the one of a piece of work that is no block, on the CPU."""
+    if "family" in recipe:
+        return [generators.fit(GeneratorRecipe.from_json(recipe), TrainingSet(*piece.only(0)))]
+    known = Recipe.from_json(recipe)
+    if in_blocks:
+        return fit_block(known, piece) if device == CPU else accelerated.fit_block(known, piece, device)
+    data = TrainingSet(*piece.only(0))
+    return [fit(known, data) if device == CPU else accelerated.fit(known, data, device)]
 
 
 def _result(future: Future[bool]) -> bool:
