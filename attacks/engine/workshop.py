@@ -6,6 +6,7 @@ import functools
 import importlib.metadata
 import sys
 import time
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
 from pathlib import Path
@@ -66,6 +67,17 @@ class SerialExecutor(Executor):
         return future
 
 
+class NamedExecutor(Executor):
+    """Carries out calls in places that may be lost with what they are at: then the call is carried out in another place.
+
+    Calls have names. Who asks for what is at work already gets no result of their own, and finds what the other's call leaves.
+    """
+
+    @abstractmethod
+    def named(self, name: str, fn: Callable[..., Any], /, *args: Any) -> Future[Any]:
+        """Carry out a call; its result is None if it was at work already, for somebody else."""
+
+
 @functools.cache
 def _version(package: str) -> str:
     """Return the version of an installed package without loading it, which takes longer than a run from the store."""
@@ -100,6 +112,7 @@ class StoreWorkshop:
         self.trained = 0
         self.reused = 0
         self.spare = 0
+        self._elsewhere = executor if isinstance(executor, NamedExecutor) else None
         # The node that was read last: the models of a block are asked for one after the other.
         self._read: tuple[str, tuple[dict[str, Any], Arrays]] | None = None
 
@@ -149,6 +162,8 @@ class StoreWorkshop:
 
         def count(future: Future[bool], name: str) -> None:
             if _result(future):
+                if self._elsewhere:
+                    self.store.wait_for(name)
                 self.trained += advance(name)
 
         while waiting:
@@ -157,7 +172,11 @@ class StoreWorkshop:
                 if self.store.is_claimed(name):
                     continue
                 own = own_code.allowed()
-                future = self.executor.submit(train_into, self.store.folder, name, what, recipe.as_json(), piece, in_blocks, own)
+                training = (self.store.folder.absolute(), name, what, recipe.as_json(), piece, in_blocks, own)
+                if self._elsewhere:
+                    future = self._elsewhere.named(name, train_named, *training)
+                else:
+                    future = self.executor.submit(train_into, *training)
                 if future.done():
                     count(future, name)
                 else:
@@ -259,7 +278,16 @@ def _singles(sets: Sequence[TrainingSet]) -> list[Block]:
     return [Block(data.x, data.y, (torch.arange(len(data.x)),), (data.seed,)) for data in sets]
 
 
-def train_into(
+def train_into(folder: Path, fingerprint: str, *training: Any) -> bool:
+    """Train a block of models, or one, and write it into the store, unless somebody else does; return whether it was trained.
+
+    This is what a worker process runs. What follows are the arguments of `train_named`.
+    """
+    with Store(folder).claim(fingerprint) as mine:
+        return mine and train_named(folder, fingerprint, *training)
+
+
+def train_named(
     folder: Path,
     fingerprint: str,
     what: str,
@@ -268,28 +296,27 @@ def train_into(
     in_blocks: bool,
     own: Sequence[str] = (),
 ) -> bool:
-    """Train a block of models, or one, and write it into the store, unless somebody else does: what a worker process runs.
+    """Train a block of models, or one, which nobody else is at, and write it into the store; return whether it was not there.
 
     `own` are the packages whose functions a recipe may name, since a worker process is told nothing else of whom the user trusts.
     """
     own_code.allow(own)
     store = Store(folder)
-    with store.claim(fingerprint) as mine:
-        if not mine or fingerprint in store:
-            return False
-        start = time.perf_counter()
-        if in_blocks:
-            states = [module.state_dict() for module in fit_block(Recipe.from_json(recipe), piece)]
-            weights = {name: torch.stack([state[name] for state in states]).numpy() for name in states[0]}
-        else:
-            data = TrainingSet(*piece.only(0))
-            generated = "family" in recipe
-            module = generators.fit(GeneratorRecipe.from_json(recipe), data) if generated else fit(Recipe.from_json(recipe), data)
-            weights = {name: value.numpy() for name, value in module.state_dict().items()}
-        # What one model took: by this the time of others is estimated.
-        seconds = (time.perf_counter() - start) / len(piece)
-        meta = {"recipe": recipe, "records": len(piece.rows[0]), "models": len(piece), "seconds": seconds}
-        store.write(fingerprint, "block" if in_blocks else "model", what, meta=meta, weights=weights)
+    if fingerprint in store:
+        return False
+    start = time.perf_counter()
+    if in_blocks:
+        states = [module.state_dict() for module in fit_block(Recipe.from_json(recipe), piece)]
+        weights = {name: torch.stack([state[name] for state in states]).numpy() for name in states[0]}
+    else:
+        data = TrainingSet(*piece.only(0))
+        generated = "family" in recipe
+        module = generators.fit(GeneratorRecipe.from_json(recipe), data) if generated else fit(Recipe.from_json(recipe), data)
+        weights = {name: value.numpy() for name, value in module.state_dict().items()}
+    # What one model took: by this the time of others is estimated.
+    seconds = (time.perf_counter() - start) / len(piece)
+    meta = {"recipe": recipe, "records": len(piece.rows[0]), "models": len(piece), "seconds": seconds}
+    store.write(fingerprint, "block" if in_blocks else "model", what, meta=meta, weights=weights)
     return True
 
 
