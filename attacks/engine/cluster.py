@@ -5,11 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
 
 from attacks.engine import dask_worker
 from attacks.engine.dask_worker import Home, Seen, WorkerError
@@ -19,11 +23,14 @@ from taxonomy.findings import InputError
 
 if TYPE_CHECKING:
     from distributed import Client
+    from distributed import Future as Task
 
 CONNECT_SECONDS = 10.0
 # The scheduler holds the records of what is queued there, so not everything is queued at once. An adaptive cluster, which begins
 # without a worker to spare, grows by what is queued.
 QUEUED, QUEUED_BY_WORKER = 64, 2
+# How often a task that waits for others looks whether it is still wanted itself.
+LOOK_SECONDS = 2.0
 # What a worker with an accelerator offers, by `dask worker --resources GPU=1`.
 GPU = "GPU"
 
@@ -34,6 +41,8 @@ class Cluster(NamedExecutor):
     How many workers a task may outlive is the scheduler's to say: `distributed.scheduler.allowed-failures`, by default 3. A task
     that raises is not tried again, since it would raise again.
     """
+
+    priority = 0
 
     def __init__(self, client: Client, home: Home, *, queued: int = QUEUED, resources: Mapping[str, float] | None = None):
         self.client, self.home, self.resources = client, home, dict(resources or {})
@@ -48,15 +57,27 @@ class Cluster(NamedExecutor):
         """Carry out a call on some worker, once for all who ask for its name at a time."""
         return self._threads.submit(self._carried_out, name, fn, args, {})
 
+    def errand(self, name: str, fn: Any, /, *args: Any) -> Future[Any]:
+        """Carry out a call on some worker, which is handed an executor on the same cluster."""
+        return self.named(f"{fn.__name__}-{name}", with_executor, self.home, self.resources, fn, *args)
+
     def _carried_out(self, name: str, fn: Any, arguments: Sequence[Any], more: Mapping[str, Any]) -> Any:
         from distributed.scheduler import KilledWorker
 
         key = f"mia-{fn.__name__}-{name}-{self.home.name}"
         try:
             future = self.client.submit(
-                dask_worker.carried_out, self.home, fn, *arguments, **more, key=key, retries=0, resources=self.resources
+                dask_worker.carried_out,
+                self.home,
+                fn,
+                *arguments,
+                **more,
+                key=key,
+                retries=0,
+                priority=self.priority,
+                resources=self.resources,
             )
-            asker, result = future.result()
+            asker, result = self._result(future)
             return result if asker == self.home.asker else None
         except KilledWorker as error:
             times = error.allowed_failures + 1
@@ -70,11 +91,61 @@ class Cluster(NamedExecutor):
                 "the Dask scheduler is gone; finished work is kept, and the same command goes on from there"
             ) from error
 
+    def _result(self, future: Task[Any]) -> tuple[str, Any]:
+        found: tuple[str, Any] = future.result()
+        return found
+
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Leave the cluster. What is queued is forgotten; what a worker is at it carries out, and keeps."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        self.client.close()
-        self._threads.shutdown(wait=wait)
+        """Take no more calls. What is not at work yet is forgotten if `cancel_futures`, as the standard executors have it."""
+        self._threads.shutdown(wait, cancel_futures=cancel_futures)
+
+
+class _OnWorker(Cluster):
+    """The cluster as a task on one of its workers sees it: one that waits for others makes room for the next."""
+
+    priority = 1  # so what somebody waits for comes first
+
+    def __init__(self, home: Home, resources: Mapping[str, float]):
+        from distributed import get_client, get_worker
+
+        super().__init__(get_client(), replace(home, asker=uuid.uuid4().hex), resources=resources)
+        self._worker, self._key = get_worker(), get_worker().get_current_task()
+
+    def _result(self, future: Task[Any]) -> tuple[str, Any]:
+        """Wait for a task, unless nobody waits any more for the one that waits here: then it is given up too."""
+        from distributed import wait
+
+        while not future.done():
+            own = self._worker.state.tasks.get(self._key)
+            if own is None or own.state == "cancelled":
+                future.cancel()
+                raise AttackError("the process that asked for this attack is gone")
+            with suppress(TimeoutError):
+                wait(future, timeout=LOOK_SECONDS)
+        return super()._result(future)
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Let other tasks run in this process meanwhile, which draw random numbers of their own."""
+        from distributed import rejoin, secede
+
+        state = torch.get_rng_state(), np.random.get_state()
+        secede()
+        try:
+            yield
+        finally:
+            rejoin()
+            torch.set_rng_state(state[0])
+            np.random.set_state(state[1])
+
+
+def with_executor(home: Home, resources: Mapping[str, float], fn: Callable[..., Any], *arguments: Any) -> Any:
+    """Carry out a call on a worker with an executor on its cluster."""
+    pool = _OnWorker(home, resources)
+    try:
+        return fn(pool, *arguments)
+    finally:
+        pool.shutdown(wait=False)
 
 
 @contextmanager
@@ -86,7 +157,8 @@ def cluster(address: str, *, store: Path, trusted: Sequence[Path] = (), device: 
     client = _connected(address)
     try:
         home = _home(store, trusted)
-        resources = {} if device == "cpu" else {GPU: 1.0}
+        # A worker does one thing at a time, so that its accelerator need not be counted, and only marks it.
+        resources = {} if device == "cpu" else {GPU: 0.0}
         seen = _seen(client, home, address)
         if lacking := [name for name in resources if not any(found.offers.get(name) for found in seen)]:
             told = f"start one on a machine that has it, by `dask worker {address} --nthreads 1 --resources {lacking[0]}=1`"
@@ -97,8 +169,9 @@ def cluster(address: str, *, store: Path, trusted: Sequence[Path] = (), device: 
         try:
             yield pool
         finally:
-            pool.shutdown()
+            pool.shutdown(wait=False, cancel_futures=True)
     finally:
+        # The scheduler forgets what is queued. What a worker is at it carries out, and what comes of it is kept.
         client.close()
 
 

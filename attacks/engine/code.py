@@ -25,10 +25,11 @@ class Code:
     """The packages whose functions may be run: those of installed catalogs, and those in folders that the user trusts."""
 
     def __init__(self, trusted: Sequence[Path] = ()):
+        self.trusted = tuple(folder.resolve() for folder in trusted)
         self._trusted = source.trusted_packages(trusted)
-        for folder in trusted:
-            if str(folder.resolve()) not in sys.path:
-                sys.path.append(str(folder.resolve()))
+        for folder in self.trusted:
+            if str(folder) not in sys.path:
+                sys.path.append(str(folder))
         self._installed = {s.package: package(s.package) for s in installed_sources() if s.package}
         others = [name for name in (*self._installed, *self._trusted) if name not in OWN]
         own_code.allow([*others, "attacks.targets.data", "attacks.models"])

@@ -135,4 +135,7 @@ def carried_out(home: Home, fn: Callable[..., Any], *arguments: Any, **more: Any
     if because := problem(home, found):
         raise WorkerError(f"the Dask worker {worker.address} {because}")
     torch.set_num_threads(1)  # for good: calls take turns in this process, and one must not end what another relies on
-    return home.asker, fn(*arguments, **more)
+    try:
+        return home.asker, fn(*arguments, **more)
+    except InputError as error:
+        raise WorkerError(f"the Dask worker {worker.address} cannot go on: {error}") from error

@@ -9,6 +9,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -76,6 +77,14 @@ class NamedExecutor(Executor):
     @abstractmethod
     def named(self, name: str, fn: Callable[..., Any], /, *args: Any) -> Future[Any]:
         """Carry out a call; its result is None if it was at work already, for somebody else."""
+
+    @abstractmethod
+    def errand(self, name: str, fn: Callable[..., Any], /, *args: Any) -> Future[Any]:
+        """Carry out a call as `named` does, which is handed an executor for calls of its own, and then the arguments."""
+
+    def waiting(self) -> AbstractContextManager[None]:
+        """Let other calls have the place of one that only waits. Nobody who holds a claim may wait so."""
+        return nullcontext()
 
 
 @functools.cache
@@ -181,12 +190,13 @@ class StoreWorkshop:
                     count(future, name)
                 else:
                     futures[future] = name
-            for future in as_completed(futures):
-                count(future, futures[future])
-            for name in [name for name in waiting if name in self.store]:
-                self.reused += advance(name)
-            if waiting:
-                time.sleep(WAIT_SECONDS)
+            with self._elsewhere.waiting() if self._elsewhere else nullcontext():
+                for future in as_completed(futures):
+                    count(future, futures[future])
+                for name in [name for name in waiting if name in self.store]:
+                    self.reused += advance(name)
+                if waiting:
+                    time.sleep(WAIT_SECONDS)
 
     def fingerprint(self, recipe: Recipe | GeneratorRecipe, piece: Block, *, in_blocks: bool = False) -> str:
         """Return the name of a block, or of a model that is trained by itself: a hash of all that its weights follow from."""
