@@ -213,6 +213,10 @@ def _connected(address: str) -> Client:
 
 def _seen(client: Client, home: Home, address: str) -> list[Seen]:
     """Return what every worker says of itself; raise InputError if there is none, or if one could not do what is asked."""
+    try:
+        client.run_on_scheduler(dask_worker.facts)  # it reads tasks before it hands them on, so it needs our code as well
+    except Exception as error:
+        raise InputError(f"the Dask scheduler {address} {dask_worker.problem(home, error)}") from error
     with home.marked() as mark:
         found: dict[str, Seen | BaseException] = client.run(dask_worker.seen, home, mark, on_error="return")
     if not found:

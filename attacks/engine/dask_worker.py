@@ -103,13 +103,13 @@ def problem(home: Home, found: Seen | BaseException) -> str | None:
         return f"cannot be used: {found}; a folder must be there under the same path"
     if isinstance(found, BaseException):
         told = f"{type(found).__name__}: {found}"
-        return f"does not run this version of MIA Atlas ({told}); install it there, and start the worker anew"
+        return f"does not run this version of MIA Atlas ({told}); install it there, and start it anew"
     for name, value in home.facts.items():
         other = found.facts.get(name)
         if other != value and name != CODE:
             return f"has {name} {other}, but here is {value}, so it would find something else; install the same in both places"
     if found.facts.get(CODE) != home.facts[CODE]:
-        return "runs other code than this process; install the same there, and start the worker anew"
+        return "runs other code than this process; install the same there, and start it anew"
     if found.threads != 1:
         return (
             f"runs {found.threads} tasks at once in one process, which get in each other's way; start it with --nthreads 1, "

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from taxonomy.findings import InputError
+
 STANDING = "MIA_TEST_STANDING"
 
 
@@ -40,8 +42,9 @@ class Processes:
     def _start(self, *command: str | Path, **environment: str) -> subprocess.Popen[bytes]:
         log = (self.folder / "log").open("ab")
         whole = [sys.executable, "-m", "dask", *map(str, command), "--no-dashboard"]
-        # Own folder: `dask` puts the working folder before all else that Python finds.
-        started = subprocess.Popen(whole, cwd=self.folder, env={**os.environ, **environment}, stdout=log, stderr=log)
+        path = os.pathsep.join(filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")]))
+        settings = {**os.environ, "PYTHONPATH": path, **environment}
+        started = subprocess.Popen(whole, cwd=self.folder, env=settings, stdout=log, stderr=log)
         self.all.append(started)
         return started
 
@@ -61,6 +64,11 @@ def processes(folder: Path) -> Iterator[Processes]:
         for process in reversed(started.all):
             process.kill()
             process.wait()
+
+
+def refuse() -> None:
+    """Be a call that finds fault with what it is given."""
+    raise InputError("the store is full")
 
 
 def dask_setup(worker: object) -> None:

@@ -72,7 +72,8 @@ def test_a_worker_that_dies_costs_its_task_and_nothing_else(dask, tmp_path):
     (outcome,) = outcomes
     at_home = run(tmp_path / "home")
     assert found(outcome) == found(at_home)
-    assert (outcome.trained, outcome.spare) == (at_home.trained, at_home.spare), "each model is trained once"
+    # What the dead worker had asked others to train, the next attempt at its attack finds in the store.
+    assert 0 < outcome.trained <= at_home.trained <= outcome.trained + outcome.reused
     kinds = [sorted(node.fingerprint for node in Store(tmp_path / place).nodes()) for place in ("store", "home")]
     assert kinds[0] == kinds[1], "the store holds the same work under the same names"
     again = run(tmp_path / "store", dask=dask.address)
@@ -99,11 +100,7 @@ def test_with_an_accelerator_asked_for_only_workers_that_offer_one_are_asked(das
     with clusters.cluster(dask.address, store=tmp_path / "store", device="cuda") as pool:
         assert {call.result() for call in [pool.submit(os.getpid) for _ in range(6)]} == {marked.pid}
         with pytest.raises(InputError, match="cannot go on: the store is full"):
-            pool.named("name", refuse).result()
-
-
-def refuse():
-    raise InputError("the store is full")
+            pool.named("name", dask_processes.refuse).result()
 
 
 # -- what cannot work ------------------------------------------------------------------------------------------------------
@@ -223,4 +220,4 @@ def killed():
 def test_what_becomes_of_lost_tasks_is_told_in_a_sentence(error, kind, told):
     pool = Cluster(Lost(error()), Home(Path(), (), {}, "me"))
     with pytest.raises(kind, match=told):
-        pool.named("name", refuse).result()
+        pool.named("name", dask_processes.refuse).result()
