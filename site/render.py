@@ -290,6 +290,7 @@ class Site:
             if path.suffix in (".py", ".toml", ".yaml")
         }
         self.page("flower.md", "flower.md.j2", files=files)
+        self.page("cluster.md", "cluster.md.j2")
         self.page("handles.md", "handles.md.j2", handles=handles.offered(catalog, handles.packages()), type=type_link)
         self.page("add-an-attack.md", "add_an_attack.md.j2", text=Markup((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")))
 

@@ -10,7 +10,19 @@ import typer
 
 from attacks.cli import confirming, interrupts
 from attacks.cli.bench_tables import show_plan
-from attacks.cli.options import AttackArguments, Catalogs, Json, TrustedCode, app, attack_ids, load_sound, output, print_json
+from attacks.cli.options import (
+    AttackArguments,
+    Catalogs,
+    Dask,
+    Json,
+    TrustedCode,
+    Workers,
+    app,
+    attack_ids,
+    load_sound,
+    output,
+    print_json,
+)
 from taxonomy.catalog import installed_sources
 from taxonomy.evidence import FOLDER
 from taxonomy.findings import InputError
@@ -34,7 +46,8 @@ def bench(
         bool,
         typer.Option("--confirm", help="Run one seed of what is stale, and carry over the evidence that is found again."),
     ] = False,
-    workers: Annotated[int, typer.Option("--workers", help="Processes that train.", min=1)] = 1,
+    workers: Workers = 1,
+    dask: Dask = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", help="Folder for the files; default: evidence/ of the last --catalog."),
@@ -56,6 +69,7 @@ def bench(
     confirmed it; what is not is reported, stays stale, and the exit code is 1.
     """
     from attacks.engine.code import Code
+    from attacks.engine.executors import executor
     from attacks.engine.store import Store
     from attacks.evidence import bench_plan
 
@@ -68,8 +82,9 @@ def bench(
     code = Code(trust_code or ())
     bench_plan.check_code(code, chosen)
     console = output(stderr=as_json)
+    pool = executor(workers, dask, trusted=trust_code or ())
     if confirm:
-        confirming.run(loaded, code, chosen, folder, workers=workers, dry_run=dry_run, as_json=as_json)
+        confirming.run(loaded, code, chosen, folder, workers=workers, pool=pool, dry_run=dry_run, as_json=as_json)
         return
     jobs = {group.name: group.jobs(numbers) for group in chosen}
     expected = bench_plan.estimates(loaded, code, Store(), jobs, workers)
@@ -84,14 +99,13 @@ def bench(
     bench_plan.keep_fuller(folder, chosen, len(numbers))
     from attacks.cli.progress import Bars
     from attacks.engine import report
-    from attacks.engine.executors import executor
     from attacks.engine.runner import Engine
     from attacks.engine.workshop import Silent
     from attacks.evidence import bench as benches
 
-    report.prepare(folder)
-    with interrupts.working(), Bars(output(stderr=True)) as progress, executor(workers) as pool:
-        engine = Engine(loaded, code=code, executor=pool, progress=progress)
+    with pool as at_work, interrupts.working(), Bars(output(stderr=True)) as progress:
+        report.prepare(folder)
+        engine = Engine(loaded, code=code, executor=at_work, progress=progress)
         engine.progress = Silent()  # a run here is one attack; the bench shows how many there are
         measured = benches.Bench(loaded, engine, folder, progress).run(chosen, numbers)
     if as_json:

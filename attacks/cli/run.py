@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,8 +16,10 @@ from attacks.cli import completions, interrupts
 from attacks.cli.options import (
     AttackArguments,
     Catalogs,
+    Dask,
     Json,
     TrustedCode,
+    Workers,
     app,
     attack_ids,
     load_sound,
@@ -42,7 +45,8 @@ def run(
     seed: Annotated[int, typer.Option("--seed", help="Seeds split, target, shadow models and attacks.", min=0)] = 0,
     settings: Annotated[list[str] | None, typer.Option("--set", help="NAME.PARAM=VALUE of an attack, step or artifact.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the report; default mia-runs/TARGET-seed-N.")] = None,
-    workers: Annotated[int, typer.Option("--workers", help="Processes that train.", min=1)] = 1,
+    workers: Workers = 1,
+    dask: Dask = None,
     device: Annotated[
         str, typer.Option("--device", help="Where networks train and answer: auto, cpu, cuda or mps.")
     ] = devices.CPU,
@@ -83,15 +87,17 @@ def run(
             console.print("Dry run: nothing was run.")
         return
     from attacks.engine import report
+    from attacks.engine.executors import executor
 
     folder = out or Path("mia-runs") / f"{target}-seed-{seed}"
-    report.prepare(folder)
-    if not as_json:
-        tables.plan(console, plan, _expected(plan))
-    try:
-        data = _run(loaded, plan, seed, workers, device, folder, trust_code or ())
-    finally:
-        report.sweep(folder)
+    with executor(workers, dask, trusted=trust_code or (), device=device) as pool:
+        report.prepare(folder)
+        if not as_json:
+            tables.plan(console, plan, _expected(plan))
+        try:
+            data = _run(loaded, plan, seed, pool, device, folder, trust_code or ())
+        finally:
+            report.sweep(folder)
     if as_json:
         print_json(data)
     else:
@@ -101,16 +107,15 @@ def run(
 
 
 def _run(
-    catalog: Catalog, plan: Any, seed: int, workers: int, device: str, folder: Path, trusted: Sequence[Path]
+    catalog: Catalog, plan: Any, seed: int, pool: Executor, device: str, folder: Path, trusted: Sequence[Path]
 ) -> dict[str, Any]:
     from attacks.cli.progress import Bars
     from attacks.engine import blame, report, trial
     from attacks.engine.code import Code
-    from attacks.engine.executors import executor
     from attacks.engine.runner import Engine
 
     with interrupts.working():
-        with Bars(output(stderr=True)) as progress, executor(workers) as pool:
+        with Bars(output(stderr=True)) as progress:
             code = Code(trusted)
             broken = trial.try_own(catalog, plan, code) if trusted else {}
             kept = replace(plan, attacks=tuple(planned for planned in plan.attacks if planned.attack.id not in broken))

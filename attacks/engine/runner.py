@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 
-from attacks.engine import blame
+from attacks.engine import blame, errands
 from attacks.engine.code import Code
 from attacks.engine.contents import Contents
 from attacks.engine.execution import AUDIT, Run
@@ -14,7 +14,7 @@ from attacks.engine.outcome import Outcome
 from attacks.engine.plan import Plan, check_queries
 from attacks.engine.proof import LABEL, PARTIAL
 from attacks.engine.store import Store
-from attacks.engine.workshop import Progress, SerialExecutor, Silent, StoreWorkshop, environment
+from attacks.engine.workshop import NamedExecutor, Progress, SerialExecutor, Silent, StoreWorkshop, environment
 from attacks.handles import AttackError, UnsuitableError
 from attacks.metrics import blind_baseline
 from attacks.metrics.blind_baseline import BlindBaseline
@@ -46,7 +46,8 @@ class Engine:
         self.store = store or Store()
         self.code = code or Code()
         self.progress = progress or Silent()
-        self.workshop = StoreWorkshop(self.store, executor or SerialExecutor(), self.code, self.progress, device)
+        self.executor = executor or SerialExecutor()
+        self.workshop = StoreWorkshop(self.store, self.executor, self.code, self.progress, device)
         self._built: tuple[str, int, Target] | None = None
         self._contents: tuple[Target, Contents] | None = None
 
@@ -85,6 +86,10 @@ class Engine:
         self._built = (name, seed, target)
         return target
 
+    def go_on_from(self, other: Engine) -> None:
+        """Take over the target that another engine has built, for the next run against it: with the same catalog and store."""
+        self._built, self._contents = other._built, other._contents
+
     def blind_baseline(self, target: Target) -> BlindBaseline | None:
         """Return what can be told about the target's members without the model, kept in the store; None for too few records."""
         features, member = target.blind_features(), target.member.numpy()
@@ -116,11 +121,12 @@ class Engine:
             outcome.blind_baseline = self.blind_baseline(target)
         run = Run(self, plan, target, seed)
         self.progress.start("Running attacks", len(plan.attacks))
+        sent = self._sent(run, outcome.blind_baseline)
         for planned in plan.attacks:
             try:
                 if planned.attack.goal == "membership":
                     check_exchangeable(target.id, outcome.blind_baseline)
-                score, result = run.attack(planned)
+                score, result = run.attack(planned, sent.get(planned.attack.id))
             except UnsuitableError as error:
                 outcome.unsuited.append((planned.attack.id, str(error)))
             except (InputError, KeyboardInterrupt):
@@ -135,6 +141,15 @@ class Engine:
         work = self.workshop
         outcome.trained, outcome.reused, outcome.spare, outcome.device = work.trained, work.reused, work.spare, work.device
         return outcome
+
+    def _sent(self, run: Run, baseline: BlindBaseline | None) -> dict[str, Future[errands.Report | None]]:
+        """Have the attacks of a run carried out elsewhere, all at a time, where there is such a place; return the errands."""
+        if not isinstance(self.executor, NamedExecutor):
+            return {}
+        told = baseline is not None and not baseline.exchangeable
+        sound = [p for p in run.plan.attacks if not (told and p.attack.goal == "membership")]
+        sent = {planned.attack.id: errands.send(run, planned, self.executor) for planned in sound}
+        return {name: errand for name, errand in sent.items() if errand is not None}
 
 
 def check_exchangeable(target: str, baseline: BlindBaseline | None) -> None:

@@ -31,6 +31,8 @@ TAG = "CACHEDIR.TAG"
 TAG_TEXT = "Signature: 8a477f597d28d172789f06886806bc55\n# Finished work of MIA Atlas, which can be made again.\n"
 # How long to wait before looking again at what another process is at.
 WAIT_SECONDS = 0.3
+# How long what another machine has written may take to be seen: NFS remembers for a minute that a file was not there.
+LATE_SECONDS = 120.0
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -73,7 +75,7 @@ class Store:
     def __init__(self, folder: Path | None = None):
         self.folder = folder or default_folder()
         self._nodes = self.folder / "nodes"
-        self._unfinished = self.folder / "unfinished"
+        self.unfinished = self.folder / "unfinished"
         self._claims = self.folder / "claims"
         self._running = self.folder / "running"
         # Mapped arrays are hashed once a process: they are read many times and may be large.
@@ -82,7 +84,7 @@ class Store:
     def prepare(self) -> None:
         """Make the folders; raise StoreError if that cannot be done."""
         try:
-            for folder in (self._nodes, self._unfinished, self._claims, self._running):
+            for folder in (self._nodes, self.unfinished, self._claims, self._running):
                 folder.mkdir(parents=True, exist_ok=True)
             if not (self.folder / TAG).exists():
                 (self.folder / TAG).write_text(TAG_TEXT, encoding="utf-8")
@@ -107,6 +109,16 @@ class Store:
             return False
         except (OSError, ValueError):
             return True
+
+    def wait_for(self, fingerprint: str) -> None:
+        """Wait for a node that another machine has written, which shared folders may be late to show; raise StoreError."""
+        deadline = time.monotonic() + LATE_SECONDS
+        while fingerprint not in self:
+            if time.monotonic() > deadline:
+                raise StoreError(
+                    f"another machine has written {fingerprint[:12]} into the store {self.folder}, but it is not there"
+                )
+            time.sleep(WAIT_SECONDS)
 
     # -- who is at work ------------------------------------------------------------------------------------------------
 
@@ -190,7 +202,7 @@ class Store:
         if fingerprint in self:
             return
         self.prepare()
-        draft = self._unfinished / drafts.name()
+        draft = self.unfinished / drafts.name()
         try:
             draft.mkdir()
             if arrays is not None:
@@ -231,7 +243,7 @@ class Store:
 
     def drop(self, place: Path) -> int:
         """Drop a node, so that it never stands half-dropped under its name; return how many bytes it had. Raises StoreError."""
-        grave = self._unfinished / drafts.name()
+        grave = self.unfinished / drafts.name()
         try:
             place.rename(grave)
             freed = drafts.size(grave)
@@ -337,7 +349,7 @@ class Store:
 
     def sweep(self) -> int:
         """Remove drafts that nobody will finish; return how many bytes they had."""
-        return drafts.sweep(self._unfinished, "*")
+        return drafts.sweep(self.unfinished, "*")
 
 
 def described(place: Path) -> dict[str, Any]:

@@ -6,9 +6,11 @@ import functools
 import importlib.metadata
 import sys
 import time
+from abc import abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -77,6 +79,25 @@ class SerialExecutor(Executor):
         return future
 
 
+class NamedExecutor(Executor):
+    """Carries out calls in places that may be lost with what they are at: then the call is carried out in another place.
+
+    Calls have names. Who asks for what is at work already gets no result of their own, and finds what the other's call leaves.
+    """
+
+    @abstractmethod
+    def named(self, name: str, fn: Callable[..., Any], /, *args: Any) -> Future[Any]:
+        """Carry out a call; its result is None if it was at work already, for somebody else."""
+
+    @abstractmethod
+    def errand(self, name: str, fn: Callable[..., Any], /, *args: Any) -> Future[Any]:
+        """Carry out a call as `named` does, which is handed an executor for calls of its own, and then the arguments."""
+
+    def waiting(self) -> AbstractContextManager[None]:
+        """Let other calls have the place of one that only waits. Nobody who holds a claim may wait so."""
+        return nullcontext()
+
+
 @functools.cache
 def _version(package: str) -> str:
     """Return the version of an installed package without loading it, which takes longer than a run from the store."""
@@ -112,6 +133,7 @@ class StoreWorkshop:
         self.trained = 0
         self.reused = 0
         self.spare = 0
+        self._elsewhere = executor if isinstance(executor, NamedExecutor) else None
         # The networks of the nodes that were asked last, the last one at the end.
         self._held = OrderedDict[str, list[nn.Module]]()
 
@@ -161,6 +183,8 @@ class StoreWorkshop:
 
         def count(future: Future[bool], name: str) -> None:
             if _result(future):
+                if self._elsewhere:
+                    self.store.wait_for(name)
                 self.trained += advance(name)
 
         while waiting:
@@ -169,19 +193,22 @@ class StoreWorkshop:
                 if self.store.is_claimed(name):
                     continue
                 device, own = self.device_of(recipe), own_code.allowed()
-                future = self.executor.submit(
-                    train_into, self.store.folder, name, what, recipe.as_json(), piece, in_blocks, own, device
-                )
+                training = (self.store.folder.absolute(), name, what, recipe.as_json(), piece, in_blocks, own, device)
+                if self._elsewhere:
+                    future = self._elsewhere.named(name, train_named, *training)
+                else:
+                    future = self.executor.submit(train_into, *training)
                 if future.done():
                     count(future, name)
                 else:
                     futures[future] = name
-            for future in as_completed(futures):
-                count(future, futures[future])
-            for name in [name for name in waiting if name in self.store]:
-                self.reused += advance(name)
-            if waiting:
-                time.sleep(WAIT_SECONDS)
+            with self._elsewhere.waiting() if self._elsewhere else nullcontext():
+                for future in as_completed(futures):
+                    count(future, futures[future])
+                for name in [name for name in waiting if name in self.store]:
+                    self.reused += advance(name)
+                if waiting:
+                    time.sleep(WAIT_SECONDS)
 
     def fingerprint(self, recipe: Recipe | GeneratorRecipe, piece: Block, *, in_blocks: bool = False) -> str:
         """Return the name of a block, or of a model that is trained by itself: a hash of all that its weights follow from."""
@@ -320,7 +347,16 @@ def _singles(sets: Sequence[TrainingSet]) -> list[Block]:
     return [Block(data.x, data.y, (torch.arange(len(data.x)),), (data.seed,)) for data in sets]
 
 
-def train_into(
+def train_into(folder: Path, fingerprint: str, *training: Any) -> bool:
+    """Train a block of models, or one, and write it into the store, unless somebody else does; return whether it was trained.
+
+    This is what a worker process runs. What follows are the arguments of `train_named`.
+    """
+    with Store(folder).claim(fingerprint) as mine:
+        return mine and train_named(folder, fingerprint, *training)
+
+
+def train_named(
     folder: Path,
     fingerprint: str,
     what: str,
@@ -330,23 +366,22 @@ def train_into(
     own: Sequence[str] = (),
     device: str = CPU,
 ) -> bool:
-    """Train a block of models, or one, and write it into the store, unless somebody else does: what a worker process runs.
+    """Train a block of models, or one, which nobody else is at, and write it into the store; return whether it was not there.
 
     `own` are the packages whose functions a recipe may name, since a worker process is told nothing else of whom the user trusts.
     """
     own_code.allow(own)
     store = Store(folder)
-    with store.claim(fingerprint) as mine:
-        if not mine or fingerprint in store:
-            return False
-        start = time.perf_counter()
-        states = [module.state_dict() for module in _trained(recipe, piece, in_blocks, device)]
-        weights = {name: torch.stack([s[name] for s in states]) if in_blocks else value for name, value in states[0].items()}
-        # What one model took: by this the time of others is estimated.
-        seconds = (time.perf_counter() - start) / len(piece)
-        meta = {"recipe": recipe, "records": len(piece.rows[0]), "models": len(piece), "seconds": seconds, "device": device}
-        arrays = {name: value.numpy() for name, value in weights.items()}
-        store.write(fingerprint, "block" if in_blocks else "model", what, meta=meta, weights=arrays)
+    if fingerprint in store:
+        return False
+    start = time.perf_counter()
+    states = [module.state_dict() for module in _trained(recipe, piece, in_blocks, device)]
+    weights = {name: torch.stack([s[name] for s in states]) if in_blocks else value for name, value in states[0].items()}
+    # What one model took: by this the time of others is estimated.
+    seconds = (time.perf_counter() - start) / len(piece)
+    meta = {"recipe": recipe, "records": len(piece.rows[0]), "models": len(piece), "seconds": seconds, "device": device}
+    arrays = {name: value.numpy() for name, value in weights.items()}
+    store.write(fingerprint, "block" if in_blocks else "model", what, meta=meta, weights=arrays)
     return True
 
 
