@@ -105,9 +105,10 @@ def _rates(result: Mapping[str, Any], attack: str, path: Path) -> list[str]:
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise _damaged(path, "it is no archive of arrays")
+        file = np.load(path, allow_pickle=False)
+        if not isinstance(file, np.lib.npyio.NpzFile):
+            raise _damaged(path, "it is no archive of arrays")
+        with file:
             return {name: file[name] for name in file}
     except FileNotFoundError:
         raise InputError(f"{relative(path)} is missing; `mia run --out` and `mia audit --out` write it") from None
