@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attacks.cli import bench, catalog, check, export, new, questions, run
+from attacks.cli import bench, catalog, check, diff, export, new, questions, run
 from attacks.cli.options import app
 
-__all__ = ["app", "bench", "catalog", "check", "export", "new", "questions", "run"]
+__all__ = ["app", "bench", "catalog", "check", "diff", "export", "new", "questions", "run"]

@@ -15,6 +15,7 @@ FAMILIES = {
     "check": ("check",),
     "run": ("run", "store"),
     "bench": ("bench",),
+    "diff": ("diff",),
     "export": ("export",),
     "new": ("new",),
 }

@@ -21,14 +21,7 @@ def of_area(area: Area, members: int, others: int, confidence: float = 0.95) -> 
     decides; where few or none, it claims a certainty that is not there. The quantile is Student's t with Welch's degrees of
     freedom.
     """
-    step = 0.5 / (members * others)
-    inner = min(max(area.value, step), 1 - step)
-    expected = _model(inner, members, others)
-    wrong = inner * (1 - inner) / expected * min(inner, 1 - inner)
-    factor = (area.variance / expected * wrong + PRIOR) / (wrong + PRIOR)
-    freedom = float(min(members, others) - 1)
-    if area.variance:
-        freedom = area.variance**2 / (area.of_members**2 / (members - 1) + area.of_others**2 / (others - 1))
+    factor, freedom = _correction(area, members, others), degrees(area, members, others)
     allowed = factor * float(special.stdtrit(freedom, (1 + confidence) / 2)) ** 2
 
     def beyond(t: float) -> float:
@@ -40,6 +33,34 @@ def of_area(area: Area, members: int, others: int, confidence: float = 0.95) -> 
         missed = 1 - (1 - confidence) ** (1 / min(members, others))
         low, high = min(low, max(0.0, area.value - missed)), max(high, min(1.0, area.value + missed))
     return low, high
+
+
+def variance_if(t: float, area: Area, members: int, others: int) -> float:
+    """Return the variance of an area as the interval takes it to be if the true value is t: the model's, times the factor.
+
+    At 0 and at 1, where the model has none, it is that of half a pair of records away from there.
+    """
+    return _correction(area, members, others) * _model(_within(t, members, others), members, others)
+
+
+def degrees(area: Area, members: int, others: int) -> float:
+    """Return Welch's degrees of freedom of an area."""
+    if not area.variance:
+        return float(min(members, others) - 1)
+    return area.variance**2 / (area.of_members**2 / (members - 1) + area.of_others**2 / (others - 1))
+
+
+def _correction(area: Area, members: int, others: int) -> float:
+    """Return DeLong's variance over the model's, drawn towards 1 as if four more records were wrongly ordered."""
+    inner = _within(area.value, members, others)
+    expected = _model(inner, members, others)
+    wrong = inner * (1 - inner) / expected * min(inner, 1 - inner)
+    return (area.variance / expected * wrong + PRIOR) / (wrong + PRIOR)
+
+
+def _within(t: float, members: int, others: int) -> float:
+    step = 0.5 / (members * others)
+    return min(max(t, step), 1 - step)
 
 
 def _model(t: float, members: int, others: int) -> float:

@@ -101,9 +101,9 @@ def summarize(score: Scores, member: Truth, cut: float | None) -> dict[str, Any]
     }
     for rate in FALSE_POSITIVE_RATES:
         name = f"{rate:g}"
-        if rate * others < 1 - 1e-9:
+        if reason := unresolved(others, rate):
             result["tpr_at_fpr"][name] = result["tpr_at_fpr_ci"][name] = result["tpr_at_fpr_middle"][name] = None
-            result["unresolved"][name] = f"{others:,} non-members cannot resolve a false positive rate of {rate:.1%}"
+            result["unresolved"][name] = reason
             continue
         interval = rate_interval.of_rate(curve, rate)
         result["tpr_at_fpr"][name] = float(curve.true_positive_rate[curve.within(rate)])
@@ -117,6 +117,13 @@ def summarize(score: Scores, member: Truth, cut: float | None) -> dict[str, Any]
     result.update(at_cut(score, member, cut))
     result["best_balanced_accuracy"] = float(((curve.true_positive_rate + 1 - curve.false_positive_rate) / 2).max())
     return result
+
+
+def unresolved(others: int, rate: float) -> str | None:
+    """Return why so many non-members cannot resolve a false positive rate; None if they can."""
+    if rate * others >= 1 - 1e-9:
+        return None
+    return f"{others:,} non-members cannot resolve a false positive rate of {rate:.{1 if rate >= 0.001 else 2}%}"
 
 
 def at_cut(score: Scores, member: Truth, cut: float | None) -> dict[str, Any]:
