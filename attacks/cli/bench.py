@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from attacks.cli import confirming, interrupts
+from attacks.cli import calibrating, confirming, interrupts
 from attacks.cli.bench_tables import show_plan
 from attacks.cli.options import (
     AttackArguments,
@@ -46,6 +46,10 @@ def bench(
         bool,
         typer.Option("--confirm", help="Run one seed of what is stale, and carry over the evidence that is found again."),
     ] = False,
+    calibrate: Annotated[
+        bool,
+        typer.Option("--calibrate", help="Measure in some seconds how fast this machine trains, and nothing else."),
+    ] = False,
     workers: Workers = 1,
     dask: Dask = None,
     out: Annotated[
@@ -67,7 +71,15 @@ def bench(
     With `--confirm`, one seed of each stale attack and target (or ordering) is run and compared with what was recorded, figure by
     figure, and the scores if they were recorded. What is found again counts as measured of today's code, and says which commit
     confirmed it; what is not is reported, stays stale, and the exit code is 1.
+
+    With `--calibrate`, a few small networks are trained on random records. What that takes is kept with the finished work, and by
+    it `mia run` and `mia run --dry-run` tell how long training takes of models that were never trained here.
     """
+    if calibrate:
+        if attack or only or confirm or dry_run or seeds is not None:
+            raise InputError("--calibrate measures this machine and no attack, so it takes nothing beside --json")
+        calibrating.run(as_json=as_json)
+        return
     from attacks.engine.code import Code
     from attacks.engine.executors import executor
     from attacks.engine.store import Store

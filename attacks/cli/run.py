@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
@@ -79,11 +79,17 @@ def run(
     console = output(stderr=as_json)
     for name in plan.unused:
         output(stderr=True).print(f"[yellow]--set {name} changes nothing: no attack of this run uses it[/]")
+    from attacks.engine import expected
+    from attacks.engine.code import Code
+    from attacks.engine.store import Store
+
+    code = Code(trust_code or ())
     if dry_run:
+        told = expected.of_plan(code, Store(), plan, seed, workers, device)
         if as_json:
-            print_json(_plan_json(plan, seed))
+            print_json(_plan_json(plan, seed, told))
         else:
-            tables.plan(console, plan, _expected(plan))
+            tables.plan(console, plan, told)
             console.print("Dry run: nothing was run.")
         return
     from attacks.engine import report
@@ -93,9 +99,9 @@ def run(
     with executor(workers, dask, trusted=trust_code or (), device=device) as pool:
         report.prepare(folder)
         if not as_json:
-            tables.plan(console, plan, _expected(plan))
+            tables.plan(console, plan, expected.of_plan(code, Store(), plan, seed, workers, device))
         try:
-            data = _run(loaded, plan, seed, pool, device, folder, trust_code or ())
+            data = _run(loaded, plan, seed, pool, device, folder, code, trusted=bool(trust_code))
         finally:
             report.sweep(folder)
     if as_json:
@@ -107,16 +113,14 @@ def run(
 
 
 def _run(
-    catalog: Catalog, plan: Any, seed: int, pool: Executor, device: str, folder: Path, trusted: Sequence[Path]
+    catalog: Catalog, plan: Any, seed: int, pool: Executor, device: str, folder: Path, code: Any, *, trusted: bool
 ) -> dict[str, Any]:
     from attacks.cli.progress import Bars
     from attacks.engine import blame, report, trial
-    from attacks.engine.code import Code
     from attacks.engine.runner import Engine
 
     with interrupts.working():
         with Bars(output(stderr=True)) as progress:
-            code = Code(trusted)
             broken = trial.try_own(catalog, plan, code) if trusted else {}
             kept = replace(plan, attacks=tuple(planned for planned in plan.attacks if planned.attack.id not in broken))
             outcome = Engine(catalog, code=code, executor=pool, progress=progress, device=device).run(kept, seed)
@@ -137,7 +141,7 @@ def _settings(catalog: Catalog, texts: Iterable[str]) -> dict[str, dict[str, str
     return result
 
 
-def _plan_json(plan: Any, seed: int) -> dict[str, Any]:
+def _plan_json(plan: Any, seed: int, told: Any) -> dict[str, Any]:
     return {
         "target": plan.target.id,
         "threat_model": plan.threat.as_json(),
@@ -155,16 +159,11 @@ def _plan_json(plan: Any, seed: int) -> dict[str, Any]:
             for p in plan.attacks
         ],
         "skipped": [{"id": name, "because": reason} for name, reason in plan.skipped],
-        "expected_seconds": _expected(plan),
+        # Of models that are not there yet; the seconds are those of all but the ones whose time is unknown.
+        "to_train": told.models,
+        "expected_seconds": None if told.models and told.unknown == told.models else told.seconds,
+        "unknown": told.unknown,
     }
-
-
-def _expected(plan: Any) -> float | None:
-    """Return how long training should take, from models of the same recipe in the store; None if there are none."""
-    from attacks.engine.store import Store
-
-    seconds = Store().typical_seconds(plan.target.params)
-    return None if seconds is None else seconds * (plan.models + 1)
 
 
 @store_app.command("where")

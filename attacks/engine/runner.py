@@ -10,6 +10,7 @@ from attacks.engine import blame, errands
 from attacks.engine.code import Code
 from attacks.engine.contents import Contents
 from attacks.engine.execution import AUDIT, Run
+from attacks.engine.expected import made_for
 from attacks.engine.outcome import Outcome
 from attacks.engine.plan import Plan, check_queries
 from attacks.engine.proof import LABEL, PARTIAL
@@ -52,12 +53,15 @@ class Engine:
         self._contents: tuple[Target, Contents] | None = None
 
     @contextmanager
-    def _at_work(self) -> Iterator[None]:
-        token = training.workshop.set(self.workshop)
+    def _at_work(self, place: str = "", seed: int = 0) -> Iterator[None]:
+        """Have models trained here; what is trained says what it was made for (attacks/engine/expected.py)."""
+        token, before = training.workshop.set(self.workshop), self.workshop.made_for
+        self.workshop.made_for = {"place": place, "seed": seed} if place else {}
         try:
             yield
         finally:
             training.workshop.reset(token)
+            self.workshop.made_for = before
 
     def target(self, name: str, seed: int) -> Target:
         """Return a target by its entry's id, trained if the store does not hold it yet; the last one is kept for the next run."""
@@ -66,7 +70,7 @@ class Engine:
         entry = self.catalog.target(name)
         if entry.run is None:
             raise InputError(f"the target {name} has no code, so nothing can be run against it")
-        with self._at_work():
+        with self._at_work(made_for(self.code, entry), seed):
             try:
                 target: Target = self.code.function(entry.run)(**entry.params, seed=seed)
                 target.id = name

@@ -335,14 +335,14 @@ class Store:
                 continue
             yield Node(place.name, found["kind"], found["name"], size, found["created"], place, found["meta"])
 
-    def typical_seconds(self, params: Mapping[str, Any]) -> float | None:
-        """Return the median training time of finished models and federations whose recipe agrees with `params`, or None."""
+    def typical_seconds(self, params: Mapping[str, Any], device: str = "cpu") -> float | None:
+        """Return the median time of training there of models and federations whose recipe agrees with `params`, or None."""
         seconds = []
         for node in self.nodes():
             # Steps may name a recipe too, but what they made was not trained as one model.
             if "seconds" not in node.meta or not isinstance(recipe := node.meta.get("recipe"), dict):
                 continue
-            shared = [name for name in recipe if name in params]
+            shared = [name for name in recipe if name in params and node.meta.get("device", "cpu") == device]
             if shared and all(recipe[name] == params[name] for name in shared):
                 seconds.append(float(node.meta["seconds"]))
         return statistics.median(seconds) if seconds else None

@@ -130,6 +130,8 @@ class StoreWorkshop:
 
     def __init__(self, store: Store, executor: Executor, code: Code, progress: Progress, device: str = CPU):
         self.store, self.executor, self.code, self.progress, self.device = store, executor, code, progress, device
+        # What is trained now, and will say so in the store.
+        self.made_for: dict[str, Any] = {}
         self.trained = 0
         self.reused = 0
         self.spare = 0
@@ -192,8 +194,8 @@ class StoreWorkshop:
             for name, piece in list(waiting.items()):
                 if self.store.is_claimed(name):
                     continue
-                device, own = self.device_of(recipe), own_code.allowed()
-                training = (self.store.folder.absolute(), name, what, recipe.as_json(), piece, in_blocks, own, device)
+                said, own = {"device": self.device_of(recipe), "for": self.made_for}, own_code.allowed()
+                training = (self.store.folder.absolute(), name, what, recipe.as_json(), piece, in_blocks, own, said)
                 if self._elsewhere:
                     future = self._elsewhere.named(name, train_named, *training)
                 else:
@@ -272,9 +274,10 @@ class StoreWorkshop:
             self.progress.start(f"Training {what}", 1)
 
             def train() -> None:
-                start = time.perf_counter()
+                start = time.process_time()
                 arrays = make()
-                meta = {"seconds": time.perf_counter() - start, "recipe": recipe.get("recipe", {})}
+                seconds = time.process_time() - start
+                meta = {"seconds": seconds, "recipe": recipe.get("recipe", {}), "device": CPU, "for": self.made_for}
                 self.store.write(name, what, what, meta=meta, arrays=arrays)
 
             if self.store.once(name, train):
@@ -363,23 +366,26 @@ def train_named(
     recipe: dict[str, Any],
     piece: Block,
     in_blocks: bool,
-    own: Sequence[str] = (),
-    device: str = CPU,
+    own: Sequence[str],
+    said: Mapping[str, Any],
 ) -> bool:
     """Train a block of models, or one, which nobody else is at, and write it into the store; return whether it was not there.
 
     `own` are the packages whose functions a recipe may name, since a worker process is told nothing else of whom the user trusts.
+    `said` is what the store says of the models besides: on which device they are trained, and what for.
     """
     own_code.allow(own)
     store = Store(folder)
     if fingerprint in store:
         return False
-    start = time.perf_counter()
-    states = [module.state_dict() for module in _trained(recipe, piece, in_blocks, device)]
+    # On the CPU training has one thread, so its processor time is what it takes where nothing else is in the way.
+    clock = time.process_time if said["device"] == CPU else time.perf_counter
+    start = clock()
+    states = [module.state_dict() for module in _trained(recipe, piece, in_blocks, said["device"])]
     weights = {name: torch.stack([s[name] for s in states]) if in_blocks else value for name, value in states[0].items()}
     # What one model took: by this the time of others is estimated.
-    seconds = (time.perf_counter() - start) / len(piece)
-    meta = {"recipe": recipe, "records": len(piece.rows[0]), "models": len(piece), "seconds": seconds, "device": device}
+    seconds = (clock() - start) / len(piece)
+    meta = {"recipe": recipe, "records": len(piece.rows[0]), "models": len(piece), "seconds": seconds, **said}
     arrays = {name: value.numpy() for name, value in weights.items()}
     store.write(fingerprint, "block" if in_blocks else "model", what, meta=meta, weights=arrays)
     return True

@@ -18,6 +18,7 @@ from attacks.aggregate import genomes, locations
 from attacks.cli import tables
 from attacks.engine import artifacts, report
 from attacks.engine import plan as plans
+from attacks.engine.expected import Expected
 from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from attacks.handles import AttackError, Ledger, ShadowAggregates
@@ -227,7 +228,7 @@ def test_the_report_of_a_target_that_is_no_model_speaks_of_the_group(tmp_path):
     data = Engine(catalog, Store(tmp_path)).run(plan).as_json("out")
     printed = io.StringIO()
     out = Console(file=printed, width=140)
-    tables.plan(out, plan, None)
+    tables.plan(out, plan, Expected(1, 0.0, 1))
     tables.results(out, data)
     assert "Nothing is to be trained" in printed.getvalue() and "No model was needed" in printed.getvalue()
     page = " ".join(report.html({**data, "command": "mia run"}, b"").split())
