@@ -285,6 +285,7 @@ class Site:
         self.page("defenses-and-attacks.md", "defenses_and_attacks.md.j2", effects=effects)
         self.page("flower.md", "flower.md.j2", files=_files("flower"))
         self.page("audit-torch.md", "audit_torch.md.j2", files=_files("audits/torch-digits"))
+        self.page("cluster.md", "cluster.md.j2")
         self.page("handles.md", "handles.md.j2", handles=handles.offered(catalog, handles.packages()), type=type_link)
         self.page("add-an-attack.md", "add_an_attack.md.j2", text=Markup((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,8 +26,8 @@ def read(folders: Sequence[Path]) -> tuple[Catalog, list[Finding]]:
     catalog, findings = Catalog(folders=list(folders)), list[Finding]()
     for folder in folders:
         findings.extend(some(_read_folder(Listing(folder), catalog)))
-    names = (finding for name in catalog.entries for finding in _unknown_names(catalog, name))
-    findings.extend(some(names))
+    entries = catalog.entries
+    findings.extend(some(finding for name in entries for finding in _unknown_names(catalog, entries, name)))
     return catalog, findings
 
 
@@ -46,10 +46,11 @@ def left_out(catalog: Catalog, errors: Sequence[Finding], installed: Sequence[Pa
             return False
         for name in bad:
             del catalog.documents[name]
-            for entries in catalog.kinds.values():
-                entries.pop(name, None)
-        known = [name for name in catalog.entries if name in catalog.documents]
-        wrong = {finding.file for finding in some(f for name in known for f in _unknown_names(catalog, name))}
+            for of_kind in catalog.kinds.values():
+                of_kind.pop(name, None)
+        entries = catalog.entries
+        known = [name for name in entries if name in catalog.documents]
+        wrong = {finding.file for finding in some(f for name in known for f in _unknown_names(catalog, entries, name))}
     return True
 
 
@@ -117,12 +118,12 @@ def unknown_terms(catalog: Catalog, entry: Entry, document: Document) -> Iterabl
             yield _unknown_term(document, place, name, catalog)
 
 
-def _unknown_names(catalog: Catalog, entry_id: str) -> Iterable[Finding]:
-    """Yield a finding for every name in an entry that nothing bears."""
-    entry, document = catalog.entries[entry_id], catalog.documents[entry_id]
+def _unknown_names(catalog: Catalog, entries: Mapping[str, Entry], entry_id: str) -> Iterable[Finding]:
+    """Yield a finding for every name in an entry that nothing bears; `entries` are the catalog's, put together once for all."""
+    entry, document = entries[entry_id], catalog.documents[entry_id]
     yield from unknown_terms(catalog, entry, document)
     for kind, place, name in _entries_in(entry):
-        known = catalog.kinds[kind] if kind else catalog.entries
+        known = catalog.kinds[kind] if kind else entries
         if name not in known:
             what = kind.removesuffix("s") if kind else "entry"
             yield document.finding("MIA013", f"unknown {what} {name!r}", place, nearest(name, known))

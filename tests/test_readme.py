@@ -45,7 +45,7 @@ def test_the_output_in_the_readme_is_what_mia_run_prints(mia, kept_store):
         assert shown[attack] == pytest.approx(figure, abs=TOLERANCE), f"{attack}: run python tests/test_readme.py"
 
 
-def test_commands_in_the_readme_work(mia):
+def test_commands_in_the_readme_work(mia, kept_store):
     text = re.sub(r" *\\\n *", " ", README.read_text())
     lines = [line.split("#")[0].strip()[2:] for line in text.splitlines() if line.startswith("$ mia ")]
     for line in lines:
@@ -53,6 +53,8 @@ def test_commands_in_the_readme_work(mia):
             words = command.split()
             if words[1] == "run" and "--dry-run" not in words:
                 words.append("--dry-run")
+            for folder in words[2:] if words[1] == "diff" else ():
+                assert mia("run", "yeom-2018-loss", "--out", folder, MIA_STORE=str(kept_store)).returncode == 0
             done = mia(*words[1:])
             assert done.returncode == 0, (command, done.stderr)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -14,8 +15,10 @@ def main() -> None:
     files = terminal.prepare()
     # Pydantic would look for plugins in every package that is installed, and none is of use here.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    from attacks.cli.families import application
+    from attacks.cli.families import application, is_brief
 
+    if is_brief(sys.argv[1:]):
+        gc.disable()
     try:
         application(sys.argv[1:])()
     finally:

@@ -8,9 +8,21 @@ from typing import Annotated, Any
 
 import typer
 
-from attacks.cli import confirming, interrupts
+from attacks.cli import calibrating, confirming, interrupts
 from attacks.cli.bench_tables import show_plan
-from attacks.cli.options import AttackArguments, Catalogs, Json, TrustedCode, app, attack_ids, load_sound, output, print_json
+from attacks.cli.options import (
+    AttackArguments,
+    Catalogs,
+    Dask,
+    Json,
+    TrustedCode,
+    Workers,
+    app,
+    attack_ids,
+    load_sound,
+    output,
+    print_json,
+)
 from taxonomy.catalog import installed_sources
 from taxonomy.evidence import FOLDER
 from taxonomy.findings import InputError
@@ -34,7 +46,12 @@ def bench(
         bool,
         typer.Option("--confirm", help="Run one seed of what is stale, and carry over the evidence that is found again."),
     ] = False,
-    workers: Annotated[int, typer.Option("--workers", help="Processes that train.", min=1)] = 1,
+    calibrate: Annotated[
+        bool,
+        typer.Option("--calibrate", help="Measure in some seconds how fast this machine trains, and nothing else."),
+    ] = False,
+    workers: Workers = 1,
+    dask: Dask = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", help="Folder for the files; default: evidence/ of the last --catalog."),
@@ -54,8 +71,17 @@ def bench(
     With `--confirm`, one seed of each stale attack and target (or ordering) is run and compared with what was recorded, figure by
     figure, and the scores if they were recorded. What is found again counts as measured of today's code, and says which commit
     confirmed it; what is not is reported, stays stale, and the exit code is 1.
+
+    With `--calibrate`, a few small networks are trained on random records. What that takes is kept with the finished work, and by
+    it `mia run` and `mia run --dry-run` tell how long training takes of models that were never trained here.
     """
+    if calibrate:
+        if attack or only or confirm or dry_run or seeds is not None:
+            raise InputError("--calibrate measures this machine and no attack, so it takes nothing beside --json")
+        calibrating.run(as_json=as_json)
+        return
     from attacks.engine.code import Code
+    from attacks.engine.executors import executor
     from attacks.engine.store import Store
     from attacks.evidence import bench_plan
 
@@ -68,8 +94,9 @@ def bench(
     code = Code(trust_code or ())
     bench_plan.check_code(code, chosen)
     console = output(stderr=as_json)
+    pool = executor(workers, dask, trusted=trust_code or ())
     if confirm:
-        confirming.run(loaded, code, chosen, folder, workers=workers, dry_run=dry_run, as_json=as_json)
+        confirming.run(loaded, code, chosen, folder, workers=workers, pool=pool, dry_run=dry_run, as_json=as_json)
         return
     jobs = {group.name: group.jobs(numbers) for group in chosen}
     expected = bench_plan.estimates(loaded, code, Store(), jobs, workers)
@@ -84,14 +111,13 @@ def bench(
     bench_plan.keep_fuller(folder, chosen, len(numbers))
     from attacks.audit import report
     from attacks.cli.progress import Bars
-    from attacks.engine.executors import executor
     from attacks.engine.runner import Engine
     from attacks.engine.workshop import Silent
     from attacks.evidence import bench as benches
 
-    report.prepare(folder)
-    with interrupts.working(), Bars(output(stderr=True)) as progress, executor(workers) as pool:
-        engine = Engine(loaded, code=code, executor=pool, progress=progress)
+    with pool as at_work, interrupts.working(), Bars(output(stderr=True)) as progress:
+        report.prepare(folder)
+        engine = Engine(loaded, code=code, executor=at_work, progress=progress)
         engine.progress = Silent()  # a run here is one attack; the bench shows how many there are
         measured = benches.Bench(loaded, engine, folder, progress).run(chosen, numbers)
     if as_json:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,9 +26,20 @@ SHOWN = 6
 
 
 def run(
-    catalog: Catalog, code: Code, chosen: Sequence[Group], folder: Path, *, workers: int, dry_run: bool, as_json: bool
+    catalog: Catalog,
+    code: Code,
+    chosen: Sequence[Group],
+    folder: Path,
+    *,
+    workers: int,
+    pool: AbstractContextManager[Executor],
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
-    """Confirm what is stale in a folder of evidence; exit with 1 if something changed or failed."""
+    """Confirm what is stale in a folder of evidence on an executor; exit with 1 if something changed or failed.
+
+    How long it takes is told for so many `workers`.
+    """
     from attacks.engine.store import Store
     from attacks.evidence import bench_plan, confirm_plan
     from taxonomy.fingerprints import Fingerprints
@@ -48,13 +61,12 @@ def run(
             console.print("Dry run: nothing was confirmed.")
         return
     from attacks.cli.progress import Bars
-    from attacks.engine.executors import executor
     from attacks.engine.runner import Engine
     from attacks.engine.workshop import Silent
     from attacks.evidence.confirm import Confirming
 
-    with interrupts.working(), Bars(output(stderr=True)) as progress, executor(workers) as pool:
-        engine = Engine(catalog, code=code, executor=pool, progress=progress)
+    with pool as at_work, interrupts.working(), Bars(output(stderr=True)) as progress:
+        engine = Engine(catalog, code=code, executor=at_work, progress=progress)
         engine.progress = Silent()  # a run here is one attack; the bars show how many there are
         result = Confirming(catalog, engine, folder, progress).run(plan)
     if as_json:

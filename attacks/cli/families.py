@@ -16,9 +16,18 @@ FAMILIES = {
     "run": ("run", "store"),
     "audit": ("audit",),
     "bench": ("bench",),
+    "diff": ("diff",),
     "export": ("export",),
     "new": ("new",),
 }
+# These answer from the catalog, and until they end, which is soon, they need nearly all that they make. Looking for garbage among
+# it took 1.1 of 3.3 CPU seconds of `mia feasible` with 9,500 attacks more, and 0.05 of 0.5 with 950.
+BRIEF = ("questions", "catalog", "export")
+
+
+def is_brief(arguments: Sequence[str]) -> bool:
+    """Is the command that the arguments begin with one that answers from the catalog, and ends?"""
+    return bool(arguments) and any(arguments[0] in FAMILIES[family] for family in BRIEF)
 
 
 def application(arguments: Sequence[str]) -> Typer:

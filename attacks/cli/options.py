@@ -79,6 +79,13 @@ def options(
 
 
 TrustedCode = Annotated[list[Path] | None, typer.Option("--trust-code", help="Run code of this folder too (repeatable).")]
+Workers = Annotated[int, typer.Option("--workers", help="Processes that train.", min=1)]
+Dask = Annotated[
+    str | None,
+    typer.Option(
+        "--dask", metavar="ADDRESS", help="Do the work on an existing Dask cluster: its scheduler, e.g. tcp://127.0.0.1:8786."
+    ),
+]
 AttackArgument = Annotated[
     str, typer.Argument(metavar="ATTACK", help="Its id, or a name by which people call it.", autocompletion=completions.attacks)
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,8 +15,10 @@ from attacks.cli import completions, interrupts
 from attacks.cli.options import (
     AttackArguments,
     Catalogs,
+    Dask,
     Json,
     TrustedCode,
+    Workers,
     app,
     attack_ids,
     load_sound,
@@ -26,8 +28,8 @@ from attacks.cli.options import (
 )
 from attacks.cli.settings import settings as named_settings
 from attacks.cli.threat_options import ThreatOptions, with_options
+from attacks.models import devices
 from taxonomy.catalog import Catalog
-from taxonomy.findings import InputError
 from taxonomy.threat import owner
 
 
@@ -41,8 +43,11 @@ def run(
     seed: Annotated[int, typer.Option("--seed", help="Seeds split, target, shadow models and attacks.", min=0)] = 0,
     settings: Annotated[list[str] | None, typer.Option("--set", help="NAME.PARAM=VALUE of an attack, step or artifact.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the report; default mia-runs/TARGET-seed-N.")] = None,
-    workers: Annotated[int, typer.Option("--workers", help="Processes that train.", min=1)] = 1,
-    device: Annotated[str, typer.Option("--device", help="cpu; others are not supported yet.")] = "cpu",
+    workers: Workers = 1,
+    dask: Dask = None,
+    device: Annotated[
+        str, typer.Option("--device", help="Where networks train and answer: auto, cpu, cuda or mps.")
+    ] = devices.CPU,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done and what it costs.")] = False,
     adversary: ThreatOptions = ThreatOptions(),
     as_json: Json = False,
@@ -55,8 +60,7 @@ def run(
     """
     from attacks.engine import plan as plans
 
-    if device != "cpu":
-        raise InputError(f"the device {device!r} is not supported; use cpu")
+    device = devices.chosen(device)
     loaded = load_sound(catalog, [*(attack or ()), target])
     threat = None
     entry = loaded.target(target)
@@ -73,23 +77,31 @@ def run(
     console = output(stderr=as_json)
     for name in plan.unused:
         output(stderr=True).print(f"[yellow]--set {name} changes nothing: no attack of this run uses it[/]")
+    from attacks.engine import expected
+    from attacks.engine.code import Code
+    from attacks.engine.store import Store
+
+    code = Code(trust_code or ())
     if dry_run:
+        told = expected.of_plan(code, Store(), plan, seed, workers, device)
         if as_json:
-            print_json(_plan_json(plan, seed))
+            print_json(_plan_json(plan, seed, told))
         else:
-            tables.plan(console, plan, _expected(plan))
+            tables.plan(console, plan, told)
             console.print("Dry run: nothing was run.")
         return
     from attacks.audit import report
+    from attacks.engine.executors import executor
 
     folder = out or Path("mia-runs") / f"{target}-seed-{seed}"
-    report.prepare(folder)
-    if not as_json:
-        tables.plan(console, plan, _expected(plan))
-    try:
-        data = _run(loaded, plan, seed, workers, folder, trust_code or ())
-    finally:
-        report.sweep(folder)
+    with executor(workers, dask, trusted=trust_code or (), device=device) as pool:
+        report.prepare(folder)
+        if not as_json:
+            tables.plan(console, plan, expected.of_plan(code, Store(), plan, seed, workers, device))
+        try:
+            data = _run(loaded, plan, seed, pool, device, folder, code, trusted=bool(trust_code))
+        finally:
+            report.sweep(folder)
     if as_json:
         print_json(data)
     else:
@@ -98,25 +110,24 @@ def run(
         raise typer.Exit(1)
 
 
-def _run(catalog: Catalog, plan: Any, seed: int, workers: int, folder: Path, trusted: Sequence[Path]) -> dict[str, Any]:
+def _run(
+    catalog: Catalog, plan: Any, seed: int, pool: Executor, device: str, folder: Path, code: Any, *, trusted: bool
+) -> dict[str, Any]:
     from attacks.audit import report
     from attacks.cli.progress import Bars
     from attacks.engine import blame, trial
-    from attacks.engine.code import Code
-    from attacks.engine.executors import executor
     from attacks.engine.runner import Engine
 
     with interrupts.working():
-        with Bars(output(stderr=True)) as progress, executor(workers) as pool:
-            code = Code(trusted)
+        with Bars(output(stderr=True)) as progress:
             broken = trial.try_own(catalog, plan, code) if trusted else {}
             kept = replace(plan, attacks=tuple(planned for planned in plan.attacks if planned.attack.id not in broken))
-            outcome = Engine(catalog, code=code, executor=pool, progress=progress).run(kept, seed)
+            outcome = Engine(catalog, code=code, executor=pool, progress=progress, device=device).run(kept, seed)
             outcome.failures += [{"attack": name, "error": blame.told(error, code)} for name, error in broken.items()]
         return report.write_run(outcome, folder, shlex.join(["mia", *sys.argv[1:]]), catalog)
 
 
-def _plan_json(plan: Any, seed: int) -> dict[str, Any]:
+def _plan_json(plan: Any, seed: int, told: Any) -> dict[str, Any]:
     return {
         "target": plan.target.id,
         "threat_model": plan.threat.as_json(),
@@ -134,16 +145,11 @@ def _plan_json(plan: Any, seed: int) -> dict[str, Any]:
             for p in plan.attacks
         ],
         "skipped": [{"id": name, "because": reason} for name, reason in plan.skipped],
-        "expected_seconds": _expected(plan),
+        # Of models that are not there yet; the seconds are those of all but the ones whose time is unknown.
+        "to_train": told.models,
+        "expected_seconds": None if told.models and told.unknown == told.models else told.seconds,
+        "unknown": told.unknown,
     }
-
-
-def _expected(plan: Any) -> float | None:
-    """Return how long training should take, from models of the same recipe in the store; None if there are none."""
-    from attacks.engine.store import Store
-
-    seconds = Store().typical_seconds(plan.target.params)
-    return None if seconds is None else seconds * (plan.models + 1)
 
 
 @store_app.command("where")

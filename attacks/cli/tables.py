@@ -15,6 +15,7 @@ from attacks.models.paths import SIZES
 from taxonomy.graph import Price
 
 if TYPE_CHECKING:
+    from attacks.engine.expected import Expected
     from attacks.engine.plan import Plan
     from taxonomy.figures import Average, Evidence, Ordered
     from taxonomy.handles import HandleOffers
@@ -62,7 +63,7 @@ def price(cost: Price) -> str:
     return ", ".join(parts) or "nothing"
 
 
-def plan(out: Console, run: Plan, expected: float | None) -> None:
+def plan(out: Console, run: Plan, expected: Expected) -> None:
     """Print the price of a run before it starts."""
     out.print(f"Target {run.target.id}: {escape(run.target.title)}")
     out.print(f"Granted: {escape(', '.join(run.granted)) or 'nothing'}")
@@ -87,10 +88,24 @@ def plan(out: Console, run: Plan, expected: float | None) -> None:
     if run.target.model == "aggregate":
         out.print("Nothing is to be trained: the target is published statistics.\n")
         return
-    time = f"about {expected:.0f} s" if expected is not None else "not known before a model of this recipe has been trained"
     whole = ", ".join(f"those of an {architecture} in whole blocks of {size}" for architecture, size in SIZES.items())
-    kept = "finished ones are taken from the store"
-    out.print(f"To train: the target and {run.models} shared models ({whole}; {kept}). Time: {time}.\n")
+    needed = f"Needed: the target and {run.models} shared models ({whole})"
+    if not expected.models:
+        out.print(f"{needed}; all of them are in the store.\n")
+        return
+    others = "" if expected.models > run.models else "; the others are in the store"
+    out.print(f"{needed}. To train: {expected.models}{others}. Time: {_time(expected)}.\n")
+
+
+def _time(expected: Expected) -> str:
+    """Return in words how long training takes."""
+    known = f"about {expected.seconds:.0f} s" if expected.seconds >= 1 else "about a second"
+    if not expected.unknown:
+        return known
+    until = "not known before one of their kind was trained, or `mia bench --calibrate` has measured this machine"
+    if expected.unknown == expected.models:
+        return until
+    return f"{known}, and that of {expected.unknown} of them, which is {until}"
 
 
 def results(out: Console, data: dict[str, Any]) -> None:

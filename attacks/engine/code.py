@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import importlib
 import sys
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ from typing import Any
 
 from attacks.models import own_code
 from attacks.seeds import digest
-from taxonomy import digests, source
+from taxonomy import digests, folders, source
 from taxonomy.catalog import installed_sources
 from taxonomy.check import OWN, package
 from taxonomy.entries import Attack, Target
@@ -24,10 +25,11 @@ class Code:
     """The packages whose functions may be run: those of installed catalogs, and those in folders that the user trusts."""
 
     def __init__(self, trusted: Sequence[Path] = ()):
+        self.trusted = tuple(folder.resolve() for folder in trusted)
         self._trusted = source.trusted_packages(trusted)
-        for folder in trusted:
-            if str(folder.resolve()) not in sys.path:
-                sys.path.append(str(folder.resolve()))
+        for folder in self.trusted:
+            if str(folder) not in sys.path:
+                sys.path.append(str(folder))
         self._installed = {s.package: package(s.package) for s in installed_sources() if s.package}
         others = [name for name in (*self._installed, *self._trusted) if name not in OWN]
         own_code.allow([*others, "attacks.targets.data", "attacks.models"])
@@ -74,6 +76,16 @@ class Code:
             self._digests[run] = found
         return self._digests[run]
 
+    @property
+    def text(self) -> str:
+        """A hash of all source that can be run, ours and that of others, where what is no code counts too."""
+        found = []
+        for one in (*self._installed.values(), _taxonomy(), *self._trusted.values()):
+            root = one.whole or one.folder
+            files = folders.files(root) if one.whole else sorted(root.rglob("*.py"))
+            found.append([one.name, [[path.relative_to(root).as_posix(), _hash(path)] for path in files]])
+        return digest(found)
+
     def homes(self, *, own: bool) -> list[Path]:
         """Return where this program's packages lie, or where those of others do whose code may be run."""
         packages = [*self._trusted.values(), *self._installed.values(), _taxonomy()]
@@ -91,6 +103,11 @@ class Code:
         if name in self._trusted:
             return self._trusted[name]
         raise InputError(f"{run} lies in no installed catalog's package; --trust-code DIR runs code of a folder that you trust")
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @functools.cache

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attacks import metrics
-from attacks.engine import artifacts
+from attacks.engine import artifacts, errands
+from attacks.engine.errands import Report
 from attacks.engine.plan import Plan, Planned
 from attacks.engine.proof import Made, Proof
 from attacks.engine.results import packed
@@ -90,13 +92,17 @@ class Run:
             raise UnsuitableError(f"{self.plan.target.id} cannot say how well {attack.id} did: it has no judge for {goal}")
         return self.target.judges[goal]
 
-    def attack(self, planned: Planned) -> tuple[NDArray[np.float64] | None, dict[str, Any]]:
-        """Return the scores of one attack, if it has scores, and its figures."""
+    def fingerprint(self, planned: Planned) -> str:
+        """Return the name of an attack's result in the store."""
+        proof = Proof(self, planned)
+        return proof.fingerprint(proof.yields[goal(planned.attack.id)])
+
+    def carry_out(self, planned: Planned) -> str:
+        """Carry out an attack that the store does not hold yet, with its steps; return the name of its result in the store."""
         if planned.attack.goal != "membership":
             self.judge(planned.attack, planned.attack.goal)  # before anything is trained for what nobody can judge
         proof = Proof(self, planned)
         rule = proof.yields[goal(planned.attack.id)]
-        before = self.engine.workshop.trained
         fingerprint = proof.fingerprint(rule)
 
         def make() -> None:
@@ -121,6 +127,16 @@ class Run:
         if fingerprint not in self.engine.store:
             steps = proof.steps()
             self.engine.store.once(fingerprint, make)
+        return fingerprint
+
+    def attack(
+        self, planned: Planned, errand: Future[Report | None] | None = None
+    ) -> tuple[NDArray[np.float64] | None, dict[str, Any]]:
+        """Return the scores of one attack, if it has scores, and its figures; an errand is waited for that carries it out."""
+        before = self.engine.workshop.trained
+        if errand is not None:
+            errands.collect(self, planned, errand)
+        fingerprint = self.carry_out(planned)
         meta, arrays, _ = self.engine.store.read(fingerprint)
         trained = self.engine.workshop.trained - before
         figures = self.figures(planned.attack, meta, arrays)

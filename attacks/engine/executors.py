@@ -1,4 +1,4 @@
-"""Where models are trained: in this process, or in several of their own, which leave as soon as this one is interrupted."""
+"""Where work is done: in this process, in several of its own, which leave as soon as this one is interrupted, or on a cluster."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+from attacks.engine.store import default_folder
 from attacks.engine.workshop import SerialExecutor
+from taxonomy.findings import InputError
 
 
 class Workers(ProcessPoolExecutor):
@@ -42,18 +45,33 @@ def _start_worker() -> None:
 
 
 @contextmanager
-def executor(workers: int) -> Iterator[Executor]:
-    """Return an executor: in this process for one worker, else that many processes. An interrupt ends them at once."""
+def executor(workers: int, dask: str | None = None, *, trusted: Sequence[Path] = (), device: str = "cpu") -> Iterator[Executor]:
+    """Yield an executor: in this process for one worker, else that many processes, or the Dask cluster of this address.
+
+    An interrupt ends the processes at once. The workers of a cluster use the store of this process, run code of the folders that
+    are trusted, and are those with an accelerator if another device than the CPU is asked for. Raises InputError for a cluster
+    that cannot be used.
+    """
+    if dask is not None:
+        from attacks.engine.cluster import cluster
+
+        if workers > 1:
+            raise InputError(
+                "--workers are processes of this machine, and a Dask cluster has its own workers: leave one of the two out"
+            )
+        with cluster(dask, store=default_folder(), trusted=trusted, device=device) as pool:
+            yield pool
+        return
     if workers <= 1:
         yield SerialExecutor()
         return
     others = set(multiprocessing.active_children())
-    pool = Workers(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start_worker)
+    processes = Workers(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start_worker)
     try:
-        yield pool
+        yield processes
     except KeyboardInterrupt:
         for worker in set(multiprocessing.active_children()) - others:
             worker.kill()
         raise
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        processes.shutdown(wait=True, cancel_futures=True)

@@ -13,6 +13,7 @@ from torch import Tensor
 from attacks.engine.plan import Plan
 from attacks.engine.workshop import environment
 from attacks.metrics.blind_baseline import BlindBaseline
+from attacks.models.devices import CPU
 
 
 @dataclass
@@ -36,6 +37,7 @@ class Outcome:
     trained: int = 0
     reused: int = 0
     spare: int = 0
+    device: str = CPU
     blind_baseline: BlindBaseline | None = None
     exhibits: Callable[[], dict[str, Tensor]] | None = None
 
@@ -55,6 +57,6 @@ class Outcome:
             "trained": self.trained,
             "reused": self.reused,
             "spare": self.spare,
-            "environment": environment(),
+            "environment": environment(device=self.device),
             "out": out,
         }

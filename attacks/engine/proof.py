@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from attacks.engine import artifacts
+from attacks.engine.expected import made_for
 from attacks.engine.plan import Planned, amount
 from attacks.engine.workshop import environment
 from attacks.handles import Ledger
@@ -57,7 +58,7 @@ class Proof:
                 "seed": derive_seed(run.seed, rule.kind, rule.id),
                 "target": [target.params, run.target.fingerprint, run.contents.answers],
                 "inputs": {need: self.input_fingerprint(need) for need in rule.needs},
-                "environment": environment(),
+                "environment": environment(device=self.run.engine.workshop.device),
             }
         )
 
@@ -147,7 +148,8 @@ class Proof:
         given = dict(params or self.params(rule))
         if SEED in inspect.signature(function).parameters:
             given[SEED] = derive_seed(self.run.seed, rule.kind, rule.id)
-        with engine._at_work(), training.one_thread():
+        place = made_for(engine.code, self.run.plan.target, entry, params or self.params(rule))
+        with engine._at_work(place, self.run.seed), training.one_thread():
             start = time.perf_counter()
             result = function(**arguments, **given)
             return result, time.perf_counter() - start

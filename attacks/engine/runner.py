@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 
-from attacks.engine import blame
+from attacks.engine import blame, errands
 from attacks.engine.code import Code
 from attacks.engine.contents import Contents
 from attacks.engine.execution import AUDIT, Run
+from attacks.engine.expected import made_for
 from attacks.engine.outcome import Outcome
 from attacks.engine.plan import Plan, check_queries
 from attacks.engine.proof import LABEL, PARTIAL
 from attacks.engine.store import Store
-from attacks.engine.workshop import Progress, SerialExecutor, Silent, StoreWorkshop, environment
+from attacks.engine.workshop import NamedExecutor, Progress, SerialExecutor, Silent, StoreWorkshop, environment
 from attacks.handles import AttackError, UnsuitableError
 from attacks.metrics import blind_baseline
 from attacks.metrics.blind_baseline import BlindBaseline
 from attacks.models import training
+from attacks.models.devices import CPU
 from attacks.seeds import digest, digest_arrays
 from attacks.targets.target import Target
 from taxonomy.catalog import Catalog
@@ -29,7 +31,7 @@ BLIND = "attacks.metrics.blind_baseline:measure"
 
 
 class Engine:
-    """Carries out plans with one store, one executor and one set of trusted code."""
+    """Carries out plans with one store, one executor and one set of trusted code, on one device (attacks/models/devices.py)."""
 
     def __init__(
         self,
@@ -39,22 +41,27 @@ class Engine:
         code: Code | None = None,
         executor: Executor | None = None,
         progress: Progress | None = None,
+        device: str = CPU,
     ):
         self.catalog = catalog
         self.store = store or Store()
         self.code = code or Code()
         self.progress = progress or Silent()
-        self.workshop = StoreWorkshop(self.store, executor or SerialExecutor(), self.code, self.progress)
+        self.executor = executor or SerialExecutor()
+        self.workshop = StoreWorkshop(self.store, self.executor, self.code, self.progress, device)
         self._built: tuple[str, int, Target] | None = None
         self._contents: tuple[Target, Contents] | None = None
 
     @contextmanager
-    def _at_work(self) -> Iterator[None]:
-        token = training.workshop.set(self.workshop)
+    def _at_work(self, place: str = "", seed: int = 0) -> Iterator[None]:
+        """Have models trained here; what is trained says what it was made for (attacks/engine/expected.py)."""
+        token, before = training.workshop.set(self.workshop), self.workshop.made_for
+        self.workshop.made_for = {"place": place, "seed": seed} if place else {}
         try:
             yield
         finally:
             training.workshop.reset(token)
+            self.workshop.made_for = before
 
     def adopt(self, target: Target, seed: int) -> None:
         """Take a target that was made elsewhere for the one of its name, as an audit does; raise InputError if it is unsound."""
@@ -68,7 +75,7 @@ class Engine:
         entry = self.catalog.target(name)
         if entry.run is None:
             raise InputError(f"the target {name} has no code, so nothing can be run against it")
-        with self._at_work():
+        with self._at_work(made_for(self.code, entry), seed):
             try:
                 target: Target = self.code.function(entry.run)(**entry.params, seed=seed)
                 target.id = name
@@ -87,6 +94,10 @@ class Engine:
             raise InputError(f"the target {name} offers {', '.join(missing)}, for which its code makes no handle")
         self._built = (name, seed, target)
         return target
+
+    def go_on_from(self, other: Engine) -> None:
+        """Take over the target that another engine has built, for the next run against it: with the same catalog and store."""
+        self._built, self._contents = other._built, other._contents
 
     def blind_baseline(self, target: Target) -> BlindBaseline | None:
         """Return what can be told about the target's members without the model, kept in the store; None for too few records."""
@@ -124,11 +135,12 @@ class Engine:
             outcome.blind_baseline = self.blind_baseline(target)
         run = Run(self, plan, target, seed)
         self.progress.start("Running attacks", len(plan.attacks))
+        sent = self._sent(run, outcome.blind_baseline)
         for planned in plan.attacks:
             try:
                 if planned.attack.goal == "membership" and not any_split:
                     check_exchangeable(target.id, outcome.blind_baseline)
-                score, result = run.attack(planned)
+                score, result = run.attack(planned, sent.get(planned.attack.id))
             except UnsuitableError as error:
                 outcome.unsuited.append((planned.attack.id, str(error)))
             except (InputError, KeyboardInterrupt):
@@ -141,8 +153,17 @@ class Engine:
                 outcome.results.append(result)
             self.progress.advance()
         work = self.workshop
-        outcome.trained, outcome.reused, outcome.spare = work.trained, work.reused, work.spare
+        outcome.trained, outcome.reused, outcome.spare, outcome.device = work.trained, work.reused, work.spare, work.device
         return outcome
+
+    def _sent(self, run: Run, baseline: BlindBaseline | None) -> dict[str, Future[errands.Report | None]]:
+        """Have the attacks of a run carried out elsewhere, all at a time, where there is such a place; return the errands."""
+        if not isinstance(self.executor, NamedExecutor):
+            return {}
+        told = baseline is not None and not baseline.exchangeable
+        sound = [p for p in run.plan.attacks if not (told and p.attack.goal == "membership")]
+        sent = {planned.attack.id: errands.send(run, planned, self.executor) for planned in sound}
+        return {name: errand for name, errand in sent.items() if errand is not None}
 
 
 def check_exchangeable(target: str, baseline: BlindBaseline | None) -> None:

@@ -31,6 +31,8 @@ TAG = "CACHEDIR.TAG"
 TAG_TEXT = "Signature: 8a477f597d28d172789f06886806bc55\n# Finished work of MIA Atlas, which can be made again.\n"
 # How long to wait before looking again at what another process is at.
 WAIT_SECONDS = 0.3
+# How long what another machine has written may take to be seen: NFS remembers for a minute that a file was not there.
+LATE_SECONDS = 120.0
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -73,7 +75,7 @@ class Store:
     def __init__(self, folder: Path | None = None):
         self.folder = folder or default_folder()
         self._nodes = self.folder / "nodes"
-        self._unfinished = self.folder / "unfinished"
+        self.unfinished = self.folder / "unfinished"
         self._claims = self.folder / "claims"
         self._running = self.folder / "running"
         # Mapped arrays are hashed once a process: they are read many times and may be large.
@@ -82,7 +84,7 @@ class Store:
     def prepare(self) -> None:
         """Make the folders; raise StoreError if that cannot be done."""
         try:
-            for folder in (self._nodes, self._unfinished, self._claims, self._running):
+            for folder in (self._nodes, self.unfinished, self._claims, self._running):
                 folder.mkdir(parents=True, exist_ok=True)
             if not (self.folder / TAG).exists():
                 (self.folder / TAG).write_text(TAG_TEXT, encoding="utf-8")
@@ -107,6 +109,16 @@ class Store:
             return False
         except (OSError, ValueError):
             return True
+
+    def wait_for(self, fingerprint: str) -> None:
+        """Wait for a node that another machine has written, which shared folders may be late to show; raise StoreError."""
+        deadline = time.monotonic() + LATE_SECONDS
+        while fingerprint not in self:
+            if time.monotonic() > deadline:
+                raise StoreError(
+                    f"another machine has written {fingerprint[:12]} into the store {self.folder}, but it is not there"
+                )
+            time.sleep(WAIT_SECONDS)
 
     # -- who is at work ------------------------------------------------------------------------------------------------
 
@@ -190,7 +202,7 @@ class Store:
         if fingerprint in self:
             return
         self.prepare()
-        draft = self._unfinished / drafts.name()
+        draft = self.unfinished / drafts.name()
         try:
             draft.mkdir()
             if arrays is not None:
@@ -231,7 +243,7 @@ class Store:
 
     def drop(self, place: Path) -> int:
         """Drop a node, so that it never stands half-dropped under its name; return how many bytes it had. Raises StoreError."""
-        grave = self._unfinished / drafts.name()
+        grave = self.unfinished / drafts.name()
         try:
             place.rename(grave)
             freed = drafts.size(grave)
@@ -265,6 +277,14 @@ class Store:
         except (OSError, ValueError) as error:
             raise _damaged(place, error) from error
         return description["meta"], arrays, weights
+
+    def meta(self, fingerprint: str) -> dict[str, Any]:
+        """Return a node's meta data, and read nothing else of it; raise StoreError if it is damaged or not there."""
+        try:
+            found: dict[str, Any] = self._found(fingerprint)["meta"]
+        except (OSError, ValueError) as error:
+            raise _damaged(self.place(fingerprint), error) from error
+        return found
 
     def map(self, fingerprint: str) -> NDArray[Any]:
         """Return a node's mapped array, which stays on disk; raise StoreError if it is damaged."""
@@ -315,21 +335,21 @@ class Store:
                 continue
             yield Node(place.name, found["kind"], found["name"], size, found["created"], place, found["meta"])
 
-    def typical_seconds(self, params: Mapping[str, Any]) -> float | None:
-        """Return the median training time of finished models and federations whose recipe agrees with `params`, or None."""
+    def typical_seconds(self, params: Mapping[str, Any], device: str = "cpu") -> float | None:
+        """Return the median time of training there of models and federations whose recipe agrees with `params`, or None."""
         seconds = []
         for node in self.nodes():
             # Steps may name a recipe too, but what they made was not trained as one model.
             if "seconds" not in node.meta or not isinstance(recipe := node.meta.get("recipe"), dict):
                 continue
-            shared = [name for name in recipe if name in params]
+            shared = [name for name in recipe if name in params and node.meta.get("device", "cpu") == device]
             if shared and all(recipe[name] == params[name] for name in shared):
                 seconds.append(float(node.meta["seconds"]))
         return statistics.median(seconds) if seconds else None
 
     def sweep(self) -> int:
         """Remove drafts that nobody will finish; return how many bytes they had."""
-        return drafts.sweep(self._unfinished, "*")
+        return drafts.sweep(self.unfinished, "*")
 
 
 def described(place: Path) -> dict[str, Any]:

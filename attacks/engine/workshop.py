@@ -6,8 +6,11 @@ import functools
 import importlib.metadata
 import sys
 import time
+from abc import abstractmethod
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,8 +21,9 @@ from torch import Tensor, nn
 from attacks.engine.code import Code
 from attacks.engine.store import WAIT_SECONDS, Arrays, Store
 from attacks.handles import AttackError
-from attacks.models import own_code, paths
+from attacks.models import accelerated, own_code, paths
 from attacks.models.blocks import Block
+from attacks.models.devices import CPU
 from attacks.models.generators import Generator, GeneratorRecipe
 from attacks.models.generators import training as generators
 from attacks.models.training import Model, NumberedSets, Recipe, TrainingSet, fit, fit_block
@@ -29,8 +33,17 @@ FIT = "attacks.models.training:fit"
 FIT_BLOCK = "attacks.models.training:fit_block"
 FIT_GENERATOR = "attacks.models.generators.training:fit"
 ANSWER = "attacks.models.training:Model"
+# What stands for these on an accelerator.
+ACCELERATED = {
+    FIT: "attacks.models.accelerated:fit",
+    FIT_BLOCK: "attacks.models.accelerated:fit_block",
+    ANSWER: "attacks.models.accelerated:Answering",
+}
 # Stands between the name of a block and the number of one of its models.
 MEMBER = "."
+# Of how many nodes of the store the networks are held: few, so that memory does not grow with the number of models, but enough
+# that a target and a few models beside it can be asked by turns and are read once.
+HELD = 8
 
 
 class Progress(Protocol):
@@ -66,14 +79,33 @@ class SerialExecutor(Executor):
         return future
 
 
+class NamedExecutor(Executor):
+    """Carries out calls in places that may be lost with what they are at: then the call is carried out in another place.
+
+    Calls have names. Who asks for what is at work already gets no result of their own, and finds what the other's call leaves.
+    """
+
+    @abstractmethod
+    def named(self, name: str, fn: Callable[..., Any], /, *args: Any) -> Future[Any]:
+        """Carry out a call; its result is None if it was at work already, for somebody else."""
+
+    @abstractmethod
+    def errand(self, name: str, fn: Callable[..., Any], /, *args: Any) -> Future[Any]:
+        """Carry out a call as `named` does, which is handed an executor for calls of its own, and then the arguments."""
+
+    def waiting(self) -> AbstractContextManager[None]:
+        """Let other calls have the place of one that only waits. Nobody who holds a claim may wait so."""
+        return nullcontext()
+
+
 @functools.cache
 def _version(package: str) -> str:
     """Return the version of an installed package without loading it, which takes longer than a run from the store."""
     return importlib.metadata.version(package)
 
 
-def environment(path: str = paths.BLOCKS) -> dict[str, str]:
-    """Return the versions that finished work depends on, and the path by which its models were trained.
+def environment(path: str = paths.BLOCKS, device: str = CPU) -> dict[str, str]:
+    """Return the versions that finished work depends on, and the path by which and the device on which its models were trained.
 
     What rests on many models rests on blocks, where their recipe comes in blocks.
     """
@@ -83,7 +115,7 @@ def environment(path: str = paths.BLOCKS) -> dict[str, str]:
         "scipy": _version("scipy"),
         "scikit-learn": _version("scikit-learn"),
         "python": f"{sys.version_info.major}.{sys.version_info.minor}",
-        "device": "cpu",
+        "device": device,
         "path": path,
     }
 
@@ -92,28 +124,32 @@ class StoreWorkshop:
     """Trains what the store does not hold yet; counts both.
 
     A piece of work is a block of models, or a model that is trained by itself: it is trained by one worker, and is one node of
-    the store. `spare` counts the models that nobody wanted, by which blocks were filled up.
+    the store. `spare` counts the models that nobody wanted, by which blocks were filled up. Networks are trained, and answer, on
+    `device`.
     """
 
-    def __init__(self, store: Store, executor: Executor, code: Code, progress: Progress):
-        self.store, self.executor, self.code, self.progress = store, executor, code, progress
+    def __init__(self, store: Store, executor: Executor, code: Code, progress: Progress, device: str = CPU):
+        self.store, self.executor, self.code, self.progress, self.device = store, executor, code, progress, device
+        # What is trained now, and will say so in the store.
+        self.made_for: dict[str, Any] = {}
         self.trained = 0
         self.reused = 0
         self.spare = 0
         # Gives back a model that no recipe of ours trained, by its name: an audit's, whose function trained it.
         self.own: Callable[[str, Store], Any] | None = None
-        # The node that was read last: the models of a block are asked for one after the other.
-        self._read: tuple[str, tuple[dict[str, Any], Arrays]] | None = None
+        self._elsewhere = executor if isinstance(executor, NamedExecutor) else None
+        # The networks of the nodes that were asked last, the last one at the end.
+        self._held = OrderedDict[str, list[nn.Module]]()
 
     def fit_many(self, recipe: Recipe, sets: Sequence[TrainingSet], what: str) -> list[Model]:
         """Return one model for each training set, in order. An interrupt loses only the blocks and models in progress."""
         size = recipe.block_size
         if size == 1 or not isinstance(sets, NumberedSets):
-            return [self.model(name) for name in self._made(recipe, _singles(sets), what)]
+            return [_KeptModel(recipe, name, self) for name in self._made(recipe, _singles(sets), what)]
         blocks = sets.blocks(size)
         names = self._made(recipe, blocks, what, wanted=len(sets), in_blocks=True)
         members = [f"{name}{MEMBER}{k}" for name, block in zip(names, blocks, strict=True) for k in range(len(block))]
-        return [self.model(member) for member in members[: len(sets)]]
+        return [_KeptModel(recipe, member, self) for member in members[: len(sets)]]
 
     def fit_generators(self, recipe: GeneratorRecipe, sets: Sequence[TrainingSet], what: str) -> list[Generator]:
         """Return one generative model for each training set, in order."""
@@ -151,6 +187,8 @@ class StoreWorkshop:
 
         def count(future: Future[bool], name: str) -> None:
             if _result(future):
+                if self._elsewhere:
+                    self.store.wait_for(name)
                 self.trained += advance(name)
 
         while waiting:
@@ -158,23 +196,30 @@ class StoreWorkshop:
             for name, piece in list(waiting.items()):
                 if self.store.is_claimed(name):
                     continue
-                own = own_code.allowed()
-                future = self.executor.submit(train_into, self.store.folder, name, what, recipe.as_json(), piece, in_blocks, own)
+                said, own = {"device": self.device_of(recipe), "for": self.made_for}, own_code.allowed()
+                training = (self.store.folder.absolute(), name, what, recipe.as_json(), piece, in_blocks, own, said)
+                if self._elsewhere:
+                    future = self._elsewhere.named(name, train_named, *training)
+                else:
+                    future = self.executor.submit(train_into, *training)
                 if future.done():
                     count(future, name)
                 else:
                     futures[future] = name
-            for future in as_completed(futures):
-                count(future, futures[future])
-            for name in [name for name in waiting if name in self.store]:
-                self.reused += advance(name)
-            if waiting:
-                time.sleep(WAIT_SECONDS)
+            with self._elsewhere.waiting() if self._elsewhere else nullcontext():
+                for future in as_completed(futures):
+                    count(future, futures[future])
+                for name in [name for name in waiting if name in self.store]:
+                    self.reused += advance(name)
+                if waiting:
+                    time.sleep(WAIT_SECONDS)
 
     def fingerprint(self, recipe: Recipe | GeneratorRecipe, piece: Block, *, in_blocks: bool = False) -> str:
         """Return the name of a block, or of a model that is trained by itself: a hash of all that its weights follow from."""
+        device = self.device_of(recipe)
         if isinstance(recipe, Recipe):
-            code = digest([self.code.digest(FIT_BLOCK if in_blocks else FIT), *map(self.code.digest, recipe.named_code)])
+            fitted = self._code(FIT_BLOCK if in_blocks else FIT, device)
+            code = digest([fitted, *map(self.code.digest, recipe.named_code)])
         else:
             code = digest([self.code.digest(FIT_GENERATOR), self.code.digest(recipe.path)])
         return digest(
@@ -182,29 +227,44 @@ class StoreWorkshop:
                 "code": code,
                 "recipe": recipe.as_json(),
                 "data": piece.content,
-                "environment": environment(paths.BLOCKS if in_blocks else paths.LOOP),
+                "environment": environment(paths.BLOCKS if in_blocks else paths.LOOP, device),
             }
         )
 
+    def device_of(self, recipe: Recipe | GeneratorRecipe) -> str:
+        """Return on which device models of a recipe are trained, and answer."""
+        return accelerated.device_of(recipe, self.device)
+
+    def _code(self, run: str, device: str) -> str:
+        return self.code.digest(run if device == CPU else ACCELERATED[run])
+
     def model(self, fingerprint: str) -> Model:
-        """Return a finished model."""
-        node, _, place = fingerprint.partition(MEMBER)
-        if self._read is None or self._read[0] != node:
-            meta, _, weights = self.store.read(node)
-            self._read = node, (meta, weights)
-        meta, weights = self._read[1]
+        """Return a finished model; raise StoreError if it is not there. Its weights are read when it is asked for something."""
+        meta = self.store.meta(node_of(fingerprint))
         if "recipe" not in meta and self.own is not None:
             found: Model = self.own(fingerprint, self.store)
             return found
-        recipe = Recipe.from_json(meta["recipe"])
-        own = {name: torch.from_numpy(value[int(place)] if place else value) for name, value in weights.items()}
-        return _KeptModel(recipe, recipe.restored(own), fingerprint, self)
+        return _KeptModel(Recipe.from_json(meta["recipe"]), fingerprint, self)
+
+    def network(self, recipe: Recipe, fingerprint: str) -> nn.Module:
+        """Return the network of a finished model, ready to answer; raise StoreError if it is damaged or not there."""
+        node, _, place = fingerprint.partition(MEMBER)
+        if node not in self._held:
+            weights = self.store.read(node)[2]
+            members = _members(weights) if place else [weights]
+            # Building draws first weights, and whoever asks in the middle of an attack draws the same numbers as without it.
+            with torch.random.fork_rng(devices=[]):
+                self._held[node] = [recipe.restored(_tensors(member)).eval() for member in members]
+            while len(self._held) > HELD:
+                self._held.popitem(last=False)
+        self._held.move_to_end(node)
+        return self._held[node][int(place or 0)]
 
     def generator(self, recipe: GeneratorRecipe, fingerprint: str) -> Generator:
         """Return a finished generative model."""
         _, _, weights = self.store.read(fingerprint)
         module = recipe.build()
-        module.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
+        module.load_state_dict(_tensors(weights))
         return Generator(recipe, module, fingerprint)
 
     def keep(self, run: str, what: str, recipe: Mapping[str, Any], make: Callable[[], Arrays]) -> Arrays:
@@ -220,9 +280,10 @@ class StoreWorkshop:
             self.progress.start(f"Training {what}", 1)
 
             def train() -> None:
-                start = time.perf_counter()
+                start = time.process_time()
                 arrays = make()
-                meta = {"seconds": time.perf_counter() - start, "recipe": recipe.get("recipe", {})}
+                seconds = time.process_time() - start
+                meta = {"seconds": seconds, "recipe": recipe.get("recipe", {}), "device": CPU, "for": self.made_for}
                 self.store.write(name, what, what, meta=meta, arrays=arrays)
 
             if self.store.once(name, train):
@@ -234,22 +295,53 @@ class StoreWorkshop:
 
     def answers(self, model: Model, x: Tensor) -> Tensor:
         """Return a model's log-probabilities on x, worked out once and kept in the store, where they stay on disk."""
-        code = self.code.digest(ANSWER)
-        name = digest([code, model.fingerprint, digest_arrays(x.numpy()), environment()])
+        device = self.device_of(model.recipe)
+        code, where = self._code(ANSWER, device), environment(device=device)
+        name = digest([code, model.fingerprint, digest_arrays(x.numpy()), where])
         self.store.once(name, lambda: self.store.write(name, "answers", "answers of a model", mapped=model.log_probs(x).numpy()))
         return torch.from_numpy(np.array(self.store.map(name)))
 
 
 class _KeptModel(Model):
-    """A model whose answers to whole sets of records are kept in the store."""
+    """A model that lies in the store, and its answers to whole sets of records too: by itself it holds nothing.
 
-    def __init__(self, recipe: Recipe, module: nn.Module, fingerprint: str, workshop: StoreWorkshop):
-        super().__init__(recipe, module, fingerprint)
+    It answers on the device of its workshop.
+    """
+
+    def __init__(self, recipe: Recipe, fingerprint: str, workshop: StoreWorkshop):
+        self.recipe = recipe
+        self.fingerprint = fingerprint
         self._workshop = workshop
+        self._device = workshop.device_of(recipe)
+
+    @property
+    def _module(self) -> nn.Module:  # type: ignore[override]
+        return self._workshop.network(self.recipe, self.fingerprint)
+
+    def _answering(self) -> Model:
+        there = self._module if self._device == CPU else accelerated.Answering(self._module, self._device)
+        return Model(self.recipe, there, self.fingerprint)
+
+    def log_probs(self, x: Tensor) -> Tensor:
+        """Return log-probabilities as every model does."""
+        return self._answering().log_probs(x)
+
+    def values(self, x: Tensor) -> Tensor:
+        """Return what a regression predicts, as every model does."""
+        return self._answering().values(x)
 
     def kept_log_probs(self, x: Tensor) -> Tensor:
         """Return `log_probs(x)` from the store."""
         return self._workshop.answers(self, x)
+
+
+def _tensors(weights: Arrays) -> dict[str, Tensor]:
+    return {name: torch.from_numpy(value) for name, value in weights.items()}
+
+
+def _members(weights: Arrays) -> list[Arrays]:
+    """Return the weights of each model of a block, which lie stacked in its node."""
+    return [dict(zip(weights, each, strict=True)) for each in zip(*weights.values(), strict=True)]
 
 
 def node_of(fingerprint: str) -> str:
@@ -264,38 +356,56 @@ def _singles(sets: Sequence[TrainingSet]) -> list[Block]:
     return [Block(data.x, data.y, (torch.arange(len(data.x)),), (data.seed,)) for data in sets]
 
 
-def train_into(
+def train_into(folder: Path, fingerprint: str, *training: Any) -> bool:
+    """Train a block of models, or one, and write it into the store, unless somebody else does; return whether it was trained.
+
+    This is what a worker process runs. What follows are the arguments of `train_named`.
+    """
+    with Store(folder).claim(fingerprint) as mine:
+        return mine and train_named(folder, fingerprint, *training)
+
+
+def train_named(
     folder: Path,
     fingerprint: str,
     what: str,
     recipe: dict[str, Any],
     piece: Block,
     in_blocks: bool,
-    own: Sequence[str] = (),
+    own: Sequence[str],
+    said: Mapping[str, Any],
 ) -> bool:
-    """Train a block of models, or one, and write it into the store, unless somebody else does: what a worker process runs.
+    """Train a block of models, or one, which nobody else is at, and write it into the store; return whether it was not there.
 
     `own` are the packages whose functions a recipe may name, since a worker process is told nothing else of whom the user trusts.
+    `said` is what the store says of the models besides: on which device they are trained, and what for.
     """
     own_code.allow(own)
     store = Store(folder)
-    with store.claim(fingerprint) as mine:
-        if not mine or fingerprint in store:
-            return False
-        start = time.perf_counter()
-        if in_blocks:
-            states = [module.state_dict() for module in fit_block(Recipe.from_json(recipe), piece)]
-            weights = {name: torch.stack([state[name] for state in states]).numpy() for name in states[0]}
-        else:
-            data = TrainingSet(*piece.only(0))
-            generated = "family" in recipe
-            module = generators.fit(GeneratorRecipe.from_json(recipe), data) if generated else fit(Recipe.from_json(recipe), data)
-            weights = {name: value.numpy() for name, value in module.state_dict().items()}
-        # What one model took: by this the time of others is estimated.
-        seconds = (time.perf_counter() - start) / len(piece)
-        meta = {"recipe": recipe, "records": len(piece.rows[0]), "models": len(piece), "seconds": seconds}
-        store.write(fingerprint, "block" if in_blocks else "model", what, meta=meta, weights=weights)
+    if fingerprint in store:
+        return False
+    # On the CPU training has one thread, so its processor time is what it takes where nothing else is in the way.
+    clock = time.process_time if said["device"] == CPU else time.perf_counter
+    start = clock()
+    states = [module.state_dict() for module in _trained(recipe, piece, in_blocks, said["device"])]
+    weights = {name: torch.stack([s[name] for s in states]) if in_blocks else value for name, value in states[0].items()}
+    # What one model took: by this the time of others is estimated.
+    seconds = (clock() - start) / len(piece)
+    meta = {"recipe": recipe, "records": len(piece.rows[0]), "models": len(piece), "seconds": seconds, **said}
+    arrays = {name: value.numpy() for name, value in weights.items()}
+    store.write(fingerprint, "block" if in_blocks else "model", what, meta=meta, weights=arrays)
     return True
+
+
+def _trained(recipe: dict[str, Any], piece: Block, in_blocks: bool, device: str) -> list[nn.Module]:
+    """Return the models of a block, or the one of a piece of work that is no block, on the CPU."""
+    if "family" in recipe:
+        return [generators.fit(GeneratorRecipe.from_json(recipe), TrainingSet(*piece.only(0)))]
+    known = Recipe.from_json(recipe)
+    if in_blocks:
+        return fit_block(known, piece) if device == CPU else accelerated.fit_block(known, piece, device)
+    data = TrainingSet(*piece.only(0))
+    return [fit(known, data) if device == CPU else accelerated.fit(known, data, device)]
 
 
 def _result(future: Future[bool]) -> bool:

@@ -12,6 +12,7 @@ from bad_catalogs import ATTACK
 from taxonomy import cache, files, references, yamlfile
 from taxonomy.catalog import Catalog
 from taxonomy.check import check
+from taxonomy.entries import Entry
 from taxonomy.findings import MAX_FINDINGS, CatalogError, Finding, printable
 from taxonomy.loading import load
 from taxonomy.reader import read
@@ -96,6 +97,27 @@ def test_a_file_that_is_wrong_throughout_gives_some_findings_and_says_that_there
         load([attack_file(tmp_path, text)])
     found = caught.value.findings
     assert len(found) == MAX_FINDINGS + 1 and found[-1].code == "MIA031"
+
+
+def test_reading_more_entries_takes_time_in_proportion(tmp_path, monkeypatch):
+    """All entries by id are put together as often for four attacks as for eight; once for each would take its square."""
+    put_together = []
+
+    def counted(catalog: Catalog) -> dict[str, Entry]:
+        put_together.append(catalog)
+        return entries(catalog)
+
+    entries = Catalog.entries.fget
+    monkeypatch.setattr(Catalog, "entries", property(counted))
+    (tmp_path / "attacks").mkdir()
+    counts = []
+    for attacks in (range(4), range(4, 8)):
+        for i in attacks:
+            (tmp_path / "attacks" / f"attack-{i}.yaml").write_text(ATTACK.replace("bad-attack", f"attack-{i}"))
+        put_together.clear()
+        assert len(read([tmp_path])[0].attacks) == attacks.stop
+        counts.append(len(put_together))
+    assert counts[0] == counts[1] > 0
 
 
 def test_thousands_of_unknown_works_are_cut_short(tmp_path, monkeypatch):

@@ -19,6 +19,7 @@ from attacks.audit import report
 from attacks.cli import tables
 from attacks.engine import artifacts
 from attacks.engine import plan as plans
+from attacks.engine.expected import Expected
 from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from attacks.handles import AttackError, Ledger, ShadowAggregates
@@ -228,7 +229,7 @@ def test_the_report_of_a_target_that_is_no_model_speaks_of_the_group(tmp_path):
     data = report.write_run(Engine(catalog, Store(tmp_path / "store")).run(plan), tmp_path, "mia run", catalog)
     printed = io.StringIO()
     out = Console(file=printed, width=140)
-    tables.plan(out, plan, None)
+    tables.plan(out, plan, Expected(1, 0.0, 1))
     tables.results(out, data)
     assert "Nothing is to be trained" in printed.getvalue() and "No model was needed" in printed.getvalue()
     page = " ".join((tmp_path / "report.html").read_text().split())

@@ -332,7 +332,7 @@ BAD = {
     "unknown name in --set": (["run", "--set", "shadow-modles.count=4"], "did you mean shadow-models?"),
     "unknown parameter": (["run", "--set", "shadow-models.cuont=4"], "did you mean count?"),
     "bad value": (["run", "--set", "shadow-models.count=many"], "must be a whole number"),
-    "unknown device": (["run", "--device", "cuda"], "'cuda' is not supported"),
+    "unknown device": (["run", "--device", "cud"], "unknown device 'cud': did you mean cuda"),
     "no such catalog": (["attacks", "--catalog", "no-such-folder"], "no such folder"),
     "no such trusted folder": (["run", "yeom-2018-gap", "--trust-code", "nowhere"], "no such folder"),
     "unknown entry": (["show", "shokri"], "unknown entry"),

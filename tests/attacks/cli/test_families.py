@@ -46,3 +46,14 @@ def test_a_question_loads_no_yaml_and_nothing_that_reads_code():
     for _ in range(2):
         done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "[]"
+
+
+@pytest.mark.parametrize(("command", "collects"), [("feasible", False), ("show", False), ("run", True), ("bench", True)])
+def test_only_what_ends_soon_collects_no_garbage(command, collects):
+    code = (
+        "import atexit, gc, sys; atexit.register(lambda: print(gc.isenabled(), file=sys.stderr))\n"
+        "from attacks.cli import main\n"
+        "main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code, command, "--help"], capture_output=True, text=True, check=True)
+    assert done.stderr.split() == [str(collects)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 
 import pytest
 import torch
@@ -10,7 +11,8 @@ import torch
 from attacks.engine.code import Code
 from attacks.engine.executors import executor
 from attacks.engine.store import Store
-from attacks.engine.workshop import SerialExecutor, Silent, StoreWorkshop, environment, node_of
+from attacks.engine.workshop import HELD, SerialExecutor, Silent, StoreWorkshop, environment, node_of
+from attacks.models.devices import CPU
 from attacks.models.paths import SIZES
 from attacks.models.training import NumberedSets, Recipe
 
@@ -40,8 +42,8 @@ class Told(Silent):
         self.advanced += 1
 
 
-def workshop(folder, pool=None) -> StoreWorkshop:
-    return StoreWorkshop(Store(folder), pool or SerialExecutor(), Code(), Told())
+def workshop(folder, pool=None, device=CPU) -> StoreWorkshop:
+    return StoreWorkshop(Store(folder), pool or SerialExecutor(), Code(), Told(), device)
 
 
 def bits(models) -> list[bytes]:
@@ -107,3 +109,54 @@ def test_a_recipe_of_the_loop_takes_numbered_sets_one_by_one(tmp_path):
 
 def test_the_path_is_part_of_the_name():
     assert environment()["path"] == "blocks" and environment("loop")["path"] == "loop"
+
+
+def test_networks_are_read_when_they_are_asked_and_few_are_held(tmp_path):
+    """So memory does not grow with the number of models, of which a run may have hundreds."""
+    count = (HELD + 2) * SIZE
+    at_work = workshop(tmp_path)
+    models = at_work.fit_many(RECIPE, sets(count), "models")
+    assert not networks(), "nobody has asked them yet"
+    answers = [model.log_probs(X) for model in models]
+    assert 0 < len(networks()) <= HELD * SIZE < count
+    assert all(torch.equal(model.log_probs(X), before) for model, before in zip(models, answers, strict=True))
+
+
+def test_reading_a_network_draws_no_random_number(tmp_path):
+    (model,) = workshop(tmp_path).fit_many(RECIPE, sets(1), "models")
+    torch.manual_seed(0)
+    expected = torch.rand(3)
+    torch.manual_seed(0)
+    model.log_probs(X)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def networks() -> list[torch.nn.Module]:
+    """Return all networks of our recipe that are alive."""
+    form = [(8, 3), (2, 8)]
+    alive = [one for one in gc.get_objects() if type(one) is torch.nn.Sequential]
+    return [one for one in alive if [tuple(layer.shape) for layer in one.parameters() if layer.ndim == 2] == form]
+
+
+# The processor by another name, so that all goes the way of an accelerator and no number changes.
+OTHER = "cpu:0"
+
+
+def test_the_device_is_part_of_the_name_of_networks_and_of_their_answers(tmp_path, nine):
+    here, there = workshop(tmp_path), workshop(tmp_path, device=OTHER)
+    ours, theirs = here.fit_many(RECIPE, sets(9), "models"), there.fit_many(RECIPE, sets(9), "models")
+    assert there.trained == here.trained > 9 and bits(theirs) == bits(ours) == nine
+    assert not {model.fingerprint for model in ours} & {model.fingerprint for model in theirs}
+    pairs = [(mine.kept_log_probs(X), other.kept_log_probs(X)) for mine, other in zip(ours, theirs, strict=True)]
+    assert all(torch.equal(*pair) for pair in pairs)
+    assert sum(node.kind == "answers" for node in here.store.nodes()) == 18
+    single = here.fit_many(RECIPE, list(sets(1)), "models") + there.fit_many(RECIPE, list(sets(1)), "models")
+    assert len({model.fingerprint for model in single}) == 2 and len(set(bits(single))) == 1
+
+
+def test_what_is_trained_on_the_cpu_anyway_has_one_name(tmp_path):
+    forests = dataclasses.replace(RECIPE, architecture="decision-tree")
+    (piece,) = sets(1).blocks(1)
+    names = {workshop(tmp_path, device=device).fingerprint(forests, piece) for device in (CPU, OTHER)}
+    assert len(names) == 1
+    assert environment()["device"] == CPU and environment(device="cuda")["device"] == "cuda"

@@ -1,0 +1,135 @@
+"""What changed between two runs or audits, attack by attack, with an interval on every difference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from attacks.audit.measured import Key, Measured
+from attacks.metrics import change
+from attacks.metrics.change import Change
+from attacks.metrics.figures import unresolved
+from taxonomy.findings import InputError, relative
+
+
+@dataclass(frozen=True)
+class AttackChange:
+    """How an attack's figures differ. A rate that either side cannot resolve is None, with the reason in `unresolved`."""
+
+    attack: str
+    threat_model: str | None
+    auc: Change
+    tpr_at_fpr: dict[str, Change | None] = field(default_factory=dict)
+    unresolved: dict[str, str] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the differences as plain data."""
+        rates = {rate: found.as_json() if found else None for rate, found in self.tpr_at_fpr.items()}
+        named = {"attack": self.attack, "threat_model": self.threat_model}
+        return {**named, "auc": self.auc.as_json(), "tpr_at_fpr": rates, "unresolved": self.unresolved}
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What changed from `a` to `b`: attacks that both have scores of, and those that stand in one only.
+
+    `paired` says whether the records are the same, and `because` why so. `not_compared` are attacks of both that have another
+    goal than membership, and so no scores.
+    """
+
+    a: Measured
+    b: Measured
+    paired: bool
+    because: str
+    attacks: list[AttackChange]
+    only_in_a: list[Key]
+    only_in_b: list[Key]
+    not_compared: list[Key]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the changes as plain data."""
+
+        def named(keys: list[Key]) -> list[dict[str, str | None]]:
+            return [{"attack": attack, "threat_model": threat} for threat, attack in keys]
+
+        return {
+            "a": str(self.a.folder),
+            "b": str(self.b.folder),
+            "paired": self.paired,
+            "because": self.because,
+            "threat_models": {"a": self.a.threat_models, "b": self.b.threat_models},
+            "attacks": [attack.as_json() for attack in self.attacks],
+            "only_in_a": named(self.only_in_a),
+            "only_in_b": named(self.only_in_b),
+            "not_compared": named(self.not_compared),
+        }
+
+
+def between(a: Measured, b: Measured) -> Changes:
+    """Return what changed from a to b; raise InputError if no attack has scores in both.
+
+    Attacks are matched by threat model and id; where each side has one threat model, by id alone. Records are matched by id and
+    membership, in any order; those of runs, which keep no ids, if target, seed and membership are the same. If all are found on
+    the other side, differences are paired.
+    """
+    other = b if len(a.threat_models) != 1 or len(b.threat_models) != 1 else _under(b, a.threat_models[0])
+    common = [key for key in a.attacks if key in {*other.attacks}]
+    scored = [key for key in common if key in a.scores and key in other.scores]
+    if not scored:
+        raise InputError(f"no attack on membership stands in both {relative(a.folder)} and {relative(b.folder)}")
+    rows, because = _matched(a, b)
+    found = []
+    for key in scored:
+        first = (a.scores[key], a.member)
+        second = (other.scores[key], b.member) if rows is None else (other.scores[key][rows], a.member)
+        paired = rows is not None
+        compared = AttackChange(key[1], key[0], change.of_area(first, second, paired=paired))
+        for rate in dict.fromkeys([*a.rates[key], *other.rates[key]]):
+            fewest = min(int((~a.member).sum()), int((~b.member).sum()))
+            if reason := unresolved(fewest, float(rate)):
+                compared.tpr_at_fpr[rate], compared.unresolved[rate] = None, reason
+            else:
+                compared.tpr_at_fpr[rate] = change.of_rate(first, second, float(rate), paired=paired)
+        found.append(compared)
+    return Changes(
+        a,
+        b,
+        rows is not None,
+        because,
+        found,
+        only_in_a=[key for key in a.attacks if key not in common],
+        only_in_b=[key for key in other.attacks if key not in common],
+        not_compared=[key for key in common if key not in scored],
+    )
+
+
+def _under(side: Measured, threat: str | None) -> Measured:
+    """Return a side whose attacks stand under the threat model of the other one."""
+
+    def moved(found: dict[Key, Any]) -> dict[Key, Any]:
+        return {(threat, attack): value for (_, attack), value in found.items()}
+
+    attacks: list[Key] = [(threat, attack) for _, attack in side.attacks]
+    return replace(side, scores=moved(side.scores), rates=moved(side.rates), attacks=attacks)
+
+
+def _matched(a: Measured, b: Measured) -> tuple[np.ndarray[Any, np.dtype[np.int64]] | None, str]:
+    """Return the row of b for each record of a, or None where they are not the same records; and which of it, in words."""
+    if (a.ids is None) != (b.ids is None):
+        return None, "one side has ids of records and the other has none"
+    if a.ids is None or b.ids is None:
+        if a.origin is None or a.origin != b.origin:
+            return None, "target or seed are not the same, and there are no ids of records"
+        if not np.array_equal(a.member, b.member):
+            return None, "the same target and seed, but other members"
+        return np.arange(len(a.member)), "the same target and seed, and so the same records"
+    rows = {key: row for row, key in enumerate(zip(b.member.tolist(), b.ids.tolist(), strict=True))}
+    keys = list(zip(a.member.tolist(), a.ids.tolist(), strict=True))
+    if len(rows) < len(b.member) or len({*keys}) < len(keys):
+        return None, "an id stands at several records"
+    same = sum(key in rows for key in keys)
+    if same < len(keys) or len(rows) > len(keys):
+        return None, f"{same:,} of {len(keys):,} and {len(rows):,} records are the same by id and membership"
+    return np.array([rows[key] for key in keys]), "the same records by id and membership"

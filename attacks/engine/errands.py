@@ -1,0 +1,115 @@
+"""Attacks that are carried out elsewhere: what is sent there, and what comes back. Their results lie in the shared store."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attacks.engine import blame
+from attacks.engine.code import Code
+from attacks.engine.plan import Plan, Planned
+from attacks.engine.store import Store
+from attacks.engine.workshop import NamedExecutor
+from attacks.handles import AttackError, UnsuitableError
+from taxonomy.catalog import Catalog
+from taxonomy.findings import InputError
+
+if TYPE_CHECKING:
+    from attacks.engine.execution import Run
+    from attacks.engine.runner import Engine
+
+
+@dataclass(frozen=True)
+class Errand:
+    """One attack of a plan against its target with one seed."""
+
+    attack: str
+    plan: Plan
+    seed: int
+    catalog: Catalog
+    store: Path
+    trusted: tuple[Path, ...]
+    device: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What came of an errand: the models that it trained, took from the store, and trained unasked; or why nothing came of it."""
+
+    trained: int = 0
+    reused: int = 0
+    spare: int = 0
+    unsuited: str | None = None
+    failed: str | None = None
+
+
+def send(run: Run, planned: Planned, executor: NamedExecutor) -> Future[Report | None] | None:
+    """Have an attack of a run carried out elsewhere, its steps with it; None if the store holds its result.
+
+    The report is None if somebody else had asked for it.
+    """
+    engine, plan = run.engine, run.plan
+    fingerprint = run.fingerprint(planned)
+    if fingerprint in engine.store:
+        return None
+    # All else that a run looks up stands in its plan.
+    kinds = {**{kind: {} for kind in engine.catalog.kinds}, "targets": {plan.target.id: plan.target}}
+    catalog = replace(engine.catalog, kinds=kinds, documents={})
+    errand = Errand(
+        planned.attack.id, plan, run.seed, catalog, engine.store.folder.absolute(), engine.code.trusted, engine.workshop.device
+    )
+    return executor.errand(fingerprint, carried_out, errand)
+
+
+def collect(run: Run, planned: Planned, errand: Future[Report | None]) -> None:
+    """Wait for an errand; raise UnsuitableError or AttackError if nothing came of it."""
+    report = errand.result()
+    if report is None:
+        return
+    if report.unsuited is not None:
+        raise UnsuitableError(report.unsuited)
+    if report.failed is not None:
+        raise AttackError(report.failed)
+    run.engine.store.wait_for(run.fingerprint(planned))
+    workshop = run.engine.workshop
+    workshop.trained += report.trained
+    workshop.reused += report.reused
+    workshop.spare += report.spare
+
+
+def carried_out(executor: NamedExecutor, errand: Errand) -> Report:
+    """Carry out an attack here, and leave its result in the store."""
+    from attacks.engine.execution import Run
+
+    code = Code(errand.trusted)
+    engine = _engine(executor, errand, code)
+    try:
+        run = Run(engine, errand.plan, engine.target(errand.plan.target.id, errand.seed), errand.seed)
+        run.carry_out(next(planned for planned in errand.plan.attacks if planned.attack.id == errand.attack))
+    except UnsuitableError as error:
+        return Report(unsuited=str(error))
+    except InputError:
+        raise
+    except (Exception, SystemExit) as error:
+        return Report(failed=blame.told(error, code))
+    work = engine.workshop
+    return Report(work.trained, work.reused, work.spare)
+
+
+# The engine of the last errand, for the sake of its target, and whose errand it was.
+_last: tuple[object, Engine] | None = None
+
+
+def _engine(executor: NamedExecutor, errand: Errand, code: Code) -> Engine:
+    """Return an engine for an errand. One for the same target as the last goes on with the target that the last has built."""
+    from attacks.engine.runner import Engine
+
+    global _last
+    engine = Engine(errand.catalog, Store(errand.store), code=code, executor=executor, device=errand.device)
+    errand_of = (errand.plan.target, errand.seed, errand.store, errand.trusted, errand.device)
+    if _last is not None and _last[0] == errand_of:
+        engine.go_on_from(_last[1])
+    _last = errand_of, engine
+    return engine

@@ -1,0 +1,37 @@
+"""Peak memory of LiRA with 16 and with 256 shadow models, each run a process of its own. Prints ratios.
+
+Models lie in the store and their answers too; what a process holds of them are signals, a number for each model and record.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+FEW, MANY = 16, 256
+RUN = ("-m", "attacks.cli", "run", "carlini-2022-lira", "--target", "digits-mlp")
+# A parameter that none of them has had yet, so that the attack runs though its models are at hand.
+ANEW = ("--set", "carlini-2022-lira.per_record_variance_from=1000")
+
+
+@pytest.mark.benchmark
+def test_memory_does_not_grow_with_the_number_of_models(tmp_path):
+    def peak(models: int, *more: str) -> int:
+        """Return the most memory that one run held, in KiB."""
+        settings = {**os.environ, "MIA_STORE": str(tmp_path / f"store-{models}"), "MIA_CATALOG_CACHE": str(tmp_path / "catalogs")}
+        command = [sys.executable, *RUN, "--set", f"shadow-models.count={models}", "--out", str(tmp_path / "out"), *more]
+        process = subprocess.Popen(command, env=settings, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0
+        shutil.rmtree(tmp_path / "out")
+        return used.ru_maxrss
+
+    for what, more in (("models are trained", ()), ("models and answers are at hand", ANEW)):
+        few, many = (peak(models, *more) for models in (FEW, MANY))
+        print(f"\n{what}: {many / 1024:.0f} MiB for {MANY} models, {many / few:.3f} times that for {FEW}")
+        assert many < 1.05 * few
