@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
-from scipy import stats
+from scipy import special
 from torch import Tensor
 
 from attacks.handles import AttackError, Population, Records, ReferenceModels, Scored, ScoreOracle, ShadowModels
@@ -80,6 +81,8 @@ def indirect(
     x, ids, own_ids = population.x[:queries], population.ids[:queries], records.ids
     answers = torch.stack([model.kept_log_probs(x) for model in shadow_models.models])
     pairs = answers.exp().unflatten(0, (-1, 2))
+    # How much higher the first model of each pair makes the probability of each class, (classes, pairs, n).
+    higher = (pairs[:, 0] - pairs[:, 1]).movedim(-1, 0).contiguous()
     halves = inside.unflatten(0, (-1, 2))
     # For each candidate: its enhancing records, best first, as rows of x.
     found: dict[int, Tensor] = {}
@@ -87,8 +90,7 @@ def indirect(
         told = halves[:, 0, i] != halves[:, 1, i]  # the pairs of which one model, and not the other, was trained on it
         if not told.any():
             continue
-        first, of_class = halves[told, 0, i], pairs[told][..., known.label[i]]
-        rise = (of_class[:, 0] - of_class[:, 1]) * torch.where(first, 1.0, -1.0)[:, None]
+        rise = higher[known.label[i], told] * torch.where(halves[told, 0, i], 1.0, -1.0)[:, None]
         other = torch.from_numpy(ids != own_ids[i])
         rows = (((rise > 0).double().mean(dim=0) > influence) & other).nonzero().flatten()
         if len(rows):
@@ -99,11 +101,11 @@ def indirect(
     needed = torch.cat(list(found.values())).unique()
     target = torch.zeros(len(x), answers.shape[-1], dtype=torch.float64)
     target[needed] = scores(x[needed])
+    losses, of_target = (_losses_by_class(each, known.label) for each in (answers, target))
     for i, rows in found.items():
-        label = known.label[i].expand(len(rows))
-        without = answers[~inside[:, i]][:, rows]
-        shares = smooth_share_below(signals.loss(without, label), signals.loss(target[rows], label))
-        features = without.exp().transpose(0, 1).flatten(1)
+        label, without = int(known.label[i]), (~inside[:, i]).nonzero()
+        shares = smooth_share_below(losses[label][without, rows], of_target[label][rows])
+        features = answers[without, rows].exp().transpose(0, 1).flatten(1)
         score[i] = -_kost(_log(shares), features)
     return Scored(score, cut=-math.log(p_value))
 
@@ -145,6 +147,11 @@ def _log(share: Tensor) -> Tensor:
     return share.clamp(min=1e-300).log()
 
 
+def _losses_by_class(log_probs: Tensor, label: Tensor) -> dict[int, Tensor]:
+    """Return the losses (..., n) of answers (..., n, classes), were each of the classes in `label` that of every record."""
+    return {c: signals.loss(log_probs, torch.full(log_probs.shape[-2:-1], c)) for c in label.unique().tolist()}
+
+
 def _centred(log_probs: Tensor) -> Tensor:
     return log_probs - log_probs.mean(dim=-1, keepdim=True)
 
@@ -175,4 +182,5 @@ def _kost(log_p: Tensor, features: Tensor) -> float:
         variance += float(covariance.sum() - covariance.diagonal().sum())
     mean = 2.0 * count
     scale, degrees = variance / (2 * mean), 2 * mean**2 / variance
-    return float(stats.chi2.logsf(statistic / scale, degrees))
+    with np.errstate(divide="ignore"):  # a probability that is 0 has the logarithm of minus infinity
+        return float(np.log(special.chdtrc(degrees, statistic / scale)))

@@ -1,4 +1,4 @@
-"""Peak memory of LiRA with 16 and with 256 shadow models, each run a process of its own. Prints ratios.
+"""Peak memory of LiRA with 16 and with 128 shadow models, each run a process of its own. Prints ratios.
 
 Models lie in the store and their answers too; what a process holds of them are signals, a number for each model and record.
 """
@@ -12,7 +12,7 @@ import sys
 
 import pytest
 
-FEW, MANY = 16, 256
+FEW, MANY = 16, 128
 RUN = ("-m", "attacks.cli", "run", "carlini-2022-lira", "--target", "digits-mlp")
 # A parameter that none of them has had yet, so that the attack runs though its models are at hand.
 ANEW = ("--set", "carlini-2022-lira.per_record_variance_from=1000")
