@@ -1,0 +1,71 @@
+"""A piece of work that any process can do: to train a block of models, or one, and write it into the store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from attacks.engine.store import Store
+from attacks.models import accelerated, own_code
+from attacks.models.blocks import Block
+from attacks.models.devices import CPU
+from attacks.models.generators import GeneratorRecipe
+from attacks.models.generators import training as generators
+from attacks.models.training import Recipe, TrainingSet, fit, fit_block
+
+
+def train_into(folder: Path, fingerprint: str, *training: Any) -> bool:
+    """Train a block of models, or one, and write it into the store, unless somebody else does; return whether it was trained.
+
+    This is what a worker process runs. What follows are the arguments of `train_named`.
+    """
+    with Store(folder).claim(fingerprint) as mine:
+        return mine and train_named(folder, fingerprint, *training)
+
+
+def train_named(
+    folder: Path,
+    fingerprint: str,
+    what: str,
+    recipe: dict[str, Any],
+    piece: Block,
+    in_blocks: bool,
+    own: Sequence[str],
+    said: Mapping[str, Any],
+) -> bool:
+    """Train a block of models, or one, which nobody else is at, and write it into the store; return whether it was not there.
+
+    `own` are the packages whose functions a recipe may name, since a worker process is told nothing else of whom the user trusts.
+    `said` is what the store says of the models besides: on which device they are trained, and what for.
+    """
+    own_code.allow(own)
+    store = Store(folder)
+    if fingerprint in store:
+        return False
+    # On the CPU training has one thread, so its processor time is what it takes where nothing else is in the way.
+    clock = time.process_time if said["device"] == CPU else time.perf_counter
+    start = clock()
+    states = [module.state_dict() for module in _trained(recipe, piece, in_blocks, said["device"])]
+    weights = {name: torch.stack([s[name] for s in states]) if in_blocks else value for name, value in states[0].items()}
+    # What one model took: by this the time of others is estimated.
+    seconds = (clock() - start) / len(piece)
+    meta = {"recipe": recipe, "records": len(piece.rows[0]), "models": len(piece), "seconds": seconds, **said}
+    arrays = {name: value.numpy() for name, value in weights.items()}
+    store.write(fingerprint, "block" if in_blocks else "model", what, meta=meta, weights=arrays)
+    return True
+
+
+def _trained(recipe: dict[str, Any], piece: Block, in_blocks: bool, device: str) -> list[nn.Module]:
+    """Return the models of a block, or the one of a piece of work that is no block, on the CPU."""
+    if "family" in recipe:
+        return [generators.fit(GeneratorRecipe.from_json(recipe), TrainingSet(*piece.only(0)))]
+    known = Recipe.from_json(recipe)
+    if in_blocks:
+        return fit_block(known, piece) if device == CPU else accelerated.fit_block(known, piece, device)
+    data = TrainingSet(*piece.only(0))
+    return [fit(known, data) if device == CPU else accelerated.fit(known, data, device)]
