@@ -86,10 +86,12 @@ class Cluster(NamedExecutor):
             ) from error
         except WorkerError as error:
             raise InputError(str(error)) from error
-        except CancelledError as error:
-            raise InputError(
-                "the Dask scheduler is gone; finished work is kept, and the same command goes on from there"
-            ) from error
+        except Exception as error:
+            # A client that has lost its scheduler closes, and refuses what comes later in words of its own.
+            if isinstance(error, CancelledError) or self.client.status in ("closing", "closed"):
+                told = "the Dask scheduler is gone; finished work is kept, and the same command goes on from there"
+                raise InputError(told) from error
+            raise
 
     def _result(self, future: Task[Any]) -> tuple[str, Any]:
         found: tuple[str, Any] = future.result()

@@ -193,7 +193,7 @@ class Lost:
     """A client whose tasks come to nothing."""
 
     def __init__(self, error: BaseException):
-        self.error = error
+        self.error, self.status = error, "closed" if error.args == ("Client is closed",) else "running"
 
     def submit(self, *arguments, **options):
         return self
@@ -213,6 +213,8 @@ def killed():
     [
         (killed, AttackError, "4 Dask workers died one after the other at the same task"),
         (CancelledError, InputError, "the Dask scheduler is gone; finished work is kept"),
+        (lambda: RuntimeError("Client is closed"), InputError, "the Dask scheduler is gone; finished work is kept"),
+        (lambda: RuntimeError("shapes differ"), RuntimeError, "^shapes differ$"),
         (lambda: WorkerError("the Dask worker has no torch"), InputError, "the Dask worker has no torch"),
         (lambda: AttackError("a model diverged"), AttackError, "^a model diverged$"),
     ],
