@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attacks.engine import blame
-from attacks.engine.code import Code
 from attacks.engine.plan import Plan, Planned
-from attacks.engine.store import Store
 from attacks.engine.workshop import NamedExecutor
 from attacks.handles import AttackError, UnsuitableError
 from taxonomy.catalog import Catalog
-from taxonomy.findings import InputError
 
 if TYPE_CHECKING:
     from attacks.engine.execution import Run
-    from attacks.engine.runner import Engine
 
 
 @dataclass(frozen=True)
@@ -45,7 +41,9 @@ class Report:
     failed: str | None = None
 
 
-def send(run: Run, planned: Planned, executor: NamedExecutor) -> Future[Report | None] | None:
+def send(
+    run: Run, planned: Planned, executor: NamedExecutor, carry_out: Callable[[NamedExecutor, Errand], Report]
+) -> Future[Report | None] | None:
     """Have an attack of a run carried out elsewhere, its steps with it; None if the store holds its result.
 
     The report is None if somebody else had asked for it.
@@ -60,7 +58,7 @@ def send(run: Run, planned: Planned, executor: NamedExecutor) -> Future[Report |
     errand = Errand(
         planned.attack.id, plan, run.seed, catalog, engine.store.folder.absolute(), engine.code.trusted, engine.workshop.device
     )
-    return executor.errand(fingerprint, carried_out, errand)
+    return executor.errand(fingerprint, carry_out, errand)
 
 
 def collect(run: Run, planned: Planned, errand: Future[Report | None]) -> None:
@@ -77,39 +75,3 @@ def collect(run: Run, planned: Planned, errand: Future[Report | None]) -> None:
     workshop.trained += report.trained
     workshop.reused += report.reused
     workshop.spare += report.spare
-
-
-def carried_out(executor: NamedExecutor, errand: Errand) -> Report:
-    """Carry out an attack here, and leave its result in the store."""
-    from attacks.engine.execution import Run
-
-    code = Code(errand.trusted)
-    engine = _engine(executor, errand, code)
-    try:
-        run = Run(engine, errand.plan, engine.target(errand.plan.target.id, errand.seed), errand.seed)
-        run.carry_out(next(planned for planned in errand.plan.attacks if planned.attack.id == errand.attack))
-    except UnsuitableError as error:
-        return Report(unsuited=str(error))
-    except InputError:
-        raise
-    except (Exception, SystemExit) as error:
-        return Report(failed=blame.told(error, code))
-    work = engine.workshop
-    return Report(work.trained, work.reused, work.spare)
-
-
-# The engine of the last errand, for the sake of its target, and whose errand it was.
-_last: tuple[object, Engine] | None = None
-
-
-def _engine(executor: NamedExecutor, errand: Errand, code: Code) -> Engine:
-    """Return an engine for an errand. One for the same target as the last goes on with the target that the last has built."""
-    from attacks.engine.runner import Engine
-
-    global _last
-    engine = Engine(errand.catalog, Store(errand.store), code=code, executor=executor, device=errand.device)
-    errand_of = (errand.plan.target, errand.seed, errand.store, errand.trusted, errand.device)
-    if _last is not None and _last[0] == errand_of:
-        engine.go_on_from(_last[1])
-    _last = errand_of, engine
-    return engine

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attacks import metrics
-from attacks.engine import artifacts, errands
-from attacks.engine.errands import Report
+from attacks.engine import artifacts
 from attacks.engine.plan import Plan, Planned
 from attacks.engine.proof import Made, Proof
 from attacks.engine.results import packed
@@ -130,12 +128,12 @@ class Run:
         return fingerprint
 
     def attack(
-        self, planned: Planned, errand: Future[Report | None] | None = None
+        self, planned: Planned, collect: Callable[[], None] | None = None
     ) -> tuple[NDArray[np.float64] | None, dict[str, Any]]:
-        """Return the scores of one attack, if it has scores, and its figures; an errand is waited for that carries it out."""
+        """Return the scores of one attack, if it has scores, and its figures; `collect` waits for one carried out elsewhere."""
         before = self.engine.workshop.trained
-        if errand is not None:
-            errands.collect(self, planned, errand)
+        if collect is not None:
+            collect()
         fingerprint = self.carry_out(planned)
         meta, arrays, _ = self.engine.store.read(fingerprint)
         trained = self.engine.workshop.trained - before

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
+from functools import partial
 
 from attacks.engine import blame, errands
 from attacks.engine.code import Code
@@ -12,7 +13,7 @@ from attacks.engine.contents import Contents
 from attacks.engine.execution import AUDIT, Run
 from attacks.engine.expected import made_for
 from attacks.engine.outcome import Outcome
-from attacks.engine.plan import Plan, check_queries
+from attacks.engine.plan import Plan, Planned, check_queries
 from attacks.engine.proof import LABEL, PARTIAL
 from attacks.engine.store import Store
 from attacks.engine.workshop import NamedExecutor, Progress, SerialExecutor, Silent, StoreWorkshop, environment
@@ -140,7 +141,7 @@ class Engine:
             try:
                 if planned.attack.goal == "membership" and not any_split:
                     check_exchangeable(target.id, outcome.blind_baseline)
-                score, result = run.attack(planned, sent.get(planned.attack.id))
+                score, result = run.attack(planned, self._collecting(run, planned, sent))
             except UnsuitableError as error:
                 outcome.unsuited.append((planned.attack.id, str(error)))
             except (InputError, KeyboardInterrupt):
@@ -162,8 +163,15 @@ class Engine:
             return {}
         told = baseline is not None and not baseline.exchangeable
         sound = [p for p in run.plan.attacks if not (told and p.attack.goal == "membership")]
-        sent = {planned.attack.id: errands.send(run, planned, self.executor) for planned in sound}
+        sent = {planned.attack.id: errands.send(run, planned, self.executor, carried_out) for planned in sound}
         return {name: errand for name, errand in sent.items() if errand is not None}
+
+    def _collecting(
+        self, run: Run, planned: Planned, sent: Mapping[str, Future[errands.Report | None]]
+    ) -> Callable[[], None] | None:
+        """Return what waits for the errand of an attack; None for one that is carried out here."""
+        errand = sent.get(planned.attack.id)
+        return None if errand is None else partial(errands.collect, run, planned, errand)
 
 
 def check_exchangeable(target: str, baseline: BlindBaseline | None) -> None:
@@ -174,3 +182,35 @@ def check_exchangeable(target: str, baseline: BlindBaseline | None) -> None:
             f"the candidates of {target} are not exchangeable: without the model, members are told from others with an AUC of "
             f"{baseline.auc:.3f} [{low:.3f}, {high:.3f}], so an attack would measure the split"
         )
+
+
+def carried_out(executor: NamedExecutor, errand: errands.Errand) -> errands.Report:
+    """Carry out an attack here, and leave its result in the store."""
+    code = Code(errand.trusted)
+    engine = _engine(executor, errand, code)
+    try:
+        run = Run(engine, errand.plan, engine.target(errand.plan.target.id, errand.seed), errand.seed)
+        run.carry_out(next(planned for planned in errand.plan.attacks if planned.attack.id == errand.attack))
+    except UnsuitableError as error:
+        return errands.Report(unsuited=str(error))
+    except InputError:
+        raise
+    except (Exception, SystemExit) as error:
+        return errands.Report(failed=blame.told(error, code))
+    work = engine.workshop
+    return errands.Report(work.trained, work.reused, work.spare)
+
+
+# The engine of the last errand, for the sake of its target, and whose errand it was.
+_last: tuple[object, Engine] | None = None
+
+
+def _engine(executor: NamedExecutor, errand: errands.Errand, code: Code) -> Engine:
+    """Return an engine for an errand. One for the same target as the last goes on with the target that the last has built."""
+    global _last
+    engine = Engine(errand.catalog, Store(errand.store), code=code, executor=executor, device=errand.device)
+    errand_of = (errand.plan.target, errand.seed, errand.store, errand.trusted, errand.device)
+    if _last is not None and _last[0] == errand_of:
+        engine.go_on_from(_last[1])
+    _last = errand_of, engine
+    return engine
