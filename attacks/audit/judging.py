@@ -6,14 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from attacks import metrics
+from attacks.audit.target import Parts
 from attacks.metrics import ensemble as ensembles
 from attacks.metrics import predictive_value, record_alarms
 from attacks.metrics.figures import FALSE_POSITIVE_RATES, at_rates
 from attacks.metrics.groups import Column, by_group
 from attacks.metrics.ranking import roc
+from attacks.models import signals
 from attacks.seeds import derive_seed
 
 Scores = Mapping[str, NDArray[np.float64]]
@@ -64,14 +68,31 @@ def ensemble(scores: Scores, member: NDArray[np.bool_], ids: NDArray[Any], seed:
     return found | {name: [str(ids[k]) for k in found[name]] for name in ("exposed", "union", "intersection")}
 
 
-def alarms(
-    signal: NDArray[np.float64], trained_on: NDArray[np.bool_], score: NDArray[np.float64], member: NDArray[np.bool_]
-) -> dict[str, Any] | None:
-    """Return how often each record would be accused by models that never saw it, at the threshold that 1 % of non-members pass.
+def alarms(parts: Parts, x: Tensor, member: NDArray[np.bool_]) -> dict[str, Any] | None:
+    """Return how often each record would be accused by models that never saw it; None where there are no such models.
 
-    `signal` float64 (models, n) is the attack's score of each model in the target's place; None where a rate is not resolved.
+    A record is accused where the probability of its label reaches what 1 % of the target's non-members reach. The models are
+    those of the user's training function, or of the references, of which it is known who was trained on what.
     """
-    curve = roc(score, member)
-    if curve.others * 0.01 < 1 - 1e-9:
+    if parts.members.label is None or (~member).sum() < 100:
         return None
-    return record_alarms.measure(signal, trained_on, float(curve.threshold[curve.within(0.01)])).as_json()
+    label = torch.from_numpy(parts.label)
+
+    def confidence(log_probs: Tensor) -> NDArray[np.float64]:
+        found: NDArray[np.float64] = signals.log_confidence(log_probs, label).numpy()
+        return found
+
+    if parts.references is not None and parts.references.own is not None:
+        own = parts.references.own
+        found = [confidence(own.log_probs(k)) for k in range(len(own))]
+        saw = own.trained_on.numpy()
+    elif parts.training is not None and parts.training.models:
+        models = list(parts.training.models.values())
+        found = [confidence(model.log_probs(x)) for model in models]
+        saw = np.stack([model.saw(parts.count) for model in models])
+    else:
+        return None
+    curve = roc(confidence(parts.answers.bounded(x)), member)
+    # Where so many non-members share the highest score that 1 % cannot be had, it is that score.
+    step = max(curve.within(0.01), 1)
+    return record_alarms.measure(np.stack(found), saw, float(curve.threshold[step])).as_json()

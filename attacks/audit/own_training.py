@@ -138,6 +138,10 @@ class TrainedModel:
         self._answers, self._place, self._task = answers, place, task
         self._live: Callable[[Any], NDArray[np.float64]] | None = None
 
+    def saw(self, count: int) -> NDArray[np.bool_]:
+        """Return which of the first `count` known records it was trained on, bool (count,)."""
+        return np.isin(np.arange(count), self._task.rows)
+
     def log_probs(self, x: Tensor) -> Tensor:
         """Return log-probabilities, float64 (n, classes), for x float32 (n, ...)."""
         rows = self._place.rows
@@ -162,6 +166,8 @@ class OwnTraining:
     def __init__(self, method: Method, rows: Rows, resolution: float):
         self.method, self.rows, self.resolution = method, rows, resolution
         self._content = digest_arrays(rows.x.numpy())
+        # Every model that was asked for, by name.
+        self.models: dict[str, TrainedModel] = {}
 
     def fit_many(self, sets: Sequence[TrainingSet], what: str) -> list[HostedModel]:
         """Return a model for each training set of known records, in order; finished ones are taken from the store."""
@@ -186,7 +192,9 @@ class OwnTraining:
         """Return a finished model by its name, whoever trained it."""
         meta, arrays, _ = store.read(name)
         task = Task(self.method, self.rows.known, arrays["rows"], arrays["label"], int(meta["seed"]))
-        return TrainedModel(name, np.array(store.map(name)), self, task)
+        if name not in self.models:
+            self.models[name] = TrainedModel(name, store.map(name), self, task)
+        return self.models[name]
 
     def _task(self, data: TrainingSet) -> Task:
         places = self.rows.places(data.x)

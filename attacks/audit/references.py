@@ -55,12 +55,11 @@ class _RecordedReferences(ReferenceModels):
 
 @dataclass(frozen=True)
 class Recorded:
-    """Answers of models to all candidates: those of which candidates were records, and those `outside` of which none was."""
+    """Answers of models to all candidates, as handles; `own` are those of which it is known who was trained on what."""
 
     makers: dict[str, HandleMaker]
     identity: str
-    models: int
-    outside: int
+    own: ShadowModels | None
 
 
 def read(
@@ -89,6 +88,7 @@ def read(
         raise InputError(f"{where}: there is no array 'trained_on', which says which model was trained on which record")
     records = ShadowData(x, label, ids)
     made: dict[str, Any] = {}
+    shadow: ShadowModels | None = None
     if scores is not None and trained_on is not None:
         if trained_on.dtype != np.bool_ or trained_on.shape != scores.shape[:2]:
             raise InputError(
@@ -96,8 +96,8 @@ def read(
                 f"{trained_on.shape}"
             )
         models = _models(scores, scale, names, own, x, resolution, f"{where}: scores")
-        inside = torch.from_numpy(trained_on)
-        made["shadow-models.matched"] = lambda ledger: ShadowModels(models, records, inside)
+        shadow = ShadowModels(models, records, torch.from_numpy(trained_on))
+        made["shadow-models.matched"] = lambda ledger: shadow
         if outside is None and (fewest := int((~trained_on).sum(axis=0).min())):
             # For each record the first models without it, as many for all: of these models no candidate was a record.
             without = np.argsort(trained_on, axis=0, kind="stable")[:fewest]
@@ -107,9 +107,7 @@ def read(
         nobody = torch.zeros(len(others), len(x), dtype=torch.bool)
         made["reference-models"] = lambda ledger: _RecordedReferences(ShadowModels(others, records, nobody))
     found = [array for array in (scores, trained_on, outside) if array is not None]
-    return Recorded(
-        made, digest([digest_arrays(*found), scale]), 0 if scores is None else len(scores), 0 if outside is None else len(outside)
-    )
+    return Recorded(made, digest([digest_arrays(*found), scale]), shadow)
 
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from attacks.audit.report import sentences
+from attacks.metrics import roc
 from taxonomy.catalog import Catalog
 
 if TYPE_CHECKING:
@@ -67,8 +69,16 @@ class AuditResult:
         return "\n".join([f"Audit of {self.data['name']}", *self.sentences()])
 
     def sentences(self) -> list[str]:
-        """Return one sentence a threat model, for people."""
-        return [sentence(threat) for threat in self.data["threat_models"]]
+        """Return one sentence a threat model, for people: what the best attack finds, in counts of records."""
+        return [f"{threat['title']}: {self._sentence(threat)}" for threat in self.data["threat_models"]]
+
+    def _sentence(self, threat: dict[str, Any]) -> str:
+        best = sentences.best(threat["results"])
+        if best is None:
+            return "no attack on members could be run."
+        several = len(self.data["threat_models"]) > 1
+        score = self.scores[f"{threat['id']}/{best['attack']}" if several else best["attack"]]
+        return f"{sentences.headline(best, sentences.counts(best, roc(score, self.member)))} ({best['attack']})"
 
     def _repr_html_(self) -> str:
         """Return a table for a notebook; everything is escaped."""
@@ -93,27 +103,3 @@ def _rows(threat: dict[str, Any]) -> list[dict[str, Any]]:
                 row |= {f"tpr@{rate}": value, f"tpr@{rate}_low": ends[0], f"tpr@{rate}_high": ends[1]}
         found.append(row)
     return sorted(found, key=lambda row: -row.get("auc", 0.0))
-
-
-def sentence(threat: dict[str, Any]) -> str:
-    """Return what the best attack of a threat model finds, in counts of records."""
-    ranked = [result for result in threat["results"] if "auc" in result]
-    if not ranked:
-        return f"{threat['title']}: no attack could be run."
-    for rate in ("0.01", "0.001"):
-        resolved = [result for result in ranked if result["tpr_at_fpr"].get(rate) is not None]
-        if resolved:
-            best = max(resolved, key=lambda result: result["tpr_at_fpr"][rate])
-            members, others = best["members"], best["non_members"]
-            low, high = (round(end * members) for end in best["tpr_at_fpr_ci"][rate])
-            found, wrong = round(best["tpr_at_fpr"][rate] * members), int(float(rate) * others)
-            return (
-                f"{threat['title']}: of {members:,} members, {found:,} [{low:,} to {high:,}] are found while {wrong:,} of "
-                f"{others:,} others are accused wrongly ({best['attack']})."
-            )
-    best = max(ranked, key=lambda result: result["auc"])
-    low, high = best["auc_ci"]
-    return (
-        f"{threat['title']}: {best['non_members']:,} non-members are too few for a low false-positive rate; the best AUC is "
-        f"{best['auc']:.3f} [{low:.3f}, {high:.3f}] ({best['attack']})."
-    )

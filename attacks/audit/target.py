@@ -94,6 +94,11 @@ class Answers:
         assert self._known is not None, "they are asked for first"
         return self._known
 
+    def bounded(self, x: Tensor) -> Tensor:
+        """Return log-probabilities as `__call__` does, of which none is minus infinity."""
+        found = self(x)
+        return bounded(found, self.resolution) if self.resolution else found
+
     def __call__(self, x: Tensor) -> Tensor:
         """Return log-probabilities, float64 (n, classes), for records x as attacks see them."""
         places = _numbers(x, self._count) if self.rows is None else self.rows.places(x)
@@ -267,7 +272,7 @@ def _makers(parts: Parts) -> dict[str, HandleMaker]:
     def rounded_scores(ledger: Ledger) -> ScoreOracle:
         resolution = max(10.0**-DIGITS, answer.resolution)
         return ScoreOracle(
-            "rounded_scores", lambda x: rounded(_whole(answer)(x), DIGITS), ledger, counted=service, resolution=resolution
+            "rounded_scores", lambda x: rounded(answer.bounded(x), DIGITS), ledger, counted=service, resolution=resolution
         )
 
     makers: dict[str, HandleMaker] = {"Q.labels": labels}
@@ -300,11 +305,3 @@ def _makers(parts: Parts) -> dict[str, HandleMaker]:
 def _certain(answer: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
     """Return labels as scores of which one has all probability: a form in which a label can be counted and read."""
     return lambda x: bounded(answer(x), 1e-6)
-
-
-def _whole(answer: Answers) -> Callable[[Tensor], Tensor]:
-    def asked(x: Tensor) -> Tensor:
-        found = answer(x)
-        return bounded(found, answer.resolution) if answer.resolution else found
-
-    return asked

@@ -118,6 +118,7 @@ def html(
         not_said=sentences.not_said(fewest, sum(len(threat["skipped"]) for threat in audit["threat_models"])),
         exposed=(audit.get("ensemble") or {}).get("exposed", [])[:MOST_NAMED],
         most_named=MOST_NAMED,
+        alarms=sentences.alarms(audit.get("record_alarms") or {}),
         identified=ids is not None,
         fewest=fewest,
         flattered=[(rate, rate_interval.true_rate(fewest, rate)) for rate in resolved if fewest],

@@ -122,6 +122,18 @@ def together(ensemble: Figures, members: int) -> str | None:
     )
 
 
+def alarms(found: Figures) -> str | None:
+    """Return how unevenly false accusations fall on records; None where no model that never saw them tells it."""
+    often = (found.get("above") or {}).get("10")
+    if not found.get("models") or often is None:
+        return None
+    return (
+        f"A false positive rate is a mean over records. Of {found['records']:,} records, asked of models that never saw them "
+        f"({found['models'][0]:,} to {found['models'][1]:,} a record), {often['records']:,} are accused more than ten times as often "
+        f"as the mean of {100 * found['pooled_fpr']:.2g} %; chance alone would make {often['by_chance']:.2g}."
+    )
+
+
 def blind(baseline: Figures, passed: bool) -> str:
     """Return what the blind baseline says of the split."""
     low, high = baseline["auc_ci"]

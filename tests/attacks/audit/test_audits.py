@@ -160,6 +160,16 @@ def test_lira_by_a_function_is_lira_by_hand(folder, mia_json):
     assert np.abs(mine - theirs).max() < 1e-6
 
 
+def test_false_accusations_are_told_record_by_record(folder, mia_json):
+    forest.write(folder, count=120)
+    add(folder, forest.POPULATION + forest.TRAIN + "attacks: [sablayrolles-2019-mast]\nlimits: {models: 4}\n")
+    found = mia_json("audit", "audit.yaml", "--trust-code", ".", "--out", "out")["record_alarms"]
+    # Each candidate is in half of four models, so that two never saw it.
+    assert found["records"] == 240 and found["models"] == [2, 2]
+    assert 0 < found["pooled_fpr"] < 1
+    assert "False accusations, record by record" in (folder / "out" / "report.html").read_text()
+
+
 def test_in_a_notebook(folder):
     rows = {name: pd.read_csv(folder / f"{name}.csv") for name in ("train", "holdout", "others")}
     pairs = {name: (table[forest.COLUMNS], table["outcome"]) for name, table in rows.items()}
