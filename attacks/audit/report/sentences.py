@@ -129,8 +129,8 @@ def alarms(found: Figures) -> str | None:
         return None
     return (
         f"A false positive rate is a mean over records. Of {found['records']:,} records, asked of models that never saw them "
-        f"({found['models'][0]:,} to {found['models'][1]:,} a record), {often['records']:,} are accused more than ten times as often "
-        f"as the mean of {100 * found['pooled_fpr']:.2g} %; chance alone would make {often['by_chance']:.2g}."
+        f"({found['models'][0]:,} to {found['models'][1]:,} a record), {often['records']:,} are accused more than ten times as "
+        f"often as the mean of {100 * found['pooled_fpr']:.2g} %; chance alone would make {often['by_chance']:.2g}."
     )
 
 
