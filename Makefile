@@ -18,7 +18,7 @@ help:
 	@echo "make test      set up, then run the tests (about five minutes on two cores)"
 	@echo "make test-all  the slow tests too: Fashion-MNIST, several seeds (make test-slow: those alone)"
 	@echo "make test-processors  golden values and formulas as two other instruction sets compute them"
-	@echo "make bench     benchmarks: ratios against something measured in the same run"
+	@echo "make bench     benchmarks: ratios against something measured in the same run, written into tests/benchmarks/results.json"
 	@echo "make site      the documentation site in build/site, to be opened from there; make serve shows it"
 	@echo "make check     ruff, mypy and mia check"
 	@echo "make format    format the code"
@@ -66,7 +66,8 @@ test-processors: $(READY)
 test-all: test test-slow
 
 bench: $(READY)
-	@$(BIN)/python -m pytest -s -m benchmark tests/benchmarks
+	@$(BIN)/python -m pytest -s -m benchmark tests/benchmarks --results tests/benchmarks/results.json
+	@$(BIN)/python site/performance.py
 
 site: $(READY)
 	@$(BIN)/python site/render.py

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import explorer
+import performance
 import picture
 import reference
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -74,6 +75,8 @@ class Site:
             rate=_rate,
             count_of=_count_of,
             interval=_interval,
+            number=performance.number,
+            described=performance.described,
         )
         self.jinja.globals.update(
             catalog=catalog,
@@ -262,6 +265,8 @@ class Site:
         targets = sorted({m.target for e in self.measured.values() for m in e.targets})
         drawn = {target: self.drawn_results(target) for target in targets}
         self.page("results.md", "results.md.j2", targets=targets, results=self.results, drawn=drawn)
+        rows, machines = performance.results()
+        self.page("performance.md", "performance.md.j2", groups=performance.grouped(rows), machines=machines)
         for kind in (
             "errata",
             "glossary",

@@ -1,4 +1,4 @@
-"""Boundary distances beside those of the Adversarial Robustness Toolbox (ART) on the same network. Prints ratio, rows and AUC.
+"""Boundary distances beside those of the Adversarial Robustness Toolbox (ART) on the same network.
 
 ART's LabelOnlyDecisionBoundary takes the L2 distance that its HopSkipJump finds, one record after the other, with 50 iterations
 of up to 10,000 queries by default. Both are called here with their own defaults, with labels alone, on one thread. A wall time
@@ -12,6 +12,7 @@ import time
 import numpy as np
 import pytest
 import torch
+from records import Figure
 
 from attacks import metrics
 from attacks.discriminative import hop_skip_jump
@@ -27,7 +28,7 @@ MEMBERS, RECORDS, COMPARED = 5000, 400, 20
 
 
 @pytest.mark.benchmark
-def test_beside_art_on_the_fashion_network():
+def test_beside_art_on_the_fashion_network(record):
     fashion = data.load("fashion")
     x, y = torch.from_numpy(fashion.x[: 2 * MEMBERS]), torch.from_numpy(fashion.y[: 2 * MEMBERS])
     recipe = training.Recipe("mlp", (28, 28), fashion.classes, (256,), epochs=50, batch=128, learning_rate=0.001)
@@ -64,9 +65,16 @@ def test_beside_art_on_the_fashion_network():
     theirs = np.linalg.norm((flipped - few).reshape(COMPARED, -1).astype(np.float64), axis=1)
     theirs[signals.predicted(model.log_probs(x[:COMPARED])).numpy() != label] = 0  # as LabelOnlyDecisionBoundary does
     aucs = [metrics.auc(score, member[: len(score)]) for score in (ours[:COMPARED], theirs, ours)]
-    print(
-        f"\nboundary distance of a record, ours / ART's: {our_time / art_time:.4f} of the time, {our_rows:,.0f} and "
-        f"{art_rows:,.0f} rows; AUC on {COMPARED} records {aucs[0]:.3f} and {aucs[1]:.3f} (ours on {RECORDS}: {aucs[2]:.3f}); "
-        f"median distance ours / ART's {np.median(ours[:COMPARED][theirs > 0] / theirs[theirs > 0]):.3f}"
-    )
+    figures = {
+        "a record, ours": Figure(our_time, "s"),
+        "a record, ART's": Figure(art_time, "s"),
+        "asked, ours": Figure(our_rows, "rows a record"),
+        "asked, ART's": Figure(art_rows, "rows a record"),
+        f"AUC on {COMPARED} records, ours": Figure(aucs[0], ""),
+        f"AUC on {COMPARED} records, ART's": Figure(aucs[1], ""),
+        f"AUC on {RECORDS} records, ours": Figure(aucs[2], ""),
+        "median of our distance / ART's": Figure(float(np.median(ours[:COMPARED][theirs > 0] / theirs[theirs > 0])), ""),
+    }
+    what = f"boundary distances of {RECORDS} records of Fashion-MNIST"
+    record("peers/art-boundary", what, "the HopSkipJump of ART, both with their own defaults", our_time / art_time, 0.1, figures)
     assert our_time / art_time < 0.1

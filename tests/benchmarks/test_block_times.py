@@ -1,4 +1,4 @@
-"""Shadow models by blocks beside the loop, CPU time paired; and a whole run beside a plain loop in torch. Prints ratios.
+"""Shadow models by blocks beside the loop, CPU time paired; and a whole run beside a plain loop in torch.
 
 The plain loop is what one writes without this program: the same networks on as many records, one after the other on two threads,
 with batches by index, not by a DataLoader, and Adam as it is by default.
@@ -15,6 +15,7 @@ import time
 
 import pytest
 import torch
+from records import Figure
 from torch import nn
 
 from attacks.models import training
@@ -26,11 +27,13 @@ MLPS = {
     "digits": (Recipe("mlp", (8, 8), 10, (256, 256), epochs=60, batch=64, learning_rate=0.001), 400, 3),
     "fashion": (Recipe("mlp", (28, 28), 10, (256,), epochs=50, batch=128, learning_rate=0.001), 5000, 1),
 }
+# CPU-seconds that a model of a block should take at most.
+BLOCK_GOALS = {"digits": 0.4, "fashion": 4.2}
 
 
 @pytest.mark.benchmark
 @pytest.mark.parametrize("name", MLPS)
-def test_a_shadow_model_by_blocks_beside_the_loop(name):
+def test_a_shadow_model_by_blocks_beside_the_loop(record, name):
     recipe, records, pairs = MLPS[name]
     held = data.load(name)
     x, y = torch.from_numpy(held.x[: 2 * records]), torch.from_numpy(held.y[: 2 * records])
@@ -54,12 +57,14 @@ def test_a_shadow_model_by_blocks_beside_the_loop(name):
         found.append((together, time.process_time() - start))
     blocks, loop = (statistics.median(each) for each in zip(*found, strict=True))
     ratio = statistics.median(a / b for a, b in found)
-    print(f"\n{name}: {blocks:.2f} CPU-seconds a model in blocks of {size}, {loop:.2f} by the loop: {ratio:.2f}")
+    figures = {"a model in blocks": Figure(blocks, goal=BLOCK_GOALS[name]), "a model by the loop": Figure(loop)}
+    what = f"training a shadow model of {name}-mlp in blocks of {size}"
+    record(f"training/{name}", what, "the loop, one model after the other", ratio, 1, figures)
     assert ratio < 1, "blocks are there because they cost less"
 
 
 @pytest.mark.benchmark
-def test_a_run_beside_a_plain_loop(tmp_path):
+def test_a_run_beside_a_plain_loop(record, tmp_path):
     """LiRA with 16 shadow models on fashion-mlp, two workers and an empty store, and 17 trainings alone, of which 4 are timed."""
     recipe, records, _ = MLPS["fashion"]
     held = data.load("fashion")
@@ -81,10 +86,14 @@ def test_a_run_beside_a_plain_loop(tmp_path):
     ours = time.perf_counter() - start
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = used.ru_utime + used.ru_stime - earlier.ru_utime - earlier.ru_stime
-    print(
-        f"\nmia run, 17 trainings and LiRA: {ours:.0f} s ({cpu:.0f} CPU-seconds); a plain loop over 17 trainings: {plain:.0f} s "
-        f"({plain_cpu:.0f} CPU-seconds): {ours / plain:.2f}, of CPU time {cpu / plain_cpu:.2f}"
-    )
+    figures = {
+        "mia run": Figure(ours, "s"),
+        "the plain loop": Figure(plain, "s"),
+        "mia run, CPU time": Figure(cpu),
+        "the plain loop, CPU time": Figure(plain_cpu),
+    }
+    what = "mia run of LiRA on fashion-mlp, two workers, nothing in the store"
+    record("run/lira", what, "a plain torch loop over the same 17 trainings, two threads", ours / plain, 0.33, figures)
 
 
 def _plain(recipe: Recipe, x: torch.Tensor, y: torch.Tensor, rows: torch.Tensor) -> nn.Module:

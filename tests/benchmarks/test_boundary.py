@@ -1,4 +1,4 @@
-"""Boundary distances of many digits at once beside one digit after the other, by the same algorithm. Prints the ratio.
+"""Boundary distances of many digits at once beside one digit after the other, by the same algorithm.
 
 What batching alone gives; test_art.py compares with another implementation.
 """
@@ -9,6 +9,7 @@ import time
 
 import pytest
 import torch
+from records import Figure
 
 from attacks.discriminative import hop_skip_jump
 from attacks.models import signals, training
@@ -19,7 +20,7 @@ QUERIES, BATCH, RECORDS, ALONE = 1000, 50, 800, 40
 
 
 @pytest.mark.benchmark
-def test_all_records_at_once_beside_one_at_a_time():
+def test_all_records_at_once_beside_one_at_a_time(record):
     digits = data.load("digits")
     x, y = torch.from_numpy(digits.x), torch.from_numpy(digits.y)
     recipe = training.Recipe("mlp", (64,), digits.classes, (256, 256), epochs=20, batch=64, learning_rate=0.001)
@@ -44,8 +45,12 @@ def test_all_records_at_once_beside_one_at_a_time():
             alone.append(hop_skip_jump.distances(predict, x[one], y[one], ids[one], queries=QUERIES, batch=BATCH, seed=0))
         loop, asked_alone = (time.perf_counter() - began) / ALONE, rows / ALONE
 
-    print(
-        f"\nboundary distance, {QUERIES:,} queries: all at once / one at a time = {ours / loop:.3f} of the time a record "
-        f"({asked:.0f} and {asked_alone:.0f} rows a record)"
-    )
+    figures = {
+        "a record, all at once": Figure(ours, "s"),
+        "a record, alone": Figure(loop, "s"),
+        "asked, all at once": Figure(asked, "rows a record"),
+        "asked, alone": Figure(asked_alone, "rows a record"),
+    }
+    what = f"boundary distances of {RECORDS} digits at once"
+    record("attacks/boundary-at-once", what, "one at a time, by the same algorithm", ours / loop, None, figures)
     assert together[:ALONE].tolist() == pytest.approx(torch.cat(alone).tolist(), rel=0.25)

@@ -1,4 +1,4 @@
-"""How long `mia feasible` takes beside an interpreter that only imports typer and pydantic. Prints ratios, asserts no time."""
+"""How long `mia feasible` takes beside an interpreter that only imports typer and pydantic. Asserts no time."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import subprocess
 import sys
 
 import pytest
+from records import Figure
 
 RUNS = 9
 
 
 @pytest.mark.benchmark
-def test_cold_start(tmp_path):
+def test_cold_start(record, tmp_path):
     # Whoever has asked before has compiled files, and a catalog in the cache.
     settings = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     settings |= {"PYTHONPYCACHEPREFIX": str(tmp_path / "compiled"), "MIA_CATALOG_CACHE": str(tmp_path / "catalogs")}
@@ -33,6 +34,7 @@ def test_cold_start(tmp_path):
         seconds(*command)
     rounds = [(seconds(*bare), seconds(*imports), seconds(*asked)) for _ in range(RUNS)]
     start, floor, answer = (statistics.median(times) for times in zip(*rounds, strict=True))
-    print(f"\nCPU time: interpreter {start:.3f} s; with typer and pydantic {floor:.3f} s; mia feasible {answer:.3f} s")
     ratio = statistics.median(answer / floor for _, floor, answer in rounds)
-    print(f"ratio of mia feasible to the imports alone: {ratio:.2f}")
+    figures = {"mia feasible": Figure(answer), "importing typer and pydantic": Figure(floor), "an interpreter": Figure(start)}
+    beside = "an interpreter that imports typer and pydantic"
+    record("questions/feasible-cold", "mia feasible from a cold start", beside, ratio, 1.5, figures)

@@ -1,4 +1,4 @@
-"""All figures of one attack with all their intervals, beside sorting its scores once, and beside a bootstrap. Prints ratios."""
+"""All figures of one attack with all their intervals, beside sorting its scores once, and beside a bootstrap."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from records import Figure
 
 from attacks import metrics
 from attacks.evidence import comparisons
 from attacks.metrics import set_membership
 
 REPEATS, DRAWS = 5, 20
+# CPU-seconds that set membership should take at most, by the number of records.
+SET_GOALS = {10_000: 0.05, 100_000: 0.3, 200_000: 0.6}
 
 
 def seconds(call: Callable[[], object]) -> float:
@@ -27,7 +30,7 @@ def seconds(call: Callable[[], object]) -> float:
 
 @pytest.mark.benchmark
 @pytest.mark.parametrize("count", [800, 1_000_000])
-def test_all_intervals_beside_one_sort_and_a_bootstrap(count):
+def test_all_intervals_beside_one_sort_and_a_bootstrap(record, count):
     generator = np.random.default_rng(0)
     member = np.arange(count) % 2 == 0
     score = generator.normal(size=count) + member
@@ -41,17 +44,16 @@ def test_all_intervals_beside_one_sort_and_a_bootstrap(count):
     figure, draws = comparisons._figure_of_draw("tpr_at_fpr_0.01", score, None, member), comparisons._draws(member)
     sort, ours = seconds(lambda: np.argsort(score, kind="stable")), seconds(figures)
     bootstrap = seconds(lambda: [figure(next(draws)) for _ in range(DRAWS)]) / DRAWS * 1000
-    print(
-        f"\n{count:,} records: all figures with their intervals take {ours:.4f} s of CPU time, {ours / sort:.0f} times one sort, "
-        f"{ours / bootstrap:.4f} times 1,000 draws of a bootstrap of one rate"
-    )
+    figures = {"all figures": Figure(ours, goal=3 if count == 1_000_000 else None), "one sort": Figure(sort)}
+    what = f"all figures of {count:,} records with their intervals"
+    record(f"figures/all-{count}", what, "1,000 draws of a bootstrap of one rate", ours / bootstrap, 1, figures)
     assert ours < bootstrap
 
 
 @pytest.mark.benchmark
 @pytest.mark.parametrize("values", [None, 5], ids=["distinct", "tied"])
-@pytest.mark.parametrize("count", [10_000, 100_000, 200_000])
-def test_set_membership_beside_one_sort(count, values):
+@pytest.mark.parametrize("count", SET_GOALS)
+def test_set_membership_beside_one_sort(record, count, values):
     """Sets are as many and as large whatever the number of records, so what grows is to sort them."""
     generator = np.random.default_rng(0)
     member = np.arange(count) % 2 == 0
@@ -66,6 +68,7 @@ def test_set_membership_beside_one_sort(count, values):
     set_membership.summarize(score, member)
     sort, ours = seconds(lambda: np.argsort(score, kind="stable")), seconds(afresh)
     kind = "tied" if values else "distinct"
-    print(f"\n{count:,} {kind} scores: set membership takes {ours:.4f} s of CPU time, {ours / sort:.1f} times one sort")
+    figures = {"set membership": Figure(ours, goal=SET_GOALS[count]), "one sort": Figure(sort)}
+    record(f"figures/sets-{count}-{kind}", f"set membership by {count:,} {kind} scores", "one sort", ours / sort, None, figures)
     if count == 200_000 and not values:
         assert ours < 10 * sort

@@ -1,4 +1,4 @@
-"""`mia run` of three attacks, all of it from the store, beside an interpreter that imports torch. Prints ratios of CPU time.
+"""`mia run` of three attacks, all of it from the store, beside an interpreter that imports torch, by CPU time.
 
 What is not torch is the catalog, the plan, the answers of the target, figures and the report; the ten largest imports are named.
 """
@@ -14,13 +14,14 @@ import subprocess
 import sys
 
 import pytest
+from records import Figure
 
 ROUNDS, MOST = 5, 10
 ATTACKS = ("yeom-2018-loss", "carlini-2022-lira", "zarifzadeh-2024-rmia")
 
 
 @pytest.mark.benchmark
-def test_a_run_again_beside_importing_torch(tmp_path):
+def test_a_run_again_beside_importing_torch(record, tmp_path):
     settings = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     kept = {"MIA_STORE": "store", "MIA_CATALOG_CACHE": "catalogs", "PYTHONPYCACHEPREFIX": "compiled"}
     settings |= {name: str(tmp_path / folder) for name, folder in kept.items()}
@@ -44,9 +45,8 @@ def test_a_run_again_beside_importing_torch(tmp_path):
     for microseconds, name in re.findall(r"import time:\s+(\d+) \|\s+\d+ \|\s+(\S+)", traced.stderr):
         own[name.partition(".")[0]] += int(microseconds)
         names.add(name)
-    print(
-        f"\nmia run again takes {again:.2f} s of CPU time, {ratio:.2f} times importing torch ({torch:.2f} s), which it cannot do "
-        f"without; the first run took {first:.1f} s"
-    )
+    figures = {"the run again": Figure(again, goal=3), "importing torch": Figure(torch), "the first run": Figure(first)}
+    what = f"mia run of {len(ATTACKS)} attacks on digits-mlp again, all from the store"
+    record("run/again", what, "importing torch, which it cannot do without", ratio, None, figures)
     print("largest imports: " + ", ".join(f"{name} {share / own.total():.0%}" for name, share in own.most_common(MOST)))
     assert not names & {"matplotlib.figure", "sklearn.datasets"}, "the picture is there, and digits are read from their file"

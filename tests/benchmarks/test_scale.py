@@ -1,4 +1,4 @@
-"""Generated catalogs: one query beside clingo on the same rules, and `mia feasible` with twice the attacks. Prints ratios."""
+"""Generated catalogs: one query beside clingo on the same rules, and `mia feasible` with twice the attacks."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import clingo
 import pytest
+from records import Figure
 
 from taxonomy.catalog import installed_sources
 from taxonomy.graph import Graph, Rule
@@ -39,15 +40,14 @@ def generated(count: int) -> tuple[Graph, list[str], str]:
 def clock(call) -> float:
     times = []
     for _ in range(3):
-        start = time.perf_counter()
+        start = time.process_time()
         call()
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     return statistics.median(times)
 
 
 @pytest.mark.benchmark
-def test_one_query_beside_clingo():
-    before = None
+def test_one_query_beside_clingo(record):
     for count in (1_000, 10_000, 100_000):
         graph, granted, _ = generated(count)
         resolver = Resolver(graph)
@@ -63,9 +63,15 @@ def test_one_query_beside_clingo():
         theirs = clock(ask)
         ours = clock(lambda resolver=resolver, granted=granted: resolver.closure(granted))
         assert resolver.closure(granted) == found
-        grown = f", {ours / before:.1f} times the size before" if before else ""
-        print(f"\n{count:>7,} rules: {len(found):,} terms follow; resolver/clingo = {ours / theirs:.3f}{grown}")
-        before = ours
+        figures = {"the resolver": Figure(ours), "clingo": Figure(theirs)}
+        record(
+            f"questions/closure-{count}",
+            f"what follows by {count:,} rules, by the resolver",
+            "clingo",
+            ours / theirs,
+            None,
+            figures,
+        )
 
 
 class Asked(NamedTuple):
@@ -104,17 +110,17 @@ def ask(cache: Path, *arguments: object) -> Asked:
 
 
 @pytest.mark.benchmark
-def test_twice_the_attacks(tmp_path):
+def test_twice_the_attacks(record, tmp_path):
     """The time that made attacks take grows in proportion to their number; both sizes take seconds, so it is no noise."""
     sizes = (950, 4_750, 9_500)
     ours = ask(tmp_path / "cache")
     times = [ask(tmp_path / "cache", "--catalog", made(count, tmp_path / str(count))) for count in sizes]
     for count, took in zip(sizes, times, strict=True):
-        print(
-            f"\nmia feasible with {count:,} attacks more: {took.kept:.2f} s of CPU time, "
-            f"{took.kept / ours.kept:.1f} times ours alone ({took.new:.1f} s when their files are new)"
-        )
+        figures = {"kept parsed": Figure(took.kept, goal=8 if count == sizes[-1] else None), "files new to it": Figure(took.new)}
+        what = f"mia feasible with {count:,} attacks more"
+        record(f"questions/feasible-{count}", what, "with ours alone", took.kept / ours.kept, None, figures)
     grown = Asked(*((twice - none) / (once - none) for none, once, twice in zip(ours, *times[1:], strict=True)))
-    print(f"{sizes[2]:,} attacks take {grown.kept:.2f} times as long as {sizes[1]:,} ({grown.new:.2f} when their files are new)")
+    figures = {"files new to it": Figure(grown.new, "times", 3)}
+    record("questions/feasible-twice", f"what {sizes[2]:,} attacks add", f"what {sizes[1]:,} add", grown.kept, 3, figures)
     # In proportion it is 2, with the square 4.
     assert max(grown) < 3

@@ -1,4 +1,4 @@
-"""All black-box score attacks on digits-mlp beside both forms of LiRA, each from an empty store. Prints ratios of CPU time.
+"""All black-box score attacks on digits-mlp beside both forms of LiRA, each from an empty store, by CPU time.
 
 LiRA trains 16 shadow models online, and 16 reference models, on no candidate, offline; every other attack on scores uses the same
 models, or a few of them, and asks the target itself. Attacks that train attack models or shadow models of their own are told
@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 
 import pytest
+from records import Figure
 
 from attacks.engine import plan as plans
 from attacks.engine.runner import Engine
@@ -21,7 +22,7 @@ LIRA, OFFLINE = "carlini-2022-lira", "carlini-2022-lira-offline"
 
 
 @pytest.mark.benchmark
-def test_all_score_attacks_beside_both_forms_of_lira(tmp_path):
+def test_all_score_attacks_beside_both_forms_of_lira(record, tmp_path):
     catalog = load()
     target = catalog.target("digits-mlp")
     knows = frozenset(term for term in target.offers if not term.startswith("M1"))
@@ -43,10 +44,12 @@ def test_all_score_attacks_beside_both_forms_of_lira(tmp_path):
     # Work of its own: an attack model to train takes a second or more; the others take a few hundredths.
     own = sorted((r["seconds"], r["attack"]) for r in outcome.results if r["seconds"] > 0.05 * alone)
     shared, of_shared = clock(sorted(set(scored) - {name for _, name in own}))
-    print(
-        f"\n{len(scored)} score attacks / both forms of LiRA = {everything / alone:.2f} of the CPU time "
-        f"({outcome.trained} and {of_lira.trained} models trained)"
-        f"\nwithout {', '.join(f'{name} ({seconds / alone:.2f} by itself)' for seconds, name in own) or 'none'}: "
-        f"{shared / alone:.2f} ({of_shared.trained} models trained)"
-    )
+    both = Figure(alone), Figure(of_lira.trained, "models")
+    beside = "both forms of LiRA"
+    for name, took, done, what, goal in (
+        ("all", everything, outcome, f"all {len(scored)} score attacks on digits-mlp", None),
+        ("sharing", shared, of_shared, f"those that do not take a second or more by themselves (all but {len(own)})", 1.15),
+    ):
+        figures = {"they": Figure(took), "they train": Figure(done.trained, "models"), "LiRA": both[0], "LiRA trains": both[1]}
+        record(f"run/{name}", what, beside, took / alone, goal, figures)
     assert shared < 1.5 * alone, "attacks that share all models of LiRA, online and offline, cost little more than these two"
