@@ -11,7 +11,7 @@ JOBS ?= 2
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help run test test-slow test-all test-processors bench site serve check format clean
+.PHONY: help run test test-slow test-all test-processors bench bench-peers site serve check format clean
 
 help:
 	@echo "make run       set up, then attack a small network trained on real handwritten digits (a minute or two)"
@@ -19,6 +19,7 @@ help:
 	@echo "make test-all  the slow tests too: Fashion-MNIST, several seeds (make test-slow: those alone)"
 	@echo "make test-processors  golden values and formulas as two other instruction sets compute them"
 	@echo "make bench     benchmarks: ratios against something measured in the same run, written into tests/benchmarks/results.json"
+	@echo "make bench-peers  the same for other programs, sacroml and ART, each against the same target"
 	@echo "make site      the documentation site in build/site, to be opened from there; make serve shows it"
 	@echo "make check     ruff, mypy and mia check"
 	@echo "make format    format the code"
@@ -67,6 +68,11 @@ test-all: test test-slow
 
 bench: $(READY)
 	@$(BIN)/python -m pytest -s -m benchmark tests/benchmarks --results tests/benchmarks/results.json
+	@$(BIN)/python site/performance.py
+
+# In an environment of its own (build/peers), with what it needs from PyPI; some minutes.
+bench-peers: $(READY)
+	@$(BIN)/python tests/benchmarks/beside_peers.py
 	@$(BIN)/python site/performance.py
 
 site: $(READY)
