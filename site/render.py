@@ -15,6 +15,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+import beyond
 import explorer
 import performance
 import picture
@@ -267,6 +268,17 @@ class Site:
         self.page("results.md", "results.md.j2", targets=targets, results=self.results, drawn=drawn)
         rows, machines = performance.results()
         self.page("performance.md", "performance.md.j2", groups=performance.grouped(rows), machines=machines)
+        missing = beyond.missing(rows)
+        laws = None if missing else beyond.Laws.of(rows, machines)
+        self.page(
+            "beyond-this-machine.md",
+            "beyond_this_machine.md.j2",
+            b=beyond,
+            laws=laws,
+            missing=missing,
+            rows=rows,
+            machines=machines,
+        )
         for kind in (
             "errata",
             "glossary",
