@@ -137,12 +137,3 @@ def test_memory_by_the_number_of_records(record, tmp_path):
     }
     what = f"memory that a run of LiRA holds at most for each candidate, {sizes[0]:,} to {sizes[-1]:,} (fashion-mlp)"
     record("growth/memory-records", what, "its picture in float32", slope / a_record, None, figures)
-
-
-@pytest.mark.benchmark
-def test_memory_by_the_number_of_models(record, tmp_path):
-    few, many = 16, 256
-    peaks = {models: run(tmp_path, "digits", 400, models) for models in (few, many)}
-    figures = {f"{models} models": Figure(peak / 1e6, "MB") for models, peak in peaks.items()}
-    what = f"memory that a run of LiRA holds at most with {many} models (digits)"
-    record("growth/memory-models", what, f"with {few}", peaks[many] / peaks[few], 1.05, figures)

@@ -1,4 +1,4 @@
-"""Peak memory of LiRA with 16 and with 128 shadow models, each run a process of its own. Prints ratios.
+"""Peak memory of LiRA with 16 and with 128 shadow models, each run a process of its own.
 
 Models lie in the store and their answers too; what a process holds of them are signals, a number for each model and record.
 """
@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 import pytest
+from records import Figure
 
 FEW, MANY = 16, 128
 RUN = ("-m", "attacks.cli", "run", "carlini-2022-lira", "--target", "digits-mlp")
@@ -19,7 +20,7 @@ ANEW = ("--set", "carlini-2022-lira.per_record_variance_from=1000")
 
 
 @pytest.mark.benchmark
-def test_memory_does_not_grow_with_the_number_of_models(tmp_path):
+def test_memory_does_not_grow_with_the_number_of_models(record, tmp_path):
     def peak(models: int, *more: str) -> int:
         """Return the most memory that one run held, in KiB."""
         settings = {**os.environ, "MIA_STORE": str(tmp_path / f"store-{models}"), "MIA_CATALOG_CACHE": str(tmp_path / "catalogs")}
@@ -31,7 +32,12 @@ def test_memory_does_not_grow_with_the_number_of_models(tmp_path):
         shutil.rmtree(tmp_path / "out")
         return used.ru_maxrss
 
-    for what, more in (("models are trained", ()), ("models and answers are at hand", ANEW)):
+    for name, what, more in (
+        ("growth/memory-models", "its models are trained", ()),
+        ("growth/memory-kept-models", "models and answers are at hand", ANEW),
+    ):
         few, many = (peak(models, *more) for models in (FEW, MANY))
-        print(f"\n{what}: {many / 1024:.0f} MiB for {MANY} models, {many / few:.3f} times that for {FEW}")
+        figures = {f"{models} models": Figure(peak / 1024, "MiB") for models, peak in ((FEW, few), (MANY, many))}
+        what = f"memory that LiRA on digits-mlp holds at most with {MANY} models, while {what}"
+        record(name, what, f"with {FEW}", many / few, 1.05, figures)
         assert many < 1.05 * few

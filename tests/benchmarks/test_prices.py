@@ -1,12 +1,13 @@
 """The price that is shown before a run beside what the run then takes, in processor time of training, on an empty store.
 
 The machine measures itself once, as `mia bench --calibrate` does. Then each target, and where it has a recipe a block of shadow
-models, is priced, trained and compared. Prints ratios; asserts that they are within a factor of two.
+models, is priced, trained and compared. Asserts that they are within a factor of two.
 """
 
 from __future__ import annotations
 
 import pytest
+from records import Figure
 
 from attacks.engine import expected, speed
 from attacks.engine import plan as plans
@@ -34,7 +35,7 @@ def found() -> speed.Speed:
 
 @pytest.mark.benchmark
 @pytest.mark.parametrize("name", RUNS)
-def test_the_price_is_right_within_a_factor_of_two(tmp_path, found, name):
+def test_the_price_is_right_within_a_factor_of_two(record, tmp_path, found, name):
     store, code = Store(tmp_path), Code()
     speed.keep(store, found)
     attack, settings = RUNS[name]
@@ -43,7 +44,10 @@ def test_the_price_is_right_within_a_factor_of_two(tmp_path, found, name):
     Engine(CATALOG, store, code=code).run(plan, 0)
     trained = [node.meta for node in store.nodes() if "for" in node.meta]
     took = sum(meta["seconds"] * meta.get("models", 1) for meta in trained)
-    print(f"\n{name}: {told.models} models, {told.seconds:.1f} s told, {took:.1f} s taken: {told.seconds / took:.2f}")
+    figures = {"told": Figure(told.seconds), "taken": Figure(took), "trained": Figure(told.models, "models")}
+    record(
+        f"run/price-{name}", f"the price told for {attack} on {name}", "what training it took", told.seconds / took, 2, figures
+    )
     assert told.unknown == 0 and told.models == sum(meta.get("models", 1) for meta in trained)
     assert 0.5 < told.seconds / took < 2
     assert expected.of_plan(code, store, plan, 0).models == 0, "what is there does not count"
