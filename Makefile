@@ -11,7 +11,7 @@ JOBS ?= 2
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help run test test-slow test-all test-processors bench bench-peers site serve check format clean
+.PHONY: help run test test-slow test-all test-processors bench bench-brief bench-peers site serve check format clean
 
 help:
 	@echo "make run       set up, then attack a small network trained on real handwritten digits (a minute or two)"
@@ -69,6 +69,10 @@ test-all: test test-slow
 bench: $(READY)
 	@$(BIN)/python -m pytest -s -m benchmark tests/benchmarks --results tests/benchmarks/results.json
 	@$(BIN)/python site/performance.py
+
+# Those that take minutes left out, and nothing written.
+bench-brief: $(READY)
+	@$(BIN)/python -m pytest -s -m "benchmark and not slow" tests/benchmarks
 
 # In an environment of its own (build/peers), with what it needs from PyPI; some minutes.
 bench-peers: $(READY)

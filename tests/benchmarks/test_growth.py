@@ -72,6 +72,7 @@ def run(folder: Path, count: int, models: int) -> int:
     return used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
+@pytest.mark.slow
 @pytest.mark.benchmark
 def test_training_by_the_number_of_records(record):
     held, sizes, costs = data.load("fashion"), [2_500, 5_000, 10_000, 20_000, 40_000], []
@@ -92,6 +93,7 @@ def test_training_by_the_number_of_records(record):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.benchmark
 def test_training_a_resnet(record):
     """What a record of a ResNet-18 takes, for one, two and four batches of it."""
@@ -117,6 +119,7 @@ def test_training_a_resnet(record):
     record("growth/resnet", f"training a ResNet-18 on pictures of 32 x 32, batches of {batch}", figures=figures)
 
 
+@pytest.mark.slow
 @pytest.mark.benchmark
 def test_the_store_by_the_number_of_models(record, tmp_path):
     """Weights are float32 and answers float64, so a model should take 4 bytes a parameter and 8 a candidate and class."""
@@ -137,6 +140,7 @@ def test_the_store_by_the_number_of_models(record, tmp_path):
     record("growth/store", what, beside, a_model / (weights + answers), None, figures)
 
 
+@pytest.mark.slow
 @pytest.mark.benchmark
 def test_memory_by_the_number_of_records(record, tmp_path):
     sizes = [5_000, 20_000, 40_000]

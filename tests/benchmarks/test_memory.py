@@ -19,6 +19,7 @@ RUN = ("-m", "attacks.cli", "run", "carlini-2022-lira", "--target", "digits-mlp"
 ANEW = ("--set", "carlini-2022-lira.per_record_variance_from=1000")
 
 
+@pytest.mark.slow
 @pytest.mark.benchmark
 def test_memory_does_not_grow_with_the_number_of_models(record, tmp_path):
     def peak(models: int, *more: str) -> int:

@@ -33,6 +33,7 @@ def found() -> speed.Speed:
     return speed.measure()
 
 
+@pytest.mark.slow
 @pytest.mark.benchmark
 @pytest.mark.parametrize("name", RUNS)
 def test_the_price_is_right_within_a_factor_of_two(record, tmp_path, found, name):
@@ -53,6 +54,7 @@ def test_the_price_is_right_within_a_factor_of_two(record, tmp_path, found, name
     assert expected.of_plan(code, store, plan, 0).models == 0, "what is there does not count"
 
 
+@pytest.mark.slow
 @pytest.mark.benchmark
 def test_what_nobody_can_tell_is_said_to_be_unknown(tmp_path, found):
     store = Store(tmp_path)
