@@ -59,14 +59,15 @@ def test_a_worker_that_dies_costs_its_task_and_nothing_else(dask, tmp_path):
     standing = tmp_path / "standing"
     standing.mkdir()
     lost = dask.worker("--preload", dask_processes.__file__, MIA_TEST_STANDING=str(standing))
-    dask.worker()
-    dask.wait_for(2)
+    dask.wait_for(1)
     outcomes = []
     at_work = threading.Thread(target=lambda: outcomes.append(run(tmp_path / "store", dask=dask.address)))
     at_work.start()
     while not any(standing.iterdir()):
         assert at_work.is_alive() and lost.poll() is None, dask.told
         time.sleep(0.05)
+    dask.worker()
+    dask.wait_for(2)
     lost.kill()
     at_work.join()
     (outcome,) = outcomes
