@@ -73,7 +73,7 @@ def refuse() -> None:
 
 def dask_setup(worker: object) -> None:
     """Have a worker that loads this file (--preload) stand still at the first block that it is to train."""
-    from attacks.engine import workshop
+    from attacks.engine import pieces
 
     def stand(*arguments: object) -> None:
         (Path(os.environ[STANDING]) / str(os.getpid())).touch()
@@ -82,4 +82,4 @@ def dask_setup(worker: object) -> None:
             time.sleep(0.02)
         os._exit(1)
 
-    workshop.fit_block = stand
+    pieces.fit_block = stand
