@@ -98,14 +98,14 @@ def _prepare(point: str) -> None:
         if __name__ == "__mp_main__":
             _stand()
     elif kind == "piece":
-        from attacks.engine import workshop
+        from attacks.engine import pieces
 
         def train(fit: Callable[..., Any], *arguments: Any) -> Any:
             return fit(*arguments)
 
         counted = _standing_at(int(what), train)
-        workshop.fit = functools.partial(counted, workshop.fit)
-        workshop.fit_block = functools.partial(counted, workshop.fit_block)
+        pieces.fit = functools.partial(counted, pieces.fit)
+        pieces.fit_block = functools.partial(counted, pieces.fit_block)
     elif kind == "attack":
         from attacks.engine import execution
 
