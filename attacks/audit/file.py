@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, create_model
 
-from attacks.audit.kinds.specs import KINDS, ArraysSpec, ModelSpec
+from attacks.audit.kinds.specs import KINDS, ArraysSpec, ClassifierSpec, ModelSpec
 from taxonomy import yamlfile
 from taxonomy.entries import EntryId
 from taxonomy.findings import CatalogError, Finding, InputError, nearest
@@ -157,8 +157,26 @@ def _check(audit: Audit) -> None:
             "hand over their answers as `references`, or the model itself",
             "train",
         )
+    if not isinstance(audit.model, ClassifierSpec):
+        _check_generator(audit)
     for key in ("threat_models", "attacks", "groups"):
         given = [item if isinstance(item, str) else item.id for item in getattr(stated, key)]
         for place, name in enumerate(given):
             if name in given[:place]:
                 raise audit.wrong(f"{name!r} stands here a second time", key, place)
+
+
+def _check_generator(audit: Audit) -> None:
+    """Raise CatalogError for parts that only classifiers have."""
+    stated, kind = audit.stated, audit.model.kind
+    for key in ("train", "references"):
+        if getattr(stated, key) is not None:
+            raise audit.wrong(f"a model of the kind {kind} takes no `{key}`: it is for classifiers", key)
+    for key in ("members", "non_members", "population"):
+        part = getattr(stated, key)
+        if part is not None and part.label is not None:
+            raise audit.wrong(
+                f"records of a model of the kind {kind} have no labels; leave `label` out, and its column is one like others",
+                key,
+                "label",
+            )

@@ -26,12 +26,16 @@ Features = Any
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which columns of a file are what: features (None: all others), groups, and the pattern of recorded answers."""
+    """Which columns of a file are what: features (None: all others), groups, and the pattern of recorded answers.
+
+    A file with the same features as `order` names, in whatever order, has them in this one.
+    """
 
     features: Sequence[str] | None = None
     groups: Sequence[str] = ()
     answers: str | None = None
     missing_values: bool = False
+    order: Sequence[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Side:
 
     `features` is a data frame, an array (n, ...) or None; `label` are names of classes (n,) or None; `ids` are texts (n,);
     `groups` has a text (n,) a column; `answers` float64 (n, columns) are recorded ones, of the classes `answered`, where these
-    have names. `identified` is false where ids are only the numbers of rows.
+    have names. `identified` is false where ids are only the numbers of rows. `columns` are the names of the features of a table.
     """
 
     name: str
@@ -52,6 +56,7 @@ class Side:
     answers: NDArray[np.float64] | None = None
     answered: list[str] | None = None
     identified: bool = False
+    columns: list[str] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -169,8 +174,10 @@ def _of_frame(frame: DataFrame, name: str, where: str, part: Part, wanted: Wante
         kept = [column for column in columns if column not in {part.label, part.id, *matched}]
     else:
         kept = [str(_column(frame, column, where).name) for column in wanted.features]
+    if wanted.order is not None and set(kept) == set(wanted.order):
+        kept = list(wanted.order)
     features = _features(frame[kept], where, wanted) if kept else None
-    return Side(name, where, features, label, ids, groups, answers, _named(matched, wanted.answers), part.id is not None)
+    return Side(name, where, features, label, ids, groups, answers, _named(matched, wanted.answers), part.id is not None, kept)
 
 
 def _column(frame: DataFrame, column: str, where: str) -> Any:
