@@ -35,6 +35,7 @@ CODES: dict[str, str] = {
     "precision": "records differ by less than float32 can tell",
     "published-copies": "candidates stand among the published samples as they are",
     "few-samples": "fewer samples were published than attacks are made for",
+    "cut": "texts are longer than a language model can look at",
     "labels": "a class is among the labels of one side only",
 }
 # Records are asked about twice to see noise, and this many are compared for near copies.

@@ -65,6 +65,11 @@ class Parts(ABC):
         """What reads models of the user's own training function back from the store."""
         return None
 
+    @property
+    def beyond(self) -> frozenset[str]:
+        """Terms for which the audit file of such a model has no part, so that nothing is unlocked by them."""
+        return frozenset()
+
     def settings(self, catalog: Catalog, given: Settings) -> Settings:
         """Return the parameters of attacks for this audit, in which those that the user has `given` stand as they are."""
         return given

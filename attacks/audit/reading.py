@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from attacks.audit import checks, classes, references, samples, tables
+from attacks.audit import checks, classes, language, references, samples, tables, texts
 from attacks.audit.answers import floats, log_probs
 from attacks.audit.file import Audit
 from attacks.audit.functions import Function, trusted
@@ -24,6 +24,7 @@ from attacks.audit.kinds.specs import (
     SamplesSpec,
     SklearnSpec,
     TorchSpec,
+    TransformersSpec,
 )
 from attacks.audit.own_training import Method, OwnTraining
 from attacks.audit.parts import Parts
@@ -47,7 +48,13 @@ class Trust:
 def parts(audit: Audit, trust: Trust) -> Parts:
     """Return the parts of an audit, with nothing asked of the model yet; raise InputError for anything wrong."""
     spec = audit.model
-    found: Parts = samples.read(audit, spec) if isinstance(spec, SamplesSpec) else _of_classifier(audit, trust)
+    found: Parts
+    if isinstance(spec, SamplesSpec):
+        found = samples.read(audit, spec)
+    elif isinstance(spec, TransformersSpec):
+        found = language.read(audit, spec)
+    else:
+        found = _of_classifier(audit, trust)
     if audit.stated.coins is not None:
         found.judges["audit"] = _coins(found, audit.stated.coins.delta)
     found.hashes = _hashes(audit)
@@ -106,15 +113,18 @@ def _hashes(audit: Audit) -> dict[str, str]:
     """Return the SHA-256 of every file of data, by its name as the audit file states it."""
     stated = audit.stated
     parts = {"members": stated.members, "non_members": stated.non_members, "population": stated.population}
-    files = {name: tables.files(audit.folder, part.file, name) for name, part in parts.items() if part is not None}
+    endings = (*tables.ENDINGS, *texts.ENDINGS)
+    files = {name: tables.files(audit.folder, part.file, name, endings) for name, part in parts.items() if part is not None}
     if stated.references is not None:
         files["references"] = [audit.folder / stated.references.file]
     files["model"] = audit.model.files(audit.folder)
     found = {}
     for name, paths in files.items():
+        folders = {path.parent for path in paths}
         for path in paths:
+            shown = path.name if len(folders) == 1 else f"{path.parent.name}/{path.name}"
             with path.open("rb") as content:
-                found[f"{name}: {path.name}"] = hashlib.file_digest(content, "sha256").hexdigest()
+                found[f"{name}: {shown}"] = hashlib.file_digest(content, "sha256").hexdigest()
     return found
 
 

@@ -238,4 +238,5 @@ def planned(ready: Prepared) -> dict[str, Any]:
 
 def _unlock(ready: Prepared, adversary: Adversary, skipped: list[tuple[str, str]]) -> list[dict[str, Any]]:
     threat = threat_models.granting(adversary, ready.catalog)
-    return threat_models.unlock(ready.catalog, threat, [name for name, reason in skipped if "infeasible" in reason])
+    names = [name for name, reason in skipped if "infeasible" in reason]
+    return threat_models.unlock(ready.catalog, threat, names, ready.parts.beyond)

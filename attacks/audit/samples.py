@@ -94,6 +94,11 @@ class SampleParts(Parts):
         return len(self.samples)
 
     @property
+    def beyond(self) -> frozenset[str]:
+        """Terms for which the audit file of such a model has no part: nobody says how it was trained."""
+        return frozenset({"M2", "M3"})
+
+    @property
     def _held(self) -> int:
         """How many of `rows` stand before the samples."""
         return len(self.rows) - len(self.samples)

@@ -48,7 +48,8 @@ KINDS = """\
 # model: {kind: callable, function: my_model.py:predict}                     # a batch in, probabilities out
 # model: {kind: http, url: "http://localhost:8080", model: my-model}         # Open Inference Protocol, version 2
 # model: {kind: arrays, scale: probabilities, columns: "p_*"}                # answers that stand in the files themselves
-# model: {kind: samples, file: synthetic.csv}                                # a generator, by what it made (then no `label`)"""
+# model: {kind: samples, file: synthetic.csv}                                # a generator, by what it made (then no `label`)
+# model: {kind: transformers, folder: my-model, base: gpt2}                  # a language model, and one to compare with; texts"""
 
 
 def text(source: Path | None = None) -> str:

@@ -109,7 +109,7 @@ def shown_to(catalog: Catalog, target: entries.Target, threat: ThreatModel) -> e
 
 
 def _facets(target: entries.Target) -> set[str]:
-    return {ANSWERS[target.model], *target.answers, *target.records}
+    return {*(target.answers or [ANSWERS[target.model]]), *target.records}
 
 
 def granting(adversary: Adversary, catalog: Catalog) -> ThreatModel:
@@ -118,14 +118,21 @@ def granting(adversary: Adversary, catalog: Catalog) -> ThreatModel:
     return replace(adversary.threat, knows=adversary.threat.knows | made)
 
 
-def unlock(catalog: Catalog, threat: ThreatModel, names: Sequence[str]) -> list[dict[str, Any]]:
-    """Return what each of some infeasible attacks lacks: sets of terms of which one is enough, smallest first."""
+def unlock(catalog: Catalog, threat: ThreatModel, names: Sequence[str], beyond: frozenset[str]) -> list[dict[str, Any]]:
+    """Return what each of some infeasible attacks lacks: sets of terms of which one is enough, smallest first.
+
+    Sets with terms that are `beyond` what can be handed over are left out.
+    """
     atlas, found = Atlas(catalog), []
     for name in names:
         answer = atlas.answer(catalog.attack(name), replace(threat, limits=Limits()))
-        if isinstance(answer, Infeasible) and (sets := atlas.least(answer.missing, threat)):
+        if isinstance(answer, Infeasible) and (sets := _within(atlas.least(answer.missing, threat), beyond)):
             found.append({"attack": name, "missing": [sorted(terms) for terms in sets]})
     return found
+
+
+def _within(sets: Sequence[tuple[str, ...]], beyond: frozenset[str]) -> list[tuple[str, ...]]:
+    return [terms for terms in sets if not beyond.intersection(terms)]
 
 
 def _least(one: int | None, other: int | None) -> int | None:

@@ -99,6 +99,21 @@ class SamplesSpec(ModelSpec):
     id: Text | None = None
 
 
+class TransformersSpec(ModelSpec):
+    """A causal language model in a folder, and another one to compare with, such as the one that it was tuned from."""
+
+    kind: Literal["transformers"]
+    folder: Text
+    base: Text | None = None
+
+    def files(self, folder: Path) -> list[Path]:
+        """Return the files of the models, of which a report shows the hashes."""
+        named = [folder / name for name in (self.folder, self.base) if name is not None]
+        return [
+            path for one in named for path in sorted(one.iterdir()) if path.suffix in (".json", ".safetensors", ".txt", ".model")
+        ]
+
+
 KINDS: dict[str, type[ModelSpec]] = {
     "arrays": ArraysSpec,
     "callable": CallableSpec,
@@ -107,4 +122,5 @@ KINDS: dict[str, type[ModelSpec]] = {
     "onnx": OnnxSpec,
     "http": HttpSpec,
     "samples": SamplesSpec,
+    "transformers": TransformersSpec,
 }
