@@ -37,8 +37,8 @@ class Target:
     `audit`, which only a target has whose members were chosen by coins, takes guesses at them. `blind` returns what a classifier
     that never sees the model reads of the candidates, float64 (n, d), where features and label as they are would not do.
     `warnings` say what a reader of any result must know of the candidates. `identities` are hashes of what terms show, of those
-    that cost something to ask about. `featured` is false where candidates are known by their answers alone. `texts` are those behind
-    candidates that are codes of symbols other than single characters.
+    that cost something to ask about. `featured` is false where candidates are known by their answers alone. `texts` are
+    those behind candidates that are codes of symbols other than single characters.
     """
 
     id: str
