@@ -203,7 +203,7 @@ def run(ready: Prepared, command: str) -> AuditResult:
         "blind_baseline": ready.baseline.as_json() if ready.baseline else None,
         "threat_models": found,
         "ensemble": judging.ensemble(scores, member, ids, ready.seed),
-        "record_alarms": judging.alarms(parts, ready.target.x, member) if parts.model.answers == "scores" else None,
+        "record_alarms": judging.alarms(parts, ready.target.x, member),
         # Before a run the seconds are expected ones of training; now they are those that it took.
         "price": {**ready.price, "seconds": time.perf_counter() - start},
         "failures": failures,

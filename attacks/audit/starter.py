@@ -49,7 +49,7 @@ KINDS = """\
 # model: {kind: http, url: "http://localhost:8080", model: my-model}         # Open Inference Protocol, version 2
 # model: {kind: arrays, scale: probabilities, columns: "p_*"}                # answers that stand in the files themselves
 # model: {kind: samples, file: synthetic.csv}                                # a generator, by what it made (then no `label`)
-# model: {kind: transformers, folder: my-model, base: gpt2}                  # a language model, and one to compare with; texts"""
+# model: {kind: transformers, folder: tuned, base: original}                 # a language model, and one to compare with; texts"""
 
 
 def text(source: Path | None = None) -> str:
