@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from attacks.audit.parts import Parts
 from attacks.audit.rows import Rows, take
 from attacks.audit.tables import Side
-from attacks.audit.target import Parts
 from attacks.metrics.blind_baseline import BlindBaseline
 from attacks.seeds import record_ids
 from taxonomy.findings import InputError
+
+if TYPE_CHECKING:
+    from attacks.audit.target import ClassifierParts
 
 Severity = Literal["info", "warning", "error"]
 # What `checks[].code` can be, and what it means; the documentation lists these.
@@ -30,10 +33,15 @@ CODES: dict[str, str] = {
     "blind-baseline": "members can be told from non-members without the model",
     "no-blind-baseline": "nothing can be said of the split",
     "precision": "records differ by less than float32 can tell",
+    "published-copies": "candidates stand among the published samples as they are",
+    "few-samples": "fewer samples were published than attacks are made for",
+    "cut": "texts are longer than a language model can look at",
     "labels": "a class is among the labels of one side only",
 }
 # Records are asked about twice to see noise, and this many are compared for near copies.
 TRIED, COMPARED = 8, 2000
+# So many samples the attacks that look for the nearest one draw, as their authors do.
+FEW_SAMPLES = 20_000
 
 
 @dataclass(frozen=True)
@@ -88,7 +96,7 @@ def of_data(parts: Parts) -> list[Check]:
         if merged := parts.rows.merged:
             found.append(Check("precision", "warning", f"{merged:,} records differ from another by less than float32 can tell"))
         if parts.population is not None:
-            candidates, pool = parts.rows.ids[: parts.count], parts.rows.ids[parts.count :]
+            candidates, pool = parts.rows.ids[: parts.count], parts.rows.ids[parts.count :][: len(parts.population)]
             if shared := int(np.isin(candidates, pool).sum()):
                 text = f"{shared:,} candidates stand in the population too; what the adversary holds is no candidate"
                 found.append(Check("population-overlap", "error", text))
@@ -104,7 +112,7 @@ def of_data(parts: Parts) -> list[Check]:
 def _copies(parts: Parts) -> list[Check]:
     if parts.rows is None:
         return []
-    ends = [0, len(parts.members), parts.count, len(parts.rows)]
+    ends = [0, len(parts.members), parts.count, parts.count + len(parts.population or ())]
     names = ["members", "non-members", "records of the population"]
     found = []
     for name, start, stop in zip(names, ends[:-1], ends[1:], strict=True):
@@ -150,7 +158,7 @@ def _near_copies(parts: Parts) -> list[Check]:
     return []
 
 
-def try_model(parts: Parts) -> list[Check]:
+def try_model(parts: ClassifierParts) -> list[Check]:
     """Ask the model about a few records twice; raise InputError for what does not answer as it should."""
     if parts.model.answer is None or parts.rows is None:
         return []
@@ -164,7 +172,7 @@ def try_model(parts: Parts) -> list[Check]:
     return [Check("noise", "warning", text)]
 
 
-def try_training(parts: Parts, seed: int) -> float | None:
+def try_training(parts: ClassifierParts, seed: int) -> float | None:
     """Train on a small part of the members, to see that the function works; return its seconds for one record, roughly."""
     import time
 
@@ -189,7 +197,7 @@ def _of_every_class(label: NDArray[np.int64], generator: np.random.Generator) ->
     return np.unique(np.concatenate([*each, order[:200]]))
 
 
-def of_answers(parts: Parts) -> list[Check]:
+def of_answers(parts: ClassifierParts) -> list[Check]:
     """Return what is to be said of the model's answers on the candidates."""
     found = []
     if parts.model.answers == "scores" and parts.answers.resolution:

@@ -8,23 +8,25 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, create_model
 
-from attacks.audit.kinds.specs import KINDS, ArraysSpec, ModelSpec
+from attacks.audit.kinds.specs import KINDS, ArraysSpec, ClassifierSpec, ModelSpec, TransformersSpec
 from taxonomy import yamlfile
 from taxonomy.entries import EntryId
 from taxonomy.findings import CatalogError, Finding, InputError, nearest
 from taxonomy.reader import validate
 from taxonomy.terms import Strict, TermId, Text
 
+SIDES = ("members", "non_members", "population")
 # A function of one's own: a file of Python, below a folder that is trusted, and a name in it.
 FunctionPath = Annotated[str, StringConstraints(pattern=r"^[^:]+\.py:[A-Za-z_][A-Za-z0-9_]*$")]
 
 
 class Part(Strict):
-    """Records of one side: a file, or a pattern of file names, and which of its columns are the label and the identity."""
+    """Records of one side: a file, or a pattern of file names, and which of its columns are label, identity and text."""
 
     file: Text
     label: Text | None = None
     id: Text | None = None
+    text: Text | None = None
 
 
 class Training(Strict):
@@ -157,8 +159,32 @@ def _check(audit: Audit) -> None:
             "hand over their answers as `references`, or the model itself",
             "train",
         )
+    if not isinstance(audit.model, ClassifierSpec):
+        _check_generator(audit)
+    if not isinstance(audit.model, TransformersSpec):
+        for key in SIDES:
+            if (part := getattr(stated, key)) is not None and part.text is not None:
+                raise audit.wrong(
+                    f"`text` is for language models, and this is a model of the kind {audit.model.kind}", key, "text"
+                )
     for key in ("threat_models", "attacks", "groups"):
         given = [item if isinstance(item, str) else item.id for item in getattr(stated, key)]
         for place, name in enumerate(given):
             if name in given[:place]:
                 raise audit.wrong(f"{name!r} stands here a second time", key, place)
+
+
+def _check_generator(audit: Audit) -> None:
+    """Raise CatalogError for parts that only classifiers have."""
+    stated, kind = audit.stated, audit.model.kind
+    for key in ("train", "references"):
+        if getattr(stated, key) is not None:
+            raise audit.wrong(f"a model of the kind {kind} takes no `{key}`: it is for classifiers", key)
+    for key in SIDES:
+        part = getattr(stated, key)
+        if part is not None and part.label is not None:
+            raise audit.wrong(
+                f"records of a model of the kind {kind} have no labels; leave `label` out, and its column is one like others",
+                key,
+                "label",
+            )

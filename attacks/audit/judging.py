@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attacks import metrics
-from attacks.audit.target import Parts
+from attacks.audit.parts import Parts
+from attacks.audit.target import ClassifierParts
 from attacks.metrics import ensemble as ensembles
 from attacks.metrics import predictive_value, record_alarms
 from attacks.metrics.figures import FALSE_POSITIVE_RATES, at_rates
@@ -72,8 +73,11 @@ def alarms(parts: Parts, x: Tensor, member: NDArray[np.bool_]) -> dict[str, Any]
     """Return how often each record would be accused by models that never saw it; None where there are no such models.
 
     A record is accused where the probability of its label reaches what 1 % of the target's non-members reach. The models are
-    those of the user's training function, or of the references, of which it is known who was trained on what.
+    those of the user's training function, or of the references, of which it is known who was trained on what. Only classifiers
+    that answer with scores have such models.
     """
+    if not isinstance(parts, ClassifierParts) or parts.model.answers != "scores":
+        return None
     if parts.members.label is None or (~member).sum() < 100:
         return None
     label = torch.from_numpy(parts.label)

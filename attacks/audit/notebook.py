@@ -14,6 +14,7 @@ from attacks.audit.kinds import estimators
 from attacks.audit.kinds.model import OwnModel
 from attacks.audit.own_training import Method, answering
 from attacks.audit.result import AuditResult
+from attacks.audit.rows import rows_of
 from taxonomy import loading
 
 
@@ -41,7 +42,7 @@ def run(
     sides = [tables.of_values("members", *members), tables.of_values("non_members", *non_members)]
     if population is not None:
         sides.append(tables.of_values("population", *population))
-    rows = reading.rows_of(sides)
+    rows = rows_of(sides)
     assert rows is not None, "every side has features"
     checks.refuse_overlap(sides[0], sides[1], rows)
     own = _model(model, class_names, scale)

@@ -5,21 +5,32 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from attacks.audit import checks, classes, references, rows, tables
+from attacks.audit import checks, classes, language, references, samples, tables, texts
 from attacks.audit.answers import floats, log_probs
 from attacks.audit.file import Audit
 from attacks.audit.functions import Function, trusted
 from attacks.audit.kinds.model import OwnModel
-from attacks.audit.kinds.specs import ArraysSpec, CallableSpec, HttpSpec, ModelSpec, OnnxSpec, SklearnSpec, TorchSpec
+from attacks.audit.kinds.specs import (
+    ArraysSpec,
+    CallableSpec,
+    ClassifierSpec,
+    HttpSpec,
+    OnnxSpec,
+    SamplesSpec,
+    SklearnSpec,
+    TorchSpec,
+    TransformersSpec,
+)
 from attacks.audit.own_training import Method, OwnTraining
-from attacks.audit.rows import Rows
+from attacks.audit.parts import Parts
+from attacks.audit.rows import Rows, rows_of
 from attacks.audit.tables import Side, Wanted
-from attacks.audit.target import Answers, Parts, candidates
+from attacks.audit.target import Answers, ClassifierParts, candidates
 from attacks.seeds import digest, digest_arrays
 from attacks.targets.private import lower_bound_of_guesses
 from attacks.targets.target import Judge
@@ -36,6 +47,21 @@ class Trust:
 
 def parts(audit: Audit, trust: Trust) -> Parts:
     """Return the parts of an audit, with nothing asked of the model yet; raise InputError for anything wrong."""
+    spec = audit.model
+    found: Parts
+    if isinstance(spec, SamplesSpec):
+        found = samples.read(audit, spec)
+    elif isinstance(spec, TransformersSpec):
+        found = language.read(audit, spec)
+    else:
+        found = _of_classifier(audit, trust)
+    if audit.stated.coins is not None:
+        found.judges["audit"] = _coins(found, audit.stated.coins.delta)
+    found.hashes = _hashes(audit)
+    return found
+
+
+def _of_classifier(audit: Audit, trust: Trust) -> ClassifierParts:
     stated, spec = audit.stated, audit.model
     train = _function(audit, trust, stated.train.function, "train", "function") if stated.train else None
     path = getattr(spec, "function", None)
@@ -50,8 +76,9 @@ def parts(audit: Audit, trust: Trust) -> Parts:
         stated.missing_values,
     )
     members = tables.read(audit.folder, "members", stated.members, wanted)
+    wanted = replace(wanted, order=members.columns)
     others = tables.read(audit.folder, "non_members", stated.non_members, wanted)
-    of_population = Wanted(features, (), None, stated.missing_values)
+    of_population = replace(wanted, groups=(), answers=None)
     population = tables.read(audit.folder, "population", stated.population, of_population) if stated.population else None
     sides = [side for side in (members, others, population) if side is not None]
     known = rows_of(sides)
@@ -61,7 +88,7 @@ def parts(audit: Audit, trust: Trust) -> Parts:
     checks.refuse_overlap(members, others, known, model.recorded)
     if known is None and model.answer is not None:
         raise audit.wrong("the records have no features, so there is nothing to ask the model about", "members")
-    found = assembled(
+    return assembled(
         stated.name,
         members,
         others,
@@ -74,10 +101,6 @@ def parts(audit: Audit, trust: Trust) -> Parts:
         training_size=stated.training_size,
         records=stated.records,
     )
-    if stated.coins is not None:
-        found.judges["audit"] = _coins(found, stated.coins.delta)
-    found.hashes = _hashes(audit)
-    return found
 
 
 def _coins(found: Parts, delta: float) -> Judge:
@@ -90,18 +113,18 @@ def _hashes(audit: Audit) -> dict[str, str]:
     """Return the SHA-256 of every file of data, by its name as the audit file states it."""
     stated = audit.stated
     parts = {"members": stated.members, "non_members": stated.non_members, "population": stated.population}
-    named = {name: part.file for name, part in parts.items() if part is not None}
+    endings = (*tables.ENDINGS, *texts.ENDINGS)
+    files = {name: tables.files(audit.folder, part.file, name, endings) for name, part in parts.items() if part is not None}
     if stated.references is not None:
-        named["references"] = stated.references.file
-    if isinstance(file := getattr(audit.model, "file", None), str):
-        named["model"] = file
+        files["references"] = [audit.folder / stated.references.file]
+    files["model"] = audit.model.files(audit.folder)
     found = {}
-    for name, pattern in named.items():
-        for path in (
-            tables.files(audit.folder, pattern, name) if name not in ("model", "references") else [audit.folder / pattern]
-        ):
+    for name, paths in files.items():
+        folders = {path.parent for path in paths}
+        for path in paths:
+            shown = path.name if len(folders) == 1 else f"{path.parent.name}/{path.name}"
             with path.open("rb") as content:
-                found[f"{name}: {path.name}"] = hashlib.file_digest(content, "sha256").hexdigest()
+                found[f"{name}: {shown}"] = hashlib.file_digest(content, "sha256").hexdigest()
     return found
 
 
@@ -118,7 +141,7 @@ def assembled(
     references_file: Path | None = None,
     training_size: int | None = None,
     records: str | None = None,
-) -> Parts:
+) -> ClassifierParts:
     """Return the parts of an audit from sides and a model that were read, wherever they came from."""
     sides = [side for side in (members, others, population) if side is not None]
     names = _names(model, sides)
@@ -136,15 +159,15 @@ def assembled(
     by_number = model.recorded is not None and known is not None and len(np.unique(known.ids[:count])) < count
     if by_number:
         answers = Answers(model, None, names, count)
-    found = Parts(
-        name,
-        members,
-        others,
-        population,
-        names,
-        model,
-        None if by_number else known,
-        answers,
+    found = ClassifierParts(
+        name=name,
+        members=members,
+        others=others,
+        population=population,
+        names=names,
+        model=model,
+        rows=None if by_number else known,
+        answers=answers,
         described=known,
         hidden=hidden,
         training_size=training_size,
@@ -164,16 +187,10 @@ def assembled(
     return found
 
 
-def ask(found: Parts) -> None:
-    """Ask the model about the candidates: every attack needs these answers, and they show how the model rounds."""
-    found.answers.learn()
-    if found.training is not None:
-        found.training.resolution = found.answers.resolution
-
-
 def load(audit: Audit, trust: Trust, function: Function | None) -> OwnModel:
     """Return the model of an audit file; raise InputError with the place in the file for one that cannot be had."""
-    spec: ModelSpec = audit.model
+    spec = audit.model
+    assert isinstance(spec, ClassifierSpec), "other kinds are read elsewhere"
     try:
         return _load(audit, spec, trust, function)
     except InputError as error:
@@ -182,7 +199,7 @@ def load(audit: Audit, trust: Trust, function: Function | None) -> OwnModel:
         raise audit.wrong(str(error), "model") from error
 
 
-def _load(audit: Audit, spec: ModelSpec, trust: Trust, function: Function | None) -> OwnModel:
+def _load(audit: Audit, spec: ClassifierSpec, trust: Trust, function: Function | None) -> OwnModel:
     if isinstance(spec, CallableSpec):
         from attacks.audit.kinds import own_functions
 
@@ -250,31 +267,3 @@ def _names(model: OwnModel, sides: Sequence[Side]) -> list[str]:
     if not labels:
         raise InputError(f"nothing says which classes {model.noun} tells apart; add `classes: [...]` or labels")
     return classes.of_labels(labels, sides[0].where)
-
-
-def rows_of(sides: Sequence[Side]) -> Rows | None:
-    """Return the records of all sides with features; raise InputError where they do not fit together."""
-    having = [side for side in sides if side.features is not None]
-    if not having:
-        return None
-    if len(having) < len(sides):
-        without = next(side for side in sides if side.features is None)
-        raise InputError(f"{without.where}: these records have no features, and those of {having[0].where} have some")
-    first = having[0]
-    for side in having[1:]:
-        _same_form(first, side)
-    return Rows(rows.joined([side.features for side in having]))
-
-
-def _same_form(one: Side, other: Side) -> None:
-    if isinstance(one.features, np.ndarray) != isinstance(other.features, np.ndarray):
-        raise InputError(f"{one.where} and {other.where}: the same columns hold numbers in one and text in the other")
-    if isinstance(one.features, np.ndarray):
-        if one.features.shape[1:] != other.features.shape[1:]:
-            raise InputError(
-                f"a record of {one.where} has the shape {one.features.shape[1:]}, one of {other.where} {other.features.shape[1:]}"
-            )
-        return
-    if list(one.features.columns) != list(other.features.columns):
-        odd = sorted(set(one.features.columns) ^ set(other.features.columns))
-        raise InputError(f"{one.where} and {other.where} do not have the same features: {', '.join(map(str, odd[:5]))}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +11,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attacks.audit.tables import Features
+from attacks.audit.tables import Features, Side
 from attacks.seeds import record_ids
+from taxonomy.findings import InputError, quoted
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+
+# Kinds of dtypes that are numbers.
+NUMBERS = "fiub"
 
 
 @dataclass(frozen=True)
@@ -131,6 +137,38 @@ def joined(parts: list[Features]) -> Features:
     return pd.concat(parts, ignore_index=True)
 
 
+def rows_of(sides: Sequence[Side]) -> Rows | None:
+    """Return the records of all sides with features; raise InputError where they do not fit together."""
+    having = [side for side in sides if side.features is not None]
+    if not having:
+        return None
+    if len(having) < len(sides):
+        without = next(side for side in sides if side.features is None)
+        raise InputError(f"{without.where}: these records have no features, and those of {having[0].where} have some")
+    first = having[0]
+    for side in having[1:]:
+        _same_form(first, side)
+    return Rows(joined([side.features for side in having]))
+
+
+def _same_form(one: Side, other: Side) -> None:
+    both = f"{one.where} and {other.where}"
+    # Tables are read with their columns in one order.
+    if one.columns and other.columns and (odd := sorted(set(one.columns) ^ set(other.columns))):
+        raise InputError(f"{both} do not have the same features: {', '.join(odd[:5])}")
+    if isinstance(one.features, np.ndarray) != isinstance(other.features, np.ndarray):
+        raise InputError(f"{both}: the same columns hold numbers in one and text in the other")
+    if isinstance(one.features, np.ndarray):
+        if one.features.shape[1:] != other.features.shape[1:]:
+            raise InputError(
+                f"a record of {one.where} has the shape {one.features.shape[1:]}, one of {other.where} {other.features.shape[1:]}"
+            )
+        return
+    for name in one.features.columns:
+        if (one.features[name].dtype.kind in NUMBERS) != (other.features[name].dtype.kind in NUMBERS):
+            raise InputError(f"{both}: the column {quoted(name)} holds numbers in one and text in the other")
+
+
 def _of(features: Features, number: int, name: Any) -> NDArray[Any]:
     found: NDArray[Any] = features[:, number] if isinstance(features, np.ndarray) else features[name].to_numpy()
     return found
@@ -144,7 +182,7 @@ def _columns(known: Features) -> list[Column] | None:
 
 
 def _column(name: Any, column: NDArray[Any]) -> Column:
-    if column.dtype.kind in "fiub":
+    if column.dtype.kind in NUMBERS:
         numbers = column.astype(np.float64)
         gaps = bool(np.isnan(numbers).any())
         present = numbers[~np.isnan(numbers)]

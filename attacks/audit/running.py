@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.audit import checks, judging, reading, report, target, threat_models
+from attacks.audit import checks, judging, report, threat_models
 from attacks.audit.checks import Check
 from attacks.audit.file import Audit
+from attacks.audit.parts import Parts, Settings
 from attacks.audit.result import AuditResult
-from attacks.audit.target import Parts
 from attacks.audit.threat_models import Adversary
 from attacks.engine import plan as plans
 from attacks.engine.code import Code
@@ -30,8 +30,6 @@ from attacks.targets.target import Target
 from taxonomy import entries
 from taxonomy.catalog import Catalog
 from taxonomy.findings import InputError
-
-Settings = Mapping[str, Mapping[str, str]]
 
 
 @dataclass
@@ -60,10 +58,9 @@ class Prepared:
         """What the attacks will cost: models to train, calls to a service, and seconds of training where they can be told."""
         made = [plan for _, plan, _ in self.plans if plan is not None]
         models = max((plan.models for plan in made), default=0)
-        service = self.parts.model.service
-        queries = sum(one.price.total_queries(self.parts.count) for plan in made for one in plan.attacks) if service else 0
-        size = self.parts.training_size or len(self.parts.members)
-        seconds = None if self.record_seconds is None else self.record_seconds * size * models
+        asked = made if self.parts.service else []
+        queries = sum(one.price.total_queries(self.parts.count) for plan in asked for one in plan.attacks)
+        seconds = None if self.record_seconds is None else self.record_seconds * self.parts.size * models
         return {"models": models, "queries": queries, "seconds": 0.0 if not models else seconds}
 
 
@@ -84,23 +81,20 @@ def prepared(
 
     The threat models are those of the audit file; without one, it is the adversary who has all that the parts grant.
     """
-    entry = target.entry(parts)
+    entry = parts.entry()
     engine = Engine(catalog, Store(), code=Code(), executor=executor, progress=progress)
-    service = parts.model.service
     if audit is not None:
-        adversaries = threat_models.adversaries(catalog, audit, entry, service)
+        adversaries = threat_models.adversaries(catalog, audit, entry, parts.service, parts.published)
     else:
         adversaries = [threat_models.everything(catalog, entry, models, None)]
     ready = Prepared(catalog, parts, entry, engine, seed, adversaries)
-    ready.plans = list(_plans(ready, attacks, settings or {}))
+    ready.plans = list(_plans(ready, attacks, parts.settings(catalog, settings or {})))
     ready.checks += checks.of_data(parts)
-    ready.checks += checks.try_model(parts)
-    ready.record_seconds = checks.try_training(parts, seed)
-    reading.ask(parts)
-    ready.checks += checks.of_answers(parts)
-    if parts.training is not None:
-        engine.workshop.own = parts.training.restored
-    ready.target = target.made(parts)
+    said, ready.record_seconds = parts.tried(seed)
+    ready.checks += [*said, *parts.asked()]
+    if parts.restored is not None:
+        engine.workshop.own = parts.restored
+    ready.target = parts.made()
     with engine.store.in_use():
         engine.adopt(ready.target, seed)
         ready.target.warnings.clear()  # the checks have said so, in the user's words
@@ -209,7 +203,7 @@ def run(ready: Prepared, command: str) -> AuditResult:
         "blind_baseline": ready.baseline.as_json() if ready.baseline else None,
         "threat_models": found,
         "ensemble": judging.ensemble(scores, member, ids, ready.seed),
-        "record_alarms": judging.alarms(parts, ready.target.x, member) if parts.model.answers == "scores" else None,
+        "record_alarms": judging.alarms(parts, ready.target.x, member),
         # Before a run the seconds are expected ones of training; now they are those that it took.
         "price": {**ready.price, "seconds": time.perf_counter() - start},
         "failures": failures,
@@ -244,4 +238,5 @@ def planned(ready: Prepared) -> dict[str, Any]:
 
 def _unlock(ready: Prepared, adversary: Adversary, skipped: list[tuple[str, str]]) -> list[dict[str, Any]]:
     threat = threat_models.granting(adversary, ready.catalog)
-    return threat_models.unlock(ready.catalog, threat, [name for name, reason in skipped if "infeasible" in reason])
+    names = [name for name, reason in skipped if "infeasible" in reason]
+    return threat_models.unlock(ready.catalog, threat, names, ready.parts.beyond)

@@ -47,7 +47,9 @@ KINDS = """\
 # model: {kind: onnx, file: model.onnx}
 # model: {kind: callable, function: my_model.py:predict}                     # a batch in, probabilities out
 # model: {kind: http, url: "http://localhost:8080", model: my-model}         # Open Inference Protocol, version 2
-# model: {kind: arrays, scale: probabilities, columns: "p_*"}                # answers that stand in the files themselves"""
+# model: {kind: arrays, scale: probabilities, columns: "p_*"}                # answers that stand in the files themselves
+# model: {kind: samples, file: synthetic.csv}                                # a generator, by what it made (then no `label`)
+# model: {kind: transformers, folder: tuned, base: original}                 # a language model, and one to compare with; texts"""
 
 
 def text(source: Path | None = None) -> str:

@@ -26,12 +26,16 @@ Features = Any
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which columns of a file are what: features (None: all others), groups, and the pattern of recorded answers."""
+    """Which columns of a file are what: features (None: all others), groups, and the pattern of recorded answers.
+
+    A file with the same features as `order` names, in whatever order, has them in this one.
+    """
 
     features: Sequence[str] | None = None
     groups: Sequence[str] = ()
     answers: str | None = None
     missing_values: bool = False
+    order: Sequence[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Side:
 
     `features` is a data frame, an array (n, ...) or None; `label` are names of classes (n,) or None; `ids` are texts (n,);
     `groups` has a text (n,) a column; `answers` float64 (n, columns) are recorded ones, of the classes `answered`, where these
-    have names. `identified` is false where ids are only the numbers of rows.
+    have names. `identified` is false where ids are only the numbers of rows. `columns` are the names of the features of a table.
     """
 
     name: str
@@ -52,6 +56,7 @@ class Side:
     answers: NDArray[np.float64] | None = None
     answered: list[str] | None = None
     identified: bool = False
+    columns: list[str] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -62,20 +67,20 @@ def read(folder: Path, name: str, part: Part, wanted: Wanted) -> Side:
     paths = files(folder, part.file, name)
     ending = paths[0].suffix.lower()
     if ending in (".csv", ".parquet"):
-        return _of_frame(frame(paths, part), name, _where(paths), part, wanted)
+        return of_frame(frame(paths, part), name, _where(paths), part, wanted)
     return _of_arrays(paths, name, part, wanted)
 
 
-def files(folder: Path, pattern: str, name: str) -> list[Path]:
+def files(folder: Path, pattern: str, name: str, allowed: Sequence[str] = ENDINGS) -> list[Path]:
     """Return the files that a path or a pattern names, in order; raise InputError if there are none, or not of one kind."""
     path = folder / pattern
     found = [path] if path.is_file() else sorted(p for p in folder.glob(pattern) if p.is_file()) if _is_pattern(pattern) else []
     if not found:
-        others = [p.name for p in path.parent.iterdir() if p.suffix in ENDINGS] if path.parent.is_dir() else []
+        others = [p.name for p in path.parent.iterdir() if p.suffix in allowed] if path.parent.is_dir() else []
         raise InputError(f"{name}: no such file {relative(path)}" + (f" ({nearest(path.name, others)})" if others else ""))
     endings = {p.suffix.lower() for p in found}
-    if len(endings) > 1 or not endings <= set(ENDINGS):
-        raise InputError(f"{name}: {pattern} names files of {', '.join(sorted(endings))}; expected one of {', '.join(ENDINGS)}")
+    if len(endings) > 1 or not endings <= set(allowed):
+        raise InputError(f"{name}: {pattern} names files of {', '.join(sorted(endings))}; expected one of {', '.join(allowed)}")
     return found
 
 
@@ -121,7 +126,7 @@ def _csv(path: Path, part: Part) -> DataFrame:
     names = [name.strip().strip('"') for name in header.strip("\r\n").split(separator)]
     if twice := {name for name in names if names.count(name) > 1}:
         raise InputError(f"{where}: the column {quoted(min(twice))} stands twice")
-    as_text = {name: str for name in (part.id, part.label) if name}
+    as_text = {name: str for name in (part.id, part.label, part.text) if name}
     try:
         frame: DataFrame = pd.read_csv(
             path, sep=separator, encoding="utf-8-sig", dtype=as_text, skipinitialspace=True, **_exact()
@@ -155,7 +160,8 @@ def _parquet(path: Path) -> DataFrame:
         raise InputError(f"{relative(path)}: the file is no parquet that can be read ({error})") from error
 
 
-def _of_frame(frame: DataFrame, name: str, where: str, part: Part, wanted: Wanted) -> Side:
+def of_frame(frame: DataFrame, name: str, where: str, part: Part, wanted: Wanted) -> Side:
+    """Return the records of one side that are rows of a table; raise InputError with the column that is wrong."""
     columns = [str(column) for column in frame.columns]
     frame.columns = columns
     label = classes.names(_column(frame, part.label, where).to_numpy(), where) if part.label else None
@@ -169,8 +175,10 @@ def _of_frame(frame: DataFrame, name: str, where: str, part: Part, wanted: Wante
         kept = [column for column in columns if column not in {part.label, part.id, *matched}]
     else:
         kept = [str(_column(frame, column, where).name) for column in wanted.features]
+    if wanted.order is not None and set(kept) == set(wanted.order):
+        kept = list(wanted.order)
     features = _features(frame[kept], where, wanted) if kept else None
-    return Side(name, where, features, label, ids, groups, answers, _named(matched, wanted.answers), part.id is not None)
+    return Side(name, where, features, label, ids, groups, answers, _named(matched, wanted.answers), part.id is not None, kept)
 
 
 def _column(frame: DataFrame, column: str, where: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attacks.audit import answers, classes
+from attacks.audit import answers, checks, classes
+from attacks.audit.checks import Check
 from attacks.audit.functions import blamed
 from attacks.audit.kinds.model import OwnModel
 from attacks.audit.own_training import FunctionPlatform, FunctionTrainer, OwnTraining
+from attacks.audit.parts import RUN, Parts
 from attacks.audit.references import Recorded
 from attacks.audit.rows import Rows
-from attacks.audit.tables import Side
 from attacks.handles import (
     LabelOracle,
     Ledger,
@@ -39,7 +40,6 @@ from attacks.targets.target import HandleMaker, Target
 from taxonomy import entries
 from taxonomy.findings import InputError
 
-RUN = "attacks.audit.target:build"
 # Digits of rounded scores, and the threshold of thresholded ones, as our own targets have them.
 DIGITS, THRESHOLD = 2, 0.5
 # More records than this are asked about in batches.
@@ -147,30 +147,16 @@ def in_order(found: NDArray[np.float64], own: list[str], names: list[str]) -> ND
     return np.ascontiguousarray(found[:, places])
 
 
-@dataclass
-class Parts:
-    """What the audit file grants, read and checked: candidates with truth, the model, and what else the user has.
+@dataclass(kw_only=True)
+class ClassifierParts(Parts):
+    """What the audit file of a classifier grants: the model with its classes, labels, training and references."""
 
-    `rows` are the records as attacks see them, None where records are known by their numbers alone; `described` are their
-    features, whether these tell records apart or not.
-    """
-
-    name: str
-    members: Side
-    others: Side
-    population: Side | None
     names: list[str]
     model: OwnModel
-    rows: Rows | None
     answers: Answers
-    described: Rows | None = None
     training: OwnTraining | None = None
     hidden: bool = False
     references: Recorded | None = None
-    training_size: int | None = None
-    records: str | None = None
-    judges: dict[str, Any] = field(default_factory=dict)
-    hashes: dict[str, str] = field(default_factory=dict)
 
     @property
     def label(self) -> NDArray[np.int64]:
@@ -180,63 +166,72 @@ class Parts:
         return np.concatenate(found) if len(found) == len(sides) else np.zeros(self.count, dtype=np.int64)
 
     @property
-    def count(self) -> int:
-        """How many candidates there are."""
-        return len(self.members) + len(self.others)
+    def service(self) -> bool:
+        """Whether each question is a call to a service."""
+        return self.model.service
+
+    @property
+    def restored(self) -> Callable[..., Any] | None:
+        """What reads models of the user's own training function back from the store."""
+        return self.training.restored if self.training is not None else None
+
+    def tried(self, seed: int) -> tuple[list[Check], float | None]:
+        """Try the model, and training, on a few records; return what is to be said, and the seconds of training a record."""
+        return checks.try_model(self), checks.try_training(self, seed)
+
+    def asked(self) -> list[Check]:
+        """Ask the model about the candidates; its answers show how it rounds, which is to be said."""
+        self.answers.learn()
+        if self.training is not None:
+            self.training.resolution = self.answers.resolution
+        return checks.of_answers(self)
+
+    def entry(self) -> entries.Target:
+        """Return the target as an entry that says what it offers: each part of the audit file is a grant."""
+        labelled = self.members.label is not None
+        return entries.Target(
+            schema=1,
+            id=self.name,
+            title=self.name,
+            summary="A model of one's own.",
+            model="discriminative",
+            frame="stand-alone",
+            data="handed over in an audit file",
+            offers=[*_makers(self), *(["record.label"] if labelled else []), *(["D2.coins"] if "audit" in self.judges else [])],
+            run=RUN,
+            records=[self.records] if self.records else [],
+            differentiable=False,
+        )
+
+    def made(self) -> Target:
+        """Return the target as what answers; the model was asked about its candidates before."""
+        x, label, ids = candidates(self)
+        member = torch.from_numpy(np.arange(self.count) < len(self.members))
+        identity = digest(
+            [
+                self.model.identity,
+                digest_arrays(self.answers.on_candidates),
+                self.training.method.identity if self.training else "",
+            ]
+        )
+        makers, given = _makers(self), self.references
+        return Target(
+            id=self.name,
+            x=x,
+            label=label,
+            ids=ids,
+            member=member,
+            makers=makers,
+            fingerprint=identity,
+            judges=self.judges,
+            identities={term: digest([identity, term]) for term in makers if term.startswith(("M1.", "M2", "M3", "Q."))}
+            | {term: given.identity for term in makers if given and term.startswith(("shadow-", "reference-"))},
+            featured=self.described is not None,
+            blind=_described(self),
+        )
 
 
-def build() -> Target:
-    """Raise InputError: targets of audits are made of an audit file (`made`), and of nothing else."""
-    raise InputError("the target of an audit is made of an audit file: mia audit FILE")
-
-
-def entry(parts: Parts) -> entries.Target:
-    """Return an audit's target as an entry that says what it offers: each part of the audit file is a grant."""
-    labelled = parts.members.label is not None
-    return entries.Target(
-        schema=1,
-        id=parts.name,
-        title=parts.name,
-        summary="A model of one's own.",
-        model="discriminative",
-        frame="stand-alone",
-        data="handed over in an audit file",
-        offers=[*_makers(parts), *(["record.label"] if labelled else []), *(["D2.coins"] if "audit" in parts.judges else [])],
-        run=RUN,
-        records=[parts.records] if parts.records else [],
-        differentiable=False,
-    )
-
-
-def made(parts: Parts) -> Target:
-    """Return an audit's target as what answers; the model was asked about its candidates before."""
-    x, label, ids = candidates(parts)
-    member = torch.from_numpy(np.arange(parts.count) < len(parts.members))
-    identity = digest(
-        [
-            parts.model.identity,
-            digest_arrays(parts.answers.on_candidates),
-            parts.training.method.identity if parts.training else "",
-        ]
-    )
-    makers = _makers(parts)
-    return Target(
-        id=parts.name,
-        x=x,
-        label=label,
-        ids=ids,
-        member=member,
-        makers=makers,
-        fingerprint=identity,
-        judges=parts.judges,
-        identities={term: digest([identity, term]) for term in makers if term.startswith(("M1.", "M2", "M3", "Q."))}
-        | {term: parts.references.identity for term in makers if parts.references and term.startswith(("shadow-", "reference-"))},
-        featured=parts.described is not None,
-        blind=_described(parts),
-    )
-
-
-def candidates(parts: Parts) -> tuple[Tensor, Tensor, NDArray[np.uint64]]:
+def candidates(parts: ClassifierParts) -> tuple[Tensor, Tensor, NDArray[np.uint64]]:
     """Return the candidates as attacks see them: x float32 (n, ...), label int64 (n,), ids uint64 (n,)."""
     if parts.rows is not None:
         x, ids = parts.rows.x[: parts.count], parts.rows.ids[: parts.count]
@@ -247,7 +242,7 @@ def candidates(parts: Parts) -> tuple[Tensor, Tensor, NDArray[np.uint64]]:
     return x, torch.from_numpy(parts.label), ids
 
 
-def _described(parts: Parts) -> Callable[[], NDArray[np.float64]] | None:
+def _described(parts: ClassifierParts) -> Callable[[], NDArray[np.float64]] | None:
     """Return what a classifier that never sees the model reads, where attacks see less of the records than there is."""
     rows = parts.described
     if rows is None or parts.rows is not None:
@@ -255,7 +250,7 @@ def _described(parts: Parts) -> Callable[[], NDArray[np.float64]] | None:
     return lambda: features_of(rows.x[: parts.count].numpy(), parts.label)
 
 
-def _makers(parts: Parts) -> dict[str, HandleMaker]:
+def _makers(parts: ClassifierParts) -> dict[str, HandleMaker]:
     """Return what makes a fresh handle for each term on offer."""
     answer, service, scored = parts.answers, parts.model.service, parts.model.answers == "scores"
 
@@ -284,7 +279,7 @@ def _makers(parts: Parts) -> dict[str, HandleMaker]:
             "Q.thresholded-scores": lambda ledger: ThresholdedScoreOracle("thresholded_scores", scores(ledger), THRESHOLD),
             "Q.label-confidence": lambda ledger: TopScoreOracle("label_confidence", scores(ledger), k=1),
         }
-    size = parts.training_size or len(parts.members)
+    size = parts.size
     makers["D1.size"] = lambda ledger: Number("training_size", size, ledger)
     if parts.population is not None and parts.rows is not None and parts.population.label is not None:
         x, ids = parts.rows.x[parts.count :], parts.rows.ids[parts.count :]

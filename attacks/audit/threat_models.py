@@ -14,6 +14,7 @@ from taxonomy.entries import Limits, ReadyThreatModel
 from taxonomy.findings import InputError
 from taxonomy.ready import ready
 from taxonomy.resolver import Resolver
+from taxonomy.terms import ANSWERS
 from taxonomy.threat import ThreatModel, from_user, owner
 
 # Everything that the audit file grants.
@@ -30,15 +31,21 @@ class Adversary:
     target: entries.Target
 
 
-def adversaries(catalog: Catalog, audit: Audit, target: entries.Target, service: bool) -> list[Adversary]:
-    """Return the threat models of an audit file; raise InputError with its line for one that is unknown or does not fit."""
+def adversaries(
+    catalog: Catalog, audit: Audit, target: entries.Target, service: bool, published: int | None = None
+) -> list[Adversary]:
+    """Return the threat models of an audit file; raise InputError with its line for one that is unknown or does not fit.
+
+    Of a `service` calls are limited; of what was `published` once there are so many rows.
+    """
     stated = audit.stated
     if not stated.threat_models:
-        return [everything(catalog, target, audit.stated.limits.models, audit.stated.limits.queries if service else None)]
+        queries = audit.stated.limits.queries if service else None
+        return [everything(catalog, target, audit.stated.limits.models, queries, published)]
     found = []
     for place, named in enumerate(stated.threat_models):
         try:
-            found.append(_adversary(catalog, audit, named, target, service))
+            found.append(_adversary(catalog, audit, named, target, service, published))
         except InputError as error:
             if hasattr(error, "findings"):
                 raise
@@ -46,15 +53,22 @@ def adversaries(catalog: Catalog, audit: Audit, target: entries.Target, service:
     return found
 
 
-def everything(catalog: Catalog, target: entries.Target, models: int | None, queries: int | None) -> Adversary:
+def everything(
+    catalog: Catalog, target: entries.Target, models: int | None, queries: int | None, rows: int | None = None
+) -> Adversary:
     """Return the adversary who is granted all that the parts of an audit grant."""
     threat = owner(target)
-    limits = Limits(queries=queries, models=models)
+    limits = Limits(queries=queries, models=models, rows=rows)
     return Adversary(ALL, "Someone who has all that the audit file grants", replace(threat, limits=limits), target)
 
 
 def _adversary(
-    catalog: Catalog, audit: Audit, named: str | InlineThreatModel, target: entries.Target, service: bool
+    catalog: Catalog,
+    audit: Audit,
+    named: str | InlineThreatModel,
+    target: entries.Target,
+    service: bool,
+    published: int | None,
 ) -> Adversary:
     limits = audit.stated.limits
     if isinstance(named, InlineThreatModel):
@@ -78,7 +92,7 @@ def _adversary(
         limits=Limits(
             queries=_least(stated.queries, limits.queries) if service else None,
             models=_least(stated.models, limits.models),
-            rows=stated.rows,
+            rows=_least(stated.rows, published),
         ),
         answers=frozenset(),
         records=frozenset(),
@@ -95,7 +109,7 @@ def shown_to(catalog: Catalog, target: entries.Target, threat: ThreatModel) -> e
 
 
 def _facets(target: entries.Target) -> set[str]:
-    return {"answers-classes", *target.records}
+    return {*(target.answers or [ANSWERS[target.model]]), *target.records}
 
 
 def granting(adversary: Adversary, catalog: Catalog) -> ThreatModel:
@@ -104,14 +118,21 @@ def granting(adversary: Adversary, catalog: Catalog) -> ThreatModel:
     return replace(adversary.threat, knows=adversary.threat.knows | made)
 
 
-def unlock(catalog: Catalog, threat: ThreatModel, names: Sequence[str]) -> list[dict[str, Any]]:
-    """Return what each of some infeasible attacks lacks: sets of terms of which one is enough, smallest first."""
+def unlock(catalog: Catalog, threat: ThreatModel, names: Sequence[str], beyond: frozenset[str]) -> list[dict[str, Any]]:
+    """Return what each of some infeasible attacks lacks: sets of terms of which one is enough, smallest first.
+
+    Sets with terms that are `beyond` what can be handed over are left out.
+    """
     atlas, found = Atlas(catalog), []
     for name in names:
         answer = atlas.answer(catalog.attack(name), replace(threat, limits=Limits()))
-        if isinstance(answer, Infeasible) and (sets := atlas.least(answer.missing, threat)):
+        if isinstance(answer, Infeasible) and (sets := _within(atlas.least(answer.missing, threat), beyond)):
             found.append({"attack": name, "missing": [sorted(terms) for terms in sets]})
     return found
+
+
+def _within(sets: Sequence[tuple[str, ...]], beyond: frozenset[str]) -> list[tuple[str, ...]]:
+    return [terms for terms in sets if not beyond.intersection(terms)]
 
 
 def _least(one: int | None, other: int | None) -> int | None:

@@ -7,8 +7,8 @@ import zlib
 import torch
 from torch import Tensor
 
-from attacks.handles import AttackError, LikelihoodOracle, NextSymbolOracle, Records, ReferenceLanguageModel
-from attacks.handles.language import CHUNK, of_symbols
+from attacks.handles import AttackError, LikelihoodOracle, NextSymbolOracle, Records, ReferenceLanguageModel, TextRecords
+from attacks.handles.language import lengths, of_symbols
 from attacks.models import alphabet
 
 
@@ -17,7 +17,8 @@ def perplexity(records: Records, likelihood: LikelihoodOracle) -> Tensor:
 
     Carlini et al. 2021 (log-perplexity; authors' code); the loss of Yeom et al. 2018 on a model of text.
     """
-    return likelihood(records.x).mean(dim=1)
+    x = records.x
+    return _mean(likelihood(x), x)
 
 
 def over_zlib(records: Records, likelihood: LikelihoodOracle) -> Tensor:
@@ -27,8 +28,9 @@ def over_zlib(records: Records, likelihood: LikelihoodOracle) -> Tensor:
     because it repeats itself is short when compressed.
     """
     x = records.x
-    size = [len(zlib.compress(alphabet.text(record).encode())) for record in x]
-    return likelihood(x).mean(dim=1) / torch.tensor(size, dtype=torch.float64)
+    texts = records.texts if isinstance(records, TextRecords) else [alphabet.text(record) for record in x]
+    size = [len(zlib.compress(text.encode())) for text in texts]
+    return _mean(likelihood(x), x) / torch.tensor(size, dtype=torch.float64)
 
 
 def over_reference(records: Records, likelihood: LikelihoodOracle, reference_language_model: ReferenceLanguageModel) -> Tensor:
@@ -38,7 +40,7 @@ def over_reference(records: Records, likelihood: LikelihoodOracle, reference_lan
     trained on a disjoint data set. Here both are models of the next symbol, and the logarithm is the mean over symbols.
     """
     x = records.x
-    return (likelihood(x) - reference_language_model.likelihood(x)).mean(dim=1)
+    return _mean(likelihood(x) - reference_language_model.likelihood(x), x)
 
 
 def least_likely(records: Records, likelihood: LikelihoodOracle, *, share: float = 0.2) -> Tensor:
@@ -46,7 +48,8 @@ def least_likely(records: Records, likelihood: LikelihoodOracle, *, share: float
 
     Min-K % of Shi et al. 2024 (authors' code): other text has some symbols that surprise the model much, members have fewer.
     """
-    return _lowest(likelihood(records.x), share)
+    x = records.x
+    return _lowest(likelihood(x), x, share)
 
 
 def least_likely_standardised(records: Records, next_symbol: NextSymbolOracle, *, share: float = 0.2) -> Tensor:
@@ -56,7 +59,8 @@ def least_likely_standardised(records: Records, next_symbol: NextSymbolOracle, *
     distribution is subtracted and its standard deviation divides, so that a symbol counts as unlikely only where the model
     expected another.
     """
-    return _lowest(torch.cat([_standardised(next_symbol(chunk), chunk) for chunk in records.x.split(CHUNK)]), share)
+    x = records.x
+    return _lowest(torch.cat([_standardised(next_symbol(chunk), chunk) for chunk in x.split(next_symbol.chunk)]), x, share)
 
 
 def _standardised(scores: Tensor, x: Tensor) -> Tensor:
@@ -69,9 +73,21 @@ def _standardised(scores: Tensor, x: Tensor) -> Tensor:
     return torch.where(spread > 0, (of_symbols(scores, x) - mean) / spread, 0.0)
 
 
-def _lowest(values: Tensor, share: float) -> Tensor:
-    """Return the mean of the lowest share of values (n, length), rounded down to a number of them but at least one, (n,)."""
+def _mean(values: Tensor, x: Tensor) -> Tensor:
+    """Return the mean of values (n, length) over the symbols of each of records x (n, length), (n,)."""
+    length = lengths(x)
+    own = torch.arange(x.shape[1]) < length[:, None]
+    return values.masked_fill(~own, 0.0).sum(dim=1) / length
+
+
+def _lowest(values: Tensor, x: Tensor, share: float) -> Tensor:
+    """Return the mean of the lowest share of the values (n, length) of each record's symbols, (n,).
+
+    It is rounded down to a number of them, but at least one.
+    """
     if not 0 < share <= 1:
         raise AttackError(f"share is above 0 and at most 1 (found {share:g})")
-    count = max(1, int(values.shape[1] * share))
-    return values.sort(dim=1).values[:, :count].mean(dim=1)
+    length, place = lengths(x), torch.arange(x.shape[1])
+    ordered = values.masked_fill(place >= length[:, None], torch.inf).sort(dim=1).values
+    count = (length.double() * share).long().clamp(min=1)
+    return ordered.masked_fill(place >= count[:, None], 0.0).sum(dim=1) / count

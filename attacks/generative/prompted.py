@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from attacks.handles import AttackError, CompletionOracle, Records
+from attacks.handles.language import by_length
 from attacks.metrics.text_overlap import recall
 from attacks.seeds import hash_records
 
@@ -20,12 +21,18 @@ def pseudo_likelihood(
     here they are of `gram` symbols, since the model writes characters.
     """
     x = records.x
-    half = x.shape[1] // 2
-    prompts, rest = x[:, :half], x[:, half:]
-    if samples < 1 or not 1 <= gram <= rest.shape[1]:
-        raise AttackError(f"samples are at least 1, and n-grams from 1 to {rest.shape[1]} symbols (found {samples}, {gram})")
-    drawn = [completions(prompts, rest.shape[1], hash_records(seed, k, records.ids)) for k in range(samples)]
-    return torch.stack([recall(text, rest, gram) for text in drawn]).mean(dim=0)
+    most = x.shape[1] - x.shape[1] // 2
+    if samples < 1 or not 1 <= gram <= most:
+        raise AttackError(f"samples are at least 1, and n-grams from 1 to {most} symbols (found {samples}, {gram})")
+    found = torch.empty(len(x), dtype=torch.float64)
+    for rows, text in by_length(x):
+        half = text.shape[1] // 2
+        prompts, rest = text[:, :half], text[:, half:]
+        seeds = [hash_records(seed, k, records.ids[rows.numpy()]) for k in range(samples)]
+        drawn = [completions(prompts, rest.shape[1], each) for each in seeds]
+        # Of a text too short for n-grams, its whole half is one.
+        found[rows] = torch.stack([recall(one, rest, min(gram, rest.shape[1])) for one in drawn]).mean(dim=0)
+    return found
 
 
 def written_by_itself(records: Records, completions: CompletionOracle, *, symbols: int = 100) -> Tensor:
@@ -37,6 +44,9 @@ def written_by_itself(records: Records, completions: CompletionOracle, *, symbol
     x = records.x
     if symbols < 1:
         raise AttackError(f"symbols are at least 1 (found {symbols})")
-    places = range(max(0, x.shape[1] - symbols), x.shape[1])
-    right = [completions(x[:, :place], 1)[:, 0] == x[:, place] for place in places]
-    return torch.stack(right).double().mean(dim=0)
+    found = torch.empty(len(x), dtype=torch.float64)
+    for rows, text in by_length(x):
+        places = range(max(0, text.shape[1] - symbols), text.shape[1])
+        right = [completions(text[:, :place], 1)[:, 0] == text[:, place] for place in places]
+        found[rows] = torch.stack(right).double().mean(dim=0)
+    return found

@@ -99,6 +99,7 @@ from attacks.handles.records import (
     Records,
     ShadowData,
     Superset,
+    TextRecords,
 )
 from attacks.handles.runnable import (
     Architecture,
@@ -201,6 +202,7 @@ __all__ = [
     "Superset",
     "SuppressedAggregates",
     "Surrogate",
+    "TextRecords",
     "ThresholdedScoreOracle",
     "TopScoreOracle",
     "Trainer",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -12,13 +12,23 @@ from torch import Tensor
 from attacks.handles import answers
 from attacks.handles.handle import Handle, Ledger, Oracle
 from attacks.models.generators import Generator
+from attacks.models.generators.language import PADDING
 
 # Records are asked about in chunks where every symbol is answered, so that memory does not grow with their number.
 CHUNK = 500
 
 
 class NextSymbolOracle(Oracle[Callable[[Tensor], Tensor]]):
-    """Answers with the probability of every symbol at each place of a record. Each record is one query."""
+    """Answers with the probability of every symbol at each place of a record. Each record is one query.
+
+    `chunk` is for how many records at a time answers fit in memory.
+    """
+
+    def __init__(
+        self, name: str, answer: Callable[[Tensor], Tensor], ledger: Ledger, *, counted: bool = True, chunk: int = CHUNK
+    ):
+        super().__init__(name, answer, ledger, counted=counted)
+        self.chunk = chunk
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return for records x (n, length) the log-probability of each symbol at each place, float64 (n, length, symbols).
@@ -142,5 +152,22 @@ class ReferenceLanguageModel:
 
 
 def of_symbols(scores: Tensor, x: Tensor) -> Tensor:
-    """Return of the answers on records x (n, length), (n, length, symbols), those for the records' own symbols, (n, length)."""
-    return torch.gather(scores, -1, x.long()[..., None])[..., 0]
+    """Return of the answers on records x (n, length), (n, length, symbols), those for the records' own symbols, (n, length).
+
+    What fills a record up gets 0, as if it were certain.
+    """
+    own = torch.gather(scores, -1, x.long().clamp(min=0)[..., None])[..., 0]
+    return own.masked_fill(x == PADDING, 0.0)
+
+
+def lengths(x: Tensor) -> Tensor:
+    """Return how many symbols each of records x (n, length) has, int64 (n,), without what fills shorter ones up."""
+    return (x != PADDING).sum(dim=1)
+
+
+def by_length(x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield which of records x (n, length) are of one length, int64 (some,), and these without what fills them up."""
+    length = lengths(x)
+    for one in length.unique().tolist():
+        rows = (length == one).nonzero().flatten()
+        yield rows, x[rows, :one]

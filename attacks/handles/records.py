@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,6 +53,20 @@ class Records(HeldRecords):
 
     def __init__(self, x: Tensor, label: Tensor | None, ids: NDArray[np.uint64], ledger: Ledger):
         super().__init__(CANDIDATES, x, label, ids, ledger)
+
+
+class TextRecords(Records):
+    """Candidate records that are codes of symbols other than single characters, with the texts behind them."""
+
+    def __init__(self, x: Tensor, label: Tensor | None, ids: NDArray[np.uint64], ledger: Ledger, texts: Sequence[str]):
+        super().__init__(x, label, ids, ledger)
+        self._texts = tuple(texts)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The texts, as many as there are records."""
+        self._touch()
+        return self._texts
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attacks.handles import Handle, HeldRecords, Ledger, NotGrantedError, Records
+from attacks.handles import Handle, HeldRecords, Ledger, NotGrantedError, Records, TextRecords
 from attacks.metrics import Metric
 from attacks.metrics.blind_baseline import features_of
 from attacks.seeds import record_ids
@@ -37,7 +37,8 @@ class Target:
     `audit`, which only a target has whose members were chosen by coins, takes guesses at them. `blind` returns what a classifier
     that never sees the model reads of the candidates, float64 (n, d), where features and label as they are would not do.
     `warnings` say what a reader of any result must know of the candidates. `identities` are hashes of what terms show, of those
-    that cost something to ask about. `featured` is false where candidates are known by their answers alone.
+    that cost something to ask about. `featured` is false where candidates are known by their answers alone. `texts` are
+    those behind candidates that are codes of symbols other than single characters.
     """
 
     id: str
@@ -54,6 +55,7 @@ class Target:
     warnings: list[str] = field(default_factory=list)
     identities: dict[str, str] = field(default_factory=dict)
     featured: bool = True
+    texts: Sequence[str] | None = None
 
     def records(self, ledger: Ledger, *, with_label: bool, partial: bool = False) -> Records:
         """Return the candidates as an attack may see them; of partial ones the hidden feature is NaN, and the ids follow it."""
@@ -63,7 +65,8 @@ class Target:
                 raise NotGrantedError(f"{self.id} has no sensitive feature, so there are no partial records")
             x[:, self.hidden_feature] = float("nan")
             ids = record_ids(x.numpy())
-        return Records(x, self.label.clone() if with_label else None, ids, ledger)
+        label = self.label.clone() if with_label else None
+        return Records(x, label, ids, ledger) if self.texts is None else TextRecords(x, label, ids, ledger, self.texts)
 
     def blind_features(self) -> NDArray[np.float64] | None:
         """Return what a classifier that never sees the model reads of the candidates, float64 (n, d); None of no features."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
@@ -13,13 +14,23 @@ Scale = Literal["probabilities", "log-probabilities", "logits"]
 
 
 class ModelSpec(Strict):
-    """What all kinds have in common: the names of the classes, in the order of the outputs."""
+    """What all kinds have in common."""
 
     kind: str
+
+    def files(self, folder: Path) -> list[Path]:
+        """Return the files of the model, of which a report shows the hashes."""
+        file = getattr(self, "file", None)
+        return [folder / file] if isinstance(file, str) else []
+
+
+class ClassifierSpec(ModelSpec):
+    """What all classifiers have in common: the names of the classes, in the order of the outputs."""
+
     classes: list[str | int] | None = Field(default=None, description="names of the classes in the order of the outputs")
 
 
-class ArraysSpec(ModelSpec):
+class ArraysSpec(ClassifierSpec):
     """Recorded answers, which stand in the files of the members and non-members: columns, or an array of npz."""
 
     kind: Literal["arrays"]
@@ -27,7 +38,7 @@ class ArraysSpec(ModelSpec):
     columns: Text = "p_*"
 
 
-class CallableSpec(ModelSpec):
+class CallableSpec(ClassifierSpec):
     """A function of one's own: a batch in, scores or labels out."""
 
     kind: Literal["callable"]
@@ -36,7 +47,7 @@ class CallableSpec(ModelSpec):
     answers: Literal["scores", "labels"] = "scores"
 
 
-class SklearnSpec(ModelSpec):
+class SklearnSpec(ClassifierSpec):
     """A classifier of scikit-learn: a skops file, a pickle that the command line trusts, or what a function builds."""
 
     kind: Literal["sklearn"]
@@ -44,7 +55,7 @@ class SklearnSpec(ModelSpec):
     function: FunctionPath | None = None
 
 
-class TorchSpec(ModelSpec):
+class TorchSpec(ClassifierSpec):
     """A network: a factory function with weights from a file, or one file that holds it whole. It answers with logits."""
 
     kind: Literal["torch"]
@@ -53,7 +64,7 @@ class TorchSpec(ModelSpec):
     scale: Scale = "logits"
 
 
-class OnnxSpec(ModelSpec):
+class OnnxSpec(ClassifierSpec):
     """A model in ONNX's format, run by onnxruntime; `output` names what it answers with where there are several outputs."""
 
     kind: Literal["onnx"]
@@ -62,7 +73,7 @@ class OnnxSpec(ModelSpec):
     scale: Scale = "probabilities"
 
 
-class HttpSpec(ModelSpec):
+class HttpSpec(ClassifierSpec):
     """A service that speaks the Open Inference Protocol, version 2."""
 
     kind: Literal["http"]
@@ -80,6 +91,29 @@ class HttpSpec(ModelSpec):
     answers: Literal["scores", "labels"] = "scores"
 
 
+class SamplesSpec(ModelSpec):
+    """A generator of which nothing is known but samples that it made once: a table or pictures."""
+
+    kind: Literal["samples"]
+    file: Text
+    id: Text | None = None
+
+
+class TransformersSpec(ModelSpec):
+    """A causal language model in a folder, and another one to compare with, such as the one that it was tuned from."""
+
+    kind: Literal["transformers"]
+    folder: Text
+    base: Text | None = None
+
+    def files(self, folder: Path) -> list[Path]:
+        """Return the files of the models, of which a report shows the hashes."""
+        named = [folder / name for name in (self.folder, self.base) if name is not None]
+        return [
+            path for one in named for path in sorted(one.iterdir()) if path.suffix in (".json", ".safetensors", ".txt", ".model")
+        ]
+
+
 KINDS: dict[str, type[ModelSpec]] = {
     "arrays": ArraysSpec,
     "callable": CallableSpec,
@@ -87,4 +121,6 @@ KINDS: dict[str, type[ModelSpec]] = {
     "torch": TorchSpec,
     "onnx": OnnxSpec,
     "http": HttpSpec,
+    "samples": SamplesSpec,
+    "transformers": TransformersSpec,
 }

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from attacks.handles import CompletionOracle, GeneratedLikelihoodOracle, LikelihoodOracle, NextSymbolOracle
-from attacks.handles.language import CHUNK, Seeds, levels_of, of_symbols
+from attacks.handles.language import Seeds, levels_of, of_symbols
 from attacks.models.generators.language import picked
 from attacks.models.poorer_answers import LEAST
 
@@ -19,7 +19,7 @@ def likelihood_of_next_symbol(next_symbol: NextSymbolOracle) -> LikelihoodOracle
     """Return what an oracle of every symbol says of the symbols that stand there; queries count once."""
 
     def likelihood(x: Tensor) -> Tensor:
-        return torch.cat([of_symbols(next_symbol(chunk), chunk) for chunk in x.split(CHUNK)])
+        return torch.cat([of_symbols(next_symbol(chunk), chunk) for chunk in x.split(next_symbol.chunk)])
 
     return LikelihoodOracle("likelihood", likelihood, next_symbol.ledger, counted=False)
 

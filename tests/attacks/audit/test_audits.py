@@ -201,3 +201,11 @@ def test_tables_of_other_programs(folder, mia_json, separator):
         text = (folder / f"{name}.csv").read_text().replace(",", separator).replace("\n", "\r\n")
         (folder / f"{name}.csv").write_bytes(b"\xef\xbb\xbf" + text.encode())
     assert by_attack(mia_json("audit", "audit.yaml", "--out", "two")) == by_attack(before)
+
+
+def test_columns_go_by_name_in_whatever_order_a_side_has_them(folder, mia_json):
+    add(folder, FEW)
+    before = mia_json("audit", "audit.yaml", "--out", "one")
+    table = pd.read_csv(folder / "holdout.csv", dtype={"patient": str})
+    table[table.columns[::-1]].to_csv(folder / "holdout.csv", index=False)
+    assert by_attack(mia_json("audit", "audit.yaml", "--out", "two")) == by_attack(before)

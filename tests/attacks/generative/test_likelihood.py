@@ -22,10 +22,12 @@ from attacks.handles import (
     QueryLimitError,
     Records,
     ReferenceLanguageModel,
+    TextRecords,
 )
 from attacks.handles.views import texts
 from attacks.models import alphabet
 from attacks.models.generators import Generator
+from attacks.models.generators.language import PADDING
 from attacks.seeds import record_ids
 from taxonomy.threat import ThreatModel
 
@@ -134,3 +136,21 @@ def test_an_untrained_model_knows_nobody(seed):
     for score in found:
         low, high = metrics.auc_interval(score.numpy(), member, 0.999)
         assert low < 0.5 < high
+
+
+def test_a_shorter_text_is_scored_by_its_own_symbols():
+    """What fills a text up is no symbol of it: each text has the score that it has alone."""
+    x = language_fixture.records()[:6].clone()
+    for row, length in enumerate((17, 5, 9, 17, 1, 12)):
+        x[row, length:] = PADDING
+    values = -torch.arange(1.0, x.numel() + 1).double().reshape(x.shape).sqrt().flip(1)
+    for score in (likelihood._mean, lambda v, part: likelihood._lowest(v, part, 0.3)):
+        alone = [score(values[k : k + 1, :n], x[k : k + 1, :n]) for k, n in enumerate((17, 5, 9, 17, 1, 12))]
+        assert torch.allclose(score(values, x), torch.cat(alone), atol=1e-12)
+
+
+def test_text_behind_other_symbols_is_what_zlib_reads():
+    x, ids = torch.tensor([[3.0, 5000.0], [7.0, PADDING]]), np.arange(2, dtype=np.uint64)
+    asked = LikelihoodOracle("likelihood", lambda x: torch.where(x == PADDING, 0.0, -1.0).double(), Ledger())
+    score = likelihood.over_zlib(TextRecords(x, None, ids, Ledger(), ["many words, many bytes", "few"]), asked)
+    assert score.tolist() == [-1 / len(zlib.compress(b"many words, many bytes")), -1 / len(zlib.compress(b"few"))]

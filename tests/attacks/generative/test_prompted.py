@@ -11,12 +11,20 @@ from attacks.engine import plan as plans
 from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from attacks.generative import prompted
-from attacks.handles import AttackError, GeneratedLikelihoodOracle, Ledger, NextSymbolOracle, QueryLimitError
+from attacks.handles import (
+    AttackError,
+    CompletionOracle,
+    GeneratedLikelihoodOracle,
+    Ledger,
+    NextSymbolOracle,
+    QueryLimitError,
+    Records,
+)
 from attacks.handles.language import levels_of
 from attacks.handles.views import texts
 from attacks.metrics.text_overlap import recall
 from attacks.models.generators import GeneratorRecipe
-from attacks.models.generators.language import Gru
+from attacks.models.generators.language import PADDING, Gru
 from taxonomy.loading import load
 from taxonomy.threat import from_user
 
@@ -135,3 +143,23 @@ def test_what_is_left_of_the_likelihood(kept_store):
         assert result["auc_ci"][0] > 0.5
         found[power] = result["auc"]
     assert found["Q.likelihood"] > found["Q.generated-likelihood"] - 0.01
+
+
+def test_a_shorter_text_is_prompted_by_its_own_half():
+    """In the company of longer ones a text has the score that it has alone."""
+    gru, x = model(), prompts(4, 10)
+    ids = np.arange(4, dtype=np.uint64)
+    lengths = (10, 6, 9, 6)
+    for row, length in enumerate(lengths):
+        x[row, length:] = PADDING
+
+    def written(asked, length, seeds):
+        return gru.continued(asked, length, levels_of(seeds, length))[0]
+
+    for attack in (
+        lambda records, asked: prompted.pseudo_likelihood(records, asked, samples=3, gram=2, seed=1),
+        lambda records, asked: prompted.written_by_itself(records, asked, symbols=4),
+    ):
+        oracle = CompletionOracle("completions", written, Ledger())
+        alone = [attack(Records(x[k : k + 1, :n], None, ids[k : k + 1], Ledger()), oracle) for k, n in enumerate(lengths)]
+        assert torch.equal(attack(Records(x, None, ids, Ledger()), oracle), torch.cat(alone))

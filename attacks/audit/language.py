@@ -1,0 +1,220 @@
+"""`kind: transformers`: a causal language model at home, its texts, and a base model to compare with."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from attacks.audit import checks, texts
+from attacks.audit.checks import Check
+from attacks.audit.file import Audit
+from attacks.audit.kinds import causal
+from attacks.audit.kinds.causal import CausalModel
+from attacks.audit.kinds.specs import TransformersSpec
+from attacks.audit.parts import RUN, Parts
+from attacks.audit.tables import Wanted
+from attacks.handles import (
+    CompletionOracle,
+    GeneratedLikelihoodOracle,
+    Ledger,
+    LikelihoodOracle,
+    NextSymbolOracle,
+    Number,
+    ReferenceLanguageModel,
+)
+from attacks.handles.language import Seeds, levels_of
+from attacks.models.generators.language import PADDING
+from attacks.seeds import digest, record_ids
+from attacks.targets.target import HandleMaker, Target
+from taxonomy import entries
+from taxonomy.findings import InputError
+
+# A classifier that never sees the model reads how often words stand in a text, in so many columns.
+WORDS = 1024
+REFERENCE = "reference-language-model"
+
+
+def read(audit: Audit, spec: TransformersSpec) -> LanguageParts:
+    """Return the parts of an audit of a language model; raise InputError for anything wrong."""
+    stated, folder = audit.stated, audit.folder
+    for key in ("population", "features"):
+        if getattr(stated, key) is not None:
+            raise audit.wrong(f"a language model takes no `{key}`; what it is compared with is `base`, another model", key)
+    wanted = Wanted(groups=stated.groups)
+    members, of_members = texts.read(folder, "members", stated.members, wanted)
+    others, of_others = texts.read(folder, "non_members", stated.non_members, wanted)
+    checks.refuse_overlap(members, others, None)
+    texts.refuse_overlap(members, of_members, others, of_others)
+    everything = [*of_members, *of_others]
+    model = causal.load(folder / spec.folder, "model")
+    tokens = model.tokens(everything)
+    base = _base(audit, spec, everything, tokens)
+    x, cut = padded(tokens, [model.longest, base.longest if base else None])
+    hashes = {str(path): _sha256(path) for path in spec.files(folder)}
+    return LanguageParts(
+        name=stated.name,
+        members=members,
+        others=others,
+        rows=None,
+        training_size=stated.training_size,
+        records="text",
+        texts=everything,
+        x=x,
+        cut=cut,
+        model=model,
+        base=base,
+        identity=digest(hashes),
+    )
+
+
+def _base(audit: Audit, spec: TransformersSpec, everything: Sequence[str], tokens: list[list[int]]) -> CausalModel | None:
+    """Return the base model, if one is stated; raise InputError for one whose tokens are others."""
+    if spec.base is None:
+        return None
+    base = causal.load(audit.folder / spec.base, "base")
+    if base.tokens(everything) != tokens:
+        raise InputError(f"base: the tokenizer of {spec.base} cuts texts otherwise than that of {spec.folder}; use one for both")
+    return base
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def padded(tokens: Sequence[Sequence[int]], limits: Sequence[int | None]) -> tuple[Tensor, int]:
+    """Return tokens as float32 (n, length), filled up at the end, and how many texts were cut to the smallest limit."""
+    longest = max(len(text) for text in tokens)
+    length = min([longest, *(limit for limit in limits if limit is not None)])
+    x = torch.full((len(tokens), length), float(PADDING))
+    for row, text in zip(x, tokens, strict=True):
+        row[: len(text)] = torch.tensor(text[:length], dtype=torch.float32)
+    return x, sum(len(text) > length for text in tokens)
+
+
+@dataclass(kw_only=True)
+class LanguageParts(Parts):
+    """What the audit file of a language model grants: texts, the model itself, and another one.
+
+    `x` float32 (n, length) are the texts as tokens; `cut` of them are longer than the model can look at.
+    """
+
+    texts: list[str]
+    x: Tensor
+    cut: int
+    model: CausalModel
+    base: CausalModel | None
+    identity: str
+
+    @property
+    def beyond(self) -> frozenset[str]:
+        """Terms for which the audit file of such a model has no part."""
+        return frozenset({"M2", "M3", "D1.samples"})
+
+    def tried(self, seed: int) -> tuple[list[Check], float | None]:
+        """Nothing of a model at home has to be tried: it was read, and it is deterministic."""
+        return [], None
+
+    def asked(self) -> list[Check]:
+        """Ask how likely the texts are, and say how much less surprised the model is by members."""
+        self._known = self.model.likelihood(self.x)
+        mean = (self._known.sum(dim=1) / (self.x != PADDING).sum(dim=1)).numpy()
+        inside, outside = (float(np.exp(-part.mean())) for part in np.split(mean, [len(self.members)]))
+        text = f"the model's perplexity is {inside:.4g} on the members and {outside:.4g} on the non-members"
+        found = [Check("generalisation", "info", text)]
+        if self.cut:
+            text = f"{self.cut:,} texts are longer than the {self.x.shape[1]:,} tokens that the model can look at, and are cut"
+            found.append(Check("cut", "warning", text))
+        for name, part in (("members", self.texts[: len(self.members)]), ("non-members", self.texts[len(self.members) :])):
+            if copies := len(part) - len(set(part)):
+                found.append(Check("copies", "warning", f"{copies:,} of {len(part):,} {name} are exact copies of others of them"))
+        return found
+
+    def entry(self) -> entries.Target:
+        """Return the target as an entry that says what it offers: each part of the audit file is a grant."""
+        return entries.Target(
+            schema=1,
+            id=self.name,
+            title=self.name,
+            summary="A language model of one's own.",
+            model="generative",
+            frame="stand-alone",
+            data="handed over in an audit file",
+            offers=[*self._makers(), *(["D2.coins"] if "audit" in self.judges else [])],
+            run=RUN,
+            answers=["answers-sequence"],
+            records=["text"],
+            differentiable=False,
+        )
+
+    def made(self) -> Target:
+        """Return the target as what answers; the model was asked about its candidates before."""
+        makers = self._makers()
+        return Target(
+            id=self.name,
+            x=self.x,
+            label=torch.zeros(self.count, dtype=torch.int64),
+            ids=record_ids(self.x.numpy()),
+            member=torch.from_numpy(np.arange(self.count) < len(self.members)),
+            makers=makers,
+            fingerprint=self.identity,
+            judges=self.judges,
+            identities={term: digest([self.identity, term]) for term in makers if term.startswith(("Q.", REFERENCE))},
+            blind=self._words,
+            texts=self.texts,
+        )
+
+    def _words(self) -> NDArray[np.float64]:
+        """Return how often words stand in each text, float64 (n, WORDS + 1), with how long it is."""
+        from sklearn.feature_extraction.text import HashingVectorizer
+
+        counts = HashingVectorizer(n_features=WORDS, norm=None, alternate_sign=False).transform(self.texts).toarray()
+        return np.column_stack([counts, [len(text) for text in self.texts]]).astype(np.float64)
+
+    def _likelihood(self, x: Tensor) -> Tensor:
+        return self._known if torch.equal(x, self.x) else self.model.likelihood(x)
+
+    def _makers(self) -> dict[str, HandleMaker]:
+        """Return what makes a fresh handle for each term on offer."""
+        model = self.model
+
+        def written(prompts: Tensor, length: int, seeds: Seeds) -> tuple[Tensor, Tensor]:
+            return model.continued(prompts, length, levels_of(seeds, length))
+
+        def completions(ledger: Ledger) -> CompletionOracle:
+            return CompletionOracle("completions", lambda *asked: written(*asked)[0], ledger)
+
+        def every_symbol(ledger: Ledger) -> NextSymbolOracle:
+            return NextSymbolOracle("next_symbol", model.scores, ledger, chunk=model.chunk(self.x.shape[1]))
+
+        makers: dict[str, Any] = {
+            "Q.likelihood": lambda ledger: LikelihoodOracle("likelihood", self._likelihood, ledger),
+            "Q.next-symbol": every_symbol,
+            "Q.completions": completions,
+            "Q.generated-likelihood": lambda ledger: GeneratedLikelihoodOracle(
+                "generated_likelihood", written, model.symbols, ledger
+            ),
+            "D1.size": lambda ledger: Number("training_size", self.size, ledger),
+        }
+        if (base := self.base) is not None:
+            makers[REFERENCE] = lambda ledger: BaseLanguageModel(base, self.identity)
+        return makers
+
+
+class BaseLanguageModel(ReferenceLanguageModel):
+    """A language model that was handed over to compare with; it answers at home, without a limit."""
+
+    def __init__(self, model: CausalModel, identity: str):
+        self._model, self.fingerprint = model, identity
+
+    def likelihood(self, x: Tensor) -> Tensor:
+        """Return for records x (n, length) the log-probability of each token after those before it, float64 (n, length)."""
+        return self._model.likelihood(x)
