@@ -18,6 +18,7 @@ from typing import Any
 import explorer
 import picture
 import reference
+import side_by_side
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -262,6 +263,16 @@ class Site:
         targets = sorted({m.target for e in self.measured.values() for m in e.targets})
         drawn = {target: self.drawn_results(target) for target in targets}
         self.page("results.md", "results.md.j2", targets=targets, results=self.results, drawn=drawn)
+        beside = side_by_side
+        self.page(
+            "side-by-side.md",
+            "side_by_side.md.j2",
+            table=beside.measured(),
+            works=beside.WORKS,
+            tools=beside.TOOLS,
+            rows=beside.rows,
+            verdicts=beside.verdicts,
+        )
         for kind in (
             "errata",
             "glossary",
