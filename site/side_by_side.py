@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Any
 
 TABLE = Path(__file__).parents[1] / "tests" / "benchmarks" / "side_by_side.json"
-TOOLS = {"reference": "a plain loop", "ours": "this repository", "sacroml": "sacroml", "art": "ART"}
+TOOLS = {
+    "reference": "a plain loop",
+    "ours-lira": "this repository, LiRA alone",
+    "ours": "this repository, all attacks",
+    "sacroml": "sacroml",
+    "art": "ART",
+}
 WORKS = {
     "A": "a forest of 100 trees on 284 records of breast cancer, beside 285 others",
     "B": "a network on 400 of scikit-learn's digits, beside 400 others, with the rest as the adversary's pool",
@@ -64,7 +70,8 @@ def rows(table: dict[str, Any], work: str) -> list[Row]:
 
 def _row(table: dict[str, Any], work: str, tool: str) -> Row:
     audits = [found for name, found in sorted(table["audits"].items()) if name.split("/")[:2] == [work, tool]]
-    lines, files = table["lines"][work].get(tool), table["files"][work].get(tool)
+    who = tool.removesuffix("-lira")
+    lines, files = table["lines"][work].get(who), table["files"][work].get(who)
     if not audits:
         why = table["not_installed"].get(tool)
         return Row(tool, lines, files, None, None, {}, f"it does not install here: {why}" if why else "not measured")
@@ -83,17 +90,21 @@ def verdict(first: Spread, second: Spread) -> str:
 
 
 def verdicts(found: list[Row]) -> list[str]:
-    """Return in sentences how our row compares with the others, figure by figure."""
-    by_tool = {row.tool: row for row in found}
-    ours, said = by_tool["ours"], []
-    if ours.cpu is None:
-        return said
+    """Return in sentences how our LiRA compares with the others, figure by figure, and what all our attacks take beside it."""
+    by_tool, said = {row.tool: row for row in found}, []
+    alone, everything = by_tool["ours-lira"], by_tool["ours"]
     for tool, name in TOOLS.items():
         other = by_tool[tool]
-        if tool == "ours" or other.cpu is None:
+        if tool.startswith("ours") or other.cpu is None:
             continue
-        said.append(f"CPU time beside {name}: {verdict(ours.cpu, other.cpu)}, for {ours.attacks} attacks beside {other.attacks}.")
+        for ours in (alone, everything):
+            if ours.cpu is not None:
+                took = verdict(ours.cpu, other.cpu)
+                said.append(f"CPU time, {ours.attacks} of our attacks beside {other.attacks} by {name}: {took}.")
+        if alone.cpu is None:
+            continue
+        mine = alone.scores["LiRA"]
         for attack, (auc, tpr) in other.scores.items():
-            mine = ours.scores["LiRA"]
-            said.append(f"LiRA beside {name}, {attack}: AUC {verdict(mine[0], auc)}, TPR at 1 % FPR {verdict(mine[1], tpr)}.")
+            words = f"AUC {verdict(mine[0], auc)}, TPR at 1 % FPR {verdict(mine[1], tpr)}"
+            said.append(f"Our LiRA beside {name}, {attack}: {words}.")
     return said

@@ -28,7 +28,10 @@ HERE = Path(__file__).parent
 SCRIPTS, TABLE = HERE / "side_by_side", HERE / "side_by_side.json"
 ENVIRONMENT = HERE.parents[1] / "build" / "peers"
 PEERS = {"sacroml": "sacroml==2.0.1", "art": "adversarial-robustness-toolbox==1.20.1"}
-WORKS, SEEDS, TOOLS = ("A", "B"), (0, 1, 2), ("reference", "ours", "sacroml", "art")
+WORKS, SEEDS, TOOLS = ("A", "B"), (0, 1, 2), ("reference", "ours-lira", "ours", "sacroml", "art")
+# Ours twice: LiRA alone, which compares with what the others do, and all that is feasible.
+ALONE = ["carlini-2022-lira"]
+AUDITORS = ("ours", "sacroml", "art")
 # The first mode of sacroml is its default, and trains; the others use its shadow models again, and their CPU time is not counted.
 MODES = ("offline", "online-carlini", "online-fixed")
 
@@ -61,7 +64,7 @@ def main() -> None:
         place = Path(folder)
         running = {
             pool.submit(bad_input, python, tool, place): ("bad_input", tool)
-            for tool in TOOLS[1:]
+            for tool in AUDITORS
             if tool not in missing and tool not in table["bad_input"]
         }
         running |= {
@@ -103,9 +106,9 @@ def described(missing: dict[str, str]) -> Found:
         "busy": round(os.getloadavg()[0], 1),
         "versions": {**PEERS, **{name: version(name) for name in ("torch", "scikit-learn", "numpy")}},
         "not_installed": missing,
-        "lines": {work: {tool: written(tool, work) for tool in TOOLS[1:]} for work in WORKS},
+        "lines": {work: {tool: written(tool, work) for tool in AUDITORS} for work in WORKS},
         # sacroml reads a network's class and training from a file; what the others are handed lives in the user's program.
-        "files": {work: {tool: int((work, tool) == ("B", "sacroml")) for tool in TOOLS[1:]} for work in WORKS},
+        "files": {work: {tool: int((work, tool) == ("B", "sacroml")) for tool in AUDITORS} for work in WORKS},
     }
 
 
@@ -118,7 +121,8 @@ def written(tool: str, work: str) -> int:
 def audit(python: Path, job: Job, place: Path) -> Found:
     """Carry an audit out; return its CPU seconds, how many attacks ran, and AUC and TPR at 1 % FPR of those that are compared."""
     out, name = place / (job.name.replace("/", "-") + ".json"), job.name.replace("/", "-")
-    command = [interpreter(python, job.tool), f"with_{job.tool}.py", job.work, str(job.seed), out]
+    script = f"with_{job.tool.removesuffix('-lira')}.py"
+    command = [interpreter(python, job.tool), script, job.work, str(job.seed), out, *(ALONE if job.tool == "ours-lira" else [])]
     if job.tool != "sacroml":
         cpu = timed(command, place / f"store-{name}")
         return {"cpu": cpu, **json.loads(out.read_text())}
