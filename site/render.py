@@ -20,6 +20,7 @@ import explorer
 import performance
 import picture
 import reference
+import side_by_side
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -278,6 +279,16 @@ class Site:
             missing=missing,
             rows=rows,
             machines=machines,
+        )
+        beside = side_by_side
+        self.page(
+            "side-by-side.md",
+            "side_by_side.md.j2",
+            table=beside.measured(),
+            works=beside.WORKS,
+            tools=beside.TOOLS,
+            rows=beside.rows,
+            verdicts=beside.verdicts,
         )
         for kind in (
             "errata",

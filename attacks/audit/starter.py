@@ -19,7 +19,8 @@ name: {name}
 members: {{file: {members}{label}}}
 non_members: {{file: {others}{label}}}
 
-# More records of the same source, which the adversary may have: without them no attack can calibrate.
+# More records of the same source, which the adversary may have: without them offline attacks cannot run, and shadow models
+# train on halves of the records above.
 # population: {{file: others.csv{label}}}
 
 # The model: one of the kinds below.

@@ -27,6 +27,7 @@ from attacks.handles import (
     Number,
     Population,
     ScoreOracle,
+    Superset,
     ThresholdedScoreOracle,
     TopScoreOracle,
     UnsuitableError,
@@ -288,6 +289,9 @@ def _makers(parts: ClassifierParts) -> dict[str, HandleMaker]:
         makers["D1.marginals"] = lambda ledger: Marginals("marginals", torch.sort(x, dim=0).values, ledger)
     if parts.training is not None:
         own = parts.training
+        if parts.population is None and parts.rows is not None and parts.members.label is not None:
+            # Who can train and has no records besides trains on the candidates, as an auditor does: members are not marked.
+            makers["D2.superset"] = lambda ledger: _superset(parts, ledger)
         if parts.hidden:
             makers["M3"] = lambda ledger: FunctionPlatform(own, ledger)
         else:
@@ -295,6 +299,13 @@ def _makers(parts: ClassifierParts) -> dict[str, HandleMaker]:
     if parts.references is not None:
         makers |= parts.references.makers
     return makers
+
+
+def _superset(parts: Parts, ledger: Ledger) -> Superset:
+    """Return all candidates as a pool that holds the members, in an order that does not tell who they are."""
+    x, label, ids = candidates(parts)
+    order = np.argsort(ids, kind="stable")
+    return Superset("superset", x[order], label[order], ids[order], ledger)
 
 
 def _certain(answer: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:

@@ -39,11 +39,12 @@ def boundary_distance(
     if count < 1:
         raise AttackError(f"random_queries must pay for one random input, {queries:,} labels (found {random_queries:,})")
     x, ids = records.x, records.ids
-    score = hop_skip_jump.distances(labels, x, records.label, ids, queries=queries, batch=batch, seed=seed)
+    # Made-up inputs first: what answers only about recorded ones says so before a search of every candidate begins.
     random = _random_inputs(x, ids, count, derive_seed(seed, "random inputs"))
     apart = hop_skip_jump.from_predicted(
         labels, random, labels(random), record_ids(random.numpy()), queries=queries, batch=batch, seed=seed
     )
+    score = hop_skip_jump.distances(labels, x, records.label, ids, queries=queries, batch=batch, seed=seed)
     return Scored(score, cut=float(apart.median()))
 
 

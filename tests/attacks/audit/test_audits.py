@@ -209,3 +209,30 @@ def test_columns_go_by_name_in_whatever_order_a_side_has_them(folder, mia_json):
     table = pd.read_csv(folder / "holdout.csv", dtype={"patient": str})
     table[table.columns[::-1]].to_csv(folder / "holdout.csv", index=False)
     assert by_attack(mia_json("audit", "audit.yaml", "--out", "two")) == by_attack(before)
+
+
+def test_without_a_population_shadow_models_are_trained_on_the_candidates(folder, mia_json):
+    """Who has a training function and no other records: half of the candidates a model, and members are not marked."""
+    add(folder, forest.TRAIN + "attacks: [carlini-2022-lira]\nlimits: {models: 4}\n")
+    calls = folder / "calls"
+    calls.mkdir()
+    (folder / "my_training.py").write_text(
+        "import numpy as np, uuid\nfrom sklearn.ensemble import RandomForestClassifier\n\n\n"
+        "def train(x, y, seed):\n"
+        f"    np.save('{calls}/' + uuid.uuid4().hex, x)\n"
+        "    return RandomForestClassifier(20, random_state=seed).fit(x, y)\n"
+    )
+    found = mia_json("audit", "audit.yaml", "--trust-code", ".", "--out", "out")
+    assert list(by_attack(found)) == ["carlini-2022-lira"] and "D2.superset" in found["threat_models"][0]["grants"]
+    sides = [pd.read_csv(folder / f"{name}.csv")[forest.COLUMNS].to_numpy() for name in ("train", "holdout")]
+    members, others = ({tuple(row) for row in side} for side in sides)
+    trained = [{tuple(row) for row in x} for x in map(np.load, calls.iterdir()) if len(x) == len(members)]
+    assert len(trained) == 4
+    for rows in trained:
+        assert rows <= members | others and rows & members and rows & others
+
+
+def test_with_a_population_nobody_is_given_the_candidates_as_a_pool(folder, mia_json):
+    add(folder, forest.POPULATION + forest.TRAIN + FEW)
+    found = mia_json("audit", "audit.yaml", "--trust-code", ".", "--out", "out")
+    assert "D2.superset" not in found["threat_models"][0]["grants"]
