@@ -16,7 +16,7 @@ from torch import Tensor
 
 from attacks.audit import classes
 from attacks.audit.answers import floats, log_probs
-from attacks.audit.functions import Function, blamed
+from attacks.audit.functions import Function, aside, blamed
 from attacks.audit.kinds import networks
 from attacks.audit.rows import Rows, take
 from attacks.engine.store import Store
@@ -58,7 +58,7 @@ class Method:
         named = np.array(self.classes, dtype=str)[label]
         try:
             # As our own training has it: on one thread, so that the bits do not hang on how many workers there are.
-            with training.one_thread(), torch.random.fork_rng(devices=[]):
+            with aside(), training.one_thread(), torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed % 2**32)
                 model = call(features, classes.typed(named), seed % 2**32)
         except (Exception, SystemExit) as error:
@@ -68,7 +68,8 @@ class Method:
         def log_probabilities(rows: Any) -> NDArray[np.float64]:
             count = len(rows)
             try:
-                found = answer(rows)
+                with aside():
+                    found = answer(rows)
             except InputError:
                 raise
             except (Exception, SystemExit) as error:

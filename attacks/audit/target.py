@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attacks.audit import answers, classes
-from attacks.audit.functions import blamed
+from attacks.audit.functions import aside, blamed
 from attacks.audit.kinds.model import OwnModel
 from attacks.audit.own_training import FunctionPlatform, FunctionTrainer, OwnTraining
 from attacks.audit.references import Recorded
@@ -132,7 +132,8 @@ def raw(model: OwnModel, features: Any, *, again: bool = False) -> Any:
     answer = model.again if again and model.again is not None else model.answer
     assert answer is not None, "recorded answers are not asked for"
     try:
-        return answer(features)
+        with aside():
+            return answer(features)
     except InputError:
         raise
     except (Exception, SystemExit) as error:
