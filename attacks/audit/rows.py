@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attacks.audit.tables import Features
-from attacks.seeds import record_ids
+from attacks.seeds import digest, digest_arrays, record_ids
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -19,12 +19,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Column:
-    """How one column of a table becomes numbers: they are standardised, text is one column a value, and so is a gap."""
+    """How one column of a table becomes numbers: they are standardised, text is one column a value, and so is a gap.
+
+    `values` are the texts of what stands in a column that holds other things than numbers, and `things` what these texts are of.
+    """
 
     name: Any
     mean: float = 0.0
     spread: float = 1.0
     values: tuple[str, ...] = ()
+    things: tuple[Any, ...] = ()
     gaps: bool = False
 
     @property
@@ -35,8 +39,9 @@ class Column:
     def encode(self, column: NDArray[Any]) -> NDArray[np.float32]:
         """Return the column (n,) as float32 (n, width)."""
         if self.values:
-            parts = [(column == value).astype(np.float32) for value in self.values]
-            missing = np.array([value is None or value != value for value in column])
+            missing = _missing(column)
+            texts = _texts(column)
+            parts = [((texts == value) & ~missing).astype(np.float32) for value in self.values]
         else:
             numbers = column.astype(np.float64)
             missing = np.isnan(numbers)
@@ -47,7 +52,7 @@ class Column:
         """Return what stands behind float32 (n, width): the nearest text, or the number, or a gap."""
         gap = encoded[:, -1] > 0.5 if self.gaps else np.zeros(len(encoded), dtype=bool)
         if self.values:
-            found = np.array(self.values, dtype=object)[encoded[:, : len(self.values)].argmax(axis=1)]
+            found = _objects(self.things)[encoded[:, : len(self.values)].argmax(axis=1)]
             found[gap] = None
             named: NDArray[Any] = found
             return named
@@ -122,6 +127,18 @@ def take(features: Features, rows: NDArray[np.int64]) -> Features:
     return features[rows].copy() if isinstance(features, np.ndarray) else features.iloc[rows].reset_index(drop=True)
 
 
+def digest_features(features: Features) -> str:
+    """Return a hash of features as the user gave them: names, types and values."""
+    if isinstance(features, np.ndarray):
+        return digest_arrays(features)
+    import pandas as pd
+
+    kinds = [[str(name), str(kind)] for name, kind in features.dtypes.items()]
+    # Of text and objects, which have no bytes of their own, the hash is one of each cell.
+    cells = [pd.util.hash_array(features[name].to_numpy().astype(str).astype(object)) for name in features.columns]
+    return digest([kinds, digest_arrays(*cells)])
+
+
 def joined(parts: list[Features]) -> Features:
     """Return features of several sides behind each other."""
     if all(isinstance(part, np.ndarray) for part in parts):
@@ -150,8 +167,27 @@ def _column(name: Any, column: NDArray[Any]) -> Column:
         present = numbers[~np.isnan(numbers)]
         mean, spread = (float(present.mean()), float(present.std())) if len(present) else (0.0, 1.0)
         return Column(name, mean, spread or 1.0, gaps=gaps)
-    texts = [value for value in column if value is not None and value == value]
-    return Column(name, values=tuple(sorted({str(value) for value in texts})), gaps=len(texts) < len(column))
+    missing = _missing(column)
+    present = column[~missing]
+    values, first = np.unique(_texts(present), return_index=True)
+    return Column(name, values=tuple(values.tolist()), things=tuple(present[first].tolist()), gaps=bool(missing.any()))
+
+
+def _objects(things: tuple[Any, ...]) -> NDArray[Any]:
+    found = np.empty(len(things), dtype=object)
+    found[:] = things
+    return found
+
+
+def _missing(column: NDArray[Any]) -> NDArray[np.bool_]:
+    import pandas as pd
+
+    found: NDArray[np.bool_] = np.asarray(pd.isna(column))
+    return found
+
+
+def _texts(column: NDArray[Any]) -> NDArray[np.str_]:
+    return np.array([str(value) for value in column], dtype=str)
 
 
 def _cast(array: NDArray[Any], kind: np.dtype[Any]) -> NDArray[Any]:
