@@ -18,12 +18,12 @@ from attacks.audit.kinds.model import OwnModel
 from attacks.audit.kinds.specs import ArraysSpec, CallableSpec, HttpSpec, ModelSpec, OnnxSpec, SklearnSpec, TorchSpec
 from attacks.audit.own_training import Method, OwnTraining
 from attacks.audit.rows import Rows
-from attacks.audit.tables import Side, Wanted
+from attacks.audit.tables import Features, Side, Wanted
 from attacks.audit.target import Answers, Parts, candidates
 from attacks.seeds import digest, digest_arrays
 from attacks.targets.private import lower_bound_of_guesses
 from attacks.targets.target import Judge
-from taxonomy.findings import InputError
+from taxonomy.findings import InputError, nearest, quoted
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,12 @@ def parts(audit: Audit, trust: Trust) -> Parts:
     function = _function(audit, trust, path, "model", "function") if path else None
     model = None if isinstance(spec, ArraysSpec) else load(audit, trust, function)
     # Unless the file says so, a record is what the model was fitted on, where it knows that.
-    features = stated.features if stated.features is not None else (model.columns if model else None)
+    features: Sequence[str] | None = stated.features if stated.features is not None else (model.columns if model else None)
+    if model is not None and stated.features is not None:
+        try:
+            features = in_order_of(model, stated.features)
+        except InputError as error:
+            raise audit.wrong(str(error), "features") from error
     wanted = Wanted(
         features,
         stated.groups,
@@ -229,6 +234,23 @@ def recorded(spec: ArraysSpec, members: Side, others: Side) -> OwnModel:
     )
 
 
+def in_order_of(model: OwnModel, features: Sequence[str]) -> Sequence[str]:
+    """Return named features in the order in which the model was fitted on them, where it knows that.
+
+    Raises InputError where they are not the same features: by their places alone they would stand for others.
+    """
+    if model.columns is None:
+        return features
+    for name in model.columns:
+        if name not in features:
+            raise InputError(
+                f"{model.noun} was fitted on the feature {quoted(name)}, which is missing ({nearest(name, features)})"
+            )
+    if odd := [name for name in features if name not in model.columns]:
+        raise InputError(f"{model.noun} was not fitted on the feature {quoted(odd[0])} ({nearest(odd[0], model.columns)})")
+    return model.columns
+
+
 def _function(audit: Audit, trust: Trust, path: str, *place: str) -> Function:
     try:
         return trusted(audit.folder, path, trust.folders)
@@ -260,21 +282,23 @@ def rows_of(sides: Sequence[Side]) -> Rows | None:
     if len(having) < len(sides):
         without = next(side for side in sides if side.features is None)
         raise InputError(f"{without.where}: these records have no features, and those of {having[0].where} have some")
-    first = having[0]
-    for side in having[1:]:
-        _same_form(first, side)
-    return Rows(rows.joined([side.features for side in having]))
+    return Rows(rows.joined([having[0].features, *(_alike(having[0], side) for side in having[1:])]))
 
 
-def _same_form(one: Side, other: Side) -> None:
+def _alike(one: Side, other: Side) -> Features:
+    """Return the features of the other side in the form of those of one, columns by name; raise InputError if they are others."""
+    if one.columns is not None and other.columns is not None and sorted(one.columns) != sorted(other.columns):
+        odd = sorted(set(one.columns) ^ set(other.columns))
+        raise InputError(f"{one.where} and {other.where} do not have the same features: {', '.join(odd[:5])}")
     if isinstance(one.features, np.ndarray) != isinstance(other.features, np.ndarray):
         raise InputError(f"{one.where} and {other.where}: the same columns hold numbers in one and text in the other")
-    if isinstance(one.features, np.ndarray):
-        if one.features.shape[1:] != other.features.shape[1:]:
+    features = other.features
+    if isinstance(features, np.ndarray):
+        if one.features.shape[1:] != features.shape[1:]:
             raise InputError(
-                f"a record of {one.where} has the shape {one.features.shape[1:]}, one of {other.where} {other.features.shape[1:]}"
+                f"a record of {one.where} has the shape {one.features.shape[1:]}, one of {other.where} {features.shape[1:]}"
             )
-        return
-    if list(one.features.columns) != list(other.features.columns):
-        odd = sorted(set(one.features.columns) ^ set(other.features.columns))
-        raise InputError(f"{one.where} and {other.where} do not have the same features: {', '.join(map(str, odd[:5]))}")
+        if one.columns is not None and other.columns is not None and one.columns != other.columns:
+            features = features[:, [other.columns.index(name) for name in one.columns]]
+        return features
+    return features[list(one.columns or features.columns)]
