@@ -140,6 +140,13 @@ def test_a_builder_that_raises_is_told_with_its_line(folder, mia):
     assert "KeyError" in done.stderr and "my_training.py:2" in done.stderr
 
 
+def test_a_folder_that_cannot_be_written_is_told_and_nothing_else(folder, mia):
+    add(folder, FEW)
+    (folder / "taken").write_text("")
+    done = mia("audit", "audit.yaml", "--out", "taken")
+    assert done.returncode == 2 and not done.stdout and "--out" in done.stderr
+
+
 def test_lira_by_a_function_is_lira_by_hand(folder, mia_json):
     """The training function is called on records and labels as they stand in the file, by seeds that follow from the run's."""
     add(folder, forest.POPULATION + forest.TRAIN + "attacks: [sablayrolles-2019-mast]\nlimits: {models: 8}\n")
