@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +85,7 @@ class Rows:
         """How many records look to attacks as others do, though they differ: they differ by less than float32 can tell."""
         same = np.flatnonzero(self._ids[1:] == self._ids[:-1])
         one, other = self._order[same], self._order[same + 1]
-        return sum(not _equal(take(self.known, one[k : k + 1]), take(self.known, other[k : k + 1])) for k in range(len(same)))
+        return sum(not equal(take(self.known, one[k : k + 1]), take(self.known, other[k : k + 1])) for k in range(len(same)))
 
     def encode(self, features: Features) -> Tensor:
         """Return features as attacks see them, float32 (n, ...)."""
@@ -165,12 +166,22 @@ def _column(name: Any, column: NDArray[Any]) -> Column:
         numbers = column.astype(np.float64)
         gaps = bool(np.isnan(numbers).any())
         present = numbers[~np.isnan(numbers)]
-        mean, spread = (float(present.mean()), float(present.std())) if len(present) else (0.0, 1.0)
+        mean, spread = _moments(present) if len(present) else (0.0, 1.0)
         return Column(name, mean, spread or 1.0, gaps=gaps)
     missing = _missing(column)
     present = column[~missing]
     values, first = np.unique(_texts(present), return_index=True)
     return Column(name, values=tuple(values.tolist()), things=tuple(present[first].tolist()), gaps=bool(missing.any()))
+
+
+def _moments(present: NDArray[np.float64]) -> tuple[float, float]:
+    """Return mean and standard deviation (n,), of numbers too whose squares or sum are beyond float64."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, spread = float(present.mean()), float(present.std())
+    if math.isfinite(mean) and math.isfinite(spread):
+        return mean, spread
+    most = float(np.abs(present).max())
+    return float((present / most).mean()) * most, float((present / most).std()) * most
 
 
 def _objects(things: tuple[Any, ...]) -> NDArray[Any]:
@@ -198,7 +209,8 @@ def _cast(array: NDArray[Any], kind: np.dtype[Any]) -> NDArray[Any]:
     return np.clip(np.round(array.astype(np.float64)), limits.min, limits.max).astype(kind)
 
 
-def _equal(one: Features, other: Features) -> bool:
+def equal(one: Features, other: Features) -> bool:
+    """Whether features are the same to the last bit."""
     if isinstance(one, np.ndarray):
         return bool(np.array_equal(one, other, equal_nan=one.dtype.kind == "f"))
     return bool(one.equals(other))
