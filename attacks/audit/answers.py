@@ -20,7 +20,7 @@ MOST_OFF = 0.0999
 SLACK = 1e-4
 # Where float32 adds up to 1 what is left is 0, it may lie so far below.
 BELOW = 1e-6
-PROBABILITIES, LOGARITHMS, LOGITS = "probabilities", "log-probabilities", "logits"
+PROBABILITIES, LOGARITHMS, LOGITS = SCALES = ("probabilities", "log-probabilities", "logits")
 
 Floats = NDArray[np.float64]
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks.audit.parts import Parts
-from attacks.audit.rows import Rows, take
+from attacks.audit.rows import Rows, equal, take
 from attacks.audit.tables import Side
 from attacks.metrics.blind_baseline import BlindBaseline
 from attacks.seeds import record_ids
@@ -67,11 +67,23 @@ def refuse_overlap(members: Side, others: Side, rows: Rows | None, recorded: NDA
         if not shared.any():
             continue
         places = np.flatnonzero(shared)
+        if rows is not None and what == "records" and not _is_same(rows, int(places[0]), one, other):
+            raise InputError(
+                f"{len(places):,} members, {members.ids[places[0]]} among them, differ from non-members by less than float32 "
+                f"tells ({members.where}, {others.where}); attacks see float32, so give features in units in which they differ by more"
+            )
         examples = ", ".join(str(members.ids[k]) for k in places[:3])
         raise InputError(
             f"{len(places):,} {what} stand among the members and among the non-members ({members.where}, {others.where}): "
             f"{'ids' if what == 'ids' else 'members'} {examples}{', …' if len(places) > 3 else ''}; each record is on one side"
         )
+
+
+def _is_same(rows: Rows, place: int, one: NDArray[Any], other: NDArray[Any]) -> bool:
+    """Whether a member is a non-member to the last bit, and not only to attacks."""
+    alike = len(one) + np.flatnonzero(other == one[place])
+    mine = rows.original(np.array([place]))
+    return any(equal(mine, rows.original(alike[k : k + 1])) for k in range(len(alike)))
 
 
 def _identities(

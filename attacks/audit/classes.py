@@ -84,7 +84,12 @@ def numbered(labels: Names, classes: Sequence[str], where: str) -> NDArray[np.in
 
 
 def typed(labels: Names) -> NDArray[Any]:
-    """Return labels as a training function takes them: whole numbers where all are, else text."""
-    if all(name.lstrip("-").isdecimal() for name in np.unique(labels).tolist()):
+    """Return labels as a training function takes them: whole numbers where all are, else text, as `01` is."""
+    if all(_is_number(name) for name in np.unique(labels).tolist()):
         return labels.astype(np.int64)
     return labels.astype(object)
+
+
+def _is_number(name: str) -> bool:
+    """Whether a name is a whole number that has the same name again: `01` has not, nor has one beyond int64."""
+    return name.lstrip("-").isdecimal() and len(name) < 19 and str(int(name)) == name

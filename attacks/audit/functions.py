@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import inspect
 import linecache
@@ -36,7 +37,8 @@ class Function:
             known = importlib.util.module_from_spec(spec)
             sys.modules[module] = known
             try:
-                spec.loader.exec_module(known)
+                with aside():
+                    spec.loader.exec_module(known)
             except (Exception, SystemExit) as error:
                 del sys.modules[module]
                 raise InputError(f"{relative(self.file)} cannot be imported: {blamed(error, self.folder)}") from error
@@ -69,6 +71,11 @@ def trusted(folder: Path, path: str, roots: Sequence[Path]) -> Function:
         f"{relative(file)} is code, which runs only if you trust it: add --trust-code {relative(file.parent)}; "
         "that imports it with all your rights"
     )
+
+
+def aside() -> contextlib.redirect_stdout[Any]:
+    """Return a context in which what the user's code prints goes to standard error: standard output holds results alone."""
+    return contextlib.redirect_stdout(sys.stderr)
 
 
 def blamed(error: BaseException, folder: Path) -> str:

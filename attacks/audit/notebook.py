@@ -10,12 +10,15 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from attacks.audit import checks, classes, reading, running, tables
+from attacks.audit.answers import SCALES
 from attacks.audit.kinds import estimators
 from attacks.audit.kinds.model import OwnModel
 from attacks.audit.own_training import Method, answering
 from attacks.audit.result import AuditResult
 from attacks.audit.rows import rows_of
+from attacks.audit.tables import Side
 from taxonomy import loading
+from taxonomy.findings import InputError, nearest
 
 
 def run(
@@ -39,13 +42,17 @@ def run(
     `train` is `(x, y, seed) -> model`, by which the adversary trains shadow models; `models` limits their number.
     `class_names` names the outputs of a function in order. Raises InputError, a ValueError, for anything wrong, before training.
     """
-    sides = [tables.of_values("members", *members), tables.of_values("non_members", *non_members)]
+    if seed < 0:
+        raise InputError(f"seed is a whole number from 0 (found {seed})")
+    if isinstance(attacks, str):
+        raise InputError(f"attacks is a list of names: attacks=[{attacks!r}]")
+    own = _model(model, class_names, scale)
+    sides = [_side("members", members, own), _side("non_members", non_members, own)]
     if population is not None:
-        sides.append(tables.of_values("population", *population))
+        sides.append(_side("population", population, own))
     rows = rows_of(sides)
     assert rows is not None, "every side has features"
     checks.refuse_overlap(sides[0], sides[1], rows)
-    own = _model(model, class_names, scale)
     method = None if train is None else Method((), scale, _identity(train), local=train)
     parts = reading.assembled(name, sides[0], sides[1], sides[2] if population is not None else None, rows, own, train=method)
     catalog = loading.load(())
@@ -53,8 +60,28 @@ def run(
         return running.run(ready, "audit.run(...)")
 
 
+def _side(name: str, records: tuple[Any, Any], own: OwnModel) -> Side:
+    """Return the records of one side, the columns of a data frame in the order in which the model was fitted on them."""
+    if not isinstance(records, tuple | list) or len(records) != 2:
+        raise InputError(f"{name}: give features and labels: {name}=(x, y)")
+    x, y = records
+    if hasattr(x, "iloc") and own.columns is not None:
+        columns = {str(column): column for column in x.columns}
+        try:
+            x = x[[columns[column] for column in reading.in_order_of(own, list(columns))]]
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from error
+    return tables.of_values(name, x, y)
+
+
 def _model(model: Any, names: Sequence[Any] | None, scale: str) -> OwnModel:
-    """Return what answers: a fitted classifier, a torch module, or a function."""
+    """Return what answers: a fitted classifier, a torch module, or a function; raise InputError for anything else."""
+    if scale not in SCALES:
+        raise InputError(f"unknown scale {scale!r} ({nearest(scale, SCALES)})")
+    if not callable(model) and not hasattr(model, "predict_proba") and not hasattr(model, "predict"):
+        raise InputError(
+            f"model is a {type(model).__name__}; give a fitted classifier, a torch module, or a function from rows to scores"
+        )
     identity = _identity(model)
     if hasattr(model, "predict_proba") or (hasattr(model, "classes_") and hasattr(model, "predict")):
         return estimators.of_object(model, identity, "the model")

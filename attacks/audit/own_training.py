@@ -16,9 +16,9 @@ from torch import Tensor
 
 from attacks.audit import classes
 from attacks.audit.answers import floats, log_probs
-from attacks.audit.functions import Function, blamed
+from attacks.audit.functions import Function, aside, blamed
 from attacks.audit.kinds import networks
-from attacks.audit.rows import Rows, take
+from attacks.audit.rows import Rows, digest_features, take
 from attacks.engine.store import Store
 from attacks.engine.workshop import SerialExecutor, StoreWorkshop, environment
 from attacks.errors import AttackError
@@ -27,7 +27,7 @@ from attacks.models import training
 from attacks.models.resolution import bounded
 from attacks.models.training import Recipe, TrainingSet
 from attacks.seeds import digest, digest_arrays
-from taxonomy.findings import InputError
+from taxonomy.findings import InputError, nearest, quoted
 
 KIND = "answers of an own model"
 # What an answer of a model without logits is worth where it says 0 (attacks/models/resolution.py).
@@ -58,7 +58,7 @@ class Method:
         named = np.array(self.classes, dtype=str)[label]
         try:
             # As our own training has it: on one thread, so that the bits do not hang on how many workers there are.
-            with training.one_thread(), torch.random.fork_rng(devices=[]):
+            with aside(), training.one_thread(), torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed % 2**32)
                 model = call(features, classes.typed(named), seed % 2**32)
         except (Exception, SystemExit) as error:
@@ -68,7 +68,8 @@ class Method:
         def log_probabilities(rows: Any) -> NDArray[np.float64]:
             count = len(rows)
             try:
-                found = answer(rows)
+                with aside():
+                    found = answer(rows)
             except InputError:
                 raise
             except (Exception, SystemExit) as error:
@@ -86,6 +87,11 @@ class Method:
                     f"a trained model answers with {found.shape[1]} columns, and there are {len(self.classes)} classes"
                 )
             return found
+        if odd := [name for name in known if name not in self.classes]:
+            raise InputError(
+                f"a trained model has an output of the class {quoted(odd[0])}, which the model under audit has not "
+                f"({nearest(odd[0], self.classes)})"
+            )
         places = {name: k for k, name in enumerate(known)}
         ordered = np.full((len(found), len(self.classes)), -np.inf)
         for k, name in enumerate(self.classes):
@@ -165,7 +171,7 @@ class OwnTraining:
 
     def __init__(self, method: Method, rows: Rows, resolution: float):
         self.method, self.rows, self.resolution = method, rows, resolution
-        self._content = digest_arrays(rows.x.numpy())
+        self._content = digest([digest_arrays(rows.x.numpy()), digest_features(rows.known)])
         # Every model that was asked for, by name.
         self.models: dict[str, TrainedModel] = {}
 

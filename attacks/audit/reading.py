@@ -34,7 +34,7 @@ from attacks.audit.target import Answers, ClassifierParts, candidates
 from attacks.seeds import digest, digest_arrays
 from attacks.targets.private import lower_bound_of_guesses
 from attacks.targets.target import Judge
-from taxonomy.findings import InputError
+from taxonomy.findings import InputError, nearest, quoted
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,12 @@ def _of_classifier(audit: Audit, trust: Trust) -> ClassifierParts:
     function = _function(audit, trust, path, "model", "function") if path else None
     model = None if isinstance(spec, ArraysSpec) else load(audit, trust, function)
     # Unless the file says so, a record is what the model was fitted on, where it knows that.
-    features = stated.features if stated.features is not None else (model.columns if model else None)
+    features: Sequence[str] | None = stated.features if stated.features is not None else (model.columns if model else None)
+    if model is not None and stated.features is not None:
+        try:
+            features = in_order_of(model, stated.features)
+        except InputError as error:
+            raise audit.wrong(str(error), "features") from error
     wanted = Wanted(
         features,
         stated.groups,
@@ -244,6 +249,23 @@ def recorded(spec: ArraysSpec, members: Side, others: Side) -> OwnModel:
     return OwnModel(
         None, digest(["arrays", digest_arrays(everything)]), named, spec.scale, recorded=everything, noun="the recorded answers"
     )
+
+
+def in_order_of(model: OwnModel, features: Sequence[str]) -> Sequence[str]:
+    """Return named features in the order in which the model was fitted on them, where it knows that.
+
+    Raises InputError where they are not the same features: by their places alone they would stand for others.
+    """
+    if model.columns is None:
+        return features
+    for name in model.columns:
+        if name not in features:
+            raise InputError(
+                f"{model.noun} was fitted on the feature {quoted(name)}, which is missing ({nearest(name, features)})"
+            )
+    if odd := [name for name in features if name not in model.columns]:
+        raise InputError(f"{model.noun} was not fitted on the feature {quoted(odd[0])} ({nearest(odd[0], model.columns)})")
+    return model.columns
 
 
 def _function(audit: Audit, trust: Trust, path: str, *place: str) -> Function:

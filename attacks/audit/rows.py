@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attacks.audit.tables import Features, Side
-from attacks.seeds import record_ids
+from attacks.seeds import digest, digest_arrays, record_ids
 from taxonomy.findings import InputError, quoted
 
 if TYPE_CHECKING:
@@ -25,12 +26,16 @@ NUMBERS = "fiub"
 
 @dataclass(frozen=True)
 class Column:
-    """How one column of a table becomes numbers: they are standardised, text is one column a value, and so is a gap."""
+    """How one column of a table becomes numbers: they are standardised, text is one column a value, and so is a gap.
+
+    `values` are the texts of what stands in a column that holds other things than numbers, and `things` what these texts are of.
+    """
 
     name: Any
     mean: float = 0.0
     spread: float = 1.0
     values: tuple[str, ...] = ()
+    things: tuple[Any, ...] = ()
     gaps: bool = False
 
     @property
@@ -41,8 +46,9 @@ class Column:
     def encode(self, column: NDArray[Any]) -> NDArray[np.float32]:
         """Return the column (n,) as float32 (n, width)."""
         if self.values:
-            parts = [(column == value).astype(np.float32) for value in self.values]
-            missing = np.array([value is None or value != value for value in column])
+            missing = _missing(column)
+            texts = _texts(column)
+            parts = [((texts == value) & ~missing).astype(np.float32) for value in self.values]
         else:
             numbers = column.astype(np.float64)
             missing = np.isnan(numbers)
@@ -53,7 +59,7 @@ class Column:
         """Return what stands behind float32 (n, width): the nearest text, or the number, or a gap."""
         gap = encoded[:, -1] > 0.5 if self.gaps else np.zeros(len(encoded), dtype=bool)
         if self.values:
-            found = np.array(self.values, dtype=object)[encoded[:, : len(self.values)].argmax(axis=1)]
+            found = _objects(self.things)[encoded[:, : len(self.values)].argmax(axis=1)]
             found[gap] = None
             named: NDArray[Any] = found
             return named
@@ -85,7 +91,7 @@ class Rows:
         """How many records look to attacks as others do, though they differ: they differ by less than float32 can tell."""
         same = np.flatnonzero(self._ids[1:] == self._ids[:-1])
         one, other = self._order[same], self._order[same + 1]
-        return sum(not _equal(take(self.known, one[k : k + 1]), take(self.known, other[k : k + 1])) for k in range(len(same)))
+        return sum(not equal(take(self.known, one[k : k + 1]), take(self.known, other[k : k + 1])) for k in range(len(same)))
 
     def encode(self, features: Features) -> Tensor:
         """Return features as attacks see them, float32 (n, ...)."""
@@ -128,6 +134,18 @@ def take(features: Features, rows: NDArray[np.int64]) -> Features:
     return features[rows].copy() if isinstance(features, np.ndarray) else features.iloc[rows].reset_index(drop=True)
 
 
+def digest_features(features: Features) -> str:
+    """Return a hash of features as the user gave them: names, types and values."""
+    if isinstance(features, np.ndarray):
+        return digest_arrays(features)
+    import pandas as pd
+
+    kinds = [[str(name), str(kind)] for name, kind in features.dtypes.items()]
+    # Of text and objects, which have no bytes of their own, the hash is one of each cell.
+    cells = [pd.util.hash_array(features[name].to_numpy().astype(str).astype(object)) for name in features.columns]
+    return digest([kinds, digest_arrays(*cells)])
+
+
 def joined(parts: list[Features]) -> Features:
     """Return features of several sides behind each other."""
     if all(isinstance(part, np.ndarray) for part in parts):
@@ -145,28 +163,29 @@ def rows_of(sides: Sequence[Side]) -> Rows | None:
     if len(having) < len(sides):
         without = next(side for side in sides if side.features is None)
         raise InputError(f"{without.where}: these records have no features, and those of {having[0].where} have some")
-    first = having[0]
-    for side in having[1:]:
-        _same_form(first, side)
-    return Rows(joined([side.features for side in having]))
+    return Rows(joined([having[0].features, *(_alike(having[0], side) for side in having[1:])]))
 
 
-def _same_form(one: Side, other: Side) -> None:
+def _alike(one: Side, other: Side) -> Features:
+    """Return the features of the other side in the form of those of one, columns by name; raise InputError if they are others."""
     both = f"{one.where} and {other.where}"
-    # Tables are read with their columns in one order.
     if one.columns and other.columns and (odd := sorted(set(one.columns) ^ set(other.columns))):
         raise InputError(f"{both} do not have the same features: {', '.join(odd[:5])}")
-    if isinstance(one.features, np.ndarray) != isinstance(other.features, np.ndarray):
+    features = other.features
+    if isinstance(one.features, np.ndarray) != isinstance(features, np.ndarray):
         raise InputError(f"{both}: the same columns hold numbers in one and text in the other")
-    if isinstance(one.features, np.ndarray):
-        if one.features.shape[1:] != other.features.shape[1:]:
-            raise InputError(
-                f"a record of {one.where} has the shape {one.features.shape[1:]}, one of {other.where} {other.features.shape[1:]}"
-            )
-        return
-    for name in one.features.columns:
-        if (one.features[name].dtype.kind in NUMBERS) != (other.features[name].dtype.kind in NUMBERS):
+    if isinstance(features, np.ndarray):
+        if one.features.shape[1:] != features.shape[1:]:
+            shapes = f"{one.features.shape[1:]}, one of {other.where} {features.shape[1:]}"
+            raise InputError(f"a record of {one.where} has the shape {shapes}")
+        if one.columns and other.columns and one.columns != other.columns:
+            features = features[:, [other.columns.index(name) for name in one.columns]]
+        return features
+    features = features[list(one.features.columns)]
+    for name in features.columns:
+        if (one.features[name].dtype.kind in NUMBERS) != (features[name].dtype.kind in NUMBERS):
             raise InputError(f"{both}: the column {quoted(name)} holds numbers in one and text in the other")
+    return features
 
 
 def _of(features: Features, number: int, name: Any) -> NDArray[Any]:
@@ -186,10 +205,39 @@ def _column(name: Any, column: NDArray[Any]) -> Column:
         numbers = column.astype(np.float64)
         gaps = bool(np.isnan(numbers).any())
         present = numbers[~np.isnan(numbers)]
-        mean, spread = (float(present.mean()), float(present.std())) if len(present) else (0.0, 1.0)
+        mean, spread = _moments(present) if len(present) else (0.0, 1.0)
         return Column(name, mean, spread or 1.0, gaps=gaps)
-    texts = [value for value in column if value is not None and value == value]
-    return Column(name, values=tuple(sorted({str(value) for value in texts})), gaps=len(texts) < len(column))
+    missing = _missing(column)
+    present = column[~missing]
+    values, first = np.unique(_texts(present), return_index=True)
+    return Column(name, values=tuple(values.tolist()), things=tuple(present[first].tolist()), gaps=bool(missing.any()))
+
+
+def _moments(present: NDArray[np.float64]) -> tuple[float, float]:
+    """Return mean and standard deviation (n,), of numbers too whose squares or sum are beyond float64."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, spread = float(present.mean()), float(present.std())
+    if math.isfinite(mean) and math.isfinite(spread):
+        return mean, spread
+    most = float(np.abs(present).max())
+    return float((present / most).mean()) * most, float((present / most).std()) * most
+
+
+def _objects(things: tuple[Any, ...]) -> NDArray[Any]:
+    found = np.empty(len(things), dtype=object)
+    found[:] = things
+    return found
+
+
+def _missing(column: NDArray[Any]) -> NDArray[np.bool_]:
+    import pandas as pd
+
+    found: NDArray[np.bool_] = np.asarray(pd.isna(column))
+    return found
+
+
+def _texts(column: NDArray[Any]) -> NDArray[np.str_]:
+    return np.array([str(value) for value in column], dtype=str)
 
 
 def _cast(array: NDArray[Any], kind: np.dtype[Any]) -> NDArray[Any]:
@@ -200,7 +248,8 @@ def _cast(array: NDArray[Any], kind: np.dtype[Any]) -> NDArray[Any]:
     return np.clip(np.round(array.astype(np.float64)), limits.min, limits.max).astype(kind)
 
 
-def _equal(one: Features, other: Features) -> bool:
+def equal(one: Features, other: Features) -> bool:
+    """Whether features are the same to the last bit."""
     if isinstance(one, np.ndarray):
         return bool(np.array_equal(one, other, equal_nan=one.dtype.kind == "f"))
     return bool(one.equals(other))

@@ -44,7 +44,7 @@ class Side:
 
     `features` is a data frame, an array (n, ...) or None; `label` are names of classes (n,) or None; `ids` are texts (n,);
     `groups` has a text (n,) a column; `answers` float64 (n, columns) are recorded ones, of the classes `answered`, where these
-    have names. `identified` is false where ids are only the numbers of rows. `columns` are the names of the features of a table.
+    have names. `identified` is false where ids are only the numbers of rows. `columns` are the names of the features, if any.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Side:
     answers: NDArray[np.float64] | None = None
     answered: list[str] | None = None
     identified: bool = False
-    columns: list[str] | None = None
+    columns: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -178,7 +178,9 @@ def of_frame(frame: DataFrame, name: str, where: str, part: Part, wanted: Wanted
     if wanted.order is not None and set(kept) == set(wanted.order):
         kept = list(wanted.order)
     features = _features(frame[kept], where, wanted) if kept else None
-    return Side(name, where, features, label, ids, groups, answers, _named(matched, wanted.answers), part.id is not None, kept)
+    return Side(
+        name, where, features, label, ids, groups, answers, _named(matched, wanted.answers), part.id is not None, tuple(kept)
+    )
 
 
 def _column(frame: DataFrame, column: str, where: str) -> Any:
@@ -233,15 +235,16 @@ def of_values(name: str, x: Any, y: Any) -> Side:
     if hasattr(x, "iloc"):
         frame = x.copy()
         frame.columns = [str(column) for column in frame.columns]
-        features = _features(frame, name, wanted)
+        features, columns = _features(frame, name, wanted), tuple(frame.columns)
     else:
+        columns = None
         features = _checked(np.asarray(x.detach().cpu().numpy() if hasattr(x, "detach") else x), name, wanted)
     label = classes.names(np.asarray(y.detach().cpu().numpy() if hasattr(y, "detach") else y), name)
     if len(label) != len(features):
         raise InputError(f"{name}: there are {len(features):,} records and {len(label):,} labels")
     if not len(label):
         raise InputError(f"{name}: there are no records")
-    return Side(name, name, features, label, _numbered(len(label)))
+    return Side(name, name, features, label, _numbered(len(label)), columns=columns)
 
 
 # -- arrays ------------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from attacks.audit import answers, checks, classes
 from attacks.audit.checks import Check
-from attacks.audit.functions import blamed
+from attacks.audit.functions import aside, blamed
 from attacks.audit.kinds.model import OwnModel
 from attacks.audit.own_training import FunctionPlatform, FunctionTrainer, OwnTraining
 from attacks.audit.parts import RUN, Parts
@@ -133,7 +133,8 @@ def raw(model: OwnModel, features: Any, *, again: bool = False) -> Any:
     answer = model.again if again and model.again is not None else model.answer
     assert answer is not None, "recorded answers are not asked for"
     try:
-        return answer(features)
+        with aside():
+            return answer(features)
     except InputError:
         raise
     except (Exception, SystemExit) as error:
@@ -301,7 +302,7 @@ def _makers(parts: ClassifierParts) -> dict[str, HandleMaker]:
     return makers
 
 
-def _superset(parts: Parts, ledger: Ledger) -> Superset:
+def _superset(parts: ClassifierParts, ledger: Ledger) -> Superset:
     """Return all candidates as a pool that holds the members, in an order that does not tell who they are."""
     x, label, ids = candidates(parts)
     order = np.argsort(ids, kind="stable")

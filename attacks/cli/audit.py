@@ -122,10 +122,11 @@ def _audit(catalog: Catalog, stated: Audit, folders: list[Path], pickles: list[P
         if wanted.dry_run:
             print_json(running.planned(ready)) if wanted.as_json else audit_tables.planned(console, ready)
             return None
-        if not wanted.as_json:
-            audit_tables.planned(console, ready)
+        # First, so that nothing stands on standard output where the folder cannot be written.
         report.prepare(wanted.folder)
         try:
+            if not wanted.as_json:
+                audit_tables.planned(console, ready)
             result = running.run(ready, shlex.join(["mia", *sys.argv[1:]]))
             result.report(wanted.folder, wanted.formats, wanted.thresholds)
         finally:

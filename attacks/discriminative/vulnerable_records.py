@@ -118,10 +118,10 @@ def smooth_share_below(values: Tensor, at: Tensor) -> Tensor:
     the curve starts with 0 at 0: a loss below all values has a share between 0 and 1 / k, which shrinks with it.
     """
     knots = torch.cat([torch.zeros(1, values.shape[1], dtype=torch.float64), values.sort(dim=0).values])
-    # Equal losses are pushed apart by less than anything that counts.
-    knots = (knots + torch.arange(len(knots), dtype=torch.float64)[:, None] * 1e-300).cummax(dim=0).values
+    # Equal losses are pushed apart by less than anything that counts, and by so much that no product of two steps is 0.
+    knots = (knots + torch.arange(len(knots), dtype=torch.float64)[:, None] * 1e-150).cummax(dim=0).values
     count = len(values)
-    step = knots.diff(dim=0).clamp(min=1e-300)
+    step = knots.diff(dim=0).clamp(min=1e-150)
     slope = 1 / (count * step)
     inner = (2 * step[1:] + step[:-1]) / slope[:-1] + (step[1:] + 2 * step[:-1]) / slope[1:]
     tangent = torch.zeros_like(knots)

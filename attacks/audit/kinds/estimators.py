@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from attacks.audit.functions import Function
+from attacks.audit.functions import Function, aside, blamed
 from attacks.audit.kinds.model import OwnModel
 from attacks.audit.kinds.specs import SklearnSpec
 from attacks.seeds import digest
@@ -21,7 +21,13 @@ PICKLES = (".pkl", ".pickle", ".joblib")
 def load(spec: SklearnSpec, folder: Path, function: Function | None, trusted_pickles: Sequence[Path]) -> OwnModel:
     """Return a classifier; raise InputError for a file that holds code which nobody trusted, or no classifier."""
     if function is not None:
-        return of_object(function.load()(), digest(["sklearn", function.identity]), f"what {function.name} returns")
+        build = function.load()
+        try:
+            with aside():
+                built = build()
+        except (Exception, SystemExit) as error:
+            raise InputError(f"{function.file.name}:{function.name} builds no model: {blamed(error, function.folder)}") from error
+        return of_object(built, digest(["sklearn", function.identity]), f"what {function.name} returns")
     if spec.file is None:
         raise InputError("kind sklearn takes `file` (a skops file) or `function` (what builds the fitted classifier)")
     path = folder / spec.file

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from attacks.audit.functions import Function, blamed
+from attacks.audit.functions import Function, aside, blamed
 from attacks.audit.kinds import network_files
 from attacks.audit.kinds.model import OwnModel
 from attacks.audit.kinds.network_files import EXPORTED, SCRIPT
@@ -72,7 +72,8 @@ def built(function: Function) -> nn.Module:
     except TypeError as error:
         raise InputError(f"{name} is called without arguments to build the network, and takes some ({error})") from error
     try:
-        network = make()
+        with aside():
+            network = make()
     except (Exception, SystemExit) as error:
         raise InputError(f"{name} builds no network: {blamed(error, function.folder)}") from error
     if not isinstance(network, nn.Module):

@@ -121,6 +121,32 @@ def test_a_second_run_trains_nothing_and_finds_the_same(folder, mia_json):
         assert result["auc"] == by_attack(first)[name]["auc"]
 
 
+def test_what_a_function_prints_stays_out_of_the_results(folder, mia_json):
+    add(folder, forest.POPULATION + forest.TRAIN + "attacks: [sablayrolles-2019-mast]\nlimits: {models: 2}\n")
+    (folder / "my_training.py").write_text(
+        "from sklearn.ensemble import RandomForestClassifier\n\nprint('imported')\n\n\nclass Loud(RandomForestClassifier):\n"
+        "    def predict_proba(self, x):\n        print('asked')\n        return super().predict_proba(x)\n\n\n"
+        "def train(x, y, seed):\n    print('training')\n    return Loud(5, random_state=seed).fit(x, y)\n"
+    )
+    assert mia_json("audit", "audit.yaml", "--trust-code", ".", "--workers", "2")["threat_models"][0]["results"]
+
+
+def test_a_builder_that_raises_is_told_with_its_line(folder, mia):
+    (folder / "my_training.py").write_text("def build():\n    return {}['forest']\n")
+    text = (folder / "audit.yaml").read_text()
+    (folder / "audit.yaml").write_text(text.replace("file: model.skops", "function: my_training.py:build"))
+    done = mia("audit", "audit.yaml", "--trust-code", ".")
+    assert done.returncode == 2 and not done.stdout
+    assert "KeyError" in done.stderr and "my_training.py:2" in done.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_told_and_nothing_else(folder, mia):
+    add(folder, FEW)
+    (folder / "taken").write_text("")
+    done = mia("audit", "audit.yaml", "--out", "taken")
+    assert done.returncode == 2 and not done.stdout and "--out" in done.stderr
+
+
 def test_lira_by_a_function_is_lira_by_hand(folder, mia_json):
     """The training function is called on records and labels as they stand in the file, by seeds that follow from the run's."""
     add(folder, forest.POPULATION + forest.TRAIN + "attacks: [sablayrolles-2019-mast]\nlimits: {models: 8}\n")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 import torch
 
+from attacks.audit import checks, tables
 from attacks.audit.rows import Rows, joined, take
+from taxonomy.findings import InputError
 
 
 def table() -> pd.DataFrame:
@@ -75,3 +78,18 @@ def test_a_copy_of_the_users_rows_is_handed_over():
     some = take(frame, np.array([0]))
     some.loc[0, "age"] = -1
     assert frame.loc[0, "age"] == 20
+
+
+@pytest.mark.parametrize("size", [1e200, 1e308])
+def test_numbers_whose_squares_are_too_large_are_standardised_too(size):
+    seen = Rows(np.array([[0.25], [0.5], [1.0], [-1.0]]) * size).x
+    assert seen.isfinite().all() and len(seen.unique()) == 4 and float(seen.std(correction=0)) == pytest.approx(1, rel=1e-5)
+
+
+def test_records_that_float32_cannot_tell_apart_are_not_called_the_same():
+    near = np.full((200, 2, 2), 1.0) + 1e-9 * np.arange(200)[:, None, None]
+    sides = [tables.of_values(name, part, np.arange(100) % 2) for name, part in (("members", near[:100]), ("others", near[100:]))]
+    with pytest.raises(InputError, match="less than float32 tells"):
+        checks.refuse_overlap(*sides, Rows(near))
+    with pytest.raises(InputError, match="stand among the members and among the non-members"):
+        checks.refuse_overlap(sides[0], sides[0], Rows(np.concatenate([near[:100]] * 2)))

@@ -31,6 +31,15 @@ def test_equal_losses_make_no_hole():
     assert shares == sorted(shares) and shares[0] == 0 and shares[-1] == 1 and shares[2] >= 0.75
 
 
+def test_losses_of_which_many_are_equal_have_a_distribution_too():
+    """As a forest gives them: a run of equal losses is a step of the curve, which rises to its share there."""
+    values = torch.tensor([0.1, *[0.5] * 5, *[0.9] * 3, 2.0]).double()[:, None].expand(10, 5)
+    at = torch.tensor([0.3, 0.5, 0.7, 0.9, 1.5]).double()
+    shares = vulnerable_records.smooth_share_below(values, at)
+    assert shares.diff().gt(0).all() and shares[0] > 0.1 and shares[-1] < 1
+    assert shares[[1, 3]].tolist() == pytest.approx([0.6, 0.9])
+
+
 def test_kost_of_independent_and_of_identical_tests():
     """Independent tests are Fisher's; of tests that are one and the same, little more is left than that one."""
     p = torch.tensor([0.02, 0.3, 0.08], dtype=torch.float64)
