@@ -69,8 +69,8 @@ def refuse_overlap(members: Side, others: Side, rows: Rows | None, recorded: NDA
         places = np.flatnonzero(shared)
         if rows is not None and what == "records" and not _is_same(rows, int(places[0]), one, other):
             raise InputError(
-                f"{len(places):,} members, {members.ids[places[0]]} among them, differ from non-members by less than float32 "
-                f"tells ({members.where}, {others.where}); attacks see float32, so give features in units in which they differ by more"
+                f"{len(places):,} members, such as {members.ids[places[0]]}, differ from a non-member by less than float32 tells "
+                f"({members.where}, {others.where}); attacks see float32, so give features in units in which they differ by more"
             )
         examples = ", ".join(str(members.ids[k]) for k in places[:3])
         raise InputError(

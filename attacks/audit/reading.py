@@ -258,13 +258,13 @@ def in_order_of(model: OwnModel, features: Sequence[str]) -> Sequence[str]:
     """
     if model.columns is None:
         return features
+    if odd := [name for name in features if name not in model.columns]:
+        raise InputError(f"{model.noun} was not fitted on the feature {quoted(odd[0])} ({nearest(odd[0], model.columns)})")
     for name in model.columns:
         if name not in features:
             raise InputError(
                 f"{model.noun} was fitted on the feature {quoted(name)}, which is missing ({nearest(name, features)})"
             )
-    if odd := [name for name in features if name not in model.columns]:
-        raise InputError(f"{model.noun} was not fitted on the feature {quoted(odd[0])} ({nearest(odd[0], model.columns)})")
     return model.columns
 
 

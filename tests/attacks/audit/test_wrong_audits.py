@@ -145,7 +145,7 @@ WRONG: dict[str, tuple[Change, str]] = {
         text("train.csv, label: outcome, id: patient", "train.csv, label: outcome, id: patent"),
         "did you mean patient?",
     ),
-    "wrong feature": (more("features: [age, incmoe]"), "there is no column 'incmoe' (did you mean income?)"),
+    "wrong feature": (more("features: [age, incmoe]"), "was not fitted on the feature 'incmoe' (did you mean income?)"),
     "wrong group": (more("groups: [sx]"), "there is no column 'sx'"),
     "feature is missing": (
         table("train.csv", set_value("age", 4, None)),
