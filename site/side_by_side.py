@@ -15,6 +15,8 @@ TOOLS = {
     "sacroml": "sacroml",
     "art": "ART",
 }
+# A verdict needs as many.
+SEEDS = 3
 WORKS = {
     "A": "a forest of 100 trees on 284 records of breast cancer, beside 285 others",
     "B": "a network on 400 of scikit-learn's digits, beside 400 others, with the rest as the adversary's pool",
@@ -83,7 +85,9 @@ def _row(table: dict[str, Any], work: str, tool: str) -> Row:
 
 
 def verdict(first: Spread, second: Spread) -> str:
-    """Return whether the first is less or more than the second with every seed, or whether it is a tie."""
+    """Return whether the first is less or more than the second with every seed, or a tie; fewer seeds than three tell nothing."""
+    if min(len(first.values), len(second.values)) < SEEDS:
+        return "not told by so few seeds"
     if max(first.values) < min(second.values):
         return "less"
     return "more" if min(first.values) > max(second.values) else "a tie"

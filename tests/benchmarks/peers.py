@@ -59,6 +59,7 @@ def main() -> None:
     kept: Found = {} if chosen.anew or not TABLE.exists() else json.loads(TABLE.read_text())
     python, missing = environment()
     table = {**described(missing), "audits": kept.get("audits", {}), "bad_input": kept.get("bad_input", {})}
+    failed: list[str] = []
     jobs = [Job(work, tool, seed) for seed in SEEDS for work in WORKS for tool in TOOLS if tool not in missing]
     with ThreadPoolExecutor(chosen.at_once) as pool, tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
@@ -72,9 +73,16 @@ def main() -> None:
         }
         for done in as_completed(running):
             part, name = running[done]
-            table[part][name] = done.result()
+            try:
+                table[part][name] = done.result()
+            except RuntimeError as error:
+                # The others are measured all the same; what failed is not in the file, so the next call tries it again.
+                failed.append(f"{name}: {error}")
+                continue
             print(name, table[part][name], flush=True)
             TABLE.write_text(json.dumps(table, indent=1, sort_keys=True) + "\n")
+    if failed:
+        raise SystemExit("\n".join(failed))
 
 
 def environment() -> tuple[Path, dict[str, str]]:
@@ -156,7 +164,7 @@ def timed(command: Sequence[str | Path], store: Path) -> float:
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise SystemExit(f"{' '.join(map(str, command))} failed:\n{said[-2000:]}")
+        raise RuntimeError(f"{' '.join(map(str, command))} failed:\n{said[-2000:]}")
     return round(used.ru_utime + used.ru_stime, 2)
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "site"))
 import side_by_side
-from side_by_side import Spread
+from side_by_side import Spread, verdict
 
 
 def test_the_table_has_its_form():
@@ -31,6 +35,9 @@ def test_a_tool_that_was_not_measured_has_no_figures():
 
 
 def test_what_overlaps_is_a_tie():
-    assert side_by_side.verdict(Spread((1.0, 2.0)), Spread((3.0, 4.0))) == "less"
-    assert side_by_side.verdict(Spread((3.0, 5.0)), Spread((1.0, 2.0))) == "more"
-    assert side_by_side.verdict(Spread((1.0, 3.0)), Spread((2.0, 4.0))) == "a tie"
+    low, middle, high = Spread((1.0, 2.0, 2.5)), Spread((2.0, 3.0, 4.0)), Spread((4.5, 5.0, 6.0))
+    assert (verdict(low, high), verdict(high, low), verdict(low, middle)) == ("less", "more", "a tie")
+
+
+def test_one_seed_tells_nothing():
+    assert verdict(Spread((1.0,)), Spread((2.0, 3.0, 4.0))) == "not told by so few seeds"
