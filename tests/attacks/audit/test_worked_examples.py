@@ -120,8 +120,9 @@ def test_the_snippet_of_a_service_is_audited(mia, server, tmp_path):
         (tmp_path / f"{side}.csv").write_text("\n".join(["a,b,c,d,y", *lines]) + "\n")
     server.outputs = lambda rows: [tensor("p", np.full((len(rows), 3), 1 / 3))]
     server.token = "secret"
-    done = mia("audit", "audit.yaml", "--dry-run", MIA_TOKEN="secret")
+    secret = {"MIA_TOKEN": server.token}
+    done = mia("audit", "audit.yaml", "--dry-run", **secret)
     assert done.returncode == 0, done.stderr
     asked = len(server.asked)
-    assert mia("audit", "audit.yaml", "--dry-run", MIA_TOKEN="secret").returncode == 0
+    assert mia("audit", "audit.yaml", "--dry-run", **secret).returncode == 0
     assert asked >= 60 and len(server.asked) - asked <= 8, "only noise is asked about anew"
