@@ -96,7 +96,7 @@ def test_a_notebook(follow, capsys):
     found = attacks_of(follow("notebook")["notebook-audit"])
     assert set(found) == {"yeom-2018-loss", "carlini-2022-lira", "zarifzadeh-2024-rmia"}
     assert found["carlini-2022-lira"]["auc_ci"][0] > 0.5
-    assert "of 150 members" in capsys.readouterr().out
+    assert "Of 150 members" in capsys.readouterr().out
 
 
 def test_before_and_after(follow):
