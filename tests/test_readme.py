@@ -9,7 +9,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+import skops.io
+from sklearn.linear_model import LogisticRegression
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -45,18 +49,34 @@ def test_the_output_in_the_readme_is_what_mia_run_prints(mia, kept_store):
         assert shown[attack] == pytest.approx(figure, abs=TOLERANCE), f"{attack}: run python tests/test_readme.py"
 
 
-def test_commands_in_the_readme_work(mia, kept_store):
+def write_audited(folder: Path) -> None:
+    """Write the records and the model that the file of `mia audit --init` names."""
+    generator = np.random.default_rng(0)
+    x, y = generator.normal(size=(240, 3)).round(6), generator.integers(0, 2, 240)
+    for name, rows in (("train", slice(0, 120)), ("holdout", slice(120, 240))):
+        pd.DataFrame(x[rows], columns=["age", "income", "visits"]).assign(target=y[rows]).to_csv(
+            folder / f"{name}.csv", index=False
+        )
+    skops.io.dump(LogisticRegression().fit(x[:120], y[:120]), folder / "model.skops")
+
+
+def test_commands_in_the_readme_work(mia, kept_store, tmp_path):
+    write_audited(tmp_path)
     text = re.sub(r" *\\\n *", " ", README.read_text())
     lines = [line.split("#")[0].strip()[2:] for line in text.splitlines() if line.startswith("$ mia ")]
     for line in lines:
         for command in line.split(";"):
-            words = command.split()
-            if words[1] == "run" and "--dry-run" not in words:
+            words, file = command.split(), None
+            if ">" in words:
+                words, file = words[:-2], words[-1]
+            if words[1] in ("run", "audit") and not {"--dry-run", "--init"} & {*words}:
                 words.append("--dry-run")
             for folder in words[2:] if words[1] == "diff" else ():
                 assert mia("run", "yeom-2018-loss", "--out", folder, MIA_STORE=str(kept_store)).returncode == 0
             done = mia(*words[1:])
             assert done.returncode == 0, (command, done.stderr)
+            if file:
+                (tmp_path / file).write_text(done.stdout)
 
 
 def test_the_links_lead_somewhere():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -53,7 +52,7 @@ def run(
     rows = rows_of(sides)
     assert rows is not None, "every side has features"
     checks.refuse_overlap(sides[0], sides[1], rows)
-    method = None if train is None else Method((), scale, _identity(train), local=train)
+    method = None if train is None else Method((), scale, uuid.uuid4().hex, local=train)
     parts = reading.assembled(name, sides[0], sides[1], sides[2] if population is not None else None, rows, own, train=method)
     catalog = loading.load(())
     with running.prepared(catalog, parts, attacks=attacks, seed=seed, models=models) as ready:
@@ -82,7 +81,8 @@ def _model(model: Any, names: Sequence[Any] | None, scale: str) -> OwnModel:
         raise InputError(
             f"model is a {type(model).__name__}; give a fitted classifier, a torch module, or a function from rows to scores"
         )
-    identity = _identity(model)
+    # What a function of this process answers hangs on globals and closures, of which there is no hash: each call is work anew.
+    identity = uuid.uuid4().hex
     if hasattr(model, "predict_proba") or (hasattr(model, "classes_") and hasattr(model, "predict")):
         return estimators.of_object(model, identity, "the model")
     answer, known, own_scale = answering(model, scale)
@@ -91,14 +91,3 @@ def _model(model: Any, names: Sequence[Any] | None, scale: str) -> OwnModel:
     if stated is None and (of := getattr(getattr(model, "__self__", None), "classes_", None)) is not None:
         stated = classes.names(np.asarray(of), "the model").tolist()
     return OwnModel(answer, identity, stated, own_scale)
-
-
-# An object of this process has no hash of what it will answer: it is the same as long as it lives.
-_identities: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
-
-
-def _identity(thing: Any) -> str:
-    try:
-        return _identities.setdefault(thing, uuid.uuid4().hex)
-    except TypeError:
-        return uuid.uuid4().hex

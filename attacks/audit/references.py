@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,10 @@ class _RecordedReferences(ReferenceModels):
     def own(self) -> ShadowModels:
         """Raise UnsuitableError: on which records the models were trained, nobody handed over."""
         raise UnsuitableError("it needs the records that the reference models were trained on, and only their answers are here")
+
+    def member_signal(self, of: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        """Raise UnsuitableError likewise."""
+        return self.own.signal(of)
 
     @property
     def training_size(self) -> float:
