@@ -107,10 +107,14 @@ def mia(tmp_path: Path) -> Mia:
             for name, value in {"MIA_STORE": str(tmp_path / "store"), **environment}.items():
                 patch.setenv(name, value)
             patch.setattr(sys, "argv", ["mia", *map(str, arguments)])
+            # Code of the user's own is imported from folders that only this command trusts.
+            patch.setattr(sys, "path", list(sys.path))
             try:
                 app()
             except SystemExit as end:
                 code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        for name in [name for name, module in sys.modules.items() if str(tmp_path) in str(getattr(module, "__file__", ""))]:
+            del sys.modules[name]
         return subprocess.CompletedProcess(["mia", *map(str, arguments)], code, out.getvalue(), err.getvalue())
 
     return run

@@ -36,6 +36,7 @@ CODES: dict[str, str] = {
     "published-copies": "candidates stand among the published samples as they are",
     "few-samples": "fewer samples were published than attacks are made for",
     "cut": "texts are longer than a language model can look at",
+    "unlabelled": "the records have no labels",
     "labels": "a class is among the labels of one side only",
 }
 # Records are asked about twice to see noise, and this many are compared for near copies.
@@ -217,11 +218,18 @@ def of_answers(parts: ClassifierParts) -> list[Check]:
         shown = f"{step:.3g}" if step > 1e-6 else f"{step:.1e}"
         text = f"the model's scores move in steps of {shown}, or end there; no attack tells apart what they round to the same"
         found.append(Check("rounding", "info", text))
-    if parts.members.label is not None:
+    if parts.members.label is None or parts.others.label is None:
+        text = "the records have no labels, which nearly every attack needs: name their column with `label`"
+        found.append(Check("unlabelled", "warning", text))
+    else:
         right = parts.answers.on_candidates.argmax(axis=1) == parts.label
-        inside, outside = right[: len(parts.members)].mean(), right[len(parts.members) :].mean()
+        n_in, n_out = len(parts.members), len(parts.others)
+        inside, outside = right[:n_in].mean(), right[n_in:].mean()
         text = f"the model is right on {inside:.1%} of the members and on {outside:.1%} of the non-members"
-        found.append(Check("generalisation", "info", text))
+        swapped = outside - inside > 3 * float(np.sqrt(right.mean() * (1 - right.mean()) * (1 / n_in + 1 / n_out)))
+        if swapped:
+            text += "; are the two swapped?"
+        found.append(Check("generalisation", "warning" if swapped else "info", text))
     return found
 
 

@@ -117,6 +117,10 @@ def read(path: Path) -> Audit:
     """Read an audit file; raise CatalogError with file, line, column and what was expected."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; `mia audit --init` writes a commented one to begin with")
+    if path.suffix.lower() not in (".yaml", ".yml"):
+        raise InputError(
+            f"{path} is no audit file, which is YAML; `mia audit --init --from {path} > audit.yaml` begins one with it"
+        )
     document = yamlfile.read(path)
     if document.findings:
         raise CatalogError(document.findings)

@@ -6,7 +6,7 @@ import json
 import zipfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,8 @@ class Measured:
     """What a folder holds: float64 scores (n,) of each attack that has some, and who is a member, bool (n,).
 
     `rates` are the false positive rates that each attack was judged at, as they are written. `ids` are the names of records, text
-    (n,), in audits. `origin` is what a run hangs on, its target and its seed; None of an audit.
+    (n,), in audits. `origin` is what a run hangs on, its target and its seed; None of an audit. `name` is that of the target or
+    the audit, and `grants` are what each threat model grants.
     """
 
     folder: Path
@@ -35,6 +36,8 @@ class Measured:
     member: NDArray[np.bool_]
     ids: NDArray[np.str_] | None
     origin: tuple[str, int] | None
+    name: str = ""
+    grants: Mapping[str | None, frozenset[str]] = field(default_factory=dict)
 
     @property
     def threat_models(self) -> list[str | None]:
@@ -60,7 +63,16 @@ def read(folder: Path) -> Measured:
     origin = None
     if isinstance(data.get("target"), str) and isinstance(data.get("seed"), int) and "threat_models" not in data:
         origin = (data["target"], data["seed"])
-    return Measured(folder, scores, rates, list(found), member, ids, origin)
+    about = data.get("target") or data.get("name") or ""
+    return Measured(folder, scores, rates, list(found), member, ids, origin, str(about), _grants(data))
+
+
+def _grants(data: Mapping[str, Any]) -> dict[str | None, frozenset[str]]:
+    """Return what each threat model grants, as far as the file says it."""
+    stated = [(one.get("id"), one.get("grants")) for one in data.get("threat_models", ()) if isinstance(one, dict)]
+    if isinstance(threat := data.get("threat_model"), dict):
+        stated.append((None, threat.get("grants")))
+    return {name: frozenset(map(str, grants)) for name, grants in stated if isinstance(grants, list)}
 
 
 def _results(path: Path) -> dict[str, Any]:

@@ -182,6 +182,7 @@ def run(ready: Prepared, command: str) -> AuditResult:
             "skipped": [{"id": name, "because": reason} for name, reason in skipped],
             "unlock": _unlock(ready, adversary, skipped),
             "control": [],
+            "left_out": not_handed_over(ready, adversary, skipped),
         }
         if plan is not None:
             outcome = ready.engine.run(plan, ready.seed, any_split=True)
@@ -189,6 +190,7 @@ def run(ready: Prepared, command: str) -> AuditResult:
                 judging.judged(result, outcome.scores.get(result["attack"]), member, columns) for result in outcome.results
             ]
             one["failures"] = outcome.failures
+            one["left_out"] += _unsuited(outcome.unsuited)
             one["skipped"] += [{"id": name, "because": reason} for name, reason in outcome.unsuited]
             one["control"] = judging.control(outcome.scores, member, ready.seed)
             for name, score in outcome.scores.items():
@@ -212,6 +214,33 @@ def run(ready: Prepared, command: str) -> AuditResult:
         "data_hashes": parts.hashes,
     }
     return AuditResult(everything, scores, member, ids, ready.catalog)
+
+
+# How a run says that the target does not show what a threat model grants.
+NOT_OFFERED = "does not offer what it needs"
+
+
+def not_handed_over(ready: Prepared, adversary: Adversary, skipped: Sequence[tuple[str, str]]) -> list[str]:
+    """Return in a sentence what the threat model grants and the audit file does not hand over, if attacks are lost by that."""
+    lost = [name for name, reason in skipped if NOT_OFFERED in reason]
+    offered = {*adversary.target.offers, *adversary.target.answers, *adversary.target.records}
+    terms = [ready.catalog.terms[term] for term in sorted(adversary.threat.knows - offered)]
+    if not lost or not terms:
+        return []
+    titles = ", ".join(f"{term.title} ({term.id})" for term in terms)
+    return [
+        f"This adversary also has {titles}, which the audit file does not hand over: {len(lost):,} of its attacks were not run."
+    ]
+
+
+def _unsuited(unsuited: Sequence[tuple[str, str]]) -> list[str]:
+    """Return in sentences which planned attacks the records did not suit, those of one reason together."""
+    by_reason = dict[str, list[str]]()
+    for name, reason in unsuited:
+        by_reason.setdefault(reason, []).append(name)
+    return [
+        f"{len(names):,} of the attacks could not be run ({', '.join(names)}): {reason}." for reason, names in by_reason.items()
+    ]
 
 
 def planned(ready: Prepared) -> dict[str, Any]:

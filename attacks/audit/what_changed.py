@@ -48,6 +48,22 @@ class Changes:
     only_in_b: list[Key]
     not_compared: list[Key]
 
+    @property
+    def notes(self) -> list[str]:
+        """What else differs than the attacks' figures, in sentences: the target, and what the adversary has."""
+        found = []
+        if self.a.name != self.b.name:
+            found.append(
+                f"A is about {self.a.name} and B about {self.b.name}: differences may be those of two models or data sets."
+            )
+        if len(self.a.grants) == len(self.b.grants) == 1:
+            (before,), (after,) = self.a.grants.values(), self.b.grants.values()
+            for side, more in (("A", before - after), ("B", after - before)):
+                if more:
+                    terms = ", ".join(sorted(more))
+                    found.append(f"The adversary of {side} also has {terms}: what it finds by that is no change of the model.")
+        return found
+
     def as_json(self) -> dict[str, Any]:
         """Return the changes as plain data."""
 
@@ -59,6 +75,7 @@ class Changes:
             "b": str(self.b.folder),
             "paired": self.paired,
             "because": self.because,
+            "notes": self.notes,
             "threat_models": {"a": self.a.threat_models, "b": self.b.threat_models},
             "attacks": [attack.as_json() for attack in self.attacks],
             "only_in_a": named(self.only_in_a),

@@ -25,22 +25,25 @@ GIVES = {
     "M2": "`train`",
     "M3": "`train` with `hidden: true`",
     "record.label": "`label`",
-    "Q.scores": "a model that answers with scores",
 }
 
 
 def planned(out: Console, ready: Prepared) -> None:
     """Print what was found before anything is run, which attacks will be run, and their price."""
+    from attacks.audit.running import not_handed_over
+
     parts = ready.parts
     out.print(f"Audit of {parts.name}: {len(parts.members):,} members, {len(parts.others):,} non-members")
     for check in ready.checks:
         out.print(f"  {SEVERITY[check.severity]}{escape(check.message)}.")
-    for adversary, plan, _ in ready.plans:
+    for adversary, plan, skipped in ready.plans:
         attacks = plan.attacks if plan else ()
         out.print(f"\n{escape(adversary.title)} ({adversary.id}): {counted(len(attacks), 'attack')}")
         out.print(f"  granted: {escape(', '.join(sorted(adversary.threat.knows)))}")
         if attacks:
             out.print(f"  {', '.join(one.attack.id for one in attacks)}")
+        for sentence in not_handed_over(ready, adversary, skipped):
+            out.print(f"  [yellow]{escape(sentence)}[/]")
     price = ready.price
     time = (
         ""
@@ -58,6 +61,8 @@ def found(out: Console, result: AuditResult, folder: Path) -> None:
     for threat, said in zip(result.data["threat_models"], result.sentences(), strict=True):
         out.print(escape(said))
         figures(out, threat)
+        for line in threat["left_out"]:
+            out.print(f"[yellow]{escape(line)}[/]")
         for line in unlocked(threat["unlock"]):
             out.print(escape(line))
         for failure in threat["failures"]:
@@ -70,22 +75,20 @@ def found(out: Console, result: AuditResult, folder: Path) -> None:
 
 def figures(out: Console, threat: dict[str, Any]) -> None:
     """Print the figures of one threat model, best attack first."""
+    counted = any(result["queries"] for result in threat["results"])  # only calls to a service are
     rows = [
         (
             result["attack"],
             spread(result["auc"], result["auc_ci"]),
             *(spread(result["tpr_at_fpr"][rate], result["tpr_at_fpr_ci"][rate]) for rate in ("0.01", "0.001")),
-            f"{result['queries']:,}",
             result["models"],
+            *([f"{result['queries']:,}"] if counted else []),
         )
         for result in sorted((one for one in threat["results"] if "auc" in one), key=lambda one: -one["auc"])
     ]
     if rows:
-        out.print(
-            table(
-                ["attack", "AUC [95 %]", "TPR at 1 % FPR", "TPR at 0.1 % FPR", "queries", "models"], rows, right="queries,models"
-            )
-        )
+        columns = ["attack", "AUC [95 %]", "TPR at 1 % FPR", "TPR at 0.1 % FPR", "models", *(["queries"] if counted else [])]
+        out.print(table(columns, rows, right="queries,models"))
 
 
 def unlocked(unlock: list[dict[str, Any]]) -> list[str]:

@@ -54,6 +54,8 @@ def _show(found: Changes) -> None:
     console.print(
         escape(f"{how}: {found.because}. A is {printable(str(found.a.folder))}, B is {printable(str(found.b.folder))}.")
     )
+    for note in found.notes:
+        console.print(f"[yellow]{escape(printable(note))}[/]")
     if not several and found.a.threat_models != found.b.threat_models:
         under = (" and ".join(threat or "a run's" for threat in side.threat_models) for side in (found.a, found.b))
         console.print(escape(printable("The threat models differ: {} in A, {} in B.".format(*under))))

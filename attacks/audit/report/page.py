@@ -76,6 +76,7 @@ class ThreatView:
     exposed: Sequence[str]
     not_run: Mapping[str, Sequence[str]]
     failures: Sequence[Data]
+    left_out: Sequence[str]
 
 
 def html(
@@ -177,6 +178,7 @@ class _Builder:
             exposed=self._exposed(threat, membership),
             not_run=_by_reason(threat["skipped"]),
             failures=threat.get("failures", ()),
+            left_out=threat.get("left_out", ()),
         )
 
     def _attack(self, result: Data, curve: Roc, control: Data | None) -> AttackView:
@@ -231,7 +233,7 @@ def _headline(membership: Sequence[Data], rocs: Mapping[str, Roc], others: Seque
         return [sentences.other_goal(result) for result in others] or ["No attack was run under this threat model."]
     counted = sentences.counts(best, rocs[best["attack"]])
     beside = [sentences.beside_guessing(counted, membership[0])] if counted else []
-    return [sentences.headline(best, counted), *beside, sentences.choice(best, len(membership))]
+    return [sentences.headline(best, counted), *beside, sentences.choice(best, len(membership), counted)]
 
 
 def _by_reason(skipped: Sequence[Data]) -> dict[str, list[str]]:

@@ -82,7 +82,10 @@ def beside_guessing(counted: Counts, ranked: Figures) -> str:
     if not counted.may_be_guessing:
         return guessed
     if ranked["auc_ci"][0] > 0.5:
-        return f"{guessed} So members are told from others, though not surely where hardly anybody is accused wrongly."
+        return (
+            f"{guessed} That is more than guessing, as far as its interval goes, which does not count that it is the best of "
+            f"several; it is not sure where hardly anybody is accused wrongly."
+        )
     return f"{guessed} Neither can be told from guessing: no leak was shown, nor that there is none."
 
 
@@ -90,8 +93,10 @@ def _are(count: int) -> str:
     return "is" if count == 1 else "are"
 
 
-def choice(result: Figures, among: int) -> str:
+def choice(result: Figures, among: int, counted: Counts | None = None) -> str:
     """Return which attack the sentence is about, and what choosing it does to the figure."""
+    if among > 1 and counted is not None and counted.may_be_guessing:
+        return f"The count is that of “{result['title']}”, the highest of {among:,} attacks, and may be guessing as theirs may."
     told = f"By the attack “{result['title']}”"
     if among == 1:
         return f"{told}, the only one on members that was run."
@@ -124,13 +129,20 @@ def together(ensemble: Figures, members: int) -> str | None:
 
 def alarms(found: Figures) -> str | None:
     """Return how unevenly false accusations fall on records; None where no model that never saw them tells it."""
-    often = (found.get("above") or {}).get("10")
-    if not found.get("models") or often is None:
+    pooled = found.get("pooled_fpr")
+    if not found.get("models") or not pooled:
         return None
+    # The largest multiple of the mean that a rate can pass.
+    times = next((times for times in ("10", "2") if float(times) * pooled < 1), None)
+    if times is None:
+        return None
+    often, (fewest, most) = found["above"][times], found["models"]
+    models = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
     return (
-        f"A false positive rate is a mean over records. Of {found['records']:,} records, asked of models that never saw them "
-        f"({found['models'][0]:,} to {found['models'][1]:,} a record), {often['records']:,} are accused more than ten times as "
-        f"often as the mean of {100 * found['pooled_fpr']:.2g} %; chance alone would make {often['by_chance']:.2g}."
+        f"A false positive rate is a mean over records. At the loss that the surest of the target's non-members have, models "
+        f"that never saw a record ({models} for each of {found['records']:,}) accuse it in {100 * pooled:.2g} % of cases on "
+        f"average; {often['records']:,} records are accused more than {times} times as often, and chance "
+        f"alone would make {often['by_chance']:.2g}."
     )
 
 

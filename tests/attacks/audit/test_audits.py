@@ -276,3 +276,42 @@ def test_references_alone_run_all_that_they_allow(folder, mia_json):
     assert {"carlini-2022-lira", "carlini-2022-lira-offline"} <= {result["attack"] for result in found["results"]}
     (reason,) = [one["because"] for one in found["skipped"] if one["id"] == "brannvall-2026-bavaria-offline"]
     assert "records that the reference models were trained on" in reason
+
+
+def test_what_a_threat_model_grants_and_nobody_hands_over_is_said(folder, mia, mia_json):
+    add(folder, "threat_models: [prediction-api-scores]\n")
+    done = mia("audit", "audit.yaml", "--dry-run")
+    assert "which the audit file does not hand over" in " ".join(done.stdout.split())
+    (threat,) = mia_json("audit", "audit.yaml", "--out", "out")["threat_models"]
+    assert "Records of the same distribution (D1.samples)" in threat["left_out"][0]
+    assert "which the audit file does not hand over" in (folder / "out" / "report.html").read_text()
+
+
+def test_attacks_that_the_records_do_not_suit_are_counted(folder, mia):
+    few = pd.read_csv(folder / "others.csv", dtype={"patient": str})[:20]
+    few.to_csv(folder / "others.csv", index=False)
+    add(folder, forest.POPULATION + forest.TRAIN + "attacks: [yeom-2018-gap, carlini-2022-lira-offline]\n")
+    done = mia("audit", "audit.yaml", "--trust-code", ".", "--out", "out")
+    assert "1 of the attacks could not be run (carlini-2022-lira-offline)" in " ".join(done.stdout.split())
+
+
+def test_sides_that_look_swapped(folder, mia_json):
+    add(folder, FEW)
+    path = folder / "audit.yaml"
+    path.write_text(
+        path.read_text().replace("train.csv", "x.csv").replace("holdout.csv", "train.csv").replace("x.csv", "holdout.csv")
+    )
+    checks = mia_json("audit", "audit.yaml", "--dry-run")["checks"]
+    assert [check["severity"] for check in checks if check["message"].endswith("are the two swapped?")] == ["warning"]
+
+
+def test_no_labels_are_told(folder, mia_json):
+    path = folder / "audit.yaml"
+    path.write_text(path.read_text().replace("label: outcome, ", ""))
+    checks = mia_json("audit", "audit.yaml", "--dry-run")["checks"]
+    assert "unlabelled" in {check["code"] for check in checks}
+
+
+def test_a_model_is_no_audit_file(folder, mia):
+    done = mia("audit", "model.skops")
+    assert done.returncode == 2 and "mia audit --init --from model.skops > audit.yaml" in done.stderr
