@@ -315,3 +315,15 @@ def test_no_labels_are_told(folder, mia_json):
 def test_a_model_is_no_audit_file(folder, mia):
     done = mia("audit", "model.skops")
     assert done.returncode == 2 and "mia audit --init --from model.skops > audit.yaml" in done.stderr
+
+
+def test_coins_bound_the_privacy_from_below(folder, mia_json):
+    """Where a coin decided who was trained on, guesses that are nearly all right show that epsilon is not small."""
+    for name, sure in (("train", 0.99), ("holdout", 0.6)):
+        table = pd.read_csv(folder / f"{name}_answers.csv", dtype={"patient": str})
+        table["p_sick"] = np.where(table["outcome"] == "sick", sure, 1 - sure)
+        table["p_well"] = 1 - table["p_sick"]
+        table.to_csv(folder / f"{name}_answers.csv", index=False)
+    add(folder, "coins: {delta: 0.00001}\nattacks: [steinke-2023-one-run-audit]\n", "arrays.yaml")
+    (result,) = mia_json("audit", "arrays.yaml", "--out", "out")["threat_models"][0]["results"]
+    assert result["metric"]["name"] == "lower bound on epsilon" and result["metric"]["value"] > 1.0
