@@ -32,7 +32,7 @@ def run(
     attacks: Sequence[str] = (),
     models: int | None = None,
     seed: int = 0,
-    name: str = "audit",
+    name: str = "model",
 ) -> AuditResult:
     """Audit a model: run every attack that what is handed over makes feasible, and say what they find.
 

@@ -101,7 +101,7 @@ def _of_table(source: Path) -> dict[str, Any]:
     model = (
         'model: {kind: arrays, scale: probabilities, columns: "p_*"}'
         if answers
-        else "model: {kind: sklearn, file: model.skops}\n" + KINDS
+        else "model: {kind: sklearn, file: model.skops}\n" + "\n".join(KINDS.splitlines()[1:])
     )
     return {"members": source.name, "others": f"holdout{source.suffix}", "label": stated, "model": model}
 
