@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import zlib
 
 import pytest
@@ -24,22 +23,11 @@ def address(tmp_path_factory):
     return (folder / "report.html").as_uri()
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    found = next(path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name)))
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield started
-        started.close()
-
-
 @pytest.mark.parametrize(("viewport", "scheme"), SHAPES)
-def test_nothing_is_wider_than_the_window_nobody_is_shut_out_and_no_request_leaves(chromium, address, viewport, scheme):
+def test_nothing_is_wider_than_the_window_nobody_is_shut_out_and_no_request_leaves(browser, address, viewport, scheme):
     from axe_playwright_python.sync_playwright import Axe
 
-    context = chromium.new_context(viewport=viewport, color_scheme=scheme)
+    context = browser.new_context(viewport=viewport, color_scheme=scheme)
     page = context.new_page()
     requested, errors = [], []
     page.on("request", lambda request: requested.append(request.url))
@@ -52,10 +40,10 @@ def test_nothing_is_wider_than_the_window_nobody_is_shut_out_and_no_request_leav
     context.close()
 
 
-def test_without_scripts_it_says_the_same(chromium, address):
+def test_without_scripts_it_says_the_same(browser, address):
     told = []
     for scripts in (True, False):
-        context = chromium.new_context(java_script_enabled=scripts)
+        context = browser.new_context(java_script_enabled=scripts)
         page = context.new_page()
         page.goto(address)
         told.append(page.locator("main").inner_text())
@@ -63,8 +51,8 @@ def test_without_scripts_it_says_the_same(chromium, address):
     assert told[0] == told[1] and "are found while" in told[0]
 
 
-def test_printed_it_is_a4_with_the_sentence_on_the_first_page_and_no_table_is_cut(chromium, address):
-    context = chromium.new_context(color_scheme="dark")
+def test_printed_it_is_a4_with_the_sentence_on_the_first_page_and_no_table_is_cut(browser, address):
+    context = browser.new_context(color_scheme="dark")
     page = context.new_page()
     page.goto(address)
     content = page.pdf(prefer_css_page_size=True)
