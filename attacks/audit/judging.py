@@ -20,6 +20,7 @@ from attacks.metrics.groups import Column, by_group
 from attacks.metrics.ranking import roc
 from attacks.models import signals
 from attacks.seeds import derive_seed
+from attacks.targets.target import Target
 
 Scores = Mapping[str, NDArray[np.float64]]
 # The lowest rate that an audit speaks of, where non-members are enough for it.
@@ -69,18 +70,19 @@ def ensemble(scores: Scores, member: NDArray[np.bool_], ids: NDArray[Any], seed:
     return found | {name: [str(ids[k]) for k in found[name]] for name in ("exposed", "union", "intersection")}
 
 
-def alarms(parts: Parts, x: Tensor, member: NDArray[np.bool_]) -> dict[str, Any] | None:
+def alarms(parts: Parts, target: Target) -> dict[str, Any] | None:
     """Return how often each record would be accused by models that never saw it; None where there are no such models.
 
     A record is accused where the probability of its label reaches what 1 % of the target's non-members reach. The models are
     those of the user's training function, or of the references, of which it is known who was trained on what. Only classifiers
     that answer with scores have such models.
     """
+    x, member = target.x, target.member.numpy()
     if not isinstance(parts, ClassifierParts) or parts.model.answers != "scores":
         return None
     if parts.members.label is None or (~member).sum() < 100:
         return None
-    label = torch.from_numpy(parts.label)
+    label = torch.from_numpy(parts.label[parts.order])
 
     def confidence(log_probs: Tensor) -> NDArray[np.float64]:
         found: NDArray[np.float64] = signals.log_confidence(log_probs, label).numpy()
@@ -93,7 +95,7 @@ def alarms(parts: Parts, x: Tensor, member: NDArray[np.bool_]) -> dict[str, Any]
     elif parts.training is not None and parts.training.models:
         models = list(parts.training.models.values())
         found = [confidence(model.log_probs(x)) for model in models]
-        saw = np.stack([model.saw(parts.count) for model in models])
+        saw = np.stack([model.saw(parts.count)[parts.order] for model in models])
     else:
         return None
     curve = roc(confidence(parts.answers.bounded(x)), member)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from attacks.audit.file import Audit
 from attacks.audit.kinds import causal
 from attacks.audit.kinds.causal import CausalModel
 from attacks.audit.kinds.specs import TransformersSpec
-from attacks.audit.parts import RUN, Parts
+from attacks.audit.parts import Ids, Parts
 from attacks.audit.tables import Wanted
 from attacks.handles import (
     CompletionOracle,
@@ -33,8 +33,7 @@ from attacks.handles import (
 from attacks.handles.language import Seeds, levels_of
 from attacks.models.generators.language import PADDING
 from attacks.seeds import digest, record_ids
-from attacks.targets.target import HandleMaker, Target
-from taxonomy import entries
+from attacks.targets.target import HandleMaker
 from taxonomy.findings import InputError
 
 # A classifier that never sees the model reads how often words stand in a text, in so many columns.
@@ -71,7 +70,7 @@ def read(audit: Audit, spec: TransformersSpec) -> LanguageParts:
         cut=cut,
         model=model,
         base=base,
-        identity=digest(hashes),
+        files=digest(hashes),
     )
 
 
@@ -104,15 +103,19 @@ def padded(tokens: Sequence[Sequence[int]], limits: Sequence[int | None]) -> tup
 class LanguageParts(Parts):
     """What the audit file of a language model grants: texts, the model itself, and another one.
 
-    `x` float32 (n, length) are the texts as tokens; `cut` of them are longer than the model can look at.
+    `x` float32 (n, length) are the texts as tokens; `cut` of them are longer than the model can look at. `files` is a hash of the
+    models' files.
     """
+
+    model_type = "generative"
+    answered = ("answers-sequence",)
 
     texts: list[str]
     x: Tensor
     cut: int
     model: CausalModel
     base: CausalModel | None
-    identity: str
+    files: str
 
     @property
     def beyond(self) -> frozenset[str]:
@@ -138,39 +141,30 @@ class LanguageParts(Parts):
                 found.append(Check("copies", "warning", f"{copies:,} of {len(part):,} {name} are exact copies of others of them"))
         return found
 
-    def entry(self) -> entries.Target:
-        """Return the target as an entry that says what it offers: each part of the audit file is a grant."""
-        return entries.Target(
-            schema=1,
-            id=self.name,
-            title=self.name,
-            summary="A language model of one's own.",
-            model="generative",
-            frame="stand-alone",
-            data="handed over in an audit file",
-            offers=[*self._makers(), *(["D2.coins"] if "audit" in self.judges else [])],
-            run=RUN,
-            answers=["answers-sequence"],
-            records=["text"],
-            differentiable=False,
-        )
+    def candidates(self) -> tuple[Tensor, Tensor, Ids]:
+        """Return the texts as they stand in the files: x float32 (n, length), label int64 (n,) of zeros, ids uint64 (n,)."""
+        return self.x, torch.zeros(self.count, dtype=torch.int64), self.keys()
 
-    def made(self) -> Target:
-        """Return the target as what answers; the model was asked about its candidates before."""
-        makers = self._makers()
-        return Target(
-            id=self.name,
-            x=self.x,
-            label=torch.zeros(self.count, dtype=torch.int64),
-            ids=record_ids(self.x.numpy()),
-            member=torch.from_numpy(np.arange(self.count) < len(self.members)),
-            makers=makers,
-            fingerprint=self.identity,
-            judges=self.judges,
-            identities={term: digest([self.identity, term]) for term in makers if term.startswith(("Q.", REFERENCE))},
-            blind=self._words,
-            texts=self.texts,
-        )
+    def keys(self) -> Ids:
+        """Return a hash of each text's tokens, uint64 (n,)."""
+        return record_ids(self.x.numpy())
+
+    def identity(self) -> str:
+        """Return a hash of the files of both models."""
+        return self.files
+
+    def identities(self) -> dict[str, str]:
+        """Return hashes of what the models' terms show."""
+        return {term: digest([self.files, term]) for term in self.makers() if term.startswith(("Q.", REFERENCE))}
+
+    def blind(self) -> Callable[[], NDArray[np.float64]]:
+        """Return what counts words, which is all that a classifier reads that never sees the model."""
+        return self._words
+
+    @property
+    def written(self) -> list[str]:
+        """The texts."""
+        return self.texts
 
     def _words(self) -> NDArray[np.float64]:
         """Return how often words stand in each text, float64 (n, WORDS + 1), with how long it is."""
@@ -180,9 +174,9 @@ class LanguageParts(Parts):
         return np.column_stack([counts, [len(text) for text in self.texts]]).astype(np.float64)
 
     def _likelihood(self, x: Tensor) -> Tensor:
-        return self._known if torch.equal(x, self.x) else self.model.likelihood(x)
+        return self._known[self.order] if torch.equal(x, self.x[self.order]) else self.model.likelihood(x)
 
-    def _makers(self) -> dict[str, HandleMaker]:
+    def makers(self) -> dict[str, HandleMaker]:
         """Return what makes a fresh handle for each term on offer."""
         model = self.model
 
@@ -205,7 +199,7 @@ class LanguageParts(Parts):
             "D1.size": lambda ledger: Number("training_size", self.size, ledger),
         }
         if (base := self.base) is not None:
-            makers[REFERENCE] = lambda ledger: BaseLanguageModel(base, self.identity)
+            makers[REFERENCE] = lambda ledger: BaseLanguageModel(base, self.files)
         return makers
 
 

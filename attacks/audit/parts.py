@@ -5,9 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from attacks.targets.target import Judge, Target
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from attacks.targets.target import HandleMaker, Judge, Target
 from taxonomy import entries
 from taxonomy.findings import InputError
 
@@ -18,6 +24,7 @@ if TYPE_CHECKING:
     from taxonomy.catalog import Catalog
 
 RUN = "attacks.audit.parts:build"
+Ids = NDArray[np.uint64]
 Settings = Mapping[str, Mapping[str, str]]
 
 
@@ -39,6 +46,10 @@ class Parts(ABC):
     records: str | None = None
     judges: dict[str, Judge] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
+
+    # What kind of model it is, and what it answers where its terms do not say so.
+    model_type: ClassVar[entries.ModelType]
+    answered: ClassVar[tuple[str, ...]] = ()
 
     @property
     def count(self) -> int:
@@ -83,12 +94,84 @@ class Parts(ABC):
         """Ask the model about the candidates, whose answers every attack needs; return what is to be said of them."""
 
     @abstractmethod
-    def entry(self) -> entries.Target:
-        """Return the target as an entry that says what it offers."""
+    def candidates(self) -> tuple[Tensor, Tensor, Ids]:
+        """Return the candidates as they stand in the files: x float32 (n, ...), label int64 (n,), ids uint64 (n,)."""
 
     @abstractmethod
+    def keys(self) -> Ids:
+        """Return a hash of what is known of each candidate, uint64 (n,), as they stand in the files."""
+
+    @abstractmethod
+    def makers(self) -> dict[str, HandleMaker]:
+        """Return what makes a fresh handle for each term on offer."""
+
+    @abstractmethod
+    def identity(self) -> str:
+        """Return a hash of all that the model's answers follow from; the model was asked about its candidates before."""
+
+    @abstractmethod
+    def identities(self) -> dict[str, str]:
+        """Return hashes of what terms show that cost something to ask about."""
+
+    def blind(self) -> Callable[[], NDArray[np.float64]] | None:
+        """Return what makes the features of a classifier that never sees the model, where attacks see others or none."""
+        return None
+
+    @property
+    def written(self) -> list[str] | None:
+        """The candidates as texts, where they are some."""
+        return None
+
+    @cached_property
+    def order(self) -> NDArray[np.int64]:
+        """Which candidate of the files stands at each place of the target, int64 (n,).
+
+        In files members stand first, which would tell every attack who they are. Here they stand by a hash of what they are,
+        so that scores do not hang on the order of the files either; of equal ones chance decides.
+        """
+        return np.lexsort((np.random.default_rng(0).random(self.count), self.keys()))
+
+    def as_in_files(self, found: NDArray[Any]) -> NDArray[Any]:
+        """Return something of every candidate of the target, (n, ...), in the order of the files."""
+        placed = np.empty_like(found)
+        placed[self.order] = found
+        return placed
+
+    def entry(self) -> entries.Target:
+        """Return the target as an entry that says what it offers: each part of the audit file is a grant."""
+        labelled = self.members.label is not None
+        return entries.Target(
+            schema=1,
+            id=self.name,
+            title=self.name,
+            summary="A model of one's own.",
+            model=self.model_type,
+            frame="stand-alone",
+            data="handed over in an audit file",
+            offers=[*self.makers(), *(["record.label"] if labelled else []), *(["D2.coins"] if "audit" in self.judges else [])],
+            run=RUN,
+            answers=list(self.answered),
+            records=[self.records] if self.records else [],
+            differentiable=False,
+        )
+
     def made(self) -> Target:
         """Return the target as what answers; the model was asked about its candidates before."""
+        (x, label, ids), order, blind = self.candidates(), self.order, self.blind()
+        return Target(
+            id=self.name,
+            x=x[order],
+            label=label[order],
+            ids=ids[order],
+            member=torch.from_numpy(order < len(self.members)),
+            makers=self.makers(),
+            fingerprint=self.identity(),
+            judges=self.judges,
+            identities=self.identities(),
+            featured=self.described is not None or blind is not None,
+            blind=None if blind is None else lambda: blind()[order],
+            texts=None if self.written is None else [self.written[place] for place in order],
+        )
 
 
 def build() -> Target:

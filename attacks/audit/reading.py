@@ -30,7 +30,8 @@ from attacks.audit.own_training import Method, OwnTraining
 from attacks.audit.parts import Parts
 from attacks.audit.rows import Rows, rows_of
 from attacks.audit.tables import Side, Wanted
-from attacks.audit.target import Answers, ClassifierParts, candidates
+from attacks.audit.target import Answers, ClassifierParts
+from attacks.handles import ShadowData
 from attacks.seeds import digest, digest_arrays
 from attacks.targets.private import lower_bound_of_guesses
 from attacks.targets.target import Judge
@@ -110,7 +111,7 @@ def _of_classifier(audit: Audit, trust: Trust) -> ClassifierParts:
 
 def _coins(found: Parts, delta: float) -> Judge:
     """Return the judge of guesses at members whom fair coins chose: a lower bound on epsilon at this delta."""
-    member = np.arange(found.count) < len(found.members)
+    member = found.order < len(found.members)
     return lambda guess: lower_bound_of_guesses(guess, member, delta, math.inf)
 
 
@@ -185,10 +186,12 @@ def assembled(
         found.training = OwnTraining(method, known, 0.0)
     if model.recorded is not None:
         answers.learn()
+    if found.rows is None:
+        answers.numbered = found.order
     if references_file is not None:
-        x, label, ids = candidates(found)
-        step = answers.resolution
-        found.references = references.read(references_file, model.scale, names, model.classes, x, label, ids, step)
+        (x, label, ids), order = found.candidates(), found.order
+        known_for = ShadowData(x[order], label[order], ids[order])
+        found.references = references.read(references_file, model, names, known_for, order, answers.resolution)
     return found
 
 

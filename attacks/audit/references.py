@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attacks.audit import answers
+from attacks.audit.kinds.model import OwnModel
 from attacks.handles import HostedModel, ReferenceModels, ShadowData, ShadowModels, UnsuitableError
 from attacks.models.resolution import bounded
 from attacks.seeds import digest, digest_arrays
@@ -68,20 +69,14 @@ class Recorded:
 
 
 def read(
-    path: Path,
-    scale: str,
-    names: list[str],
-    own: list[str] | None,
-    x: Tensor,
-    label: Tensor,
-    ids: NDArray[np.uint64],
-    resolution: float,
+    path: Path, model: OwnModel, names: list[str], records: ShadowData, order: NDArray[np.int64], resolution: float
 ) -> Recorded:
     """Return the models of a file of npz: `scores` (models, records, classes), `trained_on` bool (models, records), `outside`.
 
-    Records stand as in the audit: members first, then non-members. `outside` holds answers of models that no candidate was a
-    record of, (models, records, classes); without it, each record has the models that were not trained on it. Raises InputError
-    for arrays of another form.
+    Records stand there as in the files of the audit, members first, then non-members; `records` are the candidates in the order
+    of the target, and `order` says where each of them stands in the files. `outside` holds answers of models that no candidate
+    was a record of, (models, records, classes); without it, each record has the models that were not trained on it. Raises
+    InputError for arrays of another form.
     """
     where = relative(path)
     arrays = _arrays(path)
@@ -91,7 +86,6 @@ def read(
         raise InputError(f"{where}: there is no array 'scores' ({nearest('scores', arrays)})")
     if scores is not None and trained_on is None:
         raise InputError(f"{where}: there is no array 'trained_on', which says which model was trained on which record")
-    records = ShadowData(x, label, ids)
     made: dict[str, Any] = {}
     shadow: ShadowModels | None = None
     if scores is not None and trained_on is not None:
@@ -100,19 +94,19 @@ def read(
                 f"{where}: trained_on is bool of shape (models, records) = {scores.shape[:2]}, not {trained_on.dtype} "
                 f"{trained_on.shape}"
             )
-        models = _models(scores, scale, names, own, x, resolution, f"{where}: scores")
-        shadow = ShadowModels(models, records, torch.from_numpy(trained_on))
+        models = _models(scores, model, names, records.x, order, resolution, f"{where}: scores")
+        shadow = ShadowModels(models, records, torch.from_numpy(trained_on[:, order]))
         made["shadow-models.matched"] = lambda ledger: shadow
         if outside is None and (fewest := int((~trained_on).sum(axis=0).min())):
             # For each record the first models without it, as many for all: of these models no candidate was a record.
             without = np.argsort(trained_on, axis=0, kind="stable")[:fewest]
             outside = np.take_along_axis(scores, without[:, :, None], axis=0)
     if outside is not None:
-        others = _models(outside, scale, names, own, x, resolution, f"{where}: outside")
-        nobody = torch.zeros(len(others), len(x), dtype=torch.bool)
+        others = _models(outside, model, names, records.x, order, resolution, f"{where}: outside")
+        nobody = torch.zeros(len(others), len(records), dtype=torch.bool)
         made["reference-models"] = lambda ledger: _RecordedReferences(ShadowModels(others, records, nobody))
     found = [array for array in (scores, trained_on, outside) if array is not None]
-    return Recorded(made, digest([digest_arrays(*found), scale]), shadow)
+    return Recorded(made, digest([digest_arrays(*found), model.scale]), shadow)
 
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
@@ -127,21 +121,27 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _models(
-    scores: NDArray[Any], scale: str, names: list[str], own: list[str] | None, x: Tensor, resolution: float, where: str
+    scores: NDArray[Any],
+    model: OwnModel,
+    names: list[str],
+    x: Tensor,
+    order: NDArray[np.int64],
+    resolution: float,
+    where: str,
 ) -> list[HostedModel]:
     if scores.ndim != 3 or scores.shape[1] != len(x):
         raise InputError(
             f"{where} is of shape (models, records, classes) with {len(x):,} records, members first, then non-members; found "
             f"{scores.shape}"
         )
-    columns = own or names
+    columns = model.classes or names
     found = []
     for number, one in enumerate(scores):
-        exact = answers.log_probs(answers.floats(one, len(x), len(columns), where), scale, f"{where}, model {number}")
+        exact = answers.log_probs(answers.floats(one, len(x), len(columns), where), model.scale, f"{where}, model {number}")
         if columns != names:
             exact = np.ascontiguousarray(exact[:, [columns.index(name) for name in names]])
         step = resolution or answers.resolution(exact)
         if step:
             exact = bounded(torch.from_numpy(exact), step).numpy()
-        found.append(HostedModel(_RecordedModel(exact, x, digest([where, number]))))  # type: ignore[arg-type]
+        found.append(HostedModel(_RecordedModel(exact[order], x, digest([where, number]))))  # type: ignore[arg-type]
     return found

@@ -164,7 +164,8 @@ def _left_out(ready: Prepared, one: Planned, named: set[str], queries: int | Non
 def run(ready: Prepared, command: str) -> AuditResult:
     """Run the attacks of an audit under each threat model, and judge them; a failure of one leaves the others' results."""
     start = time.perf_counter()
-    parts, member = ready.parts, ready.target.member.numpy()
+    parts = ready.parts
+    member = parts.as_in_files(ready.target.member.numpy())
     ids = np.concatenate([parts.members.ids, parts.others.ids])
     columns = split(
         {name: np.concatenate([parts.members.groups[name], parts.others.groups[name]]) for name in parts.members.groups}
@@ -186,14 +187,15 @@ def run(ready: Prepared, command: str) -> AuditResult:
         }
         if plan is not None:
             outcome = ready.engine.run(plan, ready.seed, any_split=True)
+            in_files = {name: parts.as_in_files(score) for name, score in outcome.scores.items()}
             one["results"] = [
-                judging.judged(result, outcome.scores.get(result["attack"]), member, columns) for result in outcome.results
+                judging.judged(result, in_files.get(result["attack"]), member, columns) for result in outcome.results
             ]
             one["failures"] = outcome.failures
             one["left_out"] += _unsuited(outcome.unsuited)
             one["skipped"] += [{"id": name, "because": reason} for name, reason in outcome.unsuited]
-            one["control"] = judging.control(outcome.scores, member, ready.seed)
-            for name, score in outcome.scores.items():
+            one["control"] = judging.control(in_files, member, ready.seed)
+            for name, score in in_files.items():
                 scores[name if alone else f"{adversary.id}/{name}"] = score
         failures += one["failures"]
         found.append(one)
@@ -205,7 +207,7 @@ def run(ready: Prepared, command: str) -> AuditResult:
         "blind_baseline": ready.baseline.as_json() if ready.baseline else None,
         "threat_models": found,
         "ensemble": judging.ensemble(scores, member, ids, ready.seed),
-        "record_alarms": judging.alarms(parts, ready.target.x, member),
+        "record_alarms": judging.alarms(parts, ready.target),
         # Before a run the seconds are expected ones of training; now they are those that it took.
         "price": {**ready.price, "seconds": time.perf_counter() - start},
         "failures": failures,

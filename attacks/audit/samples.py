@@ -14,13 +14,12 @@ from attacks.audit import checks, tables
 from attacks.audit.checks import Check
 from attacks.audit.file import Audit, Part
 from attacks.audit.kinds.specs import SamplesSpec
-from attacks.audit.parts import RUN, Parts, Settings
+from attacks.audit.parts import Ids, Parts, Settings
 from attacks.audit.rows import Rows, rows_of
 from attacks.audit.tables import Side, Wanted
 from attacks.handles import Number, Population, SampleOracle, UnsuitableError
 from attacks.seeds import digest, digest_arrays
-from attacks.targets.target import HandleMaker, Target
-from taxonomy import entries
+from attacks.targets.target import HandleMaker
 from taxonomy.catalog import Catalog
 from taxonomy.entries import Attack
 from taxonomy.findings import InputError
@@ -85,6 +84,8 @@ def _on_one_scale(sides: Sequence[Side]) -> list[Side]:
 class SampleParts(Parts):
     """What the audit file of a generator grants of which only samples are known; `rows` end with them."""
 
+    model_type = "generative"
+
     rows: Rows
     samples: Side
 
@@ -136,46 +137,33 @@ class SampleParts(Parts):
             found.append(Check("few-samples", "info", f"{text}: each gets all there are, and finds less than with more"))
         return found
 
-    def entry(self) -> entries.Target:
-        """Return the target as an entry that says what it offers: each part of the audit file is a grant."""
-        return entries.Target(
-            schema=1,
-            id=self.name,
-            title=self.name,
-            summary="Samples of a generator of one's own.",
-            model="generative",
-            frame="stand-alone",
-            data="handed over in an audit file",
-            offers=[*self._makers(), *(["D2.coins"] if "audit" in self.judges else [])],
-            run=RUN,
-            records=[self.records] if self.records else [],
-            differentiable=False,
-        )
+    def candidates(self) -> tuple[Tensor, Tensor, Ids]:
+        """Return the candidates as they stand in the files: x float32 (n, ...), label int64 (n,) of zeros, ids uint64 (n,)."""
+        return self.rows.x[: self.count], torch.zeros(self.count, dtype=torch.int64), self.keys()
 
-    def made(self) -> Target:
-        """Return the target as what answers: with rows of the file, and with nothing else."""
-        x = self.rows.x[: self.count]
-        identity = digest(["samples", digest_arrays(self.rows.x[self._held :].numpy())])
-        return Target(
-            id=self.name,
-            x=x,
-            label=torch.zeros(self.count, dtype=torch.int64),
-            ids=self.rows.ids[: self.count],
-            member=torch.from_numpy(np.arange(self.count) < len(self.members)),
-            makers=self._makers(),
-            fingerprint=identity,
-            judges=self.judges,
-            identities={SAMPLES: identity},
-        )
+    def keys(self) -> Ids:
+        """Return a hash of each candidate's features, uint64 (n,)."""
+        return self.rows.ids[: self.count]
 
-    def _makers(self) -> dict[str, HandleMaker]:
+    def identity(self) -> str:
+        """Return a hash of the samples, which are all that there is of the model."""
+        return digest(["samples", digest_arrays(self.rows.x[self._held :].numpy())])
+
+    def identities(self) -> dict[str, str]:
+        """Return hashes of what the terms show."""
+        return {SAMPLES: self.identity()}
+
+    def makers(self) -> dict[str, HandleMaker]:
+        """Return what makes a fresh handle for each term on offer."""
         samples = shuffled(self.rows.x[self._held :])
         makers: dict[str, HandleMaker] = {
             SAMPLES: lambda ledger: SampleOracle(SAMPLES.removeprefix("Q."), Drawn(samples), ledger),
             "D1.size": lambda ledger: Number("training_size", self.size, ledger),
         }
         if self.population is not None:
-            x, ids = self.rows.x[self.count : self._held], self.rows.ids[self.count : self._held]
+            # By what they are, so that nothing hangs on the order of a file.
+            order = self.count + np.argsort(self.rows.ids[self.count : self._held], kind="stable")
+            x, ids = self.rows.x[order], self.rows.ids[order]
             label = torch.zeros(len(x), dtype=torch.int64)
             makers["D1.samples"] = lambda ledger: Population("population", x, label, ids, ledger)
         return makers

@@ -17,7 +17,7 @@ from attacks.audit.checks import Check
 from attacks.audit.functions import aside, blamed
 from attacks.audit.kinds.model import OwnModel
 from attacks.audit.own_training import FunctionPlatform, FunctionTrainer, OwnTraining
-from attacks.audit.parts import RUN, Parts
+from attacks.audit.parts import Ids, Parts
 from attacks.audit.references import Recorded
 from attacks.audit.rows import Rows
 from attacks.handles import (
@@ -37,8 +37,7 @@ from attacks.models import signals
 from attacks.models.poorer_answers import rounded
 from attacks.models.resolution import bounded
 from attacks.seeds import digest, digest_arrays
-from attacks.targets.target import HandleMaker, Target
-from taxonomy import entries
+from attacks.targets.target import HandleMaker
 from taxonomy.findings import InputError
 
 # Digits of rounded scores, and the threshold of thresholded ones, as our own targets have them.
@@ -56,6 +55,8 @@ class Answers:
 
     def __init__(self, model: OwnModel, rows: Rows | None, names: list[str], count: int):
         self.model, self.rows, self.names = model, rows, names
+        # Of records without features, which candidate of the files stands at each place of the target.
+        self.numbered: NDArray[np.int64] | None = None
         self._known: NDArray[np.float64] | None = None
         self._count = count
         self.resolution = 0.0
@@ -100,9 +101,16 @@ class Answers:
         found = self(x)
         return bounded(found, self.resolution) if self.resolution else found
 
+    def _numbers(self, x: Tensor) -> NDArray[np.int64]:
+        """Return which candidates records without features are, int64 (n,); -1 for what is none."""
+        assert self.numbered is not None, "they are numbered where they have no features"
+        number = x[:, 0].double().numpy()
+        known = (number >= 0) & (number < self._count) & (number == np.floor(number))
+        return np.where(known, self.numbered[np.where(known, number, 0).astype(np.int64)], -1)
+
     def __call__(self, x: Tensor) -> Tensor:
         """Return log-probabilities, float64 (n, classes), for records x as attacks see them."""
-        places = _numbers(x, self._count) if self.rows is None else self.rows.places(x)
+        places = self._numbers(x) if self.rows is None else self.rows.places(x)
         known = (places >= 0) & (places < self._count)
         if known.all():
             return torch.from_numpy(self.on_candidates[places])
@@ -119,13 +127,6 @@ class Answers:
         if (made := places < 0).any():
             found[made] = self.ask(self.rows.decoded(x[torch.from_numpy(made)]), int(made.sum()))
         return torch.from_numpy(found)
-
-
-def _numbers(x: Tensor, count: int) -> NDArray[np.int64]:
-    """Return which candidates records without features are, by their numbers, int64 (n,); -1 for what is none."""
-    number = x[:, 0].double().numpy()
-    known = (number >= 0) & (number < count) & (number == np.floor(number))
-    return np.where(known, number, -1).astype(np.int64)
 
 
 def raw(model: OwnModel, features: Any, *, again: bool = False) -> Any:
@@ -152,6 +153,8 @@ def in_order(found: NDArray[np.float64], own: list[str], names: list[str]) -> ND
 @dataclass(kw_only=True)
 class ClassifierParts(Parts):
     """What the audit file of a classifier grants: the model with its classes, labels, training and references."""
+
+    model_type = "discriminative"
 
     names: list[str]
     model: OwnModel
@@ -188,124 +191,95 @@ class ClassifierParts(Parts):
             self.training.resolution = self.answers.resolution
         return checks.of_answers(self)
 
-    def entry(self) -> entries.Target:
-        """Return the target as an entry that says what it offers: each part of the audit file is a grant."""
-        labelled = self.members.label is not None
-        return entries.Target(
-            schema=1,
-            id=self.name,
-            title=self.name,
-            summary="A model of one's own.",
-            model="discriminative",
-            frame="stand-alone",
-            data="handed over in an audit file",
-            offers=[*_makers(self), *(["record.label"] if labelled else []), *(["D2.coins"] if "audit" in self.judges else [])],
-            run=RUN,
-            records=[self.records] if self.records else [],
-            differentiable=False,
-        )
+    def candidates(self) -> tuple[Tensor, Tensor, Ids]:
+        """Return the candidates as they stand in the files: x float32 (n, ...), label int64 (n,), ids uint64 (n,)."""
+        label = torch.from_numpy(self.label)
+        if self.rows is not None:
+            return self.rows.x[: self.count], label, self.rows.ids[: self.count]
+        # Recorded answers without features: a record is its place in the target and nothing else.
+        place = self.as_in_files(np.arange(self.count))
+        return torch.from_numpy(place.astype(np.float32))[:, None], label, place.astype(np.uint64)
 
-    def made(self) -> Target:
-        """Return the target as what answers; the model was asked about its candidates before."""
-        x, label, ids = candidates(self)
-        member = torch.from_numpy(np.arange(self.count) < len(self.members))
-        identity = digest(
-            [
-                self.model.identity,
-                digest_arrays(self.answers.on_candidates),
-                self.training.method.identity if self.training else "",
-            ]
-        )
-        makers, given = _makers(self), self.references
-        return Target(
-            id=self.name,
-            x=x,
-            label=label,
-            ids=ids,
-            member=member,
-            makers=makers,
-            fingerprint=identity,
-            judges=self.judges,
-            identities={term: digest([identity, term]) for term in makers if term.startswith(("M1.", "M2", "M3", "Q."))}
-            | {term: given.identity for term in makers if given and term.startswith(("shadow-", "reference-"))},
-            featured=self.described is not None,
-            blind=_described(self),
-        )
+    def keys(self) -> Ids:
+        """Return a hash of each candidate's features, and numbers drawn at random where it has none."""
+        if self.rows is not None:
+            return self.rows.ids[: self.count]
+        return np.random.default_rng(0).integers(2**63, size=self.count, dtype=np.uint64)
 
+    def identity(self) -> str:
+        """Return a hash of the model, of what it answers on its candidates, and of how models like it are trained."""
+        method = self.training.method.identity if self.training else ""
+        return digest([self.model.identity, digest_arrays(self.answers.on_candidates[self.order]), method])
 
-def candidates(parts: ClassifierParts) -> tuple[Tensor, Tensor, NDArray[np.uint64]]:
-    """Return the candidates as attacks see them: x float32 (n, ...), label int64 (n,), ids uint64 (n,)."""
-    if parts.rows is not None:
-        x, ids = parts.rows.x[: parts.count], parts.rows.ids[: parts.count]
-    else:
-        # Recorded answers without features: a record is its row and nothing else.
-        x = torch.arange(parts.count, dtype=torch.float32)[:, None]
-        ids = np.arange(parts.count, dtype=np.uint64)
-    return x, torch.from_numpy(parts.label), ids
+    def identities(self) -> dict[str, str]:
+        """Return hashes of what the model's terms show, and of references."""
+        own = {term: digest([self.identity(), term]) for term in self.makers() if term.startswith(("M1.", "M2", "M3", "Q."))}
+        given = self.references
+        return own | (dict.fromkeys(given.makers, given.identity) if given else {})
 
+    def blind(self) -> Callable[[], NDArray[np.float64]] | None:
+        """Return what a classifier that never sees the model reads, where attacks see less of the records than there is."""
+        rows = self.described
+        if rows is None or self.rows is not None:
+            return None
+        return lambda: features_of(rows.x[: self.count].numpy(), self.label)
 
-def _described(parts: ClassifierParts) -> Callable[[], NDArray[np.float64]] | None:
-    """Return what a classifier that never sees the model reads, where attacks see less of the records than there is."""
-    rows = parts.described
-    if rows is None or parts.rows is not None:
-        return None
-    return lambda: features_of(rows.x[: parts.count].numpy(), parts.label)
+    def makers(self) -> dict[str, HandleMaker]:
+        """Return what makes a fresh handle for each term on offer."""
+        answer, service, scored = self.answers, self.model.service, self.model.answers == "scores"
 
+        def scores(ledger: Ledger) -> ScoreOracle:
+            return ScoreOracle("scores", answer, ledger, counted=service, resolution=answer.resolution)
 
-def _makers(parts: ClassifierParts) -> dict[str, HandleMaker]:
-    """Return what makes a fresh handle for each term on offer."""
-    answer, service, scored = parts.answers, parts.model.service, parts.model.answers == "scores"
+        def labels(ledger: Ledger) -> LabelOracle:
+            if not scored:
+                asked = ScoreOracle("labels", _certain(answer), ledger, counted=service, resolution=1e-6)
+                return LabelOracle("labels", lambda x: signals.predicted(asked(x)), ledger)
+            oracle = scores(ledger)
+            return LabelOracle("labels", lambda x: signals.predicted(oracle(x)), ledger)
 
-    def scores(ledger: Ledger) -> ScoreOracle:
-        return ScoreOracle("scores", answer, ledger, counted=service, resolution=answer.resolution)
+        def rounded_scores(ledger: Ledger) -> ScoreOracle:
+            resolution = max(10.0**-DIGITS, answer.resolution)
+            return ScoreOracle(
+                "rounded_scores", lambda x: rounded(answer.bounded(x), DIGITS), ledger, counted=service, resolution=resolution
+            )
 
-    def labels(ledger: Ledger) -> LabelOracle:
-        if not scored:
-            asked = ScoreOracle("labels", _certain(answer), ledger, counted=service, resolution=1e-6)
-            return LabelOracle("labels", lambda x: signals.predicted(asked(x)), ledger)
-        oracle = scores(ledger)
-        return LabelOracle("labels", lambda x: signals.predicted(oracle(x)), ledger)
-
-    def rounded_scores(ledger: Ledger) -> ScoreOracle:
-        resolution = max(10.0**-DIGITS, answer.resolution)
-        return ScoreOracle(
-            "rounded_scores", lambda x: rounded(answer.bounded(x), DIGITS), ledger, counted=service, resolution=resolution
-        )
-
-    makers: dict[str, HandleMaker] = {"Q.labels": labels}
-    if scored:
-        makers |= {
-            "Q.scores": scores,
-            "Q.top-k": lambda ledger: TopScoreOracle("top_k", scores(ledger)),
-            "Q.rounded-scores": rounded_scores,
-            "Q.thresholded-scores": lambda ledger: ThresholdedScoreOracle("thresholded_scores", scores(ledger), THRESHOLD),
-            "Q.label-confidence": lambda ledger: TopScoreOracle("label_confidence", scores(ledger), k=1),
-        }
-    size = parts.size
-    makers["D1.size"] = lambda ledger: Number("training_size", size, ledger)
-    if parts.population is not None and parts.rows is not None and parts.population.label is not None:
-        x, ids = parts.rows.x[parts.count :], parts.rows.ids[parts.count :]
-        label = torch.from_numpy(classes.numbered(parts.population.label, parts.names, parts.population.where))
-        makers["D1.samples"] = lambda ledger: Population("population", x, label, ids, ledger)
-        makers["D1.marginals"] = lambda ledger: Marginals("marginals", torch.sort(x, dim=0).values, ledger)
-    if parts.training is not None:
-        own = parts.training
-        if parts.population is None and parts.rows is not None and parts.members.label is not None:
-            # Who can train and has no records besides trains on the candidates, as an auditor does: members are not marked.
-            makers["D2.superset"] = lambda ledger: _superset(parts, ledger)
-        if parts.hidden:
-            makers["M3"] = lambda ledger: FunctionPlatform(own, ledger)
-        else:
-            makers["M2"] = lambda ledger: FunctionTrainer(own, size, ledger)
-    if parts.references is not None:
-        makers |= parts.references.makers
-    return makers
+        makers: dict[str, HandleMaker] = {"Q.labels": labels}
+        if scored:
+            makers |= {
+                "Q.scores": scores,
+                "Q.top-k": lambda ledger: TopScoreOracle("top_k", scores(ledger)),
+                "Q.rounded-scores": rounded_scores,
+                "Q.thresholded-scores": lambda ledger: ThresholdedScoreOracle("thresholded_scores", scores(ledger), THRESHOLD),
+                "Q.label-confidence": lambda ledger: TopScoreOracle("label_confidence", scores(ledger), k=1),
+            }
+        size = self.size
+        makers["D1.size"] = lambda ledger: Number("training_size", size, ledger)
+        if self.population is not None and self.rows is not None and self.population.label is not None:
+            # By what they are, so that nothing hangs on the order of a file.
+            order = np.argsort(self.rows.ids[self.count :], kind="stable")
+            x, ids = self.rows.x[self.count :][order], self.rows.ids[self.count :][order]
+            label = torch.from_numpy(classes.numbered(self.population.label, self.names, self.population.where)[order])
+            makers["D1.samples"] = lambda ledger: Population("population", x, label, ids, ledger)
+            makers["D1.marginals"] = lambda ledger: Marginals("marginals", torch.sort(x, dim=0).values, ledger)
+        if self.training is not None:
+            own = self.training
+            if self.population is None and self.rows is not None and self.members.label is not None:
+                # Who can train and has no records besides trains on the candidates, as an auditor does: members are not marked.
+                makers["D2.superset"] = lambda ledger: _superset(self, ledger)
+            if self.hidden:
+                makers["M3"] = lambda ledger: FunctionPlatform(own, ledger)
+            else:
+                makers["M2"] = lambda ledger: FunctionTrainer(own, size, ledger)
+        if self.references is not None:
+            makers |= self.references.makers
+        return makers
 
 
 def _superset(parts: ClassifierParts, ledger: Ledger) -> Superset:
-    """Return all candidates as a pool that holds the members, in an order that does not tell who they are."""
-    x, label, ids = candidates(parts)
-    order = np.argsort(ids, kind="stable")
+    """Return all candidates as a pool that holds the members."""
+    x, label, ids = parts.candidates()
+    order = parts.order
     return Superset("superset", x[order], label[order], ids[order], ledger)
 
 

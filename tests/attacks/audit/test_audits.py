@@ -327,3 +327,44 @@ def test_coins_bound_the_privacy_from_below(folder, mia_json):
     add(folder, "coins: {delta: 0.00001}\nattacks: [steinke-2023-one-run-audit]\n", "arrays.yaml")
     (result,) = mia_json("audit", "arrays.yaml", "--out", "out")["threat_models"][0]["results"]
     assert result["metric"]["name"] == "lower bound on epsilon" and result["metric"]["value"] > 1.0
+
+
+@pytest.mark.parametrize("file", ["audit.yaml", "arrays.yaml"])
+def test_the_place_of_a_record_tells_nothing(folder, file):
+    """Members stand first in the files, and an attack that ranks by place would be perfect if they did for attacks."""
+    from attacks.audit import reading, running
+    from attacks.audit.file import read
+    from attacks.audit.reading import Trust
+    from attacks.handles import Ledger
+    from taxonomy.loading import load
+
+    parts = reading.parts(read(folder / file), Trust())
+    with running.prepared(load(), parts, attacks=["yeom-2018-loss"]) as ready:
+        records = ready.target.records(Ledger(), with_label=False)
+        member = ready.target.member.numpy()
+        for shown in (
+            -np.arange(len(member)),
+            -records.x[:, 0].double().numpy() if parts.rows is None else records.ids.astype(float),
+        ):
+            assert 0.35 < roc_auc_score(member, shown) < 0.65
+        assert parts.as_in_files(member).tolist() == [True] * 60 + [False] * 60
+
+
+@pytest.mark.parametrize("file", ["audit.yaml", "arrays.yaml"])
+def test_the_order_of_the_files_changes_no_score(folder, mia_json, file):
+    """Of attacks that train on what they are shown too: their batches follow the records and not the rows of a file."""
+    suffix = "_answers" if file == "arrays.yaml" else ""
+    add(
+        folder,
+        "attacks: [yeom-2018-loss, ml-leaks-3]\n" if suffix else "attacks: [yeom-2018-loss, ml-leaks-1, li-2021-transfer]\n",
+        file,
+    )
+    mia_json("audit", file, "--out", "one")
+    for name in ("train", "holdout"):
+        path = folder / f"{name}{suffix}.csv"
+        pd.read_csv(path, dtype={"patient": str})[::-1].to_csv(path, index=False)
+    mia_json("audit", file, "--out", "two")
+    with np.load(folder / "one" / "scores.npz") as one, np.load(folder / "two" / "scores.npz") as two:
+        there = [two["id"].tolist().index(name) for name in one["id"].tolist()]
+        for name in set(one.files) - {"id"}:
+            assert np.allclose(one[name], two[name][there], rtol=0, atol=1e-9), name
