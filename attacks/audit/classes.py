@@ -43,10 +43,10 @@ def names(values: NDArray[Any], where: str) -> Names:
         raise InputError(f"{where}: labels of the type {array.dtype} are no classes; give text or whole numbers")
     if (empty := np.flatnonzero((found == "") | (found == "nan") | (found == "None"))).size:
         raise InputError(f"{where}: record {int(empty[0]) + 1} has no label ({empty.size:,} of {len(found):,} have none)")
-    return np.array([_whole(name) for name in found.tolist()], dtype=str) if len(found) else found
+    return np.array([whole(name) for name in found.tolist()], dtype=str) if len(found) else found
 
 
-def _whole(name: str) -> str:
+def whole(name: str) -> str:
     """Return `1.0`, as programs write whole numbers where some are missing, as `1`."""
     head, dot, tail = name.partition(".")
     return head if dot and head.lstrip("-").isdecimal() and set(tail) <= {"0"} else name

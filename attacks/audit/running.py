@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from attacks.audit.result import AuditResult
 from attacks.audit.threat_models import Adversary
 from attacks.engine import plan as plans
 from attacks.engine.code import Code
-from attacks.engine.plan import Plan, Planned
+from attacks.engine.plan import NothingToRunError, Plan, Planned, Skipped
 from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from attacks.engine.workshop import Progress
@@ -30,6 +30,20 @@ from attacks.targets.target import Target
 from taxonomy import entries
 from taxonomy.catalog import Catalog
 from taxonomy.findings import InputError
+
+
+@dataclass(frozen=True)
+class Case:
+    """One threat model of an audit: its plan, None where no attack can be run, and the attacks that are left out."""
+
+    adversary: Adversary
+    plan: Plan | None
+    skipped: tuple[Skipped, ...]
+
+    @property
+    def attacks(self) -> tuple[Planned, ...]:
+        """The attacks that are run."""
+        return self.plan.attacks if self.plan else ()
 
 
 @dataclass
@@ -44,7 +58,7 @@ class Prepared:
     adversaries: list[Adversary]
     checks: list[Check] = field(default_factory=list)
     baseline: BlindBaseline | None = None
-    plans: list[tuple[Adversary, Plan | None, list[tuple[str, str]]]] = field(default_factory=list)
+    plans: list[Case] = field(default_factory=list)
     record_seconds: float | None = None
     target: Target = field(init=False)
 
@@ -56,7 +70,7 @@ class Prepared:
     @property
     def price(self) -> dict[str, Any]:
         """What the attacks will cost: models to train, calls to a service, and seconds of training where they can be told."""
-        made = [plan for _, plan, _ in self.plans if plan is not None]
+        made = [case.plan for case in self.plans if case.plan is not None]
         models = max((plan.models for plan in made), default=0)
         asked = made if self.parts.service else []
         queries = sum(one.price.total_queries(self.parts.count) for plan in asked for one in plan.attacks)
@@ -104,55 +118,39 @@ def prepared(
         yield ready
 
 
-def _plans(
-    ready: Prepared, attacks: Sequence[str], settings: Settings
-) -> Iterator[tuple[Adversary, Plan | None, list[tuple[str, str]]]]:
+def _plans(ready: Prepared, attacks: Sequence[str], settings: Settings) -> Iterator[Case]:
     """Yield a plan for each threat model, of named attacks or all feasible ones; raise InputError for one that is not."""
     named = {ready.catalog.attack(name).id for name in attacks}
     seen, reasons = set[str](), dict[str, str]()
     for adversary in ready.adversaries:
-        plan, skipped = _plan(ready, adversary, named, settings)
-        seen |= {one.attack.id for one in plan.attacks} if plan else set()
-        reasons |= dict(skipped)
-        yield adversary, plan, skipped
+        case = _plan(ready, adversary, named, settings)
+        seen |= {one.attack.id for one in case.attacks}
+        reasons |= {one.id: one.because for one in case.skipped}
+        yield case
     if missing := sorted(named - seen):
-        raise InputError(
-            f"{missing[0]} cannot be run in this audit: {reasons.get(missing[0], 'it does not apply to what is audited')}"
-        )
+        reason = reasons.get(missing[0], "it does not apply to what is audited")
+        raise InputError(f"{missing[0]} cannot be run in this audit: {reason}")
 
 
-def _plan(
-    ready: Prepared, adversary: Adversary, named: set[str], settings: Settings
-) -> tuple[Plan | None, list[tuple[str, str]]]:
+def _plan(ready: Prepared, adversary: Adversary, named: set[str], settings: Settings) -> Case:
     threat = threat_models.granting(adversary, ready.catalog)
     try:
         whole = plans.make(ready.catalog, adversary.target, threat, (), settings)
-    except InputError as error:
-        if not str(error).startswith("no attack can be run"):
-            raise
-        return None, [(line.split(": ", 1)[0].strip(), line.split(": ", 1)[1]) for line in str(error).splitlines()[1:]]
-    skipped = list(whole.skipped)
-    kept = list[Planned]()
-    for one in whole.attacks:
-        reason = _left_out(ready, one, named, threat.limits.queries)
-        if reason is None:
-            kept.append(one)
-        elif reason:
-            skipped.append((one.attack.id, reason))
-    if not kept:
-        return None, skipped
-    final = plans.make(ready.catalog, adversary.target, threat, [one.attack.id for one in kept], settings)
-    return replace(final, skipped=tuple(skipped)), skipped
+        wanted = [one for one in whole.attacks if not named or one.attack.id in named]
+        reasons = {one.attack.id: _left_out(ready, one, bool(named), threat.limits.queries) for one in wanted}
+        skipped = [Skipped(name, "limit", reason) for name, reason in reasons.items() if reason]
+        kept = [one for one in wanted if reasons[one.attack.id] is None]
+        plan = whole.only(kept, [*whole.skipped, *skipped])
+    except NothingToRunError as error:
+        return Case(adversary, None, error.skipped)
+    return Case(adversary, plan, plan.skipped)
 
 
-def _left_out(ready: Prepared, one: Planned, named: set[str], queries: int | None) -> str | None:
-    """Return why a feasible attack is not run: "" for one that was not asked for, None for one that is run."""
-    if named and one.attack.id not in named:
-        return ""
+def _left_out(ready: Prepared, one: Planned, named: bool, queries: int | None) -> str | None:
+    """Return why a feasible attack is not run: None for one that is, and "" for one of which nobody would ask."""
     if one.attack.goal not in ("membership", "audit") and one.attack.goal not in ready.parts.judges:
-        return (
-            "" if not named else f"nobody can say how well it did: an audit judges membership, and it is about {one.attack.goal}"
-        )
+        reason = f"nobody can say how well it did: an audit judges membership, and it is about {one.attack.goal}"
+        return reason if named else ""
     if ready.parts.rows is None and one.price.models:
         return "it trains models on records, and these have no features"
     needed = one.price.total_queries(ready.parts.count)
@@ -173,20 +171,10 @@ def run(ready: Prepared, command: str) -> AuditResult:
     scores, found = dict[str, NDArray[np.float64]](), list[dict[str, Any]]()
     failures = list[dict[str, str]]()
     alone = len(ready.plans) == 1
-    for adversary, plan, skipped in ready.plans:
-        one: dict[str, Any] = {
-            "id": adversary.id,
-            "title": adversary.title,
-            "grants": threat_models.granting(adversary, ready.catalog).grants,
-            "results": [],
-            "failures": [],
-            "skipped": [{"id": name, "because": reason} for name, reason in skipped],
-            "unlock": _unlock(ready, adversary, skipped),
-            "control": [],
-            "left_out": not_handed_over(ready, adversary, skipped),
-        }
-        if plan is not None:
-            outcome = ready.engine.run(plan, ready.seed, any_split=True)
+    for case in ready.plans:
+        one = {**_described(ready, case), "results": [], "failures": [], "control": []}
+        if case.plan is not None:
+            outcome = ready.engine.run(case.plan, ready.seed, any_split=True)
             in_files = {name: parts.as_in_files(score) for name, score in outcome.scores.items()}
             one["results"] = [
                 judging.judged(result, in_files.get(result["attack"]), member, columns) for result in outcome.results
@@ -196,7 +184,7 @@ def run(ready: Prepared, command: str) -> AuditResult:
             one["skipped"] += [{"id": name, "because": reason} for name, reason in outcome.unsuited]
             one["control"] = judging.control(in_files, member, ready.seed)
             for name, score in in_files.items():
-                scores[name if alone else f"{adversary.id}/{name}"] = score
+                scores[name if alone else f"{case.adversary.id}/{name}"] = score
         failures += one["failures"]
         found.append(one)
     everything = {
@@ -218,15 +206,24 @@ def run(ready: Prepared, command: str) -> AuditResult:
     return AuditResult(everything, scores, member, ids, ready.catalog)
 
 
-# How a run says that the target does not show what a threat model grants.
-NOT_OFFERED = "does not offer what it needs"
+def _described(ready: Prepared, case: Case) -> dict[str, Any]:
+    """Return what is known of a threat model before its attacks are run, as plain data."""
+    threat = threat_models.granting(case.adversary, ready.catalog)
+    infeasible = [one.id for one in case.skipped if one.why == "infeasible"]
+    return {
+        "id": case.adversary.id,
+        "title": case.adversary.title,
+        "grants": threat.grants,
+        "skipped": [one.as_json() for one in case.skipped],
+        "unlock": threat_models.unlock(ready.catalog, threat, infeasible, ready.parts.beyond),
+        "left_out": not_handed_over(ready, case),
+    }
 
 
-def not_handed_over(ready: Prepared, adversary: Adversary, skipped: Sequence[tuple[str, str]]) -> list[str]:
+def not_handed_over(ready: Prepared, case: Case) -> list[str]:
     """Return in a sentence what the threat model grants and the audit file does not hand over, if attacks are lost by that."""
-    lost = [name for name, reason in skipped if NOT_OFFERED in reason]
-    offered = {*adversary.target.offers, *adversary.target.answers, *adversary.target.records}
-    terms = [ready.catalog.terms[term] for term in sorted(adversary.threat.knows - offered)]
+    lost = [one for one in case.skipped if one.why == "not offered"]
+    terms = [ready.catalog.terms[term] for term in sorted(case.adversary.threat.knows - {*case.adversary.target.offers})]
     if not lost or not terms:
         return []
     titles = ", ".join(f"{term.title} ({term.id})" for term in terms)
@@ -253,21 +250,8 @@ def planned(ready: Prepared) -> dict[str, Any]:
         "checks": [check.as_json() for check in ready.checks],
         "blind_baseline": ready.baseline.as_json() if ready.baseline else None,
         "threat_models": [
-            {
-                "id": adversary.id,
-                "title": adversary.title,
-                "grants": threat_models.granting(adversary, ready.catalog).grants,
-                "attacks": [{"id": one.attack.id, "cost": one.price.as_json()} for one in (plan.attacks if plan else ())],
-                "skipped": [{"id": name, "because": reason} for name, reason in skipped],
-                "unlock": _unlock(ready, adversary, skipped),
-            }
-            for adversary, plan, skipped in ready.plans
+            {**_described(ready, case), "attacks": [{"id": one.attack.id, "cost": one.price.as_json()} for one in case.attacks]}
+            for case in ready.plans
         ],
         "price": ready.price,
     }
-
-
-def _unlock(ready: Prepared, adversary: Adversary, skipped: list[tuple[str, str]]) -> list[dict[str, Any]]:
-    threat = threat_models.granting(adversary, ready.catalog)
-    names = [name for name, reason in skipped if "infeasible" in reason]
-    return threat_models.unlock(ready.catalog, threat, names, ready.parts.beyond)

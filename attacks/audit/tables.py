@@ -194,7 +194,7 @@ def _named(matched: Sequence[str], pattern: str | None) -> list[str] | None:
     if not pattern or not matched or pattern.count("*") != 1:
         return None
     head, _, tail = pattern.partition("*")
-    return [classes._whole(column[len(head) : len(column) - len(tail)]) for column in matched]
+    return [classes.whole(column[len(head) : len(column) - len(tail)]) for column in matched]
 
 
 def _recorded(frame: DataFrame, columns: Sequence[str], where: str) -> NDArray[np.float64]:

@@ -36,13 +36,13 @@ def planned(out: Console, ready: Prepared) -> None:
     out.print(f"Audit of {parts.name}: {len(parts.members):,} members, {len(parts.others):,} non-members")
     for check in ready.checks:
         out.print(f"  {SEVERITY[check.severity]}{escape(check.message)}.")
-    for adversary, plan, skipped in ready.plans:
-        attacks = plan.attacks if plan else ()
+    for case in ready.plans:
+        adversary, attacks = case.adversary, case.attacks
         out.print(f"\n{escape(adversary.title)} ({adversary.id}): {counted(len(attacks), 'attack')}")
         out.print(f"  granted: {escape(', '.join(sorted(adversary.threat.knows)))}")
         if attacks:
             out.print(f"  {', '.join(one.attack.id for one in attacks)}")
-        for sentence in not_handed_over(ready, adversary, skipped):
+        for sentence in not_handed_over(ready, case):
             out.print(f"  [yellow]{escape(sentence)}[/]")
     price = ready.price
     time = (

@@ -144,7 +144,7 @@ def _plan_json(plan: Any, seed: int, told: Any) -> dict[str, Any]:
             }
             for p in plan.attacks
         ],
-        "skipped": [{"id": name, "because": reason} for name, reason in plan.skipped],
+        "skipped": [one.as_json() for one in plan.skipped],
         # Of models that are not there yet; the seconds are those of all but the ones whose time is unknown.
         "to_train": told.models,
         "expected_seconds": None if told.models and told.unknown == told.models else told.seconds,

@@ -53,7 +53,10 @@ class Outcome:
             "results": self.results,
             "failures": self.failures,
             "warnings": self.warnings,
-            "skipped": [{"id": name, "because": reason} for name, reason in (*self.plan.skipped, *self.unsuited)],
+            "skipped": [
+                *(one.as_json() for one in self.plan.skipped),
+                *({"id": name, "because": reason} for name, reason in self.unsuited),
+            ],
             "trained": self.trained,
             "reused": self.reused,
             "spare": self.spare,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from attacks.engine.settings import owners, parameters
 from taxonomy.answers import Atlas, Feasible, Inapplicable, Infeasible, ceiling_of, runnable_graph, where
@@ -39,6 +39,33 @@ class Planned:
         return tuple(rule.because for rule in self.rules if rule.weaker)
 
 
+# Why an attack is left out: it is about other models, needs what the threat model lacks, or what the target does not show, has no
+# code, or costs more than the limits allow.
+Why = Literal["inapplicable", "infeasible", "not offered", "no code", "limit"]
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """An attack that is left out of a run, with the reason in words."""
+
+    id: str
+    why: Why
+    because: str
+
+    def as_json(self) -> dict[str, str]:
+        """Return it as plain data."""
+        return {"id": self.id, "because": self.because}
+
+
+class NothingToRunError(InputError):
+    """No attack can be run against a target."""
+
+    def __init__(self, target: str, skipped: Sequence[Skipped]):
+        self.skipped = tuple(skipped)
+        reasons = "\n".join(f"  {one.id}: {one.because}" for one in skipped)
+        super().__init__(f"no attack can be run against {target}" + (f":\n{reasons}" if reasons else ""))
+
+
 @dataclass(frozen=True)
 class Node:
     """A step of a run, which attacks share whose proofs make it alike: its parameters, with the largest amount that one wants."""
@@ -61,7 +88,7 @@ class Plan:
     attacks: tuple[Planned, ...]
     nodes: Mapping[str, Node]
     params: Mapping[str, Params]
-    skipped: tuple[tuple[str, str], ...]
+    skipped: tuple[Skipped, ...]
     entries: Mapping[str, Attack | Step]
     unused: tuple[str, ...] = ()
     derived: Mapping[str, Rule] = field(default_factory=dict)
@@ -75,6 +102,12 @@ class Plan:
     def step_queries(self) -> int:
         """Queries that the shared steps spend."""
         return sum(price(node.step.cost, node.params).queries for node in self.nodes.values())
+
+    def only(self, attacks: Sequence[Planned], skipped: Sequence[Skipped]) -> Plan:
+        """Return the plan of some of its attacks, with what else is left out; raise NothingToRunError if none is left."""
+        if not attacks:
+            raise NothingToRunError(self.target.id, skipped)
+        return replace(self, attacks=tuple(attacks), nodes=_union(attacks, self.entries), skipped=tuple(skipped))
 
     def node(self, planned: Planned, rule: Rule) -> Node:
         """Return the node that an attack's step is in this run."""
@@ -114,10 +147,9 @@ def make(
         elif names:
             raise InputError(f"{attack.id}: {planned}")
         else:
-            skipped.append((attack.id, planned))
+            skipped.append(Skipped(attack.id, "limit", planned))
     if not kept:
-        reasons = "\n".join(f"  {name}: {reason}" for name, reason in skipped)
-        raise InputError(f"no attack can be run against {target.id}" + (f":\n{reasons}" if reasons else ""))
+        raise NothingToRunError(target.id, skipped)
     used = {rule.id for planned in kept for rule in planned.rules}
     unused = tuple(name for name in overrides or {} if not used & set(owners(catalog, name)))
     nodes = _union(kept, planner.entries)
@@ -275,22 +307,25 @@ def check_queries(plan: Plan, records: int) -> None:
 
 def _choose(
     catalog: Catalog, threat: ThreatModel, offered: ThreatModel, target: Target, named: Sequence[Attack]
-) -> tuple[list[Attack], list[tuple[str, str]]]:
+) -> tuple[list[Attack], list[Skipped]]:
     """Return the attacks to run, and those left out with the reason; a named one that cannot run is an error."""
     atlas = Atlas(catalog)
     runnable = Resolver(runnable_graph(atlas))
-    chosen, skipped = list[Attack](), list[tuple[str, str]]()
+    chosen, skipped = list[Attack](), list[Skipped]()
     unlimited = replace(threat, limits=Limits())  # the planner looks at the limits, with the amounts that the user set
     for attack in named or sorted(catalog.attacks.values(), key=lambda a: a.id):
+        why: Why = "no code"
         reason = None
         answer = atlas.answer(attack, unlimited)
         if isinstance(answer, Inapplicable):
-            reason = f"it does not apply to {target.id}: {answer.reason}"
+            why, reason = "inapplicable", f"it does not apply to {target.id}: {answer.reason}"
         elif isinstance(answer, Infeasible):
             sets = [atlas.way(threat, terms) for terms in atlas.least(answer.missing, unlimited)]
-            reason = "it is infeasible under this threat model; it would need " + (" or ".join(sets) or "what cannot be granted")
+            needed = " or ".join(sets) or "what cannot be granted"
+            why, reason = "infeasible", f"it is infeasible under this threat model; it would need {needed}"
         elif not isinstance(atlas.answer(attack, replace(offered, limits=Limits())), Feasible):
             lacking = sorted(threat.knows - set(target.offers))
+            why = "not offered"
             reason = f"the target {target.id} does not offer what it needs (not offered: {', '.join(lacking)})"
         elif attack.run is None:
             reason = "it has no code yet"
@@ -301,5 +336,5 @@ def _choose(
         elif named:
             raise InputError(f"{attack.id}: {reason}")
         elif not isinstance(answer, Inapplicable) or catalog.terms[answer.because[0]].aspect in FACETS:
-            skipped.append((attack.id, reason))
+            skipped.append(Skipped(attack.id, why, reason))
     return chosen, skipped

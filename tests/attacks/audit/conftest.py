@@ -1,7 +1,10 @@
-"""A service on loopback, and a way to ask it."""
+"""A service on loopback and a way to ask it, and a folder with an audit of a forest."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import forest
 import pytest
 from inference_server import InferenceServer
 
@@ -30,3 +33,10 @@ def server(monkeypatch):
 @pytest.fixture
 def ask(server, tmp_path):
     return Ask(tmp_path / "kept", server.url)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with an audit of a forest."""
+    forest.write(tmp_path)
+    return tmp_path

@@ -59,3 +59,14 @@ def write(folder: Path, count: int = 60) -> pd.DataFrame:
         .replace("{kind: sklearn, file: model.skops}", "{kind: arrays, scale: probabilities}")
     )
     return table
+
+
+def add(folder: Path, text: str, file: str = "audit.yaml") -> None:
+    """Add text to an audit file."""
+    path = folder / file
+    path.write_text(path.read_text() + text)
+
+
+def by_attack(found: dict) -> dict:
+    """Return the results of an audit's first threat model by attack."""
+    return {result["attack"]: result for result in found["threat_models"][0]["results"]}

@@ -3,37 +3,18 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
+import forest
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 
-sys.path.insert(0, str(Path(__file__).parent))
-import forest
-
 from attacks import audit as notebook
 
 FEW = "attacks: [yeom-2018-loss, yeom-2018-gap]\n"
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder with an audit of a forest."""
-    forest.write(tmp_path)
-    return tmp_path
-
-
-def add(folder: Path, text: str, file: str = "audit.yaml") -> None:
-    path = folder / file
-    path.write_text(path.read_text() + text)
-
-
-def by_attack(found: dict) -> dict:
-    return {result["attack"]: result for result in found["threat_models"][0]["results"]}
 
 
 def own_scores(folder: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -44,17 +25,17 @@ def own_scores(folder: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_figures_are_what_anybody_works_out(folder, mia_json):
-    add(folder, FEW)
+    forest.add(folder, FEW)
     found = mia_json("audit", "audit.yaml", "--out", "out")
     loss, member = own_scores(folder)
-    assert by_attack(found)["yeom-2018-loss"]["auc"] == pytest.approx(roc_auc_score(member, -loss), abs=1e-12)
+    assert forest.by_attack(found)["yeom-2018-loss"]["auc"] == pytest.approx(roc_auc_score(member, -loss), abs=1e-12)
 
 
 def test_recorded_answers_and_the_model_itself_give_the_same(folder, mia_json):
-    add(folder, FEW)
-    add(folder, FEW, "arrays.yaml")
-    of_model = by_attack(mia_json("audit", "audit.yaml", "--out", "one"))
-    of_arrays = by_attack(mia_json("audit", "arrays.yaml", "--out", "two"))
+    forest.add(folder, FEW)
+    forest.add(folder, FEW, "arrays.yaml")
+    of_model = forest.by_attack(mia_json("audit", "audit.yaml", "--out", "one"))
+    of_arrays = forest.by_attack(mia_json("audit", "arrays.yaml", "--out", "two"))
     for name, result in of_arrays.items():
         assert {key: result[key] for key in ("auc", "auc_ci", "tpr_at_fpr")} == {
             key: of_model[name][key] for key in ("auc", "auc_ci", "tpr_at_fpr")
@@ -62,7 +43,7 @@ def test_recorded_answers_and_the_model_itself_give_the_same(folder, mia_json):
 
 
 def test_the_contract(folder, mia_json):
-    add(folder, FEW + "groups: [sex]\nthreat_models: [prediction-api-scores, prediction-api-labels]\n" + forest.POPULATION)
+    forest.add(folder, FEW + "groups: [sex]\nthreat_models: [prediction-api-scores, prediction-api-labels]\n" + forest.POPULATION)
     found = mia_json("audit", "audit.yaml", "--out", "out")
     assert {"name", "checks", "blind_baseline", "threat_models", "ensemble", "price", "out"} <= found.keys()
     assert [one["id"] for one in found["threat_models"]] == ["prediction-api-scores", "prediction-api-labels"]
@@ -95,34 +76,24 @@ def test_a_failed_split_is_run_and_is_not_valid(folder, mia_json):
         table = pd.read_csv(folder / f"{name}.csv", dtype={"patient": str})
         table["age"] += 3.0 * (name == "train")
         table.to_csv(folder / f"{name}.csv", index=False)
-    add(folder, FEW)
+    forest.add(folder, FEW)
     found = mia_json("audit", "audit.yaml", "--out", "out", code=1)
     assert found["valid"] is False
     (check,) = [check for check in found["checks"] if check["code"] == "blind-baseline"]
     assert check["severity"] == "error" and "measures the split, not the model" in check["message"]
-    assert by_attack(found)["yeom-2018-loss"]["auc"] > 0.5
+    assert forest.by_attack(found)["yeom-2018-loss"]["auc"] > 0.5
 
 
 def test_the_control_is_at_chance(folder, mia_json):
-    add(folder, FEW)
+    forest.add(folder, FEW)
     control = mia_json("audit", "audit.yaml", "--out", "out")["threat_models"][0]["control"]
     assert {row["attack"] for row in control} == {"yeom-2018-loss", "yeom-2018-gap"}
     for row in control:
         assert row["auc_ci"][0] <= 0.5 <= row["auc_ci"][1]
 
 
-def test_a_second_run_trains_nothing_and_finds_the_same(folder, mia_json):
-    add(folder, forest.POPULATION + forest.TRAIN + "attacks: [carlini-2022-lira, zarifzadeh-2024-rmia]\nlimits: {models: 4}\n")
-    first = mia_json("audit", "audit.yaml", "--trust-code", ".", "--out", "one")
-    again = mia_json("audit", "audit.yaml", "--trust-code", ".", "--out", "two")
-    trained = [[result["trained"] for result in by_attack(found).values()] for found in (first, again)]
-    assert sum(trained[0]) > 0 and sum(trained[1]) == 0
-    for name, result in by_attack(again).items():
-        assert result["auc"] == by_attack(first)[name]["auc"]
-
-
 def test_what_a_function_prints_stays_out_of_the_results(folder, mia_json):
-    add(folder, forest.POPULATION + forest.TRAIN + "attacks: [sablayrolles-2019-mast]\nlimits: {models: 2}\n")
+    forest.add(folder, forest.POPULATION + forest.TRAIN + "attacks: [sablayrolles-2019-mast]\nlimits: {models: 2}\n")
     (folder / "my_training.py").write_text(
         "from sklearn.ensemble import RandomForestClassifier\n\nprint('imported')\n\n\nclass Loud(RandomForestClassifier):\n"
         "    def predict_proba(self, x):\n        print('asked')\n        return super().predict_proba(x)\n\n\n"
@@ -141,7 +112,7 @@ def test_a_builder_that_raises_is_told_with_its_line(folder, mia):
 
 
 def test_a_folder_that_cannot_be_written_is_told_and_nothing_else(folder, mia):
-    add(folder, FEW)
+    forest.add(folder, FEW)
     (folder / "taken").write_text("")
     done = mia("audit", "audit.yaml", "--out", "taken")
     assert done.returncode == 2 and not done.stdout and "--out" in done.stderr
@@ -149,7 +120,7 @@ def test_a_folder_that_cannot_be_written_is_told_and_nothing_else(folder, mia):
 
 def test_lira_by_a_function_is_lira_by_hand(folder, mia_json):
     """The training function is called on records and labels as they stand in the file, by seeds that follow from the run's."""
-    add(folder, forest.POPULATION + forest.TRAIN + "attacks: [sablayrolles-2019-mast]\nlimits: {models: 8}\n")
+    forest.add(folder, forest.POPULATION + forest.TRAIN + "attacks: [sablayrolles-2019-mast]\nlimits: {models: 8}\n")
     calls = folder / "calls"
     calls.mkdir()
     (folder / "my_training.py").write_text(
@@ -188,7 +159,7 @@ def test_lira_by_a_function_is_lira_by_hand(folder, mia_json):
 
 def test_false_accusations_are_told_record_by_record(folder, mia_json):
     forest.write(folder, count=120)
-    add(folder, forest.POPULATION + forest.TRAIN + "attacks: [sablayrolles-2019-mast]\nlimits: {models: 4}\n")
+    forest.add(folder, forest.POPULATION + forest.TRAIN + "attacks: [sablayrolles-2019-mast]\nlimits: {models: 4}\n")
     found = mia_json("audit", "audit.yaml", "--trust-code", ".", "--out", "out")["record_alarms"]
     # Each candidate is in half of four models, so that two never saw it.
     assert found["records"] == 240 and found["models"] == [2, 2]
@@ -221,25 +192,25 @@ def test_a_starter_is_an_audit_file(folder, mia):
 @pytest.mark.parametrize("separator", [",", ";"])
 def test_tables_of_other_programs(folder, mia_json, separator):
     """With a byte-order mark, Windows' line ends, and semicolons."""
-    add(folder, FEW)
+    forest.add(folder, FEW)
     before = mia_json("audit", "audit.yaml", "--out", "one")
     for name in ("train", "holdout"):
         text = (folder / f"{name}.csv").read_text().replace(",", separator).replace("\n", "\r\n")
         (folder / f"{name}.csv").write_bytes(b"\xef\xbb\xbf" + text.encode())
-    assert by_attack(mia_json("audit", "audit.yaml", "--out", "two")) == by_attack(before)
+    assert forest.by_attack(mia_json("audit", "audit.yaml", "--out", "two")) == forest.by_attack(before)
 
 
 def test_columns_go_by_name_in_whatever_order_a_side_has_them(folder, mia_json):
-    add(folder, FEW)
+    forest.add(folder, FEW)
     before = mia_json("audit", "audit.yaml", "--out", "one")
     table = pd.read_csv(folder / "holdout.csv", dtype={"patient": str})
     table[table.columns[::-1]].to_csv(folder / "holdout.csv", index=False)
-    assert by_attack(mia_json("audit", "audit.yaml", "--out", "two")) == by_attack(before)
+    assert forest.by_attack(mia_json("audit", "audit.yaml", "--out", "two")) == forest.by_attack(before)
 
 
 def test_without_a_population_shadow_models_are_trained_on_the_candidates(folder, mia_json):
     """Who has a training function and no other records: half of the candidates a model, and members are not marked."""
-    add(folder, forest.TRAIN + "attacks: [carlini-2022-lira]\nlimits: {models: 4}\n")
+    forest.add(folder, forest.TRAIN + "attacks: [carlini-2022-lira]\nlimits: {models: 4}\n")
     calls = folder / "calls"
     calls.mkdir()
     (folder / "my_training.py").write_text(
@@ -249,7 +220,7 @@ def test_without_a_population_shadow_models_are_trained_on_the_candidates(folder
         "    return RandomForestClassifier(20, random_state=seed).fit(x, y)\n"
     )
     found = mia_json("audit", "audit.yaml", "--trust-code", ".", "--out", "out")
-    assert list(by_attack(found)) == ["carlini-2022-lira"] and "D2.superset" in found["threat_models"][0]["grants"]
+    assert list(forest.by_attack(found)) == ["carlini-2022-lira"] and "D2.superset" in found["threat_models"][0]["grants"]
     sides = [pd.read_csv(folder / f"{name}.csv")[forest.COLUMNS].to_numpy() for name in ("train", "holdout")]
     members, others = ({tuple(row) for row in side} for side in sides)
     trained = [{tuple(row) for row in x} for x in map(np.load, calls.iterdir()) if len(x) == len(members)]
@@ -259,7 +230,7 @@ def test_without_a_population_shadow_models_are_trained_on_the_candidates(folder
 
 
 def test_with_a_population_nobody_is_given_the_candidates_as_a_pool(folder, mia_json):
-    add(folder, forest.POPULATION + forest.TRAIN + FEW)
+    forest.add(folder, forest.POPULATION + forest.TRAIN + FEW)
     found = mia_json("audit", "audit.yaml", "--trust-code", ".", "--out", "out")
     assert "D2.superset" not in found["threat_models"][0]["grants"]
 
@@ -270,7 +241,7 @@ def test_references_alone_run_all_that_they_allow(folder, mia_json):
     inside = np.stack([generator.permutation(6) < 3 for _ in range(120)], axis=1)
     sure = np.clip(generator.beta(6, 2, size=inside.shape) + 0.1 * inside, 0.01, 0.99)
     np.savez(folder / "refs.npz", scores=np.stack([sure, 1 - sure], axis=2), trained_on=inside)
-    add(folder, "references: {file: refs.npz}\n", "arrays.yaml")
+    forest.add(folder, "references: {file: refs.npz}\n", "arrays.yaml")
     found = mia_json("audit", "arrays.yaml", "--out", "out")["threat_models"][0]
     assert not found["failures"]
     assert {"carlini-2022-lira", "carlini-2022-lira-offline"} <= {result["attack"] for result in found["results"]}
@@ -279,7 +250,7 @@ def test_references_alone_run_all_that_they_allow(folder, mia_json):
 
 
 def test_what_a_threat_model_grants_and_nobody_hands_over_is_said(folder, mia, mia_json):
-    add(folder, "threat_models: [prediction-api-scores]\n")
+    forest.add(folder, "threat_models: [prediction-api-scores]\n")
     done = mia("audit", "audit.yaml", "--dry-run")
     assert "which the audit file does not hand over" in " ".join(done.stdout.split())
     (threat,) = mia_json("audit", "audit.yaml", "--out", "out")["threat_models"]
@@ -290,13 +261,13 @@ def test_what_a_threat_model_grants_and_nobody_hands_over_is_said(folder, mia, m
 def test_attacks_that_the_records_do_not_suit_are_counted(folder, mia):
     few = pd.read_csv(folder / "others.csv", dtype={"patient": str})[:20]
     few.to_csv(folder / "others.csv", index=False)
-    add(folder, forest.POPULATION + forest.TRAIN + "attacks: [yeom-2018-gap, carlini-2022-lira-offline]\n")
+    forest.add(folder, forest.POPULATION + forest.TRAIN + "attacks: [yeom-2018-gap, carlini-2022-lira-offline]\n")
     done = mia("audit", "audit.yaml", "--trust-code", ".", "--out", "out")
     assert "1 of the attacks could not be run (carlini-2022-lira-offline)" in " ".join(done.stdout.split())
 
 
 def test_sides_that_look_swapped(folder, mia_json):
-    add(folder, FEW)
+    forest.add(folder, FEW)
     path = folder / "audit.yaml"
     path.write_text(
         path.read_text().replace("train.csv", "x.csv").replace("holdout.csv", "train.csv").replace("x.csv", "holdout.csv")
@@ -324,7 +295,7 @@ def test_coins_bound_the_privacy_from_below(folder, mia_json):
         table["p_sick"] = np.where(table["outcome"] == "sick", sure, 1 - sure)
         table["p_well"] = 1 - table["p_sick"]
         table.to_csv(folder / f"{name}_answers.csv", index=False)
-    add(folder, "coins: {delta: 0.00001}\nattacks: [steinke-2023-one-run-audit]\n", "arrays.yaml")
+    forest.add(folder, "coins: {delta: 0.00001}\nattacks: [steinke-2023-one-run-audit]\n", "arrays.yaml")
     (result,) = mia_json("audit", "arrays.yaml", "--out", "out")["threat_models"][0]["results"]
     assert result["metric"]["name"] == "lower bound on epsilon" and result["metric"]["value"] > 1.0
 
@@ -350,21 +321,20 @@ def test_the_place_of_a_record_tells_nothing(folder, file):
         assert parts.as_in_files(member).tolist() == [True] * 60 + [False] * 60
 
 
-@pytest.mark.parametrize("file", ["audit.yaml", "arrays.yaml"])
-def test_the_order_of_the_files_changes_no_score(folder, mia_json, file):
-    """Of attacks that train on what they are shown too: their batches follow the records and not the rows of a file."""
-    suffix = "_answers" if file == "arrays.yaml" else ""
-    add(
-        folder,
-        "attacks: [yeom-2018-loss, ml-leaks-3]\n" if suffix else "attacks: [yeom-2018-loss, ml-leaks-1, li-2021-transfer]\n",
-        file,
-    )
-    mia_json("audit", file, "--out", "one")
-    for name in ("train", "holdout"):
-        path = folder / f"{name}{suffix}.csv"
-        pd.read_csv(path, dtype={"patient": str})[::-1].to_csv(path, index=False)
-    mia_json("audit", file, "--out", "two")
-    with np.load(folder / "one" / "scores.npz") as one, np.load(folder / "two" / "scores.npz") as two:
-        there = [two["id"].tolist().index(name) for name in one["id"].tolist()]
-        for name in set(one.files) - {"id"}:
-            assert np.allclose(one[name], two[name][there], rtol=0, atol=1e-9), name
+def test_classes_go_by_name_whatever_their_order(folder, mia_json):
+    found = []
+    for names in (["sick", "well"], ["well", "sick"]):
+        (folder / "net.py").write_text(
+            "import numpy as np\n\n\ndef predict(rows):\n    sick = 1 / (1 + np.exp(-rows[:, 3]))\n"
+            f"    return np.stack([{'sick, 1 - sick' if names[0] == 'sick' else '1 - sick, sick'}], axis=1)\n"
+        )
+        (folder / "named.yaml").write_text(
+            forest.AUDIT.replace(
+                "{kind: sklearn, file: model.skops}",
+                f"{{kind: callable, function: net.py:predict, classes: [{', '.join(names)}]}}",
+            )
+            + f"features: [{', '.join(forest.COLUMNS)}]\n{FEW}"
+        )
+        found.append(forest.by_attack(mia_json("audit", "named.yaml", "--trust-code", ".", "--out", "out")))
+    for name, result in found[0].items():
+        assert result["auc"] == found[1][name]["auc"]

@@ -201,7 +201,10 @@ def test_a_target_with_weights_and_structure_shows_a_file():
 
 def test_what_the_target_is_rules_out_what_does_not_apply():
     found = plan("rand-mlp", "M1.runnable", "record.label", "D1.samples")
-    assert "it is for a record that is a picture" in dict(found.skipped)["choquettechoo-2021-augmentation"]
+    assert (
+        "it is for a record that is a picture"
+        in {one.id: one.because for one in found.skipped}["choquettechoo-2021-augmentation"]
+    )
     with pytest.raises(Exception, match="states answers-number, which digits-mlp is not"):
         plan("digits-mlp", "M1.runnable", answers=["answers-number"])
     regression = plan("diabetes-mlp", "M1.runnable", "record.label", "D1.error-spread", answers=["answers-number"])
