@@ -19,6 +19,8 @@ TITLES = {
     "people-forest": "Area under the ROC curve: a forest on people's records",
     "recorded-answers": "Area under the ROC curve: recorded answers about tumours",
     "before-and-after": "Area under the ROC curve: before and after a defense",
+    "language-model": "Area under the ROC curve: a fine-tuned language model",
+    "synthetic-records": "Area under the ROC curve: synthetic records",
 }
 
 
@@ -55,6 +57,12 @@ def drawn() -> dict[str, Markup]:
         rows = [(attack, auc, (low, high)) for attack, (auc, low, high) in measured.items()]
         found[name] = Markup(picture.intervals(rows, TITLES[name]))
     return found
+
+
+def found(example: str, attack: str) -> str:
+    """Return what an attack found in an example, as a sentence has it: AUC [low, high]."""
+    auc, low, high = json.loads(MEASURED.read_text(encoding="utf-8"))[example][attack]
+    return f"{auc:.2f} [{low:.2f}, {high:.2f}]"
 
 
 def _default(value: Any) -> str:

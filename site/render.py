@@ -315,7 +315,7 @@ class Site:
         self.page("flower.md", "flower.md.j2", files=_files("flower"))
         drawn_audits = audits.drawn()
         self.page("audit.md", "audit.md.j2", kinds=audits.kinds(), codes=audits.codes(), drawn=drawn_audits["people-forest"])
-        self.page("audit-examples.md", "audit_examples.md.j2", files=_files("audits"), drawn=drawn_audits)
+        self.page("audit-examples.md", "audit_examples.md.j2", files=_files("audits"), drawn=drawn_audits, found=audits.found)
         self.page("audit-torch.md", "audit_torch.md.j2", files=_files("audits/torch-digits"))
         self.page("cluster.md", "cluster.md.j2")
         self.page("handles.md", "handles.md.j2", handles=handles.offered(catalog, handles.packages()), type=type_link)
