@@ -63,6 +63,7 @@ def test_a_shadow_model_by_blocks_beside_the_loop(record, name):
     assert ratio < 1, "blocks are there because they cost less"
 
 
+@pytest.mark.slow
 @pytest.mark.benchmark
 def test_a_run_beside_a_plain_loop(record, tmp_path):
     """LiRA with 16 shadow models on fashion-mlp, two workers and an empty store, and 17 trainings alone, of which 4 are timed."""

@@ -21,6 +21,7 @@ from taxonomy.threat import ThreatModel
 LIRA, OFFLINE = "carlini-2022-lira", "carlini-2022-lira-offline"
 
 
+@pytest.mark.slow
 @pytest.mark.benchmark
 def test_all_score_attacks_beside_both_forms_of_lira(record, tmp_path):
     catalog = load()
