@@ -18,10 +18,11 @@ import torch
 from torch import Tensor, nn
 
 from attacks.engine.code import Code
+from attacks.engine.named_signals import named
 from attacks.engine.pieces import train_into, train_named
 from attacks.engine.store import WAIT_SECONDS, Arrays, Store
 from attacks.handles import AttackError
-from attacks.models import accelerated, own_code, paths, signals
+from attacks.models import accelerated, own_code, paths
 from attacks.models.blocks import Block
 from attacks.models.devices import CPU
 from attacks.models.generators import Generator, GeneratorRecipe
@@ -140,8 +141,7 @@ class StoreWorkshop:
         self._elsewhere = executor if isinstance(executor, NamedExecutor) else None
         # The networks of the nodes that were asked last, the last one at the end.
         self._held = OrderedDict[str, list[nn.Module]]()
-        # Records that many models are asked about now, and their hash.
-        self._asked: tuple[Tensor, str] | None = None
+        self._asked: tuple[Tensor, str] | None = None  # records that many models are asked about now, and their hash
 
     def fit_many(self, recipe: Recipe, sets: Sequence[TrainingSet], what: str) -> list[Model]:
         """Return one model for each training set, in order. An interrupt loses only the blocks and models in progress."""
@@ -298,20 +298,20 @@ class StoreWorkshop:
     def answers(self, model: Model, x: Tensor) -> Tensor:
         """Return a model's log-probabilities on x, worked out once and kept in the store, where they stay on disk."""
         content = self._asked[1] if self._asked is not None and self._asked[0] is x else digest_arrays(x.numpy())
-        name = self._answers_name(model, content)
-        return self._mapped(name, "answers", "answers of a model", lambda: model.log_probs(x))
+        return self._mapped(self._answers_name(model, content), "answers", "answers of a model", lambda: model.log_probs(x))
 
     def signal(self, of: Signal, models: Sequence[Any], x: Tensor, label: Tensor, make: Callable[[], Tensor]) -> Tensor:
         """Return a signal of every model on records x (n, ...) with label (n,), float64 (models, n), which `make` works out.
 
         It is kept as one array, if it is one of `attacks.models.signals` and the answers of all models are kept here.
         """
-        named, own = _named(of), [found for model in models if (found := _kept(model, self)) is not None]
-        if named is None or not own or len(own) < len(models):
+        own = [found for model in models if (found := _kept(model, self)) is not None]
+        if (name := named(of)) is None or not own or len(own) < len(models):
             return make()
+        run, settings = name
         content = digest_arrays(x.numpy())
         answers = [self._answers_name(model, content) for model in own]
-        name = digest([self.code.digest(named[0]), named[1], answers, digest_arrays(label.numpy()), environment()])
+        node = digest([self.code.digest(run), settings, answers, digest_arrays(label.numpy()), environment()])
 
         def made() -> Tensor:
             before, self._asked = self._asked, (x, content)
@@ -320,7 +320,7 @@ class StoreWorkshop:
             finally:
                 self._asked = before
 
-        return self._mapped(name, "signal", named[0].partition(":")[2], made)
+        return self._mapped(node, "signal", run.partition(":")[2], made)
 
     def _answers_name(self, model: Model, content: str) -> str:
         """Return the node of a model's answers to records of this content."""
@@ -370,14 +370,6 @@ def _kept(model: Any, workshop: StoreWorkshop) -> _KeptModel | None:
     """Return the model if its answers are kept by this workshop; of one that hides its inside, the model that it hides."""
     answering = getattr(getattr(model, "kept_log_probs", None), "__self__", None)
     return answering if isinstance(answering, _KeptModel) and answering._workshop is workshop else None
-
-
-def _named(of: Signal) -> tuple[str, dict[str, Any]] | None:
-    """Return the path to the code of a signal, and its settings; None if it is no signal of `attacks.models.signals`."""
-    function, settings = (of.func, of.keywords) if isinstance(of, functools.partial) and not of.args else (of, {})
-    name = getattr(function, "__name__", "")
-    plain = all(isinstance(value, bool | int | float | str) for value in settings.values())
-    return (f"{signals.__name__}:{name}", settings) if plain and vars(signals).get(name) is function else None
 
 
 def _tensors(weights: Arrays) -> dict[str, Tensor]:
