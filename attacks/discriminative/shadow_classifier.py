@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from attacks.discriminative.classes import widened
 from attacks.handles import AttackError, Records, Scored, ScoreOracle, ShadowModels, TopScoreOracle
+from attacks.models.one_hidden_layer import OneHiddenLayer
 from attacks.seeds import derive_seed
 
 
@@ -47,10 +48,10 @@ def infer(
             of_class, wanted = label == c, target_label == c
             if wanted.any() and member[of_class].any() and (~member[of_class]).any():
                 attack_model = _train(features[of_class], member[of_class], hidden, epochs, derive_seed(seed, "class", c))
-                score[wanted] = attack_model(target[wanted])
+                score[wanted] = attack_model(target[wanted]).squeeze(1)
     if score.isnan().any():
         attack_model = _train(features, member, hidden, epochs, derive_seed(seed, "all classes"))
-        score = torch.where(score.isnan(), attack_model(target), score)
+        score = torch.where(score.isnan(), attack_model(target).squeeze(1), score)
     return Scored(score, cut=0.0)
 
 
@@ -78,64 +79,27 @@ def infer_from_top_scores(
     if member.all() or not member.any():
         raise AttackError("the shadow models have no members, or no other records, to learn from")
     attack_model = _train(features, member, hidden, epochs, seed)
-    return Scored(attack_model(values.exp()), cut=0.0)
+    return Scored(attack_model(values.exp()).squeeze(1), cut=0.0)
 
 
-class _AttackModel:
-    """Scores of all classes -> log-odds of membership by one hidden layer of ReLUs, in float64.
+def _train(features: Tensor, member: Tensor, hidden: int, epochs: int, seed: int) -> OneHiddenLayer:
+    """Train an attack model on features (n, classes) and membership (n,), both kinds weighing the same.
 
-    It is so small that a step of torch's autograd and optimizer takes five times as long as the arithmetic: slopes are written
-    out, and all weights lie in one vector, on which Adam works at once.
+    It gives log-odds (n, 1). The slope of its cross-entropy by them is sigmoid(o) / n of a record that is no member, and of one
+    that is, by its weight, minus sigmoid(-o) / n.
     """
-
-    def __init__(self, classes: int, hidden: int):
-        inner, outer = nn.Linear(classes, hidden), nn.Linear(hidden, 1)
-        weights = inner.weight.detach().T, inner.bias.detach(), outer.weight.detach().squeeze(0), outer.bias.detach()
-        self.weights = torch.cat([weight.double().flatten() for weight in weights])
-        self._shapes = [weight.shape for weight in weights]
-
-    def parts(self, vector: Tensor) -> list[Tensor]:
-        """Return views of a vector as weights and biases of the hidden layer, and weights and bias behind it."""
-        found = vector.split([shape.numel() for shape in self._shapes])
-        return [part.view(shape) for part, shape in zip(found, self._shapes, strict=True)]
-
-    def __call__(self, features: Tensor) -> Tensor:
-        """Return log-odds (n,) for features (n, classes)."""
-        into, shift, out, last = self.parts(self.weights)
-        return torch.addmm(shift, features, into).relu_() @ out + last
-
-
-def _train(features: Tensor, member: Tensor, hidden: int, epochs: int, seed: int) -> _AttackModel:
-    """Train an attack model on features (n, classes) and membership (n,), both kinds weighing the same, with Adam."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed % 2**63)
-        model = _AttackModel(features.shape[-1], hidden)
-        # What enters the slope of the cross-entropy by the log-odds: minus the weight of a member, and 1 of another record.
-        sign = torch.where(member, -(~member).sum().double() / member.sum(), 1.0)
-        turned = torch.where(member, -1.0, 1.0).double()
-        slope, mean, square = (torch.zeros_like(model.weights) for _ in range(3))
-        into, shift, out, last = model.parts(model.weights)
-        by_into, by_shift, by_out, by_last = model.parts(slope)
-        batch, step = max(100, len(features) // 16), 0
+        model = OneHiddenLayer(nn.Linear(features.shape[-1], hidden), nn.Linear(hidden, 1), learning_rate=0.01)
+        kind = member.unsqueeze(1)
+        turned = torch.where(kind, -1.0, 1.0).double()
+        weight = torch.where(kind, -(~member).sum().double() / member.sum(), 1.0)
+        batch = max(100, len(features) // 16)
         for _ in range(epochs):
-            for chunk in torch.randperm(len(features)).split(batch):
-                x = features[chunk]
-                active = torch.addmm(shift, x, into).relu_()
-                odds = torch.addmv(last, active, out)
-                error = torch.sigmoid(odds.mul_(turned[chunk])).mul_(sign[chunk]).div_(len(chunk))
-                torch.sum(error, 0, keepdim=True, out=by_last)
-                torch.mv(active.T, error, out=by_out)
-                back = torch.ops.aten.threshold_backward(torch.outer(error, out), active, 0)
-                torch.sum(back, 0, out=by_shift)
-                torch.mm(x.T, back, out=by_into)
-                step += 1
-                _adam(model.weights, slope, mean, square, step)
+            for rows in torch.randperm(len(features)).split(batch):
+                model.learn(features[rows], partial(_slope, turned=turned[rows], weight=weight[rows]))
     return model
 
 
-def _adam(weights: Tensor, slope: Tensor, mean: Tensor, square: Tensor, step: int) -> None:
-    """Take one step of Adam in place, with learning rate 0.01 and torch's other settings (Kingma and Ba 2015, Algorithm 1)."""
-    mean.lerp_(slope, 0.1)
-    square.mul_(0.999).addcmul_(slope, slope, value=0.001)
-    spread = square.sqrt().div_(math.sqrt(1 - 0.999**step)).add_(1e-8)
-    weights.addcdiv_(mean, spread, value=-0.01 / (1 - 0.9**step))
+def _slope(odds: Tensor, turned: Tensor, weight: Tensor) -> Tensor:
+    return torch.sigmoid(odds * turned).mul_(weight).div_(len(odds))

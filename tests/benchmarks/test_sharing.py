@@ -38,7 +38,7 @@ def test_all_score_attacks_beside_both_forms_of_lira(record, tmp_path):
         assert not outcome.failures, outcome.failures
         return time.process_time() - start, outcome
 
-    clock(["yeom-2018-loss"])  # what is imported or loaded once is nobody's
+    clock(scored)  # what is imported or loaded once is nobody's
     alone, of_lira = clock([LIRA, OFFLINE])
     everything, outcome = clock(scored)
     # Work of its own: an attack model to train takes a second or more; the others take a few hundredths.

@@ -223,7 +223,7 @@ def test_the_attack_model_of_a_class_does_not_depend_on_other_classes():
 def test_slopes_that_are_written_out_learn_what_autograd_does():
     generator = torch.Generator().manual_seed(0)
     features, member = torch.rand(240, 3, generator=generator).double(), torch.arange(240) % 24 < 17
-    found = shadow_classifier._train(features, member, 8, 5, 3)(features)
+    found = shadow_classifier._train(features, member, 8, 5, 3)(features).squeeze(1)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
         network = torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.ReLU(), torch.nn.Linear(8, 1)).double()
