@@ -7,6 +7,7 @@ machine, once that was measured (`mia bench --calibrate`).
 
 from __future__ import annotations
 
+import functools
 import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,12 +36,15 @@ class Expected:
     unknown: int
 
 
+_version = functools.cache(version)  # which reads files each time
+
+
 def made_for(code: Code, target: Target, entry: Attack | Step | None = None, params: Mapping[str, object] | None = None) -> str:
     """Return a name of what work is made for: a target, or what an entry's code makes in a run against it, in whatever amount.
 
     Raises InputError for code that is in no package that is trusted.
     """
-    parts = [code.digest(str(target.run)), target.params, version("torch")]
+    parts = [code.digest(str(target.run)), target.params, _version("torch")]
     if entry is not None:
         many = amount(entry) if isinstance(entry, Step) else None
         parts += [entry.id, code.digest(str(entry.run)), {name: value for name, value in (params or {}).items() if name != many}]

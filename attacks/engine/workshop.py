@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from attacks.engine.code import Code
+from attacks.engine.named_signals import named
 from attacks.engine.pieces import train_into, train_named
 from attacks.engine.store import WAIT_SECONDS, Arrays, Store
 from attacks.handles import AttackError
@@ -25,6 +26,7 @@ from attacks.models import accelerated, own_code, paths
 from attacks.models.blocks import Block
 from attacks.models.devices import CPU
 from attacks.models.generators import Generator, GeneratorRecipe
+from attacks.models.signals import Signal
 from attacks.models.training import Model, NumberedSets, Recipe, TrainingSet
 from attacks.seeds import digest, digest_arrays
 
@@ -139,6 +141,7 @@ class StoreWorkshop:
         self._elsewhere = executor if isinstance(executor, NamedExecutor) else None
         # The networks of the nodes that were asked last, the last one at the end.
         self._held = OrderedDict[str, list[nn.Module]]()
+        self._asked: tuple[Tensor, str] | None = None  # records that many models are asked about now, and their hash
 
     def fit_many(self, recipe: Recipe, sets: Sequence[TrainingSet], what: str) -> list[Model]:
         """Return one model for each training set, in order. An interrupt loses only the blocks and models in progress."""
@@ -294,10 +297,39 @@ class StoreWorkshop:
 
     def answers(self, model: Model, x: Tensor) -> Tensor:
         """Return a model's log-probabilities on x, worked out once and kept in the store, where they stay on disk."""
+        content = self._asked[1] if self._asked is not None and self._asked[0] is x else digest_arrays(x.numpy())
+        return self._mapped(self._answers_name(model, content), "answers", "answers of a model", lambda: model.log_probs(x))
+
+    def signal(self, of: Signal, models: Sequence[Any], x: Tensor, label: Tensor, make: Callable[[], Tensor]) -> Tensor:
+        """Return a signal of every model on records x (n, ...) with label (n,), float64 (models, n), which `make` works out.
+
+        It is kept as one array, if it is one of `attacks.models.signals` and the answers of all models are kept here.
+        """
+        own = [found for model in models if (found := _kept(model, self)) is not None]
+        if (name := named(of)) is None or not own or len(own) < len(models):
+            return make()
+        run, settings = name
+        content = digest_arrays(x.numpy())
+        answers = [self._answers_name(model, content) for model in own]
+        node = digest([self.code.digest(run), settings, answers, digest_arrays(label.numpy()), environment()])
+
+        def made() -> Tensor:
+            before, self._asked = self._asked, (x, content)
+            try:
+                return make()
+            finally:
+                self._asked = before
+
+        return self._mapped(node, "signal", run.partition(":")[2], made)
+
+    def _answers_name(self, model: Model, content: str) -> str:
+        """Return the node of a model's answers to records of this content."""
         device = self.device_of(model.recipe)
-        code, where = self._code(ANSWER, device), environment(device=device)
-        name = digest([code, model.fingerprint, digest_arrays(x.numpy()), where])
-        self.store.once(name, lambda: self.store.write(name, "answers", "answers of a model", mapped=model.log_probs(x).numpy()))
+        return digest([self._code(ANSWER, device), model.fingerprint, content, environment(device=device)])
+
+    def _mapped(self, name: str, kind: str, what: str, make: Callable[[], Tensor]) -> Tensor:
+        """Return the array of a node, worked out if the store does not hold it yet."""
+        self.store.once(name, lambda: self.store.write(name, kind, what, mapped=make().numpy()))
         return torch.from_numpy(np.array(self.store.map(name)))
 
 
@@ -332,6 +364,12 @@ class _KeptModel(Model):
     def kept_log_probs(self, x: Tensor) -> Tensor:
         """Return `log_probs(x)` from the store."""
         return self._workshop.answers(self, x)
+
+
+def _kept(model: Any, workshop: StoreWorkshop) -> _KeptModel | None:
+    """Return the model if its answers are kept by this workshop; of one that hides its inside, the model that it hides."""
+    answering = getattr(getattr(model, "kept_log_probs", None), "__self__", None)
+    return answering if isinstance(answering, _KeptModel) and answering._workshop is workshop else None
 
 
 def _tensors(weights: Arrays) -> dict[str, Tensor]:
