@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import importlib.metadata
 import sys
@@ -17,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from attacks.defenses.owner import Trained
 from attacks.engine.code import Code
 from attacks.engine.pieces import train_into, train_named
 from attacks.engine.store import WAIT_SECONDS, Arrays, Store
@@ -40,6 +42,10 @@ ACCELERATED = {
 }
 # Stands between the name of a block and the number of one of its models.
 MEMBER = "."
+# What trainings of a target are called, and of models of an adversary's own that stand for it: these it defends as the target's
+# owner does, if it knows how. Surrogates learn from what the target answers, and attack models are none of the target's kind.
+TARGET = "target"
+STAND_INS = ("shadow models", "reference generators", "reference language models")
 # Of how many nodes of the store the networks are held: few, so that memory does not grow with the number of models, but enough
 # that a target and a few models beside it can be asked by turns and are read once.
 HELD = 8
@@ -134,6 +140,13 @@ class StoreWorkshop:
         self.trained = 0
         self.reused = 0
         self.spare = 0
+        # By which defense models are trained now, and what trainings of these are called.
+        self.defense: Trained | None = None
+        self.defended: tuple[str, ...] = ()
+        # Looks at the recipe of a target before it is trained, and raises AttackError where a defense does not suit it.
+        self.checked: Callable[[Recipe], None] = lambda recipe: None
+        # The last model that was trained as a target, or is to be had as one, with its training set.
+        self.last: tuple[Model | Generator, TrainingSet] | None = None
         # Gives back a model that no recipe of ours trained, by its name: an audit's, whose function trained it.
         self.own: Callable[[str, Store], Any] | None = None
         self._elsewhere = executor if isinstance(executor, NamedExecutor) else None
@@ -142,6 +155,17 @@ class StoreWorkshop:
 
     def fit_many(self, recipe: Recipe, sets: Sequence[TrainingSet], what: str) -> list[Model]:
         """Return one model for each training set, in order. An interrupt loses only the blocks and models in progress."""
+        if what == TARGET:
+            self.checked(recipe)
+        if self.defense is not None and what in self.defended:
+            found = [self.model(name) for name in self._defended(self.defense, recipe, sets, what)]
+        else:
+            found = self._plain(recipe, sets, what)
+        if what == TARGET:
+            self.last = found[-1], sets[-1]
+        return found
+
+    def _plain(self, recipe: Recipe, sets: Sequence[TrainingSet], what: str) -> list[Model]:
         size = recipe.block_size
         if size == 1 or not isinstance(sets, NumberedSets):
             return [_KeptModel(recipe, name, self) for name in self._made(recipe, _singles(sets), what)]
@@ -152,16 +176,64 @@ class StoreWorkshop:
 
     def fit_generators(self, recipe: GeneratorRecipe, sets: Sequence[TrainingSet], what: str) -> list[Generator]:
         """Return one generative model for each training set, in order."""
-        return [self.generator(recipe, name) for name in self._made(recipe, _singles(sets), what)]
+        if self.defense is not None and what in self.defended:
+            names = self._defended(self.defense, recipe, sets, what)
+        else:
+            names = self._made(recipe, _singles(sets), what)
+        found = [self.generator(recipe, name) for name in names]
+        if what == TARGET:
+            self.last = found[-1], sets[-1]
+        return found
+
+    def _defended(self, defense: Trained, recipe: Recipe | GeneratorRecipe, sets: Sequence[TrainingSet], what: str) -> list[str]:
+        """Return the names of defended models, one for each training set. Those whose training is changed come one by one."""
+        if defense.kind == "training":
+            return self._made(recipe, _singles(sets), what, defense=defense)
+        if isinstance(recipe, Recipe):
+            trained = [model.fingerprint for model in self._plain(recipe, sets, what)]
+        else:
+            trained = self._made(recipe, _singles(sets), what)
+        return [self._changed(defense, recipe, name, data) for name, data in zip(trained, sets, strict=True)]
+
+    def _changed(self, defense: Trained, recipe: Recipe | GeneratorRecipe, trained: str, data: TrainingSet) -> str:
+        """Return the name of a model that a defense made of a trained one."""
+        name = digest({"trained": trained, **self._told(defense, data)})
+
+        def change() -> None:
+            network = self.network(recipe, trained) if isinstance(recipe, Recipe) else self.generator(recipe, trained).module
+            start = time.process_time()
+            changed = defense.fit(recipe, data, copy.deepcopy(network))
+            seconds = time.process_time() - start + self.store.meta(node_of(trained))["seconds"]
+            meta = {"recipe": recipe.as_json(), "records": len(data.x), "models": 1, "seconds": seconds, "device": CPU}
+            meta |= {"for": self.made_for, "defense": defense.as_json()}
+            weights = {key: value.detach().numpy() for key, value in changed.state_dict().items()}
+            self.store.write(name, "model", "defended model", meta=meta, weights=weights)
+
+        self.store.once(name, change)
+        return name
+
+    def _told(self, defense: Trained, data: TrainingSet) -> dict[str, Any]:
+        """Return all that a defense brings into a model, as plain data: code, parameters, and records."""
+        code = [self.code.digest(run) for run in (defense.run, defense.built) if run]
+        handed = defense.takes_records and defense.reference(data)
+        records = digest_arrays(handed.x.numpy(), handed.y.numpy()) if handed else ""
+        return {"defense": defense.as_json(), "defended by": code, "reference": records, "seed": data.seed}
 
     def _made(
-        self, recipe: Recipe | GeneratorRecipe, pieces: Sequence[Block], what: str, *, wanted: int = 0, in_blocks: bool = False
+        self,
+        recipe: Recipe | GeneratorRecipe,
+        pieces: Sequence[Block],
+        what: str,
+        *,
+        wanted: int = 0,
+        in_blocks: bool = False,
+        defense: Trained | None = None,
     ) -> list[str]:
-        """Train what the store does not hold yet; return the name of each piece of work.
+        """Train what the store does not hold yet, by a defense if there is one; return the name of each piece of work.
 
         Of blocks so many models are `wanted`, the first ones.
         """
-        names = [self.fingerprint(recipe, piece, in_blocks=in_blocks) for piece in pieces]
+        names = [self.fingerprint(recipe, piece, in_blocks=in_blocks, defense=defense) for piece in pieces]
         missing = {name: piece for name, piece in zip(names, pieces, strict=True) if name not in self.store}
         total = sum(map(len, pieces))
         models = sum(map(len, missing.values()))
@@ -170,11 +242,18 @@ class StoreWorkshop:
         if missing:
             filled = f" and {spare} more, so that blocks of {len(pieces[0])} are whole" if spare else ""
             self.progress.start(f"Training {what}{filled}", models)
-            self._train(recipe, missing, what, in_blocks)
+            self._train(recipe, missing, what, in_blocks, defense)
             self.spare += spare
         return names
 
-    def _train(self, recipe: Recipe | GeneratorRecipe, missing: Mapping[str, Block], what: str, in_blocks: bool) -> None:
+    def _train(
+        self,
+        recipe: Recipe | GeneratorRecipe,
+        missing: Mapping[str, Block],
+        what: str,
+        in_blocks: bool,
+        defense: Trained | None = None,
+    ) -> None:
         """Train models. Those that another process is at meanwhile are waited for, and trained here if it gives them up."""
         waiting = dict(missing)
 
@@ -195,8 +274,9 @@ class StoreWorkshop:
             for name, piece in list(waiting.items()):
                 if self.store.is_claimed(name):
                     continue
-                said, own = {"device": self.device_of(recipe), "for": self.made_for}, own_code.allowed()
-                training = (self.store.folder.absolute(), name, what, recipe.as_json(), piece, in_blocks, own, said)
+                device = CPU if defense else self.device_of(recipe)
+                said, own = {"device": device, "for": self.made_for}, own_code.allowed()
+                training = (self.store.folder.absolute(), name, what, recipe.as_json(), piece, in_blocks, own, said, defense)
                 if self._elsewhere:
                     future = self._elsewhere.named(name, train_named, *training)
                 else:
@@ -213,9 +293,13 @@ class StoreWorkshop:
                 if waiting:
                     time.sleep(WAIT_SECONDS)
 
-    def fingerprint(self, recipe: Recipe | GeneratorRecipe, piece: Block, *, in_blocks: bool = False) -> str:
+    def fingerprint(
+        self, recipe: Recipe | GeneratorRecipe, piece: Block, *, in_blocks: bool = False, defense: Trained | None = None
+    ) -> str:
         """Return the name of a block, or of a model that is trained by itself: a hash of all that its weights follow from."""
-        device = self.device_of(recipe)
+        # What a defense trains by itself is trained on the CPU.
+        device = CPU if defense else self.device_of(recipe)
+        told = self._told(defense, TrainingSet(*piece.only(0))) if defense else {}
         if isinstance(recipe, Recipe):
             fitted = self._code(FIT_BLOCK if in_blocks else FIT, device)
             code = digest([fitted, *map(self.code.digest, recipe.named_code)])
@@ -227,6 +311,7 @@ class StoreWorkshop:
                 "recipe": recipe.as_json(),
                 "data": piece.content,
                 "environment": environment(paths.BLOCKS if in_blocks else paths.LOOP, device),
+                **told,
             }
         )
 
@@ -253,7 +338,9 @@ class StoreWorkshop:
             members = _members(weights) if place else [weights]
             # Building draws first weights, and whoever asks in the middle of an attack draws the same numbers as without it.
             with torch.random.fork_rng(devices=[]):
-                self._held[node] = [recipe.restored(_tensors(member)).eval() for member in members]
+                by = self._defense_of(node)
+                restored = (by.restored(recipe, _tensors(one)) if by else recipe.restored(_tensors(one)) for one in members)
+                self._held[node] = [network.eval() for network in restored]
             while len(self._held) > HELD:
                 self._held.popitem(last=False)
         self._held.move_to_end(node)
@@ -262,9 +349,17 @@ class StoreWorkshop:
     def generator(self, recipe: GeneratorRecipe, fingerprint: str) -> Generator:
         """Return a finished generative model."""
         _, _, weights = self.store.read(fingerprint)
+        by = self._defense_of(fingerprint)
+        if by is not None:
+            return Generator(recipe, by.restored(recipe, _tensors(weights)), fingerprint)
         module = recipe.build()
         module.load_state_dict(_tensors(weights))
         return Generator(recipe, module, fingerprint)
+
+    def _defense_of(self, node: str) -> Trained | None:
+        """Return the defense that a finished model was trained by, without its records."""
+        told = self.store.meta(node).get("defense")
+        return Trained(told["kind"], told["run"], told["params"]) if told else None
 
     def keep(self, run: str, what: str, recipe: Mapping[str, Any], make: Callable[[], Arrays]) -> Arrays:
         """Return named arrays of finished work, made if the store does not hold them yet.
