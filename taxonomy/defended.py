@@ -15,7 +15,7 @@ from taxonomy.entries import Defense, Params, Target
 from taxonomy.findings import InputError, nearest
 from taxonomy.graph import Graph
 from taxonomy.resolver import Resolver
-from taxonomy.terms import FACETS, FRAMES, MODEL_TYPES
+from taxonomy.terms import FACETS
 from taxonomy.threat import ThreatModel, owner, with_facets
 
 # What a mask changes, and what it always leaves: the label is the answer itself.
@@ -146,12 +146,14 @@ def _service(catalog: Catalog, entry: Target, defense: Defense) -> set[str]:
     return found
 
 
-def check_entry(catalog: Catalog, defense: Defense) -> str:
-    """Return why an entry is not one whose code can run, or nothing."""
+def wrong_in(catalog: Catalog, defense: Defense) -> tuple[str, str] | None:
+    """Return the key at which an entry says what no code can do, and why; None where all is well."""
     kinds = (*FACETS, "model-type", "frame")
-    if wrong := [term for term in defense.fits if catalog.terms[term].aspect not in kinds]:
-        return f"{wrong[0]} says nothing of what a target is; expected {', '.join((*MODEL_TYPES, *FRAMES))} or a kind of answers"
+    for term in defense.fits:
+        if catalog.terms[term].aspect not in kinds:
+            known = ", ".join(name for name, one in catalog.terms.items() if one.aspect in kinds)
+            return "fits", f"{term} says nothing of what a target is; that do {known}"
     left = Applied(defense, {}).left
     if defense.run and left is not None and left not in LEFT:
-        return f"code can leave {', '.join(LEFT)} in the place of {SCORES}, and {left} is none of them"
-    return ""
+        return "replaces", f"code can leave {', '.join(LEFT)} in the place of {SCORES}, and {left} is none of them"
+    return None

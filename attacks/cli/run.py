@@ -30,6 +30,7 @@ from attacks.cli.settings import settings as named_settings
 from attacks.cli.threat_options import ThreatOptions, with_options
 from attacks.models import devices
 from taxonomy.catalog import Catalog
+from taxonomy.findings import InputError
 
 
 @app.command(epilog="Example: mia run carlini-2022-lira yeom-2018-loss --target digits-mlp --set shadow-models.count=32")
@@ -45,11 +46,13 @@ def run(
         typer.Option("--defense", help="Put a defense on the target (see mia defenses).", autocompletion=completions.defenses),
     ] = None,
     adaptive: Annotated[
-        bool,
+        bool | None,
         typer.Option(
-            "--adaptive/--naive", help="With --defense: whether the adversary knows of it, and defends models of its own alike."
+            "--adaptive/--naive",
+            help="With --defense: whether the adversary knows of it, and defends models of its own alike; "
+            "adaptive by default, since whoever deploys a defense must expect that.",
         ),
-    ] = True,
+    ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="NAME.PARAM=VALUE of an attack, step, artifact or the defense.")
     ] = None,
@@ -76,7 +79,9 @@ def run(
     device = devices.chosen(device)
     loaded = load_sound(catalog, [*(attack or ()), target, *([defense] if defense else [])])
     threat, entry, named = None, loaded.target(target), named_settings(loaded, settings or ())
-    applied = defended.apply(loaded, defense, named.pop(defense, {}), adaptive=adaptive) if defense else None
+    if defense is None and adaptive is not None:
+        raise InputError("--adaptive and --naive say what the adversary knows of a defense: add --defense ID")
+    applied = defended.apply(loaded, defense, named.pop(defense, {}), adaptive=adaptive is not False) if defense else None
     if adversary.beside_limits:
         if adversary.threat_model is None:  # what is not said of the model and its records, the target says
             answers, records = adversary.answers or list(entry.answers), adversary.records or list(entry.records)

@@ -6,7 +6,6 @@ import copy
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import singledispatch
 from typing import Any, NamedTuple
 
 import torch
@@ -132,16 +131,28 @@ def scores_shown(mask: Mask, scores: Callable[[Ledger], Handle], name: str, *, r
     """
 
     def shown(ledger: Ledger) -> Handle:
-        own, asked = _oracle(scores, ledger), _Asked()
+        # Scores that are shown are counted where they are shown, since an empty question is put as one of zeros there.
+        own, asked = _oracle(scores, ledger if top else _Uncounted(ledger)), _Asked()
 
         def masked(x: Tensor) -> Tensor:
             return mask(own(x), x, asked(x)).log_probs
 
         if top:
             return ShownScores(name, own, masked)
-        return ScoreOracle(name, masked, ledger, counted=False, resolution=max(resolution, own._resolution))
+        return ScoreOracle(name, masked, ledger, resolution=max(resolution, own._resolution))
 
     return shown
+
+
+class _Uncounted(Ledger):
+    """A ledger that notes what another one is to know, and counts nothing."""
+
+    def __init__(self, other: Ledger):
+        super().__init__()
+        self.note = other.note  # type: ignore[method-assign]
+
+    def charge(self, queries: int) -> None:
+        """Count nothing."""
 
 
 def label_shown(mask: Mask, scores: Callable[[Ledger], Handle]) -> Maker:
@@ -172,31 +183,25 @@ def preferred(shown: Tensor, log_probs: Tensor) -> Tensor:
     return predicted(log_probs.masked_fill(~highest, float("-inf")))
 
 
-@singledispatch
 def answering(artifact: Any, mask: Mask) -> Any:
     """Return an artifact whose models answer through a mask, as an adversary puts it on models of its own who knows of it.
 
     Only models that stand for the target do: a surrogate learned from answers that were masked already.
     """
-    return artifact
+    if isinstance(artifact, ReferenceModels):
+        return ReferenceModels(_masked_models(artifact.own, mask))
+    return _masked_models(artifact, mask) if isinstance(artifact, ShadowModels) else artifact
 
 
-@answering.register
-def _shadow_models(artifact: ShadowModels, mask: Mask) -> ShadowModels:
-    records, trained_on = artifact.records, artifact.trained_on
+def _masked_models(own: ShadowModels, mask: Mask) -> ShadowModels:
+    records, trained_on = own.records, own.trained_on
     models = []
-    for number, model in enumerate(artifact.models):
+    for number, model in enumerate(own.models):
         inside = trained_on[number]
         seed = derive_seed(mask.seed, "model", number)
         parts = [TrainingSet(records.x[rows], records.label[rows], seed) for rows in (inside, ~inside)]
-        owner = Owner(_plain(model), *parts)
-        models.append(_through(model, replace(mask, seed=seed, owner=owner)))
+        models.append(_through(model, replace(mask, seed=seed, owner=Owner(_plain(model), *parts))))
     return ShadowModels(models, records, trained_on)
-
-
-@answering.register
-def _reference_models(artifact: ReferenceModels, mask: Mask) -> ReferenceModels:
-    return ReferenceModels(_shadow_models(artifact.own, mask))
 
 
 def _plain(model: Model | HostedModel) -> Model:

@@ -21,6 +21,10 @@ from taxonomy.findings import InputError
 from taxonomy.kept_digests import KeptDigests
 from taxonomy.named_code import named
 
+# By what a defense is put on a target and on an adversary's own models: one that changes the training or the model, or a mask.
+TRAINED = ("attacks.defenses.owner:Trained",)
+MASKED = tuple(f"attacks.defenses.answers:{name}" for name in ("scores_shown", "label_shown", "answering"))
+
 
 class Code:
     """The packages whose functions may be run: those of installed catalogs, and those in folders that the user trusts."""
@@ -100,7 +104,8 @@ class Code:
 
     def of_defense(self, applied: Applied) -> str:
         """Return a hash of a defense as it is put on a target: its id, its parameters and the text of its code."""
-        return digest([applied.defense.id, dict(applied.params), self.digest(str(applied.defense.run))])
+        put_on = [self.digest(path) for path in (TRAINED if applied.left is None else MASKED)]
+        return digest([applied.defense.id, dict(applied.params), self.digest(str(applied.defense.run)), *put_on])
 
     def _package(self, name: str, run: str) -> source.Package:
         if name in self._installed:
