@@ -82,13 +82,18 @@ def value_of(name: str, text: str, like: object) -> bool | int | float | str:
     return text
 
 
+def of_uploads(entry: Target, defense: Defense) -> bool:
+    """Return whether a defense is about how the uploads of a federation are added up: then the terms say all that it does."""
+    return defense.changes == "channel" and entry.frame == "federated"
+
+
 def target(catalog: Catalog, entry: Target, applied: Applied) -> Target:
     """Return the entry of a defended target: what it still offers. Raises InputError if the defense does not fit the target."""
     defense = applied.defense
     _check_fit(catalog, entry, defense)
     taken = {*defense.withdraws, *defense.replaces}
     left = [defense.replaces[term] for term in entry.offers if term in defense.replaces]
-    if applied.left is not None:
+    if applied.left is not None and not of_uploads(entry, defense):
         taken |= _service(catalog, entry, defense)
         left = [applied.left, *([LABELS] if LABELS in entry.offers else []), *left]
     offers = list(dict.fromkeys([*(term for term in entry.offers if term not in taken), *left]))
@@ -107,7 +112,8 @@ def faced(
         return entry, stated or owner(entry)
     after, defense = target(catalog, entry, applied), applied.defense
     inside = {term for term in after.offers if catalog.terms[term].symbol == "M1" or catalog.terms[term].aspect == "role"}
-    if applied.left is not None and not (stated and inside & stated.knows):
+    masks = applied.left is not None and not of_uploads(entry, defense)
+    if masks and not (stated and inside & stated.knows):
         after = after.model_copy(update={"offers": [term for term in after.offers if term not in inside]})
     if stated is None:
         return after, owner(after)
@@ -119,7 +125,7 @@ def _check_fit(catalog: Catalog, entry: Target, defense: Defense) -> None:
     is_target = {entry.model, entry.frame, *with_facets(catalog, owner(entry)).facets}
     if lacking := [term for term in defense.fits if term not in is_target]:
         raise InputError(f"{defense.id} is for targets that are {_listed(defense.fits)}; {entry.id} is not {_listed(lacking)}")
-    if defense.changes == "answers" and SCORES not in entry.offers:
+    if Applied(defense, {}).left is not None and not of_uploads(entry, defense) and SCORES not in entry.offers:
         raise InputError(f"{defense.id} masks {SCORES}, which {entry.id} does not offer")
 
 

@@ -19,6 +19,8 @@ from attacks.models.training import Model, Recipe, TrainingSet, one_thread
 from attacks.seeds import record_ids
 
 REFERENCE, SEED = "reference", "seed"
+# Where a network may carry numbers about its training by name, such as an epsilon, which stand in the results of a run.
+FACTS = "facts"
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +44,7 @@ class Trained:
     A `training` is called as `(recipe, data, *, params...) -> network` in place of our training, a `model` as
     `(recipe, network, *, params...) -> network` with what our training made. Both may take `seed`. A training that takes
     `reference` after `data` is handed records of the same distribution that the model must not learn as members: `records`
-    without those that are trained on.
+    without those that are trained on. A network may carry `facts` (`FACTS`).
     """
 
     kind: str
@@ -65,7 +67,9 @@ class Trained:
             network: nn.Module = function(*arguments, **self.params, **seed).eval()
         weights = {name: value.detach().cpu() for name, value in network.state_dict().items()}
         try:
-            return self.restored(recipe, weights)
+            found = self.restored(recipe, weights)
+            vars(found)[FACTS] = vars(network).get(FACTS, {})
+            return found
         except (RuntimeError, ValueError, KeyError, AttributeError) as error:
             raise AttackError(
                 f"{self.run} returned a network that is not built as its recipe says, so it could not be had again from its "

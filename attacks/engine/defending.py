@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
@@ -32,7 +32,8 @@ Last = tuple[Model | Generator, TrainingSet] | None
 class Defended:
     """A defended target, what the defense costs its users, and what changes answers or training: one of the two.
 
-    An adversary who knows of the defense puts it on models of its own too; `stand_ins` is what it trains them by.
+    An adversary who knows of the defense puts it on models of its own too; `stand_ins` is what it trains them by. `facts` are
+    numbers about the training that the defense's code tells.
     """
 
     applied: Applied
@@ -40,6 +41,7 @@ class Defended:
     utility: dict[str, Any]
     mask: Mask | None = None
     trained: Trained | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
 
     @property
     def stand_ins(self) -> Trained | None:
@@ -48,7 +50,7 @@ class Defended:
 
     def as_json(self) -> dict[str, Any]:
         """Return it as plain data."""
-        return {**self.applied.as_json(), "utility": self.utility}
+        return {**self.applied.as_json(), "utility": self.utility, "facts": self.facts}
 
 
 def trained(applied: Applied, plain: Callable[[], Target]) -> Trained | None:
@@ -118,7 +120,7 @@ def utility(applied: Applied, plain: Target, defended: Target, seconds: tuple[fl
     """
     of_test = [name for name in plain.facts if name.startswith("test_")]
     found = {name: {"undefended": plain.facts[name], "defended": defended.facts[name]} for name in of_test}
-    if applied.left is not None:
+    if applied.left is not None and SCORES in plain.makers:
         accuracy = [_accuracy(target) for target in (plain, defended)]
         found["test_accuracy"] = {"undefended": accuracy[0], "defended": accuracy[1]}
         defended.facts["test_accuracy"] = accuracy[1]

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from attacks.defenses.owner import Trained
+from attacks.defenses.owner import FACTS, Trained
 from attacks.engine.store import Store
 from attacks.models import accelerated, own_code
 from attacks.models.blocks import Block
@@ -53,12 +53,13 @@ def train_named(
     # On the CPU training has one thread, so its processor time is what it takes where nothing else is in the way.
     clock = time.process_time if said["device"] == CPU else time.perf_counter
     start = clock()
-    states = [module.state_dict() for module in _trained(recipe, piece, in_blocks, said["device"], defense)]
+    found = _trained(recipe, piece, in_blocks, said["device"], defense)
+    states = [module.state_dict() for module in found]
     weights = {name: torch.stack([s[name] for s in states]) if in_blocks else value for name, value in states[0].items()}
     # What one model took: by this the time of others is estimated.
     seconds = (clock() - start) / len(piece)
     meta = {"recipe": recipe, "records": len(piece.rows[0]), "models": len(piece), "seconds": seconds, **said}
-    meta |= {"defense": defense.as_json()} if defense else {}
+    meta |= {"defense": defense.as_json(), FACTS: vars(found[0])[FACTS]} if defense else {}
     arrays = {name: value.numpy() for name, value in weights.items()}
     store.write(fingerprint, "block" if in_blocks else "model", what, meta=meta, weights=arrays)
     return True

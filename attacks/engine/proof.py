@@ -16,6 +16,7 @@ from attacks.handles import Ledger
 from attacks.models import training
 from attacks.seeds import derive_seed, digest
 from taxonomy.check import CANDIDATES, SEED
+from taxonomy.defended import LABELS
 from taxonomy.entries import Params
 from taxonomy.graph import Rule
 
@@ -41,10 +42,10 @@ class Proof:
     def __init__(self, run: Run, planned: Planned):
         self.run, self.planned = run, planned
         self.yields = {rule.yields: rule for rule in planned.rules}
-        # An adversary who knows of a mask puts it on models of its own where what it is shown of the target was masked.
-        defended, asked = run.defended, {need for rule in planned.rules for need in rule.needs} - self.yields.keys()
-        adaptive = defended is not None and defended.applied.adaptive and defended.applied.left in asked
-        self.mask = defended.mask if defended is not None and adaptive else None
+        # An adversary who knows of a mask puts it on models of its own where the scores that it is shown were masked.
+        asked = {need for rule in planned.rules for need in rule.needs} - self.yields.keys() - {LABELS}
+        found = run.defended
+        self.mask = found.mask if found and found.applied.adaptive and found.applied.left in asked else None
 
     # -- fingerprints ------------------------------------------------------------------------------------------------
 

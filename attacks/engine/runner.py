@@ -7,8 +7,9 @@ from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
-from attacks.defenses.owner import Trained
+from attacks.defenses.owner import FACTS, Trained
 from attacks.engine import blame, defending, errands
 from attacks.engine.code import Code
 from attacks.engine.contents import Contents
@@ -38,6 +39,7 @@ from attacks.seeds import digest, digest_arrays
 from attacks.targets.target import Target
 from taxonomy import entries
 from taxonomy.catalog import Catalog
+from taxonomy.defended import of_uploads
 from taxonomy.findings import InputError
 
 COINS = "D2.coins"
@@ -150,8 +152,11 @@ class Engine:
         key = name, seed, digest([own, applied.adaptive])
         if self._defended is not None and self._defended[0] == key:
             return self._defended[1]
-        mask, by = None, defending.trained(applied, lambda: self.target(name, seed))
-        if by is None:
+        mask, by, facts = None, defending.trained(applied, lambda: self.target(name, seed)), dict[str, Any]()
+        if of_uploads(plan.target, defense):
+            plain, last = self._plain(name, seed)
+            target, after = replace(plain, facts=dict(plain.facts)), last
+        elif by is None:
             mask = defending.mask(self.code, applied, seed)
             plain, last = self._plain(name, seed, partial(defending.check, defense.id, mask))
             target, mask = defending.masked(self.catalog, plan.target, applied, mask, plain, last)
@@ -162,9 +167,13 @@ class Engine:
             if after is None:
                 raise InputError(f"{defense.id} does not fit {name}, whose code trains in a way of its own")
             plain, last = self._plain(name, seed)
-        target = replace(target, fingerprint=digest([plain.fingerprint, own]))
+            facts = self.store.meta(node_of(after[0].fingerprint)).get(FACTS, {})
+        target.fingerprint = digest([plain.fingerprint, own])
+        if mask is not None and mask.computes:  # to ask for a hash alone would cost too much, and what is random has none
+            target.identities |= {term: target.fingerprint for term in target.makers if term.startswith("Q.")}
         seconds = self._seconds(last), self._seconds(after)
-        found = defending.Defended(applied, target, defending.utility(applied, plain, target, seconds), mask, by)
+        utility = defending.utility(applied, plain, target, seconds)
+        found = defending.Defended(applied, target, utility, mask, by, facts)
         self._defended = key, found
         return found
 

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from attacks.defenses.owner import Trained
+from attacks.defenses.owner import FACTS, Trained
 from attacks.engine.code import Code
 from attacks.engine.pieces import train_into, train_named
 from attacks.engine.store import WAIT_SECONDS, Arrays, Store
@@ -205,7 +205,7 @@ class StoreWorkshop:
             changed = defense.fit(recipe, data, copy.deepcopy(network))
             seconds = time.process_time() - start + self.store.meta(node_of(trained))["seconds"]
             meta = {"recipe": recipe.as_json(), "records": len(data.x), "models": 1, "seconds": seconds, "device": CPU}
-            meta |= {"for": self.made_for, "defense": defense.as_json()}
+            meta |= {"for": self.made_for, "defense": defense.as_json(), FACTS: vars(changed)[FACTS]}
             weights = {key: value.detach().numpy() for key, value in changed.state_dict().items()}
             self.store.write(name, "model", "defended model", meta=meta, weights=weights)
 
