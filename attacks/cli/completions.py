@@ -66,6 +66,7 @@ def _listed(complete: Completion) -> Completion:
 
 attacks = _titles("attacks")
 targets = _titles("targets")
+defenses = _titles("defenses")
 threat_models = _titles("threat-models")
 terms = _of(_terms)
 listed_terms = _listed(terms)
