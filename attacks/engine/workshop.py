@@ -96,11 +96,11 @@ class StoreWorkshop:
     def _plain(self, recipe: Recipe, sets: Sequence[TrainingSet], what: str) -> list[Model]:
         size = recipe.block_size
         if size == 1 or not isinstance(sets, NumberedSets):
-            return [_KeptModel(recipe, name, self) for name in self._made(recipe, _singles(sets), what)]
+            return [KeptModel(recipe, name, self) for name in self._made(recipe, _singles(sets), what)]
         blocks = sets.blocks(size)
         names = self._made(recipe, blocks, what, wanted=len(sets), in_blocks=True)
         members = [f"{name}{MEMBER}{k}" for name, block in zip(names, blocks, strict=True) for k in range(len(block))]
-        return [_KeptModel(recipe, member, self) for member in members[: len(sets)]]
+        return [KeptModel(recipe, member, self) for member in members[: len(sets)]]
 
     def fit_generators(self, recipe: GeneratorRecipe, sets: Sequence[TrainingSet], what: str) -> list[Generator]:
         """Return one generative model for each training set, in order."""
