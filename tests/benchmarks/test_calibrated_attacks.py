@@ -16,8 +16,9 @@ from records import Figure
 
 from attacks.discriminative import calibrated
 from attacks.engine.code import Code
+from attacks.engine.places import SerialExecutor, Silent
 from attacks.engine.store import Store
-from attacks.engine.workshop import SerialExecutor, Silent, StoreWorkshop
+from attacks.engine.workshop import StoreWorkshop
 from attacks.handles import Ledger, Records, ScoreOracle, ShadowData, ShadowModels
 from attacks.models import training
 from attacks.models.training import NumberedSets, Recipe

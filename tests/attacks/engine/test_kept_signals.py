@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from attacks.engine.code import Code
+from attacks.engine.places import SerialExecutor, Silent
 from attacks.engine.store import Store
-from attacks.engine.workshop import SerialExecutor, Silent, StoreWorkshop
+from attacks.engine.workshop import StoreWorkshop
 from attacks.handles import ReferenceModels, ShadowData, ShadowModels
 from attacks.handles.trainers import HostedModel
 from attacks.models import signals, training
