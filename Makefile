@@ -76,6 +76,7 @@ bench-brief: $(READY)
 
 # In an environment of its own (build/peers), with what it needs from PyPI; some minutes.
 bench-peers: $(READY)
+	@$(BIN)/python tests/benchmarks/peers.py
 	@$(BIN)/python tests/benchmarks/beside_peers.py
 	@$(BIN)/python site/performance.py
 

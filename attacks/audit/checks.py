@@ -117,7 +117,7 @@ def of_data(parts: Parts) -> list[Check]:
     if parts.members.label is not None and parts.others.label is not None:
         one, other = set(np.unique(parts.members.label)), set(np.unique(parts.others.label))
         if odd := sorted(one ^ other):
-            text = f"{len(odd):,} classes are among the labels of one side only: {', '.join(map(str, odd[:5]))}"
+            text = f"classes among the labels of one side only ({len(odd):,}): {', '.join(map(str, odd[:5]))}"
             found.append(Check("labels", "warning", text))
     return found
 
@@ -147,7 +147,7 @@ def _sizes(parts: Parts) -> list[Check]:
             text = f"{outside:,} non-members cannot resolve a false-positive rate of {rate:.1%}, which takes {needed:,}"
             found.append(Check("few-non-members", "warning" if rate == 0.01 else "info", text))
     if inside < 50:
-        found.append(Check("few-members", "warning", f"{inside:,} members are few: intervals will be wide"))
+        found.append(Check("few-members", "warning", f"there are few members ({inside:,}): intervals will be wide"))
     return found
 
 
