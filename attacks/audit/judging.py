@@ -28,9 +28,16 @@ LOWEST = 0.0001
 
 
 def judged(
-    result: dict[str, Any], score: NDArray[np.float64] | None, member: NDArray[np.bool_], columns: list[Column]
+    result: dict[str, Any],
+    score: NDArray[np.float64] | None,
+    member: NDArray[np.bool_],
+    columns: list[Column],
+    spread: dict[str, Any] | None,
 ) -> dict[str, Any]:
-    """Return a result of a run with what an audit adds: the lowest rate, figures by group, predictive values at priors."""
+    """Return a result of a run with what an audit adds: the lowest rate, figures by group, predictive values at priors.
+
+    `spread` is how its figures move when the model is trained anew (attacks/audit/retrained.py), None where that is not told.
+    """
     if score is None or "auc" not in result:
         return result
     found = dict(result)
@@ -38,6 +45,7 @@ def judged(
         found[key] = {**more, **found[key]}
     found["ppv"] = predictive_value.summarize(found)["ppv"]
     found["groups"] = by_group(score, member, columns) if columns else []
+    found["seed_spread"] = spread
     return found
 
 

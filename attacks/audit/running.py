@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.audit import checks, judging, report, threat_models
+from attacks.audit import checks, judging, report, retrained, threat_models
 from attacks.audit.checks import Check
 from attacks.audit.file import Audit
 from attacks.audit.parts import Parts, Settings
@@ -176,8 +176,10 @@ def run(ready: Prepared, command: str) -> AuditResult:
         if case.plan is not None:
             outcome = ready.engine.run(case.plan, ready.seed, any_split=True)
             in_files = {name: parts.as_in_files(score) for name, score in outcome.scores.items()}
+            spread = retrained.spread(ready.engine, outcome, ready.target, parts)
             one["results"] = [
-                judging.judged(result, in_files.get(result["attack"]), member, columns) for result in outcome.results
+                judging.judged(result, in_files.get(result["attack"]), member, columns, spread.get(result["attack"]))
+                for result in outcome.results
             ]
             one["failures"] = outcome.failures
             one["left_out"] += _unsuited(outcome.unsuited)

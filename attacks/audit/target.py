@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -226,33 +226,7 @@ class ClassifierParts(Parts):
 
     def makers(self) -> dict[str, HandleMaker]:
         """Return what makes a fresh handle for each term on offer."""
-        answer, service, scored = self.answers, self.model.service, self.model.answers == "scores"
-
-        def scores(ledger: Ledger) -> ScoreOracle:
-            return ScoreOracle("scores", answer, ledger, counted=service, resolution=answer.resolution)
-
-        def labels(ledger: Ledger) -> LabelOracle:
-            if not scored:
-                asked = ScoreOracle("labels", _certain(answer), ledger, counted=service, resolution=1e-6)
-                return LabelOracle("labels", lambda x: signals.predicted(asked(x)), ledger)
-            oracle = scores(ledger)
-            return LabelOracle("labels", lambda x: signals.predicted(oracle(x)), ledger)
-
-        def rounded_scores(ledger: Ledger) -> ScoreOracle:
-            resolution = max(10.0**-DIGITS, answer.resolution)
-            return ScoreOracle(
-                "rounded_scores", lambda x: rounded(answer.bounded(x), DIGITS), ledger, counted=service, resolution=resolution
-            )
-
-        makers: dict[str, HandleMaker] = {"Q.labels": labels}
-        if scored:
-            makers |= {
-                "Q.scores": scores,
-                "Q.top-k": lambda ledger: TopScoreOracle("top_k", scores(ledger)),
-                "Q.rounded-scores": rounded_scores,
-                "Q.thresholded-scores": lambda ledger: ThresholdedScoreOracle("thresholded_scores", scores(ledger), THRESHOLD),
-                "Q.label-confidence": lambda ledger: TopScoreOracle("label_confidence", scores(ledger), k=1),
-            }
+        makers = oracles(self.answers, scored=self.model.answers == "scores", counted=self.model.service)
         size = self.size
         makers["D1.size"] = lambda ledger: Number("training_size", size, ledger)
         if self.population is not None and self.rows is not None and self.population.label is not None:
@@ -274,6 +248,52 @@ class ClassifierParts(Parts):
         if self.references is not None:
             makers |= self.references.makers
         return makers
+
+
+class Asked(Protocol):
+    """What is asked about records x (n, ...), and answers with log-probabilities, float64 (n, classes)."""
+
+    # The step between two of its probabilities; 0 if there is none.
+    resolution: float
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return log-probabilities of x."""
+        ...
+
+    def bounded(self, x: Tensor) -> Tensor:
+        """Return log-probabilities of x, of which none is minus infinity."""
+        ...
+
+
+def oracles(asked: Asked, *, scored: bool, counted: bool) -> dict[str, HandleMaker]:
+    """Return what makes a fresh handle for each form in which a classifier answers: one that is not `scored`, with labels."""
+
+    def scores(ledger: Ledger) -> ScoreOracle:
+        return ScoreOracle("scores", asked, ledger, counted=counted, resolution=asked.resolution)
+
+    def labels(ledger: Ledger) -> LabelOracle:
+        if not scored:
+            certain = ScoreOracle("labels", _certain(asked), ledger, counted=counted, resolution=1e-6)
+            return LabelOracle("labels", lambda x: signals.predicted(certain(x)), ledger)
+        oracle = scores(ledger)
+        return LabelOracle("labels", lambda x: signals.predicted(oracle(x)), ledger)
+
+    def rounded_scores(ledger: Ledger) -> ScoreOracle:
+        resolution = max(10.0**-DIGITS, asked.resolution)
+        return ScoreOracle(
+            "rounded_scores", lambda x: rounded(asked.bounded(x), DIGITS), ledger, counted=counted, resolution=resolution
+        )
+
+    makers: dict[str, HandleMaker] = {"Q.labels": labels}
+    if scored:
+        makers |= {
+            "Q.scores": scores,
+            "Q.top-k": lambda ledger: TopScoreOracle("top_k", scores(ledger)),
+            "Q.rounded-scores": rounded_scores,
+            "Q.thresholded-scores": lambda ledger: ThresholdedScoreOracle("thresholded_scores", scores(ledger), THRESHOLD),
+            "Q.label-confidence": lambda ledger: TopScoreOracle("label_confidence", scores(ledger), k=1),
+        }
+    return makers
 
 
 def _superset(parts: ClassifierParts, ledger: Ledger) -> Superset:

@@ -103,6 +103,26 @@ def choice(result: Figures, among: int, counted: Counts | None = None) -> str:
     return f"{told}, the strongest of {among:,}; choosing it on the same records flatters it, which its interval does not count."
 
 
+def retrained(result: Figures) -> str | None:
+    """Return how the figures of an attack spread over models that were trained anew; None where that was not measured."""
+    spread = result.get("seed_spread")
+    if not spread:
+        return None
+    area, found = spread["auc"], spread["tpr_at_fpr"].get(RATE)
+    fewer = f", with {spread['models']:,} models of its own in place of {result['models']:,}," if _had_fewer(result) else ""
+    rates = "" if found is None else f", and finds {100 * found['lowest']:.2g} to {100 * found['highest']:.2g} % of the members"
+    at = "" if found is None else " while 1 % of the others are accused wrongly"
+    return (
+        f"Trained anew: on {spread['targets']:,} models of the training function, each made with others of these records,"
+        f" “{result['title']}”{fewer} has an AUC of {area['lowest']:.3f} to {area['highest']:.3f} (mean {area['mean']:.3f},"
+        f" this model {result['auc']:.3f}){rates}{at}."
+    )
+
+
+def _had_fewer(result: Figures) -> bool:
+    return bool(0 < result["seed_spread"]["models"] < result["models"])
+
+
 def other_goal(result: Figures) -> str:
     """Return what an attack with another goal than membership found."""
     metric = result["metric"]
