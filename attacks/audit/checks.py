@@ -27,6 +27,7 @@ CODES: dict[str, str] = {
     "sizes": "one side has far more records than the other",
     "few-non-members": "there are too few non-members for a low false-positive rate",
     "few-members": "there are few members, so intervals are wide",
+    "inside": "why a network is asked and not looked into",
     "noise": "the model answers the same records differently when it is asked again",
     "rounding": "the model's scores are rounded, or are votes",
     "generalisation": "how right the model is on members and on non-members",
@@ -175,14 +176,19 @@ def try_model(parts: ClassifierParts) -> list[Check]:
     """Ask the model about a few records twice; raise InputError for what does not answer as it should."""
     if parts.model.answer is None or parts.rows is None:
         return []
+    found = (
+        [Check("inside", "info", f"the network is asked and not looked into: {reason}")]
+        if (reason := parts.inside.reason)
+        else []
+    )
     few = np.unique(np.linspace(0, parts.count - 1, TRIED).astype(int))
     first = parts.answers.ask(parts.rows.original(few), len(few))
     second = parts.answers.ask(parts.rows.original(few), len(few), again=True)
     if np.array_equal(first, second):
-        return []
+        return found
     differ = np.abs(np.exp(first) - np.exp(second)).max()
     text = f"asked twice about {len(few)} records, the answers differ by up to {differ:.3g}; from here on each is asked once"
-    return [Check("noise", "warning", text)]
+    return [*found, Check("noise", "warning", text)]
 
 
 def try_training(parts: ClassifierParts, seed: int) -> float | None:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import torch
+from torch import nn
 
 from attacks.audit import checks, classes, reading, running, tables
 from attacks.audit.answers import SCALES
@@ -90,4 +92,5 @@ def _model(model: Any, names: Sequence[Any] | None, scale: str) -> OwnModel:
     # A bound method of a fitted classifier knows its classes.
     if stated is None and (of := getattr(getattr(model, "__self__", None), "classes_", None)) is not None:
         stated = classes.names(np.asarray(of), "the model").tolist()
-    return OwnModel(answer, identity, stated, own_scale)
+    own_network = model if isinstance(model, nn.Module) and not isinstance(model, torch.jit.ScriptModule) else None
+    return OwnModel(answer, identity, stated, own_scale, network=own_network)

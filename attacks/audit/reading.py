@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from attacks.audit import checks, classes, language, references, samples, tables, texts
+from attacks.audit import checks, classes, inside, language, references, samples, tables, texts
 from attacks.audit.answers import floats, log_probs
 from attacks.audit.file import Audit
 from attacks.audit.functions import Function, trusted
@@ -179,6 +179,8 @@ def assembled(
         training_size=training_size,
         records=kind,
     )
+    if known is not None and members.label is not None and not by_number:
+        found.inside = inside.look(model, known, found.label, len(names))
     if train is not None:
         if known is None or members.label is None:
             raise InputError("a training function takes records with features and labels, and these have none")

@@ -76,7 +76,7 @@ class Rows:
 
     def __init__(self, known: Features):
         self.known = known
-        self._columns = _columns(known)
+        self.columns = _columns(known)
         self.x = self.encode(known)
         ids = record_ids(self.x.numpy())
         self._order = np.argsort(ids, kind="stable")
@@ -96,9 +96,9 @@ class Rows:
 
     def encode(self, features: Features) -> Tensor:
         """Return features as attacks see them, float32 (n, ...)."""
-        if self._columns is None:
+        if self.columns is None:
             return torch.from_numpy(np.ascontiguousarray(features, dtype=np.float32))
-        parts = [column.encode(_of(features, k, column.name)) for k, column in enumerate(self._columns)]
+        parts = [column.encode(_of(features, k, column.name)) for k, column in enumerate(self.columns)]
         return torch.from_numpy(np.ascontiguousarray(np.concatenate(parts, axis=1)))
 
     def places(self, x: Tensor) -> NDArray[np.int64]:
@@ -113,17 +113,17 @@ class Rows:
     def decoded(self, x: Tensor) -> Features:
         """Return what stands behind records x (n, ...) that are not among the known ones, in the form of these."""
         array = x.numpy()
-        if self._columns is None:
+        if self.columns is None:
             return _cast(array, self.known.dtype)
         start, parts = 0, []
-        for column in self._columns:
+        for column in self.columns:
             parts.append(column.decode(array[:, start : start + column.width]))
             start += column.width
         if isinstance(self.known, np.ndarray):
             return _cast(np.stack(parts, axis=1), self.known.dtype)
         import pandas as pd
 
-        frame = pd.DataFrame({column.name: part for column, part in zip(self._columns, parts, strict=True)})
+        frame = pd.DataFrame({column.name: part for column, part in zip(self.columns, parts, strict=True)})
         return frame.astype({name: kind for name, kind in self.known.dtypes.items() if kind.kind in "fO"})
 
     def original(self, places: NDArray[np.int64]) -> Features:

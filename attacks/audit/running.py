@@ -31,6 +31,9 @@ from taxonomy import entries
 from taxonomy.catalog import Catalog
 from taxonomy.findings import InputError
 
+# Models of the adversary's own, or what trains them.
+OWN_MODELS = frozenset({"M2", "M3", "shadow-models.matched", "reference-models"})
+
 
 @dataclass(frozen=True)
 class Case:
@@ -95,7 +98,7 @@ def prepared(
 
     The threat models are those of the audit file; without one, it is the adversary who has all that the parts grant.
     """
-    entry = parts.entry()
+    entry, catalog = parts.entry(), parts.steps_of(catalog)
     engine = Engine(catalog, Store(), code=Code(), executor=executor, progress=progress)
     if audit is not None:
         adversaries = threat_models.adversaries(catalog, audit, entry, parts.service, parts.published)
@@ -153,6 +156,8 @@ def _left_out(ready: Prepared, one: Planned, named: bool, queries: int | None) -
         return reason if named else ""
     if ready.parts.rows is None and one.price.models:
         return "it trains models on records, and these have no features"
+    if "M1.parameters" in one.attack.needs and OWN_MODELS.intersection(one.attack.needs):
+        return "it looks into models of the adversary's own, of which the audit has the answers alone"
     needed = one.price.total_queries(ready.parts.count)
     if queries is not None and needed > queries:
         return f"it needs {needed:,} queries for {ready.parts.count:,} candidates and the limit is {queries:,} (limits.queries)"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor
 from attacks.audit import answers, checks, classes
 from attacks.audit.checks import Check
 from attacks.audit.functions import aside, blamed
+from attacks.audit.inside import Inside
 from attacks.audit.kinds.model import OwnModel
 from attacks.audit.own_training import FunctionPlatform, FunctionTrainer, OwnTraining
 from attacks.audit.parts import Ids, Parts
@@ -39,6 +40,9 @@ from attacks.models.resolution import bounded
 from attacks.seeds import digest, digest_arrays
 from attacks.targets.target import HandleMaker
 from taxonomy.findings import InputError
+
+if TYPE_CHECKING:
+    from taxonomy.catalog import Catalog
 
 # Digits of rounded scores, and the threshold of thresholded ones, as our own targets have them.
 DIGITS, THRESHOLD = 2, 0.5
@@ -162,6 +166,22 @@ class ClassifierParts(Parts):
     training: OwnTraining | None = None
     hidden: bool = False
     references: Recorded | None = None
+    inside: Inside = field(default_factory=Inside)
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether gradients of the model can be had."""
+        return self.inside.recipe is not None
+
+    def steps_of(self, catalog: Catalog) -> Catalog:
+        """Return the catalog without steps that train by an architecture alone, where it is a module that the user built.
+
+        A recipe names an architecture that any process builds; the user's training function trains such models.
+        """
+        if self.inside.recipe is None:
+            return catalog
+        kept = {name: step for name, step in catalog.steps.items() if "M2.architecture" not in step.needs}
+        return replace(catalog, kinds={**catalog.kinds, "steps": kept})
 
     @property
     def label(self) -> NDArray[np.int64]:
@@ -247,7 +267,7 @@ class ClassifierParts(Parts):
                 makers["M2"] = lambda ledger: FunctionTrainer(own, size, ledger)
         if self.references is not None:
             makers |= self.references.makers
-        return makers
+        return makers | self.inside.makers()
 
 
 class Asked(Protocol):
