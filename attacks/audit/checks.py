@@ -28,6 +28,7 @@ CODES: dict[str, str] = {
     "few-non-members": "there are too few non-members for a low false-positive rate",
     "few-members": "there are few members, so intervals are wide",
     "inside": "why a network is asked and not looked into",
+    "writes": "the training function writes below the trusted folder, so that finished models are not used again",
     "noise": "the model answers the same records differently when it is asked again",
     "rounding": "the model's scores are rounded, or are votes",
     "generalisation": "how right the model is on members and on non-members",
@@ -191,12 +192,14 @@ def try_model(parts: ClassifierParts) -> list[Check]:
     return [*found, Check("noise", "warning", text)]
 
 
-def try_training(parts: ClassifierParts, seed: int) -> float | None:
+def try_training(parts: ClassifierParts, seed: int) -> tuple[list[Check], float | None]:
     """Train on a small part of the members, to see that the function works; return its seconds for one record, roughly."""
     import time
 
     if parts.training is None or parts.rows is None:
-        return None
+        return [], None
+    function = parts.training.method.function
+    before = function.contents() if function else {}
     everyone = parts.rows.original(np.arange(parts.count))
     label = parts.label
     few = _of_every_class(label, np.random.default_rng(0))
@@ -206,7 +209,13 @@ def try_training(parts: ClassifierParts, seed: int) -> float | None:
     found = answer(take(everyone, few[:TRIED]))
     if found.shape != (len(few[:TRIED]), len(parts.names)):
         raise InputError(f"a trained model answers with {found.shape[1]} columns, and there are {len(parts.names)} classes")
-    return seconds / len(few)
+    after = function.contents() if function else {}
+    written = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+    if not written:
+        return [], seconds / len(few)
+    named = ", ".join(written[:3]) + (", …" if len(written) > 3 else "")
+    text = f"the training function writes below the trusted folder ({named}), all files of which count: the next audit trains all models anew; let it write elsewhere, or into a hidden folder"
+    return [Check("writes", "warning", text)], seconds / len(few)
 
 
 def _of_every_class(label: NDArray[np.int64], generator: np.random.Generator) -> NDArray[np.int64]:

@@ -275,9 +275,19 @@ def in_order_of(model: OwnModel, features: Sequence[str]) -> Sequence[str]:
 
 def _function(audit: Audit, trust: Trust, path: str, *place: str) -> Function:
     try:
-        return trusted(audit.folder, path, trust.folders)
+        return trusted(audit.folder, path, trust.folders, _read_by(audit))
     except InputError as error:
         raise audit.wrong(str(error), *place) from error
+
+
+def _read_by(audit: Audit) -> frozenset[Path]:
+    """Return the files that an audit reads itself: its own, and those that it names."""
+    stated = audit.stated
+    named = [part.file for part in (stated.members, stated.non_members, stated.population, stated.references) if part is not None]
+    found = {audit.path, *audit.model.files(audit.folder)}
+    for pattern in named:
+        found |= {audit.folder / pattern, *tables.matching(audit.folder, pattern)}
+    return frozenset(path.resolve() for path in found)
 
 
 def _names(model: OwnModel, sides: Sequence[Side]) -> list[str]:

@@ -74,7 +74,7 @@ def read(folder: Path, name: str, part: Part, wanted: Wanted) -> Side:
 def files(folder: Path, pattern: str, name: str, allowed: Sequence[str] = ENDINGS) -> list[Path]:
     """Return the files that a path or a pattern names, in order; raise InputError if there are none, or not of one kind."""
     path = folder / pattern
-    found = [path] if path.is_file() else sorted(p for p in folder.glob(pattern) if p.is_file()) if _is_pattern(pattern) else []
+    found = [path] if path.is_file() else matching(folder, pattern)
     if not found:
         others = [p.name for p in path.parent.iterdir() if p.suffix in allowed] if path.parent.is_dir() else []
         raise InputError(f"{name}: no such file {relative(path)}" + (f" ({nearest(path.name, others)})" if others else ""))
@@ -84,8 +84,11 @@ def files(folder: Path, pattern: str, name: str, allowed: Sequence[str] = ENDING
     return found
 
 
-def _is_pattern(text: str) -> bool:
-    return any(sign in text for sign in "*?[") and not Path(text).is_absolute()
+def matching(folder: Path, pattern: str) -> list[Path]:
+    """Return the files that a pattern of names stands for, in order; none of a path that is no pattern."""
+    if not any(sign in pattern for sign in "*?[") or Path(pattern).is_absolute():
+        return []
+    return sorted(path for path in folder.glob(pattern) if path.is_file())
 
 
 def _where(paths: Sequence[Path]) -> str:

@@ -202,7 +202,8 @@ class ClassifierParts(Parts):
 
     def tried(self, seed: int) -> tuple[list[Check], float | None]:
         """Try the model, and training, on a few records; return what is to be said, and the seconds of training a record."""
-        return checks.try_model(self), checks.try_training(self, seed)
+        said, seconds = checks.try_training(self, seed)
+        return [*checks.try_model(self), *said], seconds
 
     def asked(self) -> list[Check]:
         """Ask the model about the candidates; its answers show how it rounds, which is to be said."""
