@@ -214,7 +214,10 @@ def try_training(parts: ClassifierParts, seed: int) -> tuple[list[Check], float 
     if not written:
         return [], seconds / len(few)
     named = ", ".join(written[:3]) + (", …" if len(written) > 3 else "")
-    text = f"the training function writes below the trusted folder ({named}), all files of which count: the next audit trains all models anew; let it write elsewhere, or into a hidden folder"
+    text = (
+        f"the training function writes below the trusted folder ({named}), all files of which count: the next audit trains all "
+        "models anew; let it write elsewhere, or into a hidden folder"
+    )
     return [Check("writes", "warning", text)], seconds / len(few)
 
 

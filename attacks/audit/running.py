@@ -20,7 +20,9 @@ from attacks.audit.result import AuditResult
 from attacks.audit.threat_models import Adversary
 from attacks.engine import plan as plans
 from attacks.engine.code import Code
+from attacks.engine.execution import Run
 from attacks.engine.plan import NothingToRunError, Plan, Planned, Skipped
+from attacks.engine.proof import Proof
 from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from attacks.engine.workshop import Progress
@@ -30,6 +32,7 @@ from attacks.targets.target import Target
 from taxonomy import entries
 from taxonomy.catalog import Catalog
 from taxonomy.findings import InputError
+from taxonomy.graph import price
 
 # Models of the adversary's own, or what trains them.
 OWN_MODELS = frozenset({"M2", "M3", "shadow-models.matched", "reference-models"})
@@ -63,6 +66,7 @@ class Prepared:
     baseline: BlindBaseline | None = None
     plans: list[Case] = field(default_factory=list)
     record_seconds: float | None = None
+    to_train: int = 0
     target: Target = field(init=False)
 
     @property
@@ -72,13 +76,21 @@ class Prepared:
 
     @property
     def price(self) -> dict[str, Any]:
-        """What the attacks will cost: models to train, calls to a service, and seconds of training where they can be told."""
+        """What the attacks will cost: models, those to train that the store lacks, calls to a service, and seconds of training.
+
+        The seconds are None where they cannot be told.
+        """
         made = [case.plan for case in self.plans if case.plan is not None]
         models = max((plan.models for plan in made), default=0)
         asked = made if self.parts.service else []
         queries = sum(one.price.total_queries(self.parts.count) for plan in asked for one in plan.attacks)
-        seconds = None if self.record_seconds is None else self.record_seconds * self.parts.size * models
-        return {"models": models, "queries": queries, "seconds": 0.0 if not models else seconds}
+        seconds = None if self.record_seconds is None else self.record_seconds * self.parts.size * self.to_train
+        return {
+            "models": models,
+            "to_train": self.to_train,
+            "queries": queries,
+            "seconds": seconds if self.to_train else 0.0,
+        }
 
 
 @contextmanager
@@ -116,9 +128,27 @@ def prepared(
         engine.adopt(ready.target, seed)
         ready.target.warnings.clear()  # the checks have said so, in the user's words
         ready.baseline = engine.blind_baseline(ready.target)
+        ready.to_train = max((_to_train(ready, case.plan) for case in ready.plans if case.plan is not None), default=0)
         if (split := checks.of_split(parts, ready.baseline)) is not None:
             ready.checks.append(split)
         yield ready
+
+
+def _to_train(ready: Prepared, plan: Plan) -> int:
+    """Return how many models of a plan the store lacks: those of steps that were not carried out, for attacks that were not."""
+    work, missing = Run(ready.engine, plan, ready.target, ready.seed), dict[str, int]()
+    for planned in plan.attacks:
+        if work.fingerprint(planned) in ready.engine.store:
+            continue
+        proof = Proof(work, planned)
+        for rule in planned.rules:
+            if rule.kind != "step":
+                continue
+            node = plan.node(planned, rule)
+            name = proof.fingerprint(rule, node.params)
+            if name not in ready.engine.store:
+                missing[name] = price(node.step.cost, node.params).models
+    return sum(missing.values())
 
 
 def _plans(ready: Prepared, attacks: Sequence[str], settings: Settings) -> Iterator[Case]:

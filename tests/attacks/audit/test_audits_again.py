@@ -139,3 +139,14 @@ def test_training_that_writes_into_its_folder_is_told(folder, mia_json):
     checks = mia_json("audit", "audit.yaml", "--trust-code", ".", "--dry-run")["checks"]
     (check,) = [check for check in checks if check["code"] == "writes"]
     assert check["severity"] == "warning" and "log.txt" in check["message"]
+
+
+def test_the_price_counts_what_the_store_lacks(folder, mia, mia_json):
+    forest.add(folder, forest.POPULATION + forest.TRAIN + "attacks: [sablayrolles-2019-mast]\nlimits: {models: 2}\n")
+    run = ["audit", "audit.yaml", "--trust-code", "."]
+    before = mia_json(*run, "--dry-run")["price"]
+    assert (before["models"], before["to_train"]) == (2, 2) and before["seconds"] > 0
+    assert "To train: 2 models, about" in mia(*run).stdout
+    after = mia_json(*run, "--dry-run")["price"]
+    assert (after["models"], after["to_train"], after["seconds"]) == (2, 0, 0)
+    assert "Nothing left to train: 2 models of earlier runs are in the store." in mia(*run, "--dry-run").stdout
