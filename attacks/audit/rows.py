@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
+# So many different texts a column may hold: attacks see each as a column of its own, which for free text fits no memory.
+MOST_VALUES = 1_000
 # Kinds of dtypes that are numbers.
 NUMBERS = "fiub"
 
@@ -212,6 +214,11 @@ def _column(name: Any, column: NDArray[Any]) -> Column:
     missing = _missing(column)
     present = column[~missing]
     values, first = np.unique(_texts(present), return_index=True)
+    if len(values) > MOST_VALUES:
+        raise InputError(
+            f"the column {quoted(str(name))} holds {len(values):,} different texts; attacks see a column for each, of "
+            f"which there may be {MOST_VALUES:,}: leave it out (`features:`), name it as `id`, or turn it into numbers"
+        )
     return Column(name, values=tuple(values.tolist()), things=tuple(present[first].tolist()), gaps=bool(missing.any()))
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -175,8 +176,13 @@ def _plan(ready: Prepared, adversary: Adversary, named: set[str], settings: Sett
         kept = [one for one in wanted if reasons[one.attack.id] is None]
         plan = whole.only(kept, [*whole.skipped, *skipped])
     except NothingToRunError as error:
-        return Case(adversary, None, error.skipped)
-    return Case(adversary, plan, plan.skipped)
+        return Case(adversary, None, _worded(error.skipped))
+    return Case(adversary, plan, _worded(plan.skipped))
+
+
+def _worded(skipped: Sequence[Skipped]) -> tuple[Skipped, ...]:
+    """Return what is left out with limits named as an audit file states them."""
+    return tuple(replace(one, because=re.sub(r"\(--(models|queries)\)", r"(limits.\1)", one.because)) for one in skipped)
 
 
 def _left_out(ready: Prepared, one: Planned, named: bool, queries: int | None) -> str | None:

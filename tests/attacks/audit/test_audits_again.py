@@ -78,10 +78,10 @@ def test_an_interrupted_audit_goes_on_from_there(folder, mia):
     forest.add(folder, forest.POPULATION + forest.TRAIN + "attacks: [carlini-2022-lira]\nlimits: {models: 4}\n")
     (folder / "my_training.py").write_text(INTERRUPTED)
     (folder / ".stop").touch()
-    done = mia("audit", "audit.yaml", "--trust-code", ".", "--out", "out")
+    done = mia("audit", "audit.yaml", "--trust-code", ".")
     calls = folder / ".calls"
     # One call tries the function, and two models were finished before the third was interrupted.
-    assert done.returncode == 130 and not (folder / "out").exists() and calls.read_text() == "xxxx"
+    assert done.returncode == 130 and not (folder / "mia-audits").exists() and calls.read_text() == "xxxx"
     (folder / ".stop").unlink()
     done = mia("audit", "audit.yaml", "--trust-code", ".", "--out", "out")
     assert done.returncode == 0, done.stderr
