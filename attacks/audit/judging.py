@@ -46,7 +46,18 @@ def judged(
     found["ppv"] = predictive_value.summarize(found)["ppv"]
     found["groups"] = by_group(score, member, columns) if columns else []
     found["seed_spread"] = spread
+    if result["auc_ci"][1] < 0.5:
+        found["warnings"] = [*result["warnings"], _below_chance(result["auc"])]
     return found
+
+
+def _below_chance(area: float) -> str:
+    """Return what an attack that ranks members below others says, and what it does not."""
+    return (
+        f"it ranks members below others (AUC {area:.3f}), which is no protection: whoever turns its ranking around reaches "
+        f"{1 - area:.3f}. What it takes for a sign of members holds for the models that it learned from, and not for this one: a "
+        "guessed network that hardly overfits shows no sign at all, and a direction by chance is what it then learns"
+    )
 
 
 def control(scores: Scores, member: NDArray[np.bool_], seed: int) -> list[dict[str, Any]]:
