@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
+# So many different texts a column may hold: attacks see each as a column of its own, which for free text fits no memory.
+MOST_VALUES = 1_000
 # Kinds of dtypes that are numbers.
 NUMBERS = "fiub"
 
@@ -76,8 +78,8 @@ class Rows:
 
     def __init__(self, known: Features):
         self.known = known
-        self._columns = _columns(known)
-        self._numbers = _numbers(self._columns) if isinstance(known, np.ndarray) and self._columns else None
+        self.columns = _columns(known)
+        self._numbers = _numbers(self.columns) if isinstance(known, np.ndarray) and self.columns else None
         self.x = self.encode(known)
         ids = record_ids(self.x.numpy())
         self._sums = np.sort(_sums(self.x.numpy()))
@@ -98,9 +100,9 @@ class Rows:
 
     def encode(self, features: Features) -> Tensor:
         """Return features as attacks see them, float32 (n, ...)."""
-        if self._columns is None:
+        if self.columns is None:
             return torch.from_numpy(np.ascontiguousarray(features, dtype=np.float32))
-        parts = [column.encode(_of(features, k, column.name)) for k, column in enumerate(self._columns)]
+        parts = [column.encode(_of(features, k, column.name)) for k, column in enumerate(self.columns)]
         return torch.from_numpy(np.ascontiguousarray(np.concatenate(parts, axis=1)))
 
     def places(self, x: Tensor) -> NDArray[np.int64]:
@@ -119,19 +121,19 @@ class Rows:
     def decoded(self, x: Tensor) -> Features:
         """Return what stands behind records x (n, ...) that are not among the known ones, in the form of these."""
         array = x.numpy()
-        if self._columns is None:
+        if self.columns is None:
             return _cast(array, self.known.dtype)
         if self._numbers is not None:
             return _cast(array.astype(np.float64) * self._numbers[1] + self._numbers[0], self.known.dtype)
         start, parts = 0, []
-        for column in self._columns:
+        for column in self.columns:
             parts.append(column.decode(array[:, start : start + column.width]))
             start += column.width
         if isinstance(self.known, np.ndarray):
             return _cast(np.stack(parts, axis=1), self.known.dtype)
         import pandas as pd
 
-        frame = pd.DataFrame({column.name: part for column, part in zip(self._columns, parts, strict=True)})
+        frame = pd.DataFrame({column.name: part for column, part in zip(self.columns, parts, strict=True)})
         return frame.astype({name: kind for name, kind in self.known.dtypes.items() if kind.kind in "fO"})
 
     def original(self, places: NDArray[np.int64]) -> Features:
@@ -234,6 +236,11 @@ def _column(name: Any, column: NDArray[Any]) -> Column:
     missing = _missing(column)
     present = column[~missing]
     values, first = np.unique(_texts(present), return_index=True)
+    if len(values) > MOST_VALUES:
+        raise InputError(
+            f"the column {quoted(str(name))} holds {len(values):,} different texts; attacks see a column for each, of "
+            f"which there may be {MOST_VALUES:,}: leave it out (`features:`), name it as `id`, or turn it into numbers"
+        )
     return Column(name, values=tuple(values.tolist()), things=tuple(present[first].tolist()), gaps=bool(missing.any()))
 
 

@@ -113,13 +113,13 @@ def run(
 
     folder = out or Path("mia-runs") / "-".join([target, *([defense] if defense else []), "seed", str(seed)])
     with executor(workers, dask, trusted=trust_code or (), device=device) as pool:
-        report.prepare(folder)
+        made = report.prepare(folder)
         if not as_json:
             tables.plan(console, plan, expected.of_plan(code, Store(), plan, seed, workers, device))
         try:
             data = _run(loaded, plan, seed, pool, device, folder, code, trusted=bool(trust_code))
         finally:
-            report.sweep(folder)
+            report.sweep(made)
     if as_json:
         print_json(data)
     else:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from attacks.audit import checks, tables
-from attacks.audit.rows import Rows, joined, take
+from attacks.audit.rows import MOST_VALUES, Rows, joined, take
 from taxonomy.findings import InputError
 
 
@@ -114,3 +114,11 @@ def test_records_that_float32_cannot_tell_apart_are_not_called_the_same():
         checks.refuse_overlap(*sides, Rows(near))
     with pytest.raises(InputError, match="stand among the members and among the non-members"):
         checks.refuse_overlap(sides[0], sides[0], Rows(np.concatenate([near[:100]] * 2)))
+
+
+def test_free_text_is_refused_with_its_column_and_count():
+    notes = pd.DataFrame({"age": np.arange(MOST_VALUES + 1), "notes": [f"patient {k}" for k in range(MOST_VALUES + 1)]})
+    with pytest.raises(InputError, match=r"'notes' holds 1,001 different texts.*leave it out \(`features:`\)") as said:
+        Rows(notes)
+    assert "patient" not in str(said.value), "a message shows no content"
+    assert Rows(notes[:-1]).x.shape == (MOST_VALUES, MOST_VALUES + 1)
