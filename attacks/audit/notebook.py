@@ -65,7 +65,7 @@ def run(
         return running.run(ready, "audit.run(...)")
 
 
-def _side(name: str, records: tuple[Any, Any], own: OwnModel, missing_values: bool) -> Side:
+def _side(name: str, records: tuple[Any, Any] | None, own: OwnModel, missing_values: bool) -> Side:
     """Return the records of one side, the columns of a data frame in the order in which the model was fitted on them."""
     if not isinstance(records, tuple | list) or len(records) != 2:
         raise InputError(f"{name}: give features and labels: {name}=(x, y)")
