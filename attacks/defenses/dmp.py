@@ -35,7 +35,8 @@ def surest(log_probs: Tensor, share: float) -> Tensor:
     """Return the rows of a share of answers (n, classes), int64 (m,), in order: those of the lowest entropy, one at least."""
     entropy = torch.special.entr(log_probs.exp()).sum(dim=-1)
     count = max(1, round(share * len(log_probs)))
-    return entropy.argsort(stable=True)[:count].sort().values
+    rows: Tensor = entropy.argsort(stable=True)[:count].sort().values
+    return rows
 
 
 class Cooled(nn.Module):

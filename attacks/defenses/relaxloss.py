@@ -39,8 +39,8 @@ def relaxed(logits: Tensor, labels: Tensor, level: float, *, raises: bool) -> Te
 def flattened(logits: Tensor, labels: Tensor) -> Tensor:
     """Return the answers (n, classes) with the probability of the true class as it is, and the rest shared alike by the others.
 
-    They are what is trained towards, so there is no gradient through them. (The authors' code differentiates them too.)
+    There is a gradient through them, as in the authors' code (of Purchase and Texas, there with a ceiling on the true class).
     """
-    probability = logits.detach().softmax(dim=-1).gather(-1, labels[:, None])
+    probability = logits.softmax(dim=-1).gather(-1, labels[:, None])
     others = ((1 - probability) / (logits.shape[-1] - 1)).expand(logits.shape)
     return others.scatter(-1, labels[:, None], probability)

@@ -50,11 +50,27 @@ def test_below_the_level_even_epochs_ascend():
 
 
 def test_below_the_level_odd_epochs_even_out_the_wrong_classes():
-    """The slope of a cross-entropy by its logits is answer minus target: nought at the true class."""
-    answer, rows = LOGITS.double().softmax(-1), torch.arange(len(LOGITS))
-    true = answer[rows, LABELS]
-    expected = answer - ((1 - true) / (CLASSES - 1))[:, None]
-    expected[rows, LABELS] = 0
-    assert torch.allclose(slope(2 * LOSS, raises=False).double(), expected / len(LOGITS), atol=1e-6)
-    target = flattened(LOGITS, LABELS)
-    assert torch.allclose(target.sum(-1), torch.ones(len(LOGITS))) and not target.requires_grad
+    """The slope is that of the loss as it is written down, found by small steps."""
+
+    def loss(logits):
+        answer = logits.softmax(-1)
+        true = answer[range(len(LABELS)), LABELS]
+        wrong = torch.ones_like(answer)
+        wrong[range(len(LABELS)), LABELS] = 0
+        uneven = ((1 - true) / (CLASSES - 1) * (wrong * answer.log()).sum(-1) + true * true.log()).neg()
+        return float(uneven.mean())
+
+    found, step = slope(2 * LOSS, raises=False), 1e-6
+    for row in range(3):
+        for column in range(CLASSES):
+            change = torch.zeros(LOGITS.shape, dtype=torch.float64)
+            change[row, column] = step
+            exact = (loss(LOGITS.double() + change) - loss(LOGITS.double() - change)) / (2 * step)
+            assert float(found[row, column]) == pytest.approx(exact, abs=1e-5)
+
+
+def test_flattened_answers_are_probabilities_that_keep_the_true_class():
+    answer, target = LOGITS.softmax(-1), flattened(LOGITS, LABELS)
+    assert torch.allclose(target.sum(-1), torch.ones(len(LOGITS)))
+    assert torch.equal(target.gather(-1, LABELS[:, None]), answer.gather(-1, LABELS[:, None]))
+    assert torch.allclose(target.sort(-1).values[:, 0], target.sort(-1).values[:, CLASSES - 2])
