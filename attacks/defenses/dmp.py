@@ -15,7 +15,8 @@ def dmp(recipe: Recipe, data: TrainingSet, reference: TrainingSet, *, share: flo
 
     Of the reference records at most as many are taken as there are private ones, and of these the `share` about which the
     unprotected network is surest. Both networks answer at the same `temperature` while the second one learns. Shejwalkar and
-    Houmansadr 2021, Sections 4 and 5; their networks have optimizers and epochs of their own, these have the recipe's.
+    Houmansadr 2021, after their notebook for Purchase, whose networks have optimizers and epochs of their own; these have the
+    recipe's. The notebook keeps all records.
 
     The reference records are taken from what the adversary's records come from too, so that it may hold some of them. They are
     no candidates.

@@ -18,9 +18,9 @@ from attacks.seeds import derive_seed
 def early_stopping(recipe: Recipe, data: TrainingSet, reference: TrainingSet, *, patience: int) -> nn.Module:
     """Train a network until its loss on other records has not fallen for `patience` epochs; return the best epoch's network.
 
-    At most as many records as are trained on are watched. That is the simplest of the criteria that Prechelt 1998, Section 2,
-    compares, and it watches after every epoch; training never goes beyond the recipe's epochs. The fact `epochs` says how many
-    were kept.
+    At most as many records as are trained on are watched. Prechelt 1998 compares criteria for when to
+    stop; this is a simple one, which looks after every epoch. Training never goes beyond the recipe's epochs. The fact `epochs`
+    says how many were kept.
     """
     network = network_recipe(recipe).build()
     loss_of = nn.CrossEntropyLoss()

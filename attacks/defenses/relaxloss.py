@@ -11,7 +11,7 @@ from attacks.models.training import Recipe, TrainingSet
 
 
 def relaxloss(recipe: Recipe, data: TrainingSet, *, level: float) -> nn.Module:
-    """Train a network until the loss of a batch is `level`, in nats, and keep it there. Chen et al. 2022, Algorithm 1.
+    """Train a network until the loss of a batch is `level`, in nats, and keep it there. Chen et al. 2022, after their code.
 
     Below the level even epochs raise the loss again, and odd ones train towards `flattened` answers.
     """

@@ -15,7 +15,8 @@ def selena(recipe: Recipe, data: TrainingSet, *, models: int, without: int) -> n
     """Train networks on parts of the records, and one on what they answer about the records that they did not see.
 
     Each record is left out of `without` of so many `models`, which are drawn for it, and their mean answer is its label. Tang et
-    al. 2022, Sections 4.2 and 4.3 (25 and 10); all networks are trained by the target's recipe, and the last epoch's are taken.
+    al. 2022, after their code for Purchase (25 and 10), which keeps the best epoch on test records; here it is the last one, and
+    all networks are trained by the target's recipe.
     Raises AttackError if no model is left to learn a record, and for parts of which one has no record.
     """
     network_recipe(recipe)
