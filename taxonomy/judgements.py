@@ -9,6 +9,7 @@ from typing import Any, Literal
 from taxonomy import evidence, factor_evidence
 from taxonomy.catalog import Catalog
 from taxonomy.figures import Average, Verdict
+from taxonomy.orderings import Ordering
 from taxonomy.statements import Direction, Measure, Statement
 from taxonomy.verdicts import of_all, of_interval
 
@@ -47,28 +48,24 @@ def judged(catalog: Catalog) -> list[Judged]:
 
 
 def judge(catalog: Catalog, statement: Statement) -> Judged:
-    """Return what became of a statement: it holds if all that was measured of it does (`taxonomy.verdicts.of_all`).
-
-    What was not measured yet stands among the parts, and does not count as long as something was.
-    """
+    """Return what became of a statement, once all of it was measured: it holds if every part does (`verdicts.of_all`)."""
     if statement.measured_by is None:
         return Judged(statement, "not testable here", ())
     parts = tuple(_parts(catalog, statement.measured_by))
     verdicts = [part.verdict for part in parts if part.verdict is not None]
-    return Judged(statement, of_all(verdicts) if verdicts else "not measured yet", parts)
+    return Judged(statement, of_all(verdicts) if len(verdicts) == len(parts) else "not measured yet", parts)
 
 
 def _parts(catalog: Catalog, measure: Measure) -> Iterator[Part]:
     for name, direction in measure.factors.items():
         yield from _of_factor(catalog, name, direction)
-    measured = evidence.find_orderings(catalog) if measure.orderings else []
+    measured = {(o.ordering, o.target, o.against or o.target): o for o in evidence.find_orderings(catalog)}
     for name in measure.orderings:
-        found = [one for one in measured if one.ordering == name]
-        for one in found:
-            place = f"{one.target} against {one.against}" if one.against else one.target
-            yield Part(name, place, one.verdict, one.difference)
-        if not found:
-            yield Part(name, "", None)
+        ordering: Ordering = catalog.kinds[evidence.ORDERINGS][name]
+        for better, worse in ordering.sides():
+            one = measured.get((name, better.target, worse.target))
+            place = better.target if better.target == worse.target else f"{better.target} against {worse.target}"
+            yield Part(name, place, one.verdict if one else None, one.difference if one else None)
     for name, targets in measure.succeeds.items():
         yield from _of_attack(catalog, name, targets)
     for name in measure.defenses:

@@ -18,9 +18,9 @@ def of_interval(ci: Interval, within: float | None = None, zero: float = 0.0) ->
 
 
 def of_all(verdicts: Sequence[Verdict]) -> Verdict:
-    """Return whether a claim holds that was measured in several places: everywhere it must, and nowhere fail to be refuted.
+    """Return whether a claim holds that was measured in several places: it does if it holds in each of them.
 
-    It does not hold where it fails in one place and holds in none; what holds here and fails there is undecided.
+    It does not if it fails in one of them and holds in none; what holds here and fails there is undecided.
     """
     if all(one == "holds" for one in verdicts):
         return "holds"
