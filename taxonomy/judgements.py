@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from taxonomy import evidence, factor_evidence
 from taxonomy.catalog import Catalog
@@ -14,6 +14,7 @@ from taxonomy.statements import Direction, Measure, Statement
 from taxonomy.verdicts import of_all, of_interval
 
 Judgement = Literal["holds", "does not hold", "undecided", "not measured yet", "not testable here"]
+JUDGEMENTS: tuple[Judgement, ...] = get_args(Judgement)
 
 
 @dataclass(frozen=True)

@@ -145,16 +145,14 @@ def statements(
     A statement holds if all that was measured of it does: the ordering, the change of the leak along a factor, or the attack
     that it says succeeds. One that fails in one place and holds in another is undecided.
     """
-    from typing import get_args
-
-    from taxonomy.judgements import Judgement, judged
+    from taxonomy.judgements import JUDGEMENTS, judged
 
     loaded = load_sound(catalog)
-    kinds, verdicts = ("cause", "defense"), get_args(Judgement)
+    kinds = ("cause", "defense")
     if kind is not None and kind not in kinds:
         raise unknown("kind", kind, kinds)
-    if verdict is not None and verdict not in verdicts:
-        raise unknown("verdict", verdict, verdicts)
+    if verdict is not None and verdict not in JUDGEMENTS:
+        raise unknown("verdict", verdict, JUDGEMENTS)
     found = [one for one in judged(loaded) if kind in (None, one.statement.kind) and verdict in (None, one.judgement)]
     if as_json:
         print_json({"statements": [one.as_json() for one in found]})
@@ -164,7 +162,7 @@ def statements(
     out = output()
     rows = [(one.statement.id, one.statement.where, one.statement.summary, one.judgement, _measured(one)) for one in found]
     out.print(tables.table(["statement", "where", "the survey says", "verdict", "measured"], rows))
-    counts = [(name, sum(one.judgement == name for one in found)) for name in verdicts]
+    counts = [(name, sum(one.judgement == name for one in found)) for name in JUDGEMENTS]
     out.print(f"{len(found)} statements: " + ", ".join(f"{count} {name}" for name, count in counts if count) + ".")
 
 

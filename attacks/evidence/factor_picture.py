@@ -14,14 +14,14 @@ COLOURS = ("#3b6fb6", "#c0572b", "#3a8f5c", "#8a4fa3", "#a3892c", "#5b6670")
 DASHES = ("", "6 3", "2 3", "8 3 2 3")
 # The colour of text and axes is the page's; alone, that is black.
 STYLE = "font-family:sans-serif;font-size:12px"
-# Labels of values are cut, since they stand side by side.
-MOST = 14
+# So wide is a letter; labels that stand side by side are cut where they would touch.
+LETTER = 6.6
 
 Figure = Callable[[MeasuredPoint], Average | None]
 
 
 def svg(found: FactorEvidence, title: str) -> str:
-    """Return the picture of what was measured of a factor. Values stand at equal distances, in the order of the entry."""
+    """Return the picture of what was measured of a factor: values at equal distances, joined where they are numbers."""
     panels = [
         _panel(found, "AUC", lambda point: point.auc, LEFT, chance=0.5),
         _panel(found, "TPR at 1 % FPR", lambda point: point.tpr, LEFT + WIDTH + GAP, chance=0.01),
@@ -64,23 +64,25 @@ def _panel(found: FactorEvidence, name: str, figure: Figure, left: float, chance
     parts.append(f'<path d="M{left:.0f} {y(chance):.1f}h{WIDTH:.0f}" {dotted}/>')
     for k, label in enumerate(labels):
         at = f'x="{x(k, len(labels)):.1f}" y="{TOP + HEIGHT + 18:.0f}" text-anchor="middle" fill="currentColor"'
-        shown_label = label if len(label) <= MOST else label[: MOST - 1] + "…"
-        parts.append(f"<text {at}><title>{escape(label)}</title>{escape(shown_label)}</text>")
+        most = int(WIDTH / len(labels) / LETTER)
+        cut = label if len(label) <= most else label[: most - 1] + "…"
+        parts.append(f"<text {at}><title>{escape(label)}</title>{escape(cut)}</text>")
     middle = f'x="{left + WIDTH / 2:.0f}" y="{TOP + HEIGHT + 38:.0f}" text-anchor="middle" fill="currentColor"'
     parts.append(f"<text {middle}>{escape(found.axis)}</text>")
     for i, curve in enumerate(found.curves):
         # Side by side where they stand at the same value, so that no interval hides another.
         shift = 5.0 * (i - (len(found.curves) - 1) / 2)
         places = [(x(k, len(labels)) + shift, figure(point), point) for k, point in enumerate(curve.points)]
-        parts += _curve(i, [(at, a, point) for at, a, point in places if a is not None], y)
+        joined = all(label.replace(",", "").replace(".", "").isdigit() for label in labels)
+        parts += _curve(i, [(at, a, point) for at, a, point in places if a is not None], y, joined=joined)
     return parts
 
 
-def _curve(i: int, places: Sequence[tuple[float, Average, MeasuredPoint]], y: Callable[[float], float]) -> list[str]:
-    if not places:
-        return []
+def _curve(
+    i: int, places: Sequence[tuple[float, Average, MeasuredPoint]], y: Callable[[float], float], *, joined: bool
+) -> list[str]:
     line = "L".join(f"{at:.1f} {y(a.mean):.1f}" for at, a, _ in places)
-    parts = [f'<path d="M{line}" {_stroke(i)}/>']
+    parts = [f'<path d="M{line}" {_stroke(i)}/>'] if joined and places else []
     for at, a, point in places:
         colour = COLOURS[i % len(COLOURS)]
         told = f"{point.value}: {a.mean:.3f}, interval {a.ci[0]:.3f} to {a.ci[1]:.3f}"
