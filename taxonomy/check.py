@@ -8,10 +8,9 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from taxonomy import artifact_forms, evidence, factor_evidence, fingerprints, source
+from taxonomy import artifact_forms, evidence, factor_checks, factor_evidence, fingerprints, source
 from taxonomy.catalog import Catalog, installed_sources
 from taxonomy.entries import Attack, Defense, Step
-from taxonomy.factors import KNOWS, OF_TARGET, Factor, Varies, curves
 from taxonomy.findings import Finding, InputError, nearest, some
 from taxonomy.graph import Graph, goal
 from taxonomy.knowledge import DataSet
@@ -45,7 +44,8 @@ def check(extra: Sequence[Path] = (), code: Sequence[Path] = ()) -> tuple[Catalo
         for check_one in (_rules, _references, _settings, _survey, _unreachable, _replacements):
             findings.extend(some(check_one(catalog, resolver)))
         of_code = (_code(catalog, packages), artifact_forms.check(catalog, packages))
-        knowledge = (_orderings(catalog), _factors(catalog, packages), _statements(catalog))
+        of_factors = factor_checks.factors(catalog, lambda document, *more: _function(document, packages, *more))
+        knowledge = (_orderings(catalog), of_factors, factor_checks.statements(catalog))
         for found in (*of_code, _targets(catalog), *knowledge, _least(catalog)):
             findings.extend(some(found))
         for check_evidence in (evidence.check, factor_evidence.check):
@@ -167,96 +167,6 @@ def _orderings(catalog: Catalog) -> Iterator[Finding]:
                         message = f"{side.attack} does not use {owner} on {side.target}"
                         hint = nearest(owner, rules)
                         yield document.finding("MIA030", message, ("settings", key, path), hint, key=True)
-
-
-def _factors(catalog: Catalog, packages: dict[str, source.Package]) -> Iterator[Finding]:
-    """A factor varies something that can be varied and measured, or says what is missing."""
-    entries: dict[str, Factor] = catalog.kinds["factors"]
-    prints = fingerprints.Fingerprints(catalog, lambda run: "")
-    for name, entry in entries.items():
-        document = catalog.documents[name]
-        if (entry.varies is None) == (entry.missing is None):
-            message = "a factor says in `varies` what is varied, or in `missing` why nothing here can"
-            yield document.finding("MIA034", message, ("missing",) if entry.missing else (), key=entry.missing is not None)
-        elif entry.varies is not None:
-            wrong = list(_varies(catalog, entry.varies))
-            yield from (document.finding("MIA034", message, ("varies", *place)) for place, message in wrong)
-            if not wrong:
-                yield from _curves(catalog, packages, prints, document, entry)
-
-
-def _varies(catalog: Catalog, varies: Varies) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Yield what is wrong with the form of what a factor varies, with its place."""
-    if varies.labels and len(varies.labels) != len(varies.values):
-        yield ("labels",), f"{len(varies.labels)} labels for {len(varies.values)} values"
-    elif len(set(varies.shown())) < len(varies.values):
-        yield ("values",), "two values are shown alike"
-    for key in ("targets", "attacks"):
-        itself = varies.parameter == key.removesuffix("s")
-        if itself and getattr(varies, key):
-            yield (key,), f"the {varies.parameter} varies itself, so that none is named beside the values"
-        elif not itself and not getattr(varies, key):
-            yield (), f"`{key}` names none"
-    for i, value in enumerate(varies.values):
-        if varies.parameter == KNOWS:
-            if not isinstance(value, list):
-                yield ("values", i), "expected a list of terms that are granted"
-                continue
-            for target in varies.targets:
-                if more := sorted({str(term) for term in value} - {*catalog.targets[target].offers}):
-                    yield ("values", i), f"{target} does not offer {', '.join(more)}"
-        elif isinstance(value, list) and not varies.parameter.startswith(OF_TARGET):
-            yield ("values", i), "a list cannot be set"
-
-
-def _curves(
-    catalog: Catalog,
-    packages: dict[str, source.Package],
-    prints: fingerprints.Fingerprints,
-    document: Document,
-    entry: Factor,
-) -> Iterator[Finding]:
-    """Every point of a factor can be run, takes what is set, and is about membership."""
-    assert entry.varies is not None
-    setting = entry.varies.parameter.rpartition(".")[0]
-    parameter = ("varies", "parameter")
-    seen = set[str]()
-    for curve in curves(catalog, entry):
-        for i, point in enumerate(curve.points):
-            place = ("varies", "values", i)
-            rules = {rule.id for rule in prints.proof(point.attack, point.target)}
-            if point.attack.goal != "membership":
-                yield document.finding("MIA034", f"{point.attack.id} is not about membership, and has no AUC", place)
-            elif point.attack.run is None or point.target.run is None or not rules:
-                yield document.finding("MIA034", f"{point.attack.id} cannot run on {point.target.id}", place)
-            elif point.settings and setting not in rules:
-                message = f"{point.attack.id} does not use {setting} on {point.target.id}"
-                yield document.finding("MIA034", message, parameter, nearest(setting, rules))
-                break
-            elif entry.varies.parameter.startswith(OF_TARGET) and point.target.run and point.target.id not in seen:
-                seen.add(point.target.id)
-                yield from _function(document, packages, point.target.run, None, set(point.target.params), parameter)
-                for path in named(point.target.params).values():
-                    yield from _function(document, packages, path, None, None, place)
-
-
-def _statements(catalog: Catalog) -> Iterator[Finding]:
-    """A statement says what measures it, or why nothing here can."""
-    for name, entry in catalog.kinds["statements"].items():
-        document = catalog.documents[name]
-        nothing = entry.measured_by is None or not any(part for _, part in entry.measured_by)
-        if nothing == (entry.untestable is None):
-            message = "a statement says in `measured_by` what measures it, or in `untestable` why nothing here can"
-            where = ("measured_by",) if entry.measured_by else None
-            yield document.finding("MIA035", message, where or (), key=where is not None)
-        if entry.measured_by:
-            for i, ordering in enumerate(entry.measured_by.orderings):
-                if ordering in entry.measured_by.orderings[:i]:
-                    yield document.finding("MIA035", f"{ordering} stands twice", ("measured_by", "orderings", i))
-            for factor in entry.measured_by.factors:
-                if catalog.kinds["factors"][factor].varies is None:
-                    place = ("measured_by", "factors", factor)
-                    yield document.finding("MIA035", f"{factor} varies nothing, so that it measures nothing", place)
 
 
 def _references(catalog: Catalog, resolver: Resolver) -> Iterator[Finding]:
