@@ -21,12 +21,12 @@ import explorer
 import performance
 import picture
 import reference
+import rerun
 import side_by_side
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from attacks.evidence import factor_picture
-from taxonomy import coverage, evidence, factor_evidence, figures, handles, judgements, references, survey, tables, withdrawals
+from taxonomy import coverage, evidence, figures, handles, references, survey, tables, withdrawals
 from taxonomy.answers import Atlas, Feasible
 from taxonomy.catalog import Catalog
 from taxonomy.check import package
@@ -59,7 +59,7 @@ class Site:
         with kept_digests(package(name) for name in ("attacks", "taxonomy")) as digest:
             prints = Fingerprints(catalog, digest)
             self.stale = {name: set(evidence.stale(prints, found)) for name, found in self.measured.items()}
-            self.curves = self.of_factors(prints)
+            self.curves = rerun.curves(catalog, prints)
         self.kind_of = {
             **{name: kind for kind, entries in catalog.kinds.items() for name in entries},
             **dict.fromkeys(catalog.terms, "terms"),
@@ -225,16 +225,6 @@ class Site:
             found.setdefault(one.ordering, []).append(one)
         return found
 
-    def of_factors(self, prints: Fingerprints) -> dict[str, dict[str, Any]]:
-        """Return what was measured of each factor, with its picture, and whether it is stale."""
-        found = {}
-        for name, entry in self.catalog.kinds["factors"].items():
-            measured = factor_evidence.find(self.catalog, name)
-            if measured is not None:
-                drawn = Markup(factor_picture.svg(measured, entry.title))
-                found[name] = {"evidence": measured, "drawn": drawn, "stale": bool(factor_evidence.stale(prints, measured))}
-        return found
-
     def results(self, target: str) -> list[tuple[Attack, Any]]:
         """Return what was measured on a target, best attack first."""
         found = [(self.catalog.attacks[name], m) for name, e in self.measured.items() for m in e.targets if m.target == target]
@@ -317,9 +307,7 @@ class Site:
         ):
             entries = sorted(catalog.kinds[kind].values(), key=lambda e: (getattr(e, "year", 0), e.id))
             self.page(f"{kind}.md", f"{kind}.md.j2", entries=entries)
-        judged = judgements.judged(catalog)
-        counts = [(name, sum(one.judgement == name for one in judged)) for name in judgements.JUDGEMENTS]
-        self.page("statements.md", "statements.md.j2", judged=judged, counts=counts)
+        self.page("statements.md", "statements.md.j2", **rerun.statements(catalog))
         effects = [
             (d, e, works)
             for d in sorted(catalog.defenses.values(), key=lambda d: d.id)
