@@ -51,7 +51,7 @@ test-slow: $(READY)
 
 # What is compared with golden values or with a formula that is written again: under other instruction sets its last digits differ.
 FORMULAS := test_golden metrics/test_figures metrics/test_intervals metrics/test_structural_similarity metrics/test_epsilon \
-	models/test_signals models/test_blocks models/test_resolution models/test_language_generator handles/test_answers aggregate/test_statistics \
+	models/test_signals models/test_one_hidden_layer models/test_blocks models/test_resolution models/test_language_generator handles/test_answers aggregate/test_statistics \
 	$(addprefix discriminative/test_,calibrated label_only collaborative_inference white_box vulnerable_records updates) \
 	$(addprefix generative/test_,densities denoising latent_search likelihood exposure) \
 	federated/test_embedding federated/test_property targets/test_split_model
@@ -76,6 +76,7 @@ bench-brief: $(READY)
 
 # In an environment of its own (build/peers), with what it needs from PyPI; some minutes.
 bench-peers: $(READY)
+	@$(BIN)/python tests/benchmarks/peers.py
 	@$(BIN)/python tests/benchmarks/beside_peers.py
 	@$(BIN)/python site/performance.py
 

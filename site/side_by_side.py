@@ -11,6 +11,7 @@ TABLE = Path(__file__).parents[1] / "tests" / "benchmarks" / "side_by_side.json"
 TOOLS = {
     "reference": "a plain loop",
     "ours-lira": "this repository, LiRA alone",
+    "ours-shared": "this repository, LiRA and attacks that train no other models",
     "ours": "this repository, all attacks",
     "sacroml": "sacroml",
     "art": "ART",
@@ -19,7 +20,7 @@ TOOLS = {
 SEEDS = 3
 WORKS = {
     "A": "a forest of 100 trees on 284 records of breast cancer, beside 285 others",
-    "B": "a network on 400 of scikit-learn's digits, beside 400 others, with the rest as the adversary's pool",
+    "B": "a network on 400 of scikit-learn's digits, standardised, beside 400 others, with the rest as the adversary's pool",
 }
 
 
@@ -72,7 +73,7 @@ def rows(table: dict[str, Any], work: str) -> list[Row]:
 
 def _row(table: dict[str, Any], work: str, tool: str) -> Row:
     audits = [found for name, found in sorted(table["audits"].items()) if name.split("/")[:2] == [work, tool]]
-    who = tool.removesuffix("-lira")
+    who = tool.split("-")[0]
     lines, files = table["lines"][work].get(who), table["files"][work].get(who)
     if not audits:
         why = table["not_installed"].get(tool)
@@ -96,12 +97,12 @@ def verdict(first: Spread, second: Spread) -> str:
 def verdicts(found: list[Row]) -> list[str]:
     """Return in sentences how our LiRA compares with the others, figure by figure, and what all our attacks take beside it."""
     by_tool, said = {row.tool: row for row in found}, []
-    alone, everything = by_tool["ours-lira"], by_tool["ours"]
+    alone = by_tool["ours-lira"]
     for tool, name in TOOLS.items():
         other = by_tool[tool]
         if tool.startswith("ours") or other.cpu is None:
             continue
-        for ours in (alone, everything):
+        for ours in (row for row in found if row.tool.startswith("ours")):
             if ours.cpu is not None:
                 took = verdict(ours.cpu, other.cpu)
                 said.append(f"CPU time, {ours.attacks} of our attacks beside {other.attacks} by {name}: {took}.")

@@ -43,8 +43,8 @@ def key(folders: Sequence[Path]) -> str | None:
     """
     found = hashlib.sha256()
     try:
-        for path in sorted(Path(__file__).parent.glob("*.py")):
-            found.update(path.read_bytes())
+        for path in sorted(entry.path for entry in os.scandir(Path(__file__).parent) if entry.name.endswith(".py")):
+            found.update(content(path))
         for folder in folders:
             found.update(f"\0{folder}".encode(errors="surrogateescape"))
             listing, total = Listing(folder), 0

@@ -101,6 +101,12 @@ class Catalog:
             raise unknown("target", name, self.targets)
         return self.targets[name]
 
+    def defense(self, name: str) -> Defense:
+        """Return the defense of this name; raise InputError with the nearest valid name."""
+        if name not in self.defenses:
+            raise unknown("defense", name, self.defenses)
+        return self.defenses[name]
+
     @functools.cached_property
     def grantable(self) -> list[str]:
         """Leaf capabilities and roles, sorted: what a threat model can grant beside the aspects."""

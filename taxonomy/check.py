@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from taxonomy import artifact_forms, evidence, factor_checks, factor_evidence, fingerprints, source
+from taxonomy import artifact_forms, defended, evidence, factor_checks, factor_evidence, fingerprints, source
 from taxonomy.catalog import Catalog, installed_sources
 from taxonomy.entries import Attack, Defense, Step
 from taxonomy.findings import Finding, InputError, nearest, some
@@ -43,7 +43,7 @@ def check(extra: Sequence[Path] = (), code: Sequence[Path] = ()) -> tuple[Catalo
         packages |= {s.package: package(s.package) for s in sources if s.package}
         for check_one in (_rules, _references, _settings, _survey, _unreachable, _replacements):
             findings.extend(some(check_one(catalog, resolver)))
-        of_code = (_code(catalog, packages), artifact_forms.check(catalog, packages))
+        of_code = (_code(catalog, packages), _defenses(catalog, packages), artifact_forms.check(catalog, packages))
         of_factors = factor_checks.factors(catalog, lambda document, *more: _function(document, packages, *more))
         knowledge = (_orderings(catalog), of_factors, factor_checks.statements(catalog))
         for found in (*of_code, _targets(catalog), *knowledge, _least(catalog)):
@@ -290,6 +290,45 @@ def _code(catalog: Catalog, packages: dict[str, source.Package]) -> Iterator[Fin
             yield from _function(catalog.documents[target.id], packages, path, None, None, ("params", name))
 
 
+# What the function of a defense takes, by what the defense changes (attacks/defenses): all of the first, and any of the second.
+TAKES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "answers": (("log_probs",), ("x", "asked", "owner")),
+    "channel": (("x", "owner"), ()),
+    "training": (("recipe", "data"), ("reference",)),
+    "model": (("recipe", "network"), ("reference",)),
+}
+
+
+def _defenses(catalog: Catalog, packages: dict[str, source.Package]) -> Iterator[Finding]:
+    """A defense's code takes what one of its kind takes, and its ranges are of its parameters and hold their defaults."""
+    for defense in catalog.defenses.values():
+        document = catalog.documents[defense.id]
+        if wrong := defended.wrong_in(catalog, defense):
+            yield document.finding("MIA023", wrong[1], (wrong[0],))
+        for name, allowed in defense.ranges.items():
+            value = defense.params.get(name)
+            if name not in defense.params:
+                hint = nearest(name, defense.params)
+                yield document.finding("MIA026", f"no parameter {name!r}", ("ranges", name), hint, key=True)
+            elif not isinstance(value, int | float) or not allowed.holds(value):
+                yield document.finding("MIA008", f"{value} is not {allowed}, as its range says", ("params", name))
+        if defense.run is not None:
+            first, more = TAKES[defense.changes]
+            given = _positional(packages, defense.run)
+            expected = [*first, *(name for name in more if name in given)]
+            yield from _function(document, packages, defense.run, expected, set(defense.params), ("run",))
+
+
+def _positional(packages: dict[str, source.Package], run: str) -> tuple[str, ...]:
+    """Return the positional arguments of a function; none of one that cannot be read, of which something else is said."""
+    home = packages.get(run.split(".")[0].partition(":")[0])
+    try:
+        found = source.signature(home, run) if home else None
+    except InputError:
+        found = None
+    return found.positional if found else ()
+
+
 def _costs(catalog: Catalog, entry: Attack | Step) -> Iterator[Finding]:
     for what in ("models", "trainings", "queries", "queries_per_record"):
         value = getattr(entry.cost, what, 0)
@@ -327,7 +366,7 @@ def _function(
         return
     if positional is not None and list(found.positional) != positional:
         message = f"{name} takes ({', '.join(found.positional)})"
-        yield document.finding("MIA016", message, place, f"the handles of `needs` are ({', '.join(positional)})")
+        yield document.finding("MIA016", message, place, f"expected ({', '.join(positional)})")
     # A target leaves out what it does not use; an attack or step shows all that a user may set.
     missing = set(found.keyword_only) - (params or set()) - {SEED} - (found.optional if positional is None else set())
     if params is not None and (missing or params - set(found.keyword_only) - {SEED}):

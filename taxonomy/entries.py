@@ -212,6 +212,27 @@ class Effect(Strict):
     source: Known
 
 
+class Range(Strict):
+    """What a number may be: at least, or above, and at most; what is not stated has no end."""
+
+    least: float | None = None
+    above: float | None = None
+    most: float | None = None
+
+    def holds(self, value: float) -> bool:
+        """Return whether a number lies in the range."""
+        at_least = self.least is None or value >= self.least
+        return at_least and (self.above is None or value > self.above) and (self.most is None or value <= self.most)
+
+    def __str__(self) -> str:
+        ends = (("at least", self.least), ("above", self.above), ("at most", self.most))
+        return " and ".join(f"{words} {end:g}" for words, end in ends if end is not None) or "any number"
+
+
+# What a defense changes: what is answered, how the model is trained, the trained model, how answers or updates are computed.
+Changes = Literal["answers", "training", "model", "channel"]
+
+
 class Defense(Entry):
     """Something that takes a grant away or changes the target. Never a rule, so gaining a capability never hurts."""
 
@@ -220,7 +241,11 @@ class Defense(Entry):
         description="surveyed in Section 4, named elsewhere in the survey, or later than it"
     )
     mechanism: Text
-    changes: Literal["training", "answers", "data", "exchange"]
+    changes: Changes = Field(description="what is answered, how it is trained, the trained model, or how answers are computed")
+    fits: list[TermId] = Field(
+        default_factory=list,
+        description="what a target must be: a model type, a frame, what it answers or takes, `differentiable`; any if unstated",
+    )
     replaces: dict[TermId, TermId] = Field(
         default_factory=dict, description="a grant, and the poorer one that is left in its place"
     )
@@ -228,8 +253,9 @@ class Defense(Entry):
     utility_cost: Text
     mitigates: list[Effect] = Field(default_factory=list)
     fails_against: list[Effect] = Field(default_factory=list)
-    run: RunPath | None = None
+    run: RunPath | None = Field(default=None, description="its function; what it takes hangs on what it changes")
     params: Params = Field(default_factory=dict)
+    ranges: dict[str, Range] = Field(default_factory=dict, description="what a user may set a parameter to")
 
 
 # Every kind of entry, named as its folder is, and the module that holds its model. Entries that no question needs have a

@@ -35,7 +35,10 @@ CODES: dict[str, tuple[Severity, str]] = {
     "MIA013": ("error", "an attack, step or target is unknown"),
     "MIA014": ("error", "a cited work is not in references.bib"),
     "MIA015": ("error", "a `run` or `view` path names no function of an installed catalog's package"),
-    "MIA016": ("error", "the positional arguments of the function differ from the handles of `needs`"),
+    "MIA016": (
+        "error",
+        "the positional arguments of the function differ from the handles of `needs`, or from what a defense takes",
+    ),
     "MIA017": ("error", "the keyword-only arguments of the function differ from `params`"),
     "MIA018": ("error", "the attack is infeasible under a setting that its own paper published"),
     "MIA019": ("warning", "a stated term is not used by the method"),
@@ -45,7 +48,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "MIA023": ("error", "a rule needs or yields a term that it may not"),
     "MIA024": ("error", "a setting contradicts itself"),
     "MIA025": ("error", "the attack needs a term of one model type without stating that model type"),
-    "MIA026": ("error", "a cost names no parameter of the entry"),
+    "MIA026": ("error", "a cost or a range names no parameter of the entry"),
     "MIA027": ("error", "`differs` stands where nothing differs"),
     "MIA028": (
         "warning",

@@ -169,6 +169,8 @@ def _terms_in(entry: Entry) -> Iterable[tuple[Place, str]]:
             for i, name in enumerate(getattr(entry, key)):
                 yield (key, i), name
     if isinstance(entry, Defense):
+        for i, name in enumerate(entry.fits):
+            yield ("fits", i), name
         for name, left in entry.replaces.items():
             yield from ((("replaces", name), name), (("replaces", name), left))
     if isinstance(entry, Factor) and entry.varies and entry.varies.parameter == KNOWS:

@@ -28,7 +28,7 @@ def schemas(catalog: Catalog) -> dict[str, dict[str, Any]]:
 
 
 # Keys whose texts name terms, and keys whose texts name targets.
-_TERM_KEYS = ("needs", "yields", "knows", "offers", "withdraws", "terms")
+_TERM_KEYS = ("needs", "yields", "knows", "offers", "withdraws", "terms", "fits")
 _TARGET_KEYS = ("power", "null", "targets")
 
 

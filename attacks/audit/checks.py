@@ -27,6 +27,8 @@ CODES: dict[str, str] = {
     "sizes": "one side has far more records than the other",
     "few-non-members": "there are too few non-members for a low false-positive rate",
     "few-members": "there are few members, so intervals are wide",
+    "inside": "why a network is asked and not looked into",
+    "writes": "the training function writes below the trusted folder, so that finished models are not used again",
     "noise": "the model answers the same records differently when it is asked again",
     "rounding": "the model's scores are rounded, or are votes",
     "generalisation": "how right the model is on members and on non-members",
@@ -117,7 +119,7 @@ def of_data(parts: Parts) -> list[Check]:
     if parts.members.label is not None and parts.others.label is not None:
         one, other = set(np.unique(parts.members.label)), set(np.unique(parts.others.label))
         if odd := sorted(one ^ other):
-            text = f"{len(odd):,} classes are among the labels of one side only: {', '.join(map(str, odd[:5]))}"
+            text = f"classes among the labels of one side only ({len(odd):,}): {', '.join(map(str, odd[:5]))}"
             found.append(Check("labels", "warning", text))
     return found
 
@@ -147,7 +149,7 @@ def _sizes(parts: Parts) -> list[Check]:
             text = f"{outside:,} non-members cannot resolve a false-positive rate of {rate:.1%}, which takes {needed:,}"
             found.append(Check("few-non-members", "warning" if rate == 0.01 else "info", text))
     if inside < 50:
-        found.append(Check("few-members", "warning", f"{inside:,} members are few: intervals will be wide"))
+        found.append(Check("few-members", "warning", f"there are few members ({inside:,}): intervals will be wide"))
     return found
 
 
@@ -175,22 +177,29 @@ def try_model(parts: ClassifierParts) -> list[Check]:
     """Ask the model about a few records twice; raise InputError for what does not answer as it should."""
     if parts.model.answer is None or parts.rows is None:
         return []
+    found = (
+        [Check("inside", "info", f"the network is asked and not looked into: {reason}")]
+        if (reason := parts.inside.reason)
+        else []
+    )
     few = np.unique(np.linspace(0, parts.count - 1, TRIED).astype(int))
     first = parts.answers.ask(parts.rows.original(few), len(few))
     second = parts.answers.ask(parts.rows.original(few), len(few), again=True)
     if np.array_equal(first, second):
-        return []
+        return found
     differ = np.abs(np.exp(first) - np.exp(second)).max()
     text = f"asked twice about {len(few)} records, the answers differ by up to {differ:.3g}; from here on each is asked once"
-    return [Check("noise", "warning", text)]
+    return [*found, Check("noise", "warning", text)]
 
 
-def try_training(parts: ClassifierParts, seed: int) -> float | None:
+def try_training(parts: ClassifierParts, seed: int) -> tuple[list[Check], float | None]:
     """Train on a small part of the members, to see that the function works; return its seconds for one record, roughly."""
     import time
 
     if parts.training is None or parts.rows is None:
-        return None
+        return [], None
+    function = parts.training.method.function
+    before = function.contents() if function else {}
     everyone = parts.rows.original(np.arange(parts.count))
     label = parts.label
     few = _of_every_class(label, np.random.default_rng(0))
@@ -200,7 +209,16 @@ def try_training(parts: ClassifierParts, seed: int) -> float | None:
     found = answer(take(everyone, few[:TRIED]))
     if found.shape != (len(few[:TRIED]), len(parts.names)):
         raise InputError(f"a trained model answers with {found.shape[1]} columns, and there are {len(parts.names)} classes")
-    return seconds / len(few)
+    after = function.contents() if function else {}
+    written = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+    if not written:
+        return [], seconds / len(few)
+    named = ", ".join(written[:3]) + (", …" if len(written) > 3 else "")
+    text = (
+        f"the training function writes below the trusted folder ({named}), all files of which count: the next audit trains all "
+        "models anew; let it write elsewhere, or into a hidden folder"
+    )
+    return [Check("writes", "warning", text)], seconds / len(few)
 
 
 def _of_every_class(label: NDArray[np.int64], generator: np.random.Generator) -> NDArray[np.int64]:

@@ -171,8 +171,12 @@ def _check(audit: Audit) -> None:
                 raise audit.wrong(
                     f"`text` is for language models, and this is a model of the kind {audit.model.kind}", key, "text"
                 )
-    for key in ("threat_models", "attacks", "groups"):
-        given = [item if isinstance(item, str) else item.id for item in getattr(stated, key)]
+    if stated.features == []:
+        raise audit.wrong(
+            "there is no feature here; leave `features` out, and it is all columns but label, id and answers", "features"
+        )
+    for key in ("threat_models", "attacks", "groups", "features"):
+        given = [item if isinstance(item, str) else item.id for item in getattr(stated, key) or ()]
         for place, name in enumerate(given):
             if name in given[:place]:
                 raise audit.wrong(f"{name!r} stands here a second time", key, place)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib.util
 import inspect
 import linecache
@@ -14,16 +15,24 @@ from pathlib import Path
 from typing import Any
 
 from attacks.seeds import digest
+from taxonomy import folders
 from taxonomy.findings import InputError, nearest, printable, quoted, relative
+
+# A file that is larger, and no code, is taken for changed when it was written anew: to read all of them would take long.
+LARGE = 2**20
 
 
 @dataclass(frozen=True)
 class Function:
-    """A function by file and name, below a trusted folder: what a worker process needs to have it too."""
+    """A function by file and name, below a trusted folder: what a worker process needs to have it too.
+
+    `apart` are files below the folder that the audit itself reads, and hands over what stands in them.
+    """
 
     file: Path
     name: str
     folder: Path
+    apart: frozenset[Path] = frozenset()
 
     def load(self) -> Callable[..., Any]:
         """Import the file and return the function; raise InputError with the line for code that does not import."""
@@ -50,15 +59,36 @@ class Function:
 
     @property
     def identity(self) -> str:
-        """A hash of all Python that lies in the trusted folder: what the function may rest on."""
-        # Environments and caches that lie beside code are not its code.
-        paths = [p for p in sorted(self.folder.rglob("*.py")) if not {"site-packages", "__pycache__"} & set(p.parts)]
-        found = [[str(path.relative_to(self.folder)), path.read_bytes().hex()] for path in paths]
-        return digest([found, str(self.file.relative_to(self.folder)), self.name])
+        """A hash of what the function may rest on: all files in the trusted folder."""
+        return digest([self.contents(), str(self.file.relative_to(self.folder)), self.name])
+
+    def contents(self) -> dict[str, str]:
+        """Return what lies in the trusted folder, by path: a hash of each file, of a large one that is no code size and time.
+
+        Hidden files, caches, environments, reports of this program, and files that the audit itself reads do not count.
+        """
+        found = {}
+        for path in folders.files(self.folder):
+            reported = path.parent != self.folder and all((path.parent / name).exists() for name in folders.REPORT)
+            if reported or path in self.apart or "site-packages" in path.parts:
+                continue
+            with contextlib.suppress(OSError):  # what nobody can read, the function cannot either
+                found[path.relative_to(self.folder).as_posix()] = _hash(path)
+        return found
 
 
-def trusted(folder: Path, path: str, roots: Sequence[Path]) -> Function:
-    """Return the function `file.py:name`, relative to a folder; raise InputError unless it lies below a trusted root."""
+def _hash(path: Path) -> str:
+    state = path.stat()
+    if state.st_size > LARGE and path.suffix != ".py":
+        return f"{state.st_size} {state.st_mtime_ns}"
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def trusted(folder: Path, path: str, roots: Sequence[Path], apart: frozenset[Path] = frozenset()) -> Function:
+    """Return the function `file.py:name`, relative to a folder; raise InputError unless it lies below a trusted root.
+
+    `apart` are files that the audit itself reads.
+    """
     text, _, name = path.rpartition(":")
     file = (folder / text).resolve()
     if not file.is_file():
@@ -66,7 +96,7 @@ def trusted(folder: Path, path: str, roots: Sequence[Path]) -> Function:
         raise InputError(f"no such file {relative(file)}" + (f" ({nearest(file.name, others)})" if others else ""))
     for root in roots:
         if file.is_relative_to(root.resolve()):
-            return Function(file, name, root.resolve())
+            return Function(file, name, root.resolve(), apart)
     raise InputError(
         f"{relative(file)} is code, which runs only if you trust it: add --trust-code {relative(file.parent)}; "
         "that imports it with all your rights"

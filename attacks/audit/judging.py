@@ -28,9 +28,16 @@ LOWEST = 0.0001
 
 
 def judged(
-    result: dict[str, Any], score: NDArray[np.float64] | None, member: NDArray[np.bool_], columns: list[Column]
+    result: dict[str, Any],
+    score: NDArray[np.float64] | None,
+    member: NDArray[np.bool_],
+    columns: list[Column],
+    spread: dict[str, Any] | None,
 ) -> dict[str, Any]:
-    """Return a result of a run with what an audit adds: the lowest rate, figures by group, predictive values at priors."""
+    """Return a result of a run with what an audit adds: the lowest rate, figures by group, predictive values at priors.
+
+    `spread` is how its figures move when the model is trained anew (attacks/audit/retrained.py), None where that is not told.
+    """
     if score is None or "auc" not in result:
         return result
     found = dict(result)
@@ -38,7 +45,19 @@ def judged(
         found[key] = {**more, **found[key]}
     found["ppv"] = predictive_value.summarize(found)["ppv"]
     found["groups"] = by_group(score, member, columns) if columns else []
+    found["seed_spread"] = spread
+    if result["auc_ci"][1] < 0.5:
+        found["warnings"] = [*result["warnings"], _below_chance(result["auc"])]
     return found
+
+
+def _below_chance(area: float) -> str:
+    """Return what an attack that ranks members below others says, and what it does not."""
+    return (
+        f"it ranks members below others (AUC {area:.3f}), which is no protection: whoever turns its ranking around reaches "
+        f"{1 - area:.3f}. What it takes for a sign of members holds for the models that it learned from, and not for this one: a "
+        "guessed network that hardly overfits shows no sign at all, and a direction by chance is what it then learns"
+    )
 
 
 def control(scores: Scores, member: NDArray[np.bool_], seed: int) -> list[dict[str, Any]]:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import torch
+from torch import nn
 
 from attacks.audit import checks, classes, reading, running, tables
 from attacks.audit.answers import SCALES
@@ -19,6 +21,9 @@ from attacks.audit.tables import Side
 from taxonomy import loading
 from taxonomy.findings import InputError, nearest
 
+# What every audit takes.
+SIDES = ("members", "non_members")
+
 
 def run(
     *,
@@ -29,6 +34,7 @@ def run(
     train: Callable[[Any, Any, int], Any] | None = None,
     class_names: Sequence[Any] | None = None,
     scale: str = "probabilities",
+    missing_values: bool = False,
     attacks: Sequence[str] = (),
     models: int | None = None,
     seed: int = 0,
@@ -39,16 +45,16 @@ def run(
     `model` answers rows with scores (n, classes): a function, a fitted classifier with `predict_proba`, or a torch module.
     `members`, `non_members` and `population` are features (n, ...) and labels (n,): arrays, or a data frame and a series.
     `train` is `(x, y, seed) -> model`, by which the adversary trains shadow models; `models` limits their number.
-    `class_names` names the outputs of a function in order. Raises InputError, a ValueError, for anything wrong, before training.
+    `class_names` names the outputs of a function in order; with `missing_values` features may be NaN. Raises InputError, a
+    ValueError, for anything wrong, before training.
     """
     if seed < 0:
         raise InputError(f"seed is a whole number from 0 (found {seed})")
     if isinstance(attacks, str):
         raise InputError(f"attacks is a list of names: attacks=[{attacks!r}]")
     own = _model(model, class_names, scale)
-    sides = [_side("members", members, own), _side("non_members", non_members, own)]
-    if population is not None:
-        sides.append(_side("population", population, own))
+    handed = {"members": members, "non_members": non_members, "population": population}
+    sides = [_side(side, given, own, missing_values) for side, given in handed.items() if side in SIDES or given is not None]
     rows = rows_of(sides)
     assert rows is not None, "every side has features"
     checks.refuse_overlap(sides[0], sides[1], rows)
@@ -59,7 +65,7 @@ def run(
         return running.run(ready, "audit.run(...)")
 
 
-def _side(name: str, records: tuple[Any, Any], own: OwnModel) -> Side:
+def _side(name: str, records: tuple[Any, Any] | None, own: OwnModel, missing_values: bool) -> Side:
     """Return the records of one side, the columns of a data frame in the order in which the model was fitted on them."""
     if not isinstance(records, tuple | list) or len(records) != 2:
         raise InputError(f"{name}: give features and labels: {name}=(x, y)")
@@ -70,7 +76,7 @@ def _side(name: str, records: tuple[Any, Any], own: OwnModel) -> Side:
             x = x[[columns[column] for column in reading.in_order_of(own, list(columns))]]
         except InputError as error:
             raise InputError(f"{name}: {error}") from error
-    return tables.of_values(name, x, y)
+    return tables.of_values(name, x, y, missing_values=missing_values)
 
 
 def _model(model: Any, names: Sequence[Any] | None, scale: str) -> OwnModel:
@@ -90,4 +96,5 @@ def _model(model: Any, names: Sequence[Any] | None, scale: str) -> OwnModel:
     # A bound method of a fitted classifier knows its classes.
     if stated is None and (of := getattr(getattr(model, "__self__", None), "classes_", None)) is not None:
         stated = classes.names(np.asarray(of), "the model").tolist()
-    return OwnModel(answer, identity, stated, own_scale)
+    own_network = model if isinstance(model, nn.Module) and not isinstance(model, torch.jit.ScriptModule) else None
+    return OwnModel(answer, identity, stated, own_scale, network=own_network)

@@ -67,6 +67,11 @@ class Parts(ABC):
         return False
 
     @property
+    def differentiable(self) -> bool:
+        """Whether gradients of the model can be had."""
+        return False
+
+    @property
     def published(self) -> int | None:
         """How many rows were published once and for everyone, where that is all there is of the model."""
         return None
@@ -80,6 +85,10 @@ class Parts(ABC):
     def beyond(self) -> frozenset[str]:
         """Terms for which the audit file of such a model has no part, so that nothing is unlocked by them."""
         return frozenset()
+
+    def steps_of(self, catalog: Catalog) -> Catalog:
+        """Return the catalog with those steps alone that can be carried out on such a model."""
+        return catalog
 
     def settings(self, catalog: Catalog, given: Settings) -> Settings:
         """Return the parameters of attacks for this audit, in which those that the user has `given` stand as they are."""
@@ -152,7 +161,7 @@ class Parts(ABC):
             run=RUN,
             answers=list(self.answered),
             records=[self.records] if self.records else [],
-            differentiable=False,
+            differentiable=self.differentiable,
         )
 
     def made(self) -> Target:

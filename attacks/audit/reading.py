@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from attacks.audit import checks, classes, language, references, samples, tables, texts
+from attacks.audit import checks, classes, inside, language, references, samples, tables, texts
 from attacks.audit.answers import floats, log_probs
 from attacks.audit.file import Audit
 from attacks.audit.functions import Function, trusted
@@ -179,6 +179,8 @@ def assembled(
         training_size=training_size,
         records=kind,
     )
+    if known is not None and members.label is not None and not by_number:
+        found.inside = inside.look(model, known, found.label, len(names))
     if train is not None:
         if known is None or members.label is None:
             raise InputError("a training function takes records with features and labels, and these have none")
@@ -273,9 +275,19 @@ def in_order_of(model: OwnModel, features: Sequence[str]) -> Sequence[str]:
 
 def _function(audit: Audit, trust: Trust, path: str, *place: str) -> Function:
     try:
-        return trusted(audit.folder, path, trust.folders)
+        return trusted(audit.folder, path, trust.folders, _read_by(audit))
     except InputError as error:
         raise audit.wrong(str(error), *place) from error
+
+
+def _read_by(audit: Audit) -> frozenset[Path]:
+    """Return the files that an audit reads itself: its own, and those that it names."""
+    stated = audit.stated
+    named = [part.file for part in (stated.members, stated.non_members, stated.population, stated.references) if part is not None]
+    found = {audit.path, *audit.model.files(audit.folder)}
+    for pattern in named:
+        found |= {audit.folder / pattern, *tables.matching(audit.folder, pattern)}
+    return frozenset(path.resolve() for path in found)
 
 
 def _names(model: OwnModel, sides: Sequence[Side]) -> list[str]:

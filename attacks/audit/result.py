@@ -48,7 +48,7 @@ class AuditResult:
         from attacks.audit import report
 
         folder = Path(path)
-        report.prepare(folder)
+        made = report.prepare(folder)
         try:
             report.write(
                 {**self.data, "out": str(folder)},
@@ -62,7 +62,7 @@ class AuditResult:
                 thresholds=thresholds,
             )
         finally:
-            report.sweep(folder)
+            report.sweep(made)
         return folder
 
     def __repr__(self) -> str:

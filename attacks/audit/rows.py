@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
+# So many different texts a column may hold: attacks see each as a column of its own, which for free text fits no memory.
+MOST_VALUES = 1_000
 # Kinds of dtypes that are numbers.
 NUMBERS = "fiub"
 
@@ -76,9 +78,11 @@ class Rows:
 
     def __init__(self, known: Features):
         self.known = known
-        self._columns = _columns(known)
+        self.columns = _columns(known)
+        self._numbers = _numbers(self.columns) if isinstance(known, np.ndarray) and self.columns else None
         self.x = self.encode(known)
         ids = record_ids(self.x.numpy())
+        self._sums = np.sort(_sums(self.x.numpy()))
         self._order = np.argsort(ids, kind="stable")
         self._ids = ids[self._order]
         self.ids = ids
@@ -96,39 +100,59 @@ class Rows:
 
     def encode(self, features: Features) -> Tensor:
         """Return features as attacks see them, float32 (n, ...)."""
-        if self._columns is None:
+        if self.columns is None:
             return torch.from_numpy(np.ascontiguousarray(features, dtype=np.float32))
-        parts = [column.encode(_of(features, k, column.name)) for k, column in enumerate(self._columns)]
+        parts = [column.encode(_of(features, k, column.name)) for k, column in enumerate(self.columns)]
         return torch.from_numpy(np.ascontiguousarray(np.concatenate(parts, axis=1)))
 
     def places(self, x: Tensor) -> NDArray[np.int64]:
         """Return which of the known records each of x (n, ...) is, int64 (n,); -1 for one that is none of them."""
         # Attack after attack asks about the same records.
         if self._asked is None or x.shape != self._asked[0].shape or not torch.equal(x, self._asked[0]):
-            ids = record_ids(x.numpy())
-            spots = np.minimum(np.searchsorted(self._ids, ids), len(self._ids) - 1)
-            self._asked = x.clone(), np.where(self._ids[spots] == ids, self._order[spots], -1)
+            found = np.full(len(x), -1)
+            # Attacks on labels ask about millions of made-up records, which are told by their sums, faster than by ids.
+            maybe = np.flatnonzero(_spots(self._sums, _sums(x.numpy()))[1])
+            ids = record_ids(x.numpy()[maybe])
+            spots, known = _spots(self._ids, ids)
+            found[maybe[known]] = self._order[spots[known]]
+            self._asked = x.clone(), found
         return self._asked[1]
 
     def decoded(self, x: Tensor) -> Features:
         """Return what stands behind records x (n, ...) that are not among the known ones, in the form of these."""
         array = x.numpy()
-        if self._columns is None:
+        if self.columns is None:
             return _cast(array, self.known.dtype)
+        if self._numbers is not None:
+            return _cast(array.astype(np.float64) * self._numbers[1] + self._numbers[0], self.known.dtype)
         start, parts = 0, []
-        for column in self._columns:
+        for column in self.columns:
             parts.append(column.decode(array[:, start : start + column.width]))
             start += column.width
         if isinstance(self.known, np.ndarray):
             return _cast(np.stack(parts, axis=1), self.known.dtype)
         import pandas as pd
 
-        frame = pd.DataFrame({column.name: part for column, part in zip(self._columns, parts, strict=True)})
+        frame = pd.DataFrame({column.name: part for column, part in zip(self.columns, parts, strict=True)})
         return frame.astype({name: kind for name, kind in self.known.dtypes.items() if kind.kind in "fO"})
 
     def original(self, places: NDArray[np.int64]) -> Features:
         """Return known records by place, as the user gave them: a copy."""
         return take(self.known, places)
+
+
+def _sums(x: NDArray[np.float32]) -> NDArray[np.uint64]:
+    """Return a checksum of each record x (n, ...), uint64 (n,), the same for records with the same id."""
+    rows = np.ascontiguousarray(x, dtype=np.float32).reshape(len(x), math.prod(x.shape[1:])) + np.float32(0)
+    weights = np.random.default_rng(0).integers(2**63, size=rows.shape[1], dtype=np.uint64)
+    found: NDArray[np.uint64] = rows.view(np.uint32).astype(np.uint64) @ (2 * weights + np.uint64(1))
+    return found
+
+
+def _spots(held: NDArray[np.uint64], asked: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return where in sorted numbers each of those asked for would be (n,), and whether it is there."""
+    spots = np.minimum(np.searchsorted(held, asked), len(held) - 1)
+    return spots, held[spots] == asked
 
 
 def take(features: Features, rows: NDArray[np.int64]) -> Features:
@@ -212,7 +236,19 @@ def _column(name: Any, column: NDArray[Any]) -> Column:
     missing = _missing(column)
     present = column[~missing]
     values, first = np.unique(_texts(present), return_index=True)
+    if len(values) > MOST_VALUES:
+        raise InputError(
+            f"the column {quoted(str(name))} holds {len(values):,} different texts; attacks see a column for each, of "
+            f"which there may be {MOST_VALUES:,}: leave it out (`features:`), name it as `id`, or turn it into numbers"
+        )
     return Column(name, values=tuple(values.tolist()), things=tuple(present[first].tolist()), gaps=bool(missing.any()))
+
+
+def _numbers(columns: list[Column]) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Return means and spreads of columns, each float64 (columns,), where all hold numbers without gaps: decoded all at once."""
+    if any(column.values or column.gaps for column in columns):
+        return None
+    return np.array([column.mean for column in columns]), np.array([column.spread for column in columns])
 
 
 def _moments(present: NDArray[np.float64]) -> tuple[float, float]:

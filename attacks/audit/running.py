@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.audit import checks, judging, report, threat_models
+from attacks.audit import checks, judging, report, retrained, threat_models
 from attacks.audit.checks import Check
 from attacks.audit.file import Audit
 from attacks.audit.parts import Parts, Settings
@@ -20,16 +21,22 @@ from attacks.audit.result import AuditResult
 from attacks.audit.threat_models import Adversary
 from attacks.engine import plan as plans
 from attacks.engine.code import Code
+from attacks.engine.execution import Run
+from attacks.engine.places import Progress
 from attacks.engine.plan import NothingToRunError, Plan, Planned, Skipped
+from attacks.engine.proof import Proof
 from attacks.engine.runner import Engine
 from attacks.engine.store import Store
-from attacks.engine.workshop import Progress
 from attacks.metrics.blind_baseline import BlindBaseline
 from attacks.metrics.groups import split
 from attacks.targets.target import Target
 from taxonomy import entries
 from taxonomy.catalog import Catalog
 from taxonomy.findings import InputError
+from taxonomy.graph import price
+
+# Models of the adversary's own, or what trains them.
+OWN_MODELS = frozenset({"M2", "M3", "shadow-models.matched", "reference-models"})
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,7 @@ class Prepared:
     baseline: BlindBaseline | None = None
     plans: list[Case] = field(default_factory=list)
     record_seconds: float | None = None
+    to_train: int = 0
     target: Target = field(init=False)
 
     @property
@@ -69,13 +77,21 @@ class Prepared:
 
     @property
     def price(self) -> dict[str, Any]:
-        """What the attacks will cost: models to train, calls to a service, and seconds of training where they can be told."""
+        """What the attacks will cost: models, those to train that the store lacks, calls to a service, and seconds of training.
+
+        The seconds are None where they cannot be told.
+        """
         made = [case.plan for case in self.plans if case.plan is not None]
         models = max((plan.models for plan in made), default=0)
         asked = made if self.parts.service else []
         queries = sum(one.price.total_queries(self.parts.count) for plan in asked for one in plan.attacks)
-        seconds = None if self.record_seconds is None else self.record_seconds * self.parts.size * models
-        return {"models": models, "queries": queries, "seconds": 0.0 if not models else seconds}
+        seconds = None if self.record_seconds is None else self.record_seconds * self.parts.size * self.to_train
+        return {
+            "models": models,
+            "to_train": self.to_train,
+            "queries": queries,
+            "seconds": seconds if self.to_train else 0.0,
+        }
 
 
 @contextmanager
@@ -95,7 +111,7 @@ def prepared(
 
     The threat models are those of the audit file; without one, it is the adversary who has all that the parts grant.
     """
-    entry = parts.entry()
+    entry, catalog = parts.entry(), parts.steps_of(catalog)
     engine = Engine(catalog, Store(), code=Code(), executor=executor, progress=progress)
     if audit is not None:
         adversaries = threat_models.adversaries(catalog, audit, entry, parts.service, parts.published)
@@ -113,9 +129,27 @@ def prepared(
         engine.adopt(ready.target, seed)
         ready.target.warnings.clear()  # the checks have said so, in the user's words
         ready.baseline = engine.blind_baseline(ready.target)
+        ready.to_train = max((_to_train(ready, case.plan) for case in ready.plans if case.plan is not None), default=0)
         if (split := checks.of_split(parts, ready.baseline)) is not None:
             ready.checks.append(split)
         yield ready
+
+
+def _to_train(ready: Prepared, plan: Plan) -> int:
+    """Return how many models of a plan the store lacks: those of steps that were not carried out, for attacks that were not."""
+    work, missing = Run(ready.engine, plan, ready.target, ready.seed), dict[str, int]()
+    for planned in plan.attacks:
+        if work.fingerprint(planned) in ready.engine.store:
+            continue
+        proof = Proof(work, planned)
+        for rule in planned.rules:
+            if rule.kind != "step":
+                continue
+            node = plan.node(planned, rule)
+            name = proof.fingerprint(rule, node.params)
+            if name not in ready.engine.store:
+                missing[name] = price(node.step.cost, node.params).models
+    return sum(missing.values())
 
 
 def _plans(ready: Prepared, attacks: Sequence[str], settings: Settings) -> Iterator[Case]:
@@ -142,8 +176,13 @@ def _plan(ready: Prepared, adversary: Adversary, named: set[str], settings: Sett
         kept = [one for one in wanted if reasons[one.attack.id] is None]
         plan = whole.only(kept, [*whole.skipped, *skipped])
     except NothingToRunError as error:
-        return Case(adversary, None, error.skipped)
-    return Case(adversary, plan, plan.skipped)
+        return Case(adversary, None, _worded(error.skipped))
+    return Case(adversary, plan, _worded(plan.skipped))
+
+
+def _worded(skipped: Sequence[Skipped]) -> tuple[Skipped, ...]:
+    """Return what is left out with limits named as an audit file states them."""
+    return tuple(replace(one, because=re.sub(r"\(--(models|queries)\)", r"(limits.\1)", one.because)) for one in skipped)
 
 
 def _left_out(ready: Prepared, one: Planned, named: bool, queries: int | None) -> str | None:
@@ -153,6 +192,8 @@ def _left_out(ready: Prepared, one: Planned, named: bool, queries: int | None) -
         return reason if named else ""
     if ready.parts.rows is None and one.price.models:
         return "it trains models on records, and these have no features"
+    if "M1.parameters" in one.attack.needs and OWN_MODELS.intersection(one.attack.needs):
+        return "it looks into models of the adversary's own, of which the audit has the answers alone"
     needed = one.price.total_queries(ready.parts.count)
     if queries is not None and needed > queries:
         return f"it needs {needed:,} queries for {ready.parts.count:,} candidates and the limit is {queries:,} (limits.queries)"
@@ -176,8 +217,10 @@ def run(ready: Prepared, command: str) -> AuditResult:
         if case.plan is not None:
             outcome = ready.engine.run(case.plan, ready.seed, any_split=True)
             in_files = {name: parts.as_in_files(score) for name, score in outcome.scores.items()}
+            spread = retrained.spread(ready.engine, outcome, ready.target, parts)
             one["results"] = [
-                judging.judged(result, in_files.get(result["attack"]), member, columns) for result in outcome.results
+                judging.judged(result, in_files.get(result["attack"]), member, columns, spread.get(result["attack"]))
+                for result in outcome.results
             ]
             one["failures"] = outcome.failures
             one["left_out"] += _unsuited(outcome.unsuited)

@@ -74,7 +74,9 @@ def read(folder: Path, name: str, part: Part, wanted: Wanted) -> Side:
 def files(folder: Path, pattern: str, name: str, allowed: Sequence[str] = ENDINGS) -> list[Path]:
     """Return the files that a path or a pattern names, in order; raise InputError if there are none, or not of one kind."""
     path = folder / pattern
-    found = [path] if path.is_file() else sorted(p for p in folder.glob(pattern) if p.is_file()) if _is_pattern(pattern) else []
+    found = [path] if path.is_file() else matching(folder, pattern)
+    if path.is_dir():
+        raise InputError(f"{name}: {relative(path)} is a folder; name the files in it, as in {pattern.rstrip('/')}/*.csv")
     if not found:
         others = [p.name for p in path.parent.iterdir() if p.suffix in allowed] if path.parent.is_dir() else []
         raise InputError(f"{name}: no such file {relative(path)}" + (f" ({nearest(path.name, others)})" if others else ""))
@@ -84,8 +86,14 @@ def files(folder: Path, pattern: str, name: str, allowed: Sequence[str] = ENDING
     return found
 
 
-def _is_pattern(text: str) -> bool:
-    return any(sign in text for sign in "*?[") and not Path(text).is_absolute()
+def matching(folder: Path, pattern: str) -> list[Path]:
+    """Return the files that a pattern of names stands for, in order; none of a path that is no pattern."""
+    if not any(sign in pattern for sign in "*?[") or Path(pattern).is_absolute():
+        return []
+    try:
+        return sorted(path for path in folder.glob(pattern) if path.is_file())
+    except (ValueError, NotImplementedError) as error:
+        raise InputError(f"{pattern} is no pattern of file names ({error})") from error
 
 
 def _where(paths: Sequence[Path]) -> str:
@@ -229,9 +237,9 @@ def _features(frame: DataFrame, where: str, wanted: Wanted) -> Features:
     return found
 
 
-def of_values(name: str, x: Any, y: Any) -> Side:
+def of_values(name: str, x: Any, y: Any, *, missing_values: bool = False) -> Side:
     """Return the records of one side from features (n, ...) and labels (n,) as a program holds them: arrays, or a data frame."""
-    wanted = Wanted()
+    wanted = Wanted(missing_values=missing_values)
     if hasattr(x, "iloc"):
         frame = x.copy()
         frame.columns = [str(column) for column in frame.columns]
@@ -257,6 +265,8 @@ def _of_arrays(paths: Sequence[Path], name: str, part: Part, wanted: Wanted) -> 
     loaded = [_arrays(path, part, wanted) for path in paths]
     if not all(each.keys() == loaded[0].keys() for each in loaded):
         raise InputError(f"{where}: the files do not hold the same arrays")
+    if single := [key for each in loaded for key, array in each.items() if array.ndim == 0]:
+        raise InputError(f"{where}: {single[0]} is one value; an array has an entry for each record")
     try:
         arrays = {key: np.concatenate([each[key] for each in loaded]) for key in loaded[0]}
     except ValueError as error:
@@ -286,9 +296,15 @@ def _arrays(path: Path, part: Part, wanted: Wanted) -> dict[str, NDArray[Any]]:
     try:
         if path.suffix.lower() == ".npy":
             beside = {"y": part.label, "id": part.id}
-            found = {key: np.load(path.parent / file, allow_pickle=False) for key, file in beside.items() if file}
-            return {"x": np.load(path, allow_pickle=False), **found}
-        with np.load(path, allow_pickle=False) as file:
+            named = {"x": path, **{key: path.parent / file for key, file in beside.items() if file}}
+            found = {key: np.load(file, allow_pickle=False) for key, file in named.items()}
+            if odd := [key for key, array in found.items() if isinstance(array, np.lib.npyio.NpzFile)]:
+                raise InputError(f"{relative(named[odd[0]])}: it holds several arrays, as npz files do; name it .npz")
+            return found
+        loaded = np.load(path, allow_pickle=False)
+        if not isinstance(loaded, np.lib.npyio.NpzFile):
+            raise InputError(f"{where}: it holds one array, as npy files do; name it .npy, or save several with numpy.savez")
+        with loaded as file:
             if wanted.answers:
                 keys["answers"] = "scores" if "*" in wanted.answers else wanted.answers
             required = [key for key in ("answers",) if key in keys] + [

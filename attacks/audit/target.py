@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor
 from attacks.audit import answers, checks, classes
 from attacks.audit.checks import Check
 from attacks.audit.functions import aside, blamed
+from attacks.audit.inside import Inside
 from attacks.audit.kinds.model import OwnModel
 from attacks.audit.own_training import FunctionPlatform, FunctionTrainer, OwnTraining
 from attacks.audit.parts import Ids, Parts
@@ -39,6 +40,9 @@ from attacks.models.resolution import bounded
 from attacks.seeds import digest, digest_arrays
 from attacks.targets.target import HandleMaker
 from taxonomy.findings import InputError
+
+if TYPE_CHECKING:
+    from taxonomy.catalog import Catalog
 
 # Digits of rounded scores, and the threshold of thresholded ones, as our own targets have them.
 DIGITS, THRESHOLD = 2, 0.5
@@ -162,6 +166,22 @@ class ClassifierParts(Parts):
     training: OwnTraining | None = None
     hidden: bool = False
     references: Recorded | None = None
+    inside: Inside = field(default_factory=Inside)
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether gradients of the model can be had."""
+        return self.inside.recipe is not None
+
+    def steps_of(self, catalog: Catalog) -> Catalog:
+        """Return the catalog without steps that train by an architecture alone, where it is a module that the user built.
+
+        A recipe names an architecture that any process builds; the user's training function trains such models.
+        """
+        if self.inside.recipe is None:
+            return catalog
+        kept = {name: step for name, step in catalog.steps.items() if "M2.architecture" not in step.needs}
+        return replace(catalog, kinds={**catalog.kinds, "steps": kept})
 
     @property
     def label(self) -> NDArray[np.int64]:
@@ -182,7 +202,8 @@ class ClassifierParts(Parts):
 
     def tried(self, seed: int) -> tuple[list[Check], float | None]:
         """Try the model, and training, on a few records; return what is to be said, and the seconds of training a record."""
-        return checks.try_model(self), checks.try_training(self, seed)
+        said, seconds = checks.try_training(self, seed)
+        return [*checks.try_model(self), *said], seconds
 
     def asked(self) -> list[Check]:
         """Ask the model about the candidates; its answers show how it rounds, which is to be said."""
@@ -226,33 +247,7 @@ class ClassifierParts(Parts):
 
     def makers(self) -> dict[str, HandleMaker]:
         """Return what makes a fresh handle for each term on offer."""
-        answer, service, scored = self.answers, self.model.service, self.model.answers == "scores"
-
-        def scores(ledger: Ledger) -> ScoreOracle:
-            return ScoreOracle("scores", answer, ledger, counted=service, resolution=answer.resolution)
-
-        def labels(ledger: Ledger) -> LabelOracle:
-            if not scored:
-                asked = ScoreOracle("labels", _certain(answer), ledger, counted=service, resolution=1e-6)
-                return LabelOracle("labels", lambda x: signals.predicted(asked(x)), ledger)
-            oracle = scores(ledger)
-            return LabelOracle("labels", lambda x: signals.predicted(oracle(x)), ledger)
-
-        def rounded_scores(ledger: Ledger) -> ScoreOracle:
-            resolution = max(10.0**-DIGITS, answer.resolution)
-            return ScoreOracle(
-                "rounded_scores", lambda x: rounded(answer.bounded(x), DIGITS), ledger, counted=service, resolution=resolution
-            )
-
-        makers: dict[str, HandleMaker] = {"Q.labels": labels}
-        if scored:
-            makers |= {
-                "Q.scores": scores,
-                "Q.top-k": lambda ledger: TopScoreOracle("top_k", scores(ledger)),
-                "Q.rounded-scores": rounded_scores,
-                "Q.thresholded-scores": lambda ledger: ThresholdedScoreOracle("thresholded_scores", scores(ledger), THRESHOLD),
-                "Q.label-confidence": lambda ledger: TopScoreOracle("label_confidence", scores(ledger), k=1),
-            }
+        makers = oracles(self.answers, scored=self.model.answers == "scores", counted=self.model.service)
         size = self.size
         makers["D1.size"] = lambda ledger: Number("training_size", size, ledger)
         if self.population is not None and self.rows is not None and self.population.label is not None:
@@ -273,7 +268,53 @@ class ClassifierParts(Parts):
                 makers["M2"] = lambda ledger: FunctionTrainer(own, size, ledger)
         if self.references is not None:
             makers |= self.references.makers
-        return makers
+        return makers | self.inside.makers()
+
+
+class Asked(Protocol):
+    """What is asked about records x (n, ...), and answers with log-probabilities, float64 (n, classes)."""
+
+    # The step between two of its probabilities; 0 if there is none.
+    resolution: float
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return log-probabilities of x."""
+        ...
+
+    def bounded(self, x: Tensor) -> Tensor:
+        """Return log-probabilities of x, of which none is minus infinity."""
+        ...
+
+
+def oracles(asked: Asked, *, scored: bool, counted: bool) -> dict[str, HandleMaker]:
+    """Return what makes a fresh handle for each form in which a classifier answers: one that is not `scored`, with labels."""
+
+    def scores(ledger: Ledger) -> ScoreOracle:
+        return ScoreOracle("scores", asked, ledger, counted=counted, resolution=asked.resolution)
+
+    def labels(ledger: Ledger) -> LabelOracle:
+        if not scored:
+            certain = ScoreOracle("labels", _certain(asked), ledger, counted=counted, resolution=1e-6)
+            return LabelOracle("labels", lambda x: signals.predicted(certain(x)), ledger)
+        oracle = scores(ledger)
+        return LabelOracle("labels", lambda x: signals.predicted(oracle(x)), ledger)
+
+    def rounded_scores(ledger: Ledger) -> ScoreOracle:
+        resolution = max(10.0**-DIGITS, asked.resolution)
+        return ScoreOracle(
+            "rounded_scores", lambda x: rounded(asked.bounded(x), DIGITS), ledger, counted=counted, resolution=resolution
+        )
+
+    makers: dict[str, HandleMaker] = {"Q.labels": labels}
+    if scored:
+        makers |= {
+            "Q.scores": scores,
+            "Q.top-k": lambda ledger: TopScoreOracle("top_k", scores(ledger)),
+            "Q.rounded-scores": rounded_scores,
+            "Q.thresholded-scores": lambda ledger: ThresholdedScoreOracle("thresholded_scores", scores(ledger), THRESHOLD),
+            "Q.label-confidence": lambda ledger: TopScoreOracle("label_confidence", scores(ledger), k=1),
+        }
+    return makers
 
 
 def _superset(parts: ClassifierParts, ledger: Ledger) -> Superset:

@@ -123,14 +123,14 @@ def _audit(catalog: Catalog, stated: Audit, folders: list[Path], pickles: list[P
             print_json(running.planned(ready)) if wanted.as_json else audit_tables.planned(console, ready)
             return None
         # First, so that nothing stands on standard output where the folder cannot be written.
-        report.prepare(wanted.folder)
+        made = report.prepare(wanted.folder)
         try:
             if not wanted.as_json:
                 audit_tables.planned(console, ready)
             result = running.run(ready, shlex.join(["mia", *sys.argv[1:]]))
             result.report(wanted.folder, wanted.formats, wanted.thresholds)
         finally:
-            report.sweep(wanted.folder)
+            report.sweep(made)
     data = {**result.data, "out": str(wanted.folder)}
     if wanted.as_json:
         print_json(data)

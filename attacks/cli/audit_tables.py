@@ -45,15 +45,20 @@ def planned(out: Console, ready: Prepared) -> None:
         for sentence in not_handed_over(ready, case):
             out.print(f"  [yellow]{escape(sentence)}[/]")
     price = ready.price
-    time = (
-        ""
-        if not price["models"]
-        else " (time not known)"
-        if price["seconds"] is None
-        else f", about {price['seconds']:.0f} s of training"
-    )
-    calls = f", at most {price['queries']:,} calls to the service" if price["queries"] else ""
-    out.print(f"\nTo train: {counted(price['models'], 'model')}{time}{calls}. Finished work is taken from the store.\n")
+    calls = f" At most {price['queries']:,} calls to the service." if price["queries"] else ""
+    out.print(f"\n{to_train(price)}{calls}\n")
+
+
+def to_train(price: dict[str, Any]) -> str:
+    """Return in a sentence how many models have to be trained, and how long that takes."""
+    models, missing, seconds = price["models"], price["to_train"], price["seconds"]
+    if not models:
+        return "Nothing to train."
+    if not missing:
+        return f"Nothing left to train: {counted(models, 'model')} of earlier runs {'is' if models == 1 else 'are'} in the store."
+    time = " (time not known)" if seconds is None else f", about {seconds:.0f} s of training"
+    kept = models - missing
+    return f"To train: {counted(missing, 'model')}{time}." + (f" {kept:,} more are in the store." if kept > 0 else "")
 
 
 def found(out: Console, result: AuditResult, folder: Path) -> None:

@@ -240,7 +240,7 @@ def _handles(catalog: Catalog, code: Sequence[Path], only: set[str] | None, as_j
 
 @app.command(epilog="Example: mia defenses --json")
 def defenses(as_json: Json = False, catalog: Catalogs = None) -> None:
-    """List the defenses: what they change, and which grants they withdraw."""
+    """List the defenses: what they change, which grants they withdraw, and which run (mia run --defense ID)."""
     found = sorted(load(catalog).defenses.values(), key=lambda d: (d.category, d.id))
     if as_json:
         print_json({"defenses": [d.model_dump(mode="json", by_alias=True, exclude_none=True) for d in found]})
@@ -253,12 +253,13 @@ def defenses(as_json: Json = False, catalog: Catalogs = None) -> None:
             d.category,
             d.changes,
             ", ".join([*(f"{term} → {left}" for term, left in d.replaces.items()), *d.withdraws]),
+            ", ".join(f"{name} {value}" for name, value in d.params.items()) or "yes" if d.run else "",
             ", ".join(dict.fromkeys(e.attack for e in d.mitigates if e.attack)),
             ", ".join(dict.fromkeys(e.attack for e in d.fails_against if e.attack)),
         )
         for d in found
     ]
-    columns = ["defense", "category", "changes", "withdraws, or replaces →", "shown to mitigate", "known not to"]
+    columns = ["defense", "category", "changes", "withdraws, or replaces →", "runs, with", "shown to mitigate", "known not to"]
     output().print(tables.table(columns, rows))
 
 

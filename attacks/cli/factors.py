@@ -90,12 +90,12 @@ def factors(
         factor_jobs.keep_fuller(folder / f"{entry.id}.json", len(numbers))
     from attacks.audit import report
     from attacks.cli.progress import Bars
+    from attacks.engine.places import Silent
     from attacks.engine.runner import Engine
-    from attacks.engine.workshop import Silent
     from attacks.evidence import factor_bench, factor_picture
 
     with pool as at_work, interrupts.working(), Bars(output(stderr=True)) as progress:
-        report.prepare(folder)
+        made = report.prepare(folder)
         try:
             engine = Engine(loaded, code=code, executor=at_work, progress=progress)
             engine.progress = Silent()  # a run here is one attack; the bars show how many there are
@@ -106,7 +106,7 @@ def factors(
                 picture = None if save else factor_picture.svg(measured.evidence, entry.title)
                 written = factor_bench.write(folder, measured.evidence, picture)
         finally:
-            report.sweep(folder)
+            report.sweep(made)
     if as_json:
         shown = measured.evidence.model_dump(mode="json", by_alias=True) if measured.evidence else None
         print_json(

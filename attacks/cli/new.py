@@ -34,7 +34,7 @@ app.add_typer(new_app, name="new")
 
 CLASSIFIER = "attacks.targets.classifier:build"
 # Which defenses take which grants away, by the first letters of a term.
-CHANGES = (("Q.", "answers", "output-masking"), ("M", "exchange", "cryptography"), ("", "data", "generalization"))
+CHANGES = (("Q.", "answers", "output-masking"), ("M", "channel", "cryptography"), ("", "training", "generalization"))
 
 NewId = Annotated[str, typer.Argument(metavar="ID", help="Its id, e.g. doe-2027-example: the name of its files.")]
 Needs = Annotated[

@@ -121,11 +121,11 @@ def load(extra: list[Path] | None) -> Catalog:
 def load_sound(extra: list[Path] | None, names: Sequence[str] = ()) -> Catalog:
     """Return the installed catalogs with what is sound in the folders that the user named; what is wrong there is reported.
 
-    Raises CatalogError if one of the attacks or targets `names` is not to be found, and may be among what is wrong.
+    Raises CatalogError if one of the attacks, targets or defenses `names` is not to be found, and may be among what is wrong.
     """
     catalog, errors = loading.load_sound(extra or ())
     if errors:
-        known = {*catalog.attacks, *catalog.targets}
+        known = {*catalog.attacks, *catalog.targets, *catalog.defenses}
         if any(name not in known and called(catalog.attacks.values(), name) is None for name in names):
             raise CatalogError(errors)
         for finding in errors:

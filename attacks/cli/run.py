@@ -30,7 +30,7 @@ from attacks.cli.settings import settings as named_settings
 from attacks.cli.threat_options import ThreatOptions, with_options
 from attacks.models import devices
 from taxonomy.catalog import Catalog
-from taxonomy.threat import owner
+from taxonomy.findings import InputError
 
 
 @app.command(epilog="Example: mia run carlini-2022-lira yeom-2018-loss --target digits-mlp --set shadow-models.count=32")
@@ -41,7 +41,21 @@ def run(
         str, typer.Option("--target", help="The target under attack (see mia targets).", autocompletion=completions.targets)
     ] = "digits-mlp",
     seed: Annotated[int, typer.Option("--seed", help="Seeds split, target, shadow models and attacks.", min=0)] = 0,
-    settings: Annotated[list[str] | None, typer.Option("--set", help="NAME.PARAM=VALUE of an attack, step or artifact.")] = None,
+    defense: Annotated[
+        str | None,
+        typer.Option("--defense", help="Put a defense on the target (see mia defenses).", autocompletion=completions.defenses),
+    ] = None,
+    adaptive: Annotated[
+        bool | None,
+        typer.Option(
+            "--adaptive/--naive",
+            help="With --defense: whether the adversary knows of it, and defends models of its own alike; "
+            "adaptive by default, since whoever deploys a defense must expect that.",
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="NAME.PARAM=VALUE of an attack, step, artifact or the defense.")
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the report; default mia-runs/TARGET-seed-N.")] = None,
     workers: Workers = 1,
     dask: Dask = None,
@@ -56,22 +70,26 @@ def run(
 ) -> None:
     """Run attacks against a target: those named, or every feasible one.
 
-    Without a threat model the adversary is granted all that the target offers.
+    Without a threat model the adversary is granted all that the target offers; of a target whose answers are masked (--defense)
+    not the model itself, whose holder asks past the mask.
     """
     from attacks.engine import plan as plans
+    from taxonomy import defended
 
     device = devices.chosen(device)
-    loaded = load_sound(catalog, [*(attack or ()), target])
-    threat = None
-    entry = loaded.target(target)
+    loaded = load_sound(catalog, [*(attack or ()), target, *([defense] if defense else [])])
+    threat, entry, named = None, loaded.target(target), named_settings(loaded, settings or ())
+    if defense is None and adaptive is not None:
+        raise InputError("--adaptive and --naive say what the adversary knows of a defense: add --defense ID")
+    applied = defended.apply(loaded, defense, named.pop(defense, {}), adaptive=adaptive is not False) if defense else None
     if adversary.beside_limits:
         if adversary.threat_model is None:  # what is not said of the model and its records, the target says
             answers, records = adversary.answers or list(entry.answers), adversary.records or list(entry.records)
             adversary = replace(adversary, answers=answers, records=records)
         threat = adversary.model_in(loaded)
     elif adversary.limits.any:
-        threat = replace(owner(entry), limits=adversary.limits)
-    plan = plans.make(loaded, entry, threat, attack_ids(loaded, attack), named_settings(loaded, settings or ()))
+        threat = replace(defended.faced(loaded, entry, applied)[1], limits=adversary.limits)
+    plan = plans.make(loaded, entry, threat, attack_ids(loaded, attack), named, applied)
     from attacks.cli import tables
 
     console = output(stderr=as_json)
@@ -93,15 +111,15 @@ def run(
     from attacks.audit import report
     from attacks.engine.executors import executor
 
-    folder = out or Path("mia-runs") / f"{target}-seed-{seed}"
+    folder = out or Path("mia-runs") / "-".join([target, *([defense] if defense else []), "seed", str(seed)])
     with executor(workers, dask, trusted=trust_code or (), device=device) as pool:
-        report.prepare(folder)
+        made = report.prepare(folder)
         if not as_json:
             tables.plan(console, plan, expected.of_plan(code, Store(), plan, seed, workers, device))
         try:
             data = _run(loaded, plan, seed, pool, device, folder, code, trusted=bool(trust_code))
         finally:
-            report.sweep(folder)
+            report.sweep(made)
     if as_json:
         print_json(data)
     else:
@@ -130,6 +148,7 @@ def _run(
 def _plan_json(plan: Any, seed: int, told: Any) -> dict[str, Any]:
     return {
         "target": plan.target.id,
+        "defense": plan.defense.as_json() if plan.defense else None,
         "threat_model": plan.threat.as_json(),
         "granted": list(plan.granted),
         "seed": seed,

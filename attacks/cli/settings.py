@@ -1,4 +1,4 @@
-"""What `--set` says: NAME.PARAM=VALUE of attacks, steps and artifacts."""
+"""What `--set` says: NAME.PARAM=VALUE of attacks, steps, artifacts and defenses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from taxonomy.names import called
 def settings(catalog: Catalog, texts: Iterable[str]) -> dict[str, dict[str, str]]:
     """Return parameters by name of their owner; raise InputError for text of another form."""
     result: dict[str, dict[str, str]] = {}
-    own = {*catalog.attacks, *catalog.steps, *catalog.terms}
+    own = {*catalog.attacks, *catalog.steps, *catalog.terms, *catalog.defenses}
     for text in texts:
         path, equals, value = text.partition("=")
         name, dot, parameter = path.rpartition(".")

@@ -66,6 +66,10 @@ def price(cost: Price) -> str:
 def plan(out: Console, run: Plan, expected: Expected) -> None:
     """Print the price of a run before it starts."""
     out.print(f"Target {run.target.id}: {escape(run.target.title)}")
+    if run.defense is not None:
+        settings = ", ".join(f"{name} {value}" for name, value in run.defense.params.items())
+        knows = "an adversary who knows of it" if run.defense.adaptive else "an adversary who does not know of it"
+        out.print(f"Defense {run.defense.defense.id}{escape(f' ({settings})' if settings else '')}, against {knows}")
     out.print(f"Granted: {escape(', '.join(run.granted)) or 'nothing'}")
     rows = [
         (
@@ -151,6 +155,9 @@ def results(out: Console, data: dict[str, Any]) -> None:
     if others:
         heads = ["attack", "goal", "measured by", "value [95 %]", "chance", "details", "queries", "models", "seconds"]
         out.print(table(heads, others, right="chance,queries,models,seconds"))
+    if defense := data["defense"]:
+        costs = [f"{name.replace('_', ' ')} {_change(both)}" for name, both in defense["utility"].items()]
+        out.print(f"Without and with {escape(defense['id'])}: {', '.join(costs)}.")
     if blind := data["blind_baseline"]:
         chance = "" if blind["exchangeable"] else "; [yellow]the candidates are not exchangeable[/]"
         found = spread(blind["auc"], blind["auc_ci"])
@@ -180,6 +187,11 @@ def results(out: Console, data: dict[str, Any]) -> None:
         out.print("\nNo model was needed.")
     drawn = "roc.png, " if rows else ""
     out.print(f"Written to {escape(str(data['out']))}: report.html, {drawn}results.json, scores.npz")
+
+
+def _change(both: dict[str, float | None]) -> str:
+    """Return a figure without and with a defense in words."""
+    return " → ".join("unknown" if value is None else f"{value:.3f}" for value in (both["undefended"], both["defended"]))
 
 
 def evidence(measured: Evidence, stale: Sequence[str] = ()) -> Table:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
@@ -11,8 +12,7 @@ from torch import Tensor
 from attacks.discriminative.picture_changes import asked, changes
 from attacks.handles import AttackError, Change, Records, ReferenceModels, Scored, ScoreOracle, ShadowModels
 from attacks.models import signals
-
-Signal = Callable[[Tensor, Tensor], Tensor]
+from attacks.models.signals import Signal
 
 # Signals that difficulty calibration can be applied to, as higher means member.
 CALIBRATED: dict[str, Signal] = {"loss": signals.log_confidence, "margin": signals.margin}
@@ -230,9 +230,8 @@ def _multivariate_normal(values: Tensor, known: Tensor, per_record_variance_from
     return torch.distributions.MultivariateNormal(_mean(values, known), covariance + noise)
 
 
-def _log_confidence_at(temperature: float) -> Callable[[Tensor, Tensor], Tensor]:
-    # A margin does not change with what normalises all scores of an answer, so tempered ones are not normalised first.
-    return lambda log_probs, label: signals.log_confidence(log_probs / temperature, label)
+def _log_confidence_at(temperature: float) -> Signal:
+    return functools.partial(signals.log_confidence, temperature=temperature)
 
 
 def _mean(values: Tensor, known: Tensor) -> Tensor:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
 from attacks.handles import AttackError, PopulationStatistics, Records, Scored, ScoreOracle
 from attacks.models import signals
+from attacks.models.one_hidden_layer import OneHiddenLayer
 
 
 def above_quantile(
@@ -54,7 +57,7 @@ def above_quantile(
     return Scored(residual, cut=float(cut))
 
 
-def _regressor(x: Tensor, score: Tensor, hidden: int, epochs: int) -> nn.Module:
+def _regressor(x: Tensor, score: Tensor, hidden: int, epochs: int) -> OneHiddenLayer:
     """Return a network from features (n, d) to mean and log-deviation (n, 2) of the score (n,), standardised.
 
     The last layer starts at 0, so that before training every record is given the distribution of all: Attack-P.
@@ -62,28 +65,29 @@ def _regressor(x: Tensor, score: Tensor, hidden: int, epochs: int) -> nn.Module:
     last = nn.Linear(hidden, 2)
     nn.init.zeros_(last.weight)
     nn.init.zeros_(last.bias)
-    model = nn.Sequential(nn.Linear(x.shape[1], hidden), nn.ReLU(), last).double()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=0.001, fused=True)
+    model = OneHiddenLayer(nn.Linear(x.shape[1], hidden), last, learning_rate=0.001, decay=0.01, clip=1.0)
     drawn = torch.randperm(len(x))
     held_out, used = drawn[: len(x) // 5], drawn[len(x) // 5 :]
 
-    def loss(rows: Tensor) -> Tensor:
+    def loss(rows: Tensor) -> float:
         mean, log_deviation = model(x[rows]).unbind(-1)
-        value: Tensor = (log_deviation + 0.5 * ((score[rows] - mean) * (-log_deviation).exp()) ** 2).mean()
-        return value
+        return float((log_deviation + 0.5 * ((score[rows] - mean) * (-log_deviation).exp()) ** 2).mean())
 
-    best, weights = float("inf"), model.state_dict()
+    def slope(outputs: Tensor, rows: Tensor) -> Tensor:
+        mean, log_deviation = outputs.unbind(-1)
+        unit = (-log_deviation).exp()
+        residual = (score[rows] - mean) * unit
+        return torch.stack([-residual * unit, 1 - residual**2], dim=1).div_(len(rows))
+
+    best, weights = float("inf"), model.weights.clone()
     for epoch in range(epochs + 1):
-        with torch.no_grad():
-            found = float(loss(held_out))
+        found = loss(held_out)
         if found < best:
-            best, weights = found, {name: value.clone() for name, value in model.state_dict().items()}
+            best, weights = found, model.weights.clone()
         if epoch == epochs:
             break
         for part in torch.randperm(len(used)).split(64):
-            optimizer.zero_grad(set_to_none=True)
-            loss(used[part]).backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-    model.load_state_dict(weights)
-    return model.requires_grad_(False)
+            rows = used[part]
+            model.learn(x[rows], partial(slope, rows=rows))
+    model.weights.copy_(weights)
+    return model

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
 from attacks.discriminative.classes import widened
 from attacks.handles import AttackError, Records, Scored, ScoreOracle, ShadowModels, TopScoreOracle
+from attacks.models.one_hidden_layer import OneHiddenLayer
 from attacks.seeds import derive_seed
 
 
@@ -45,10 +48,10 @@ def infer(
             of_class, wanted = label == c, target_label == c
             if wanted.any() and member[of_class].any() and (~member[of_class]).any():
                 attack_model = _train(features[of_class], member[of_class], hidden, epochs, derive_seed(seed, "class", c))
-                score[wanted] = attack_model(target[wanted])
+                score[wanted] = attack_model(target[wanted]).squeeze(1)
     if score.isnan().any():
         attack_model = _train(features, member, hidden, epochs, derive_seed(seed, "all classes"))
-        score = torch.where(score.isnan(), attack_model(target), score)
+        score = torch.where(score.isnan(), attack_model(target).squeeze(1), score)
     return Scored(score, cut=0.0)
 
 
@@ -76,33 +79,27 @@ def infer_from_top_scores(
     if member.all() or not member.any():
         raise AttackError("the shadow models have no members, or no other records, to learn from")
     attack_model = _train(features, member, hidden, epochs, seed)
-    return Scored(attack_model(values.exp()), cut=0.0)
+    return Scored(attack_model(values.exp()).squeeze(1), cut=0.0)
 
 
-class _AttackModel(nn.Module):
-    """Scores of all classes -> log-odds of membership, in float64."""
+def _train(features: Tensor, member: Tensor, hidden: int, epochs: int, seed: int) -> OneHiddenLayer:
+    """Train an attack model on features (n, classes) and membership (n,), both kinds weighing the same.
 
-    def __init__(self, classes: int, hidden: int):
-        super().__init__()
-        self.layers = nn.Sequential(nn.Linear(classes, hidden), nn.ReLU(), nn.Linear(hidden, 1)).double()
-
-    def forward(self, features: Tensor) -> Tensor:
-        odds: Tensor = self.layers(features).squeeze(-1)
-        return odds
-
-
-def _train(features: Tensor, member: Tensor, hidden: int, epochs: int, seed: int) -> _AttackModel:
-    """Train an attack model on features (n, classes) and membership (n,), both kinds weighing the same."""
+    It gives log-odds (n, 1). The slope of its cross-entropy by them is sigmoid(o) / n of a record that is no member, and of one
+    that is, by its weight, minus sigmoid(-o) / n.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed % 2**63)
-        model = _AttackModel(features.shape[-1], hidden)
-        optimizer = torch.optim.Adam(model.parameters(), lr=0.01, fused=True)
-        loss_of = nn.BCEWithLogitsLoss(pos_weight=(~member).sum().double() / member.sum())
+        model = OneHiddenLayer(nn.Linear(features.shape[-1], hidden), nn.Linear(hidden, 1), learning_rate=0.01)
+        kind = member.unsqueeze(1)
+        turned = torch.where(kind, -1.0, 1.0).double()
+        weight = torch.where(kind, -(~member).sum().double() / member.sum(), 1.0)
         batch = max(100, len(features) // 16)
         for _ in range(epochs):
-            for chunk in torch.randperm(len(features)).split(batch):
-                optimizer.zero_grad(set_to_none=True)
-                loss_of(model(features[chunk]), member[chunk].double()).backward()
-                optimizer.step()
-    model.requires_grad_(False)
+            for rows in torch.randperm(len(features)).split(batch):
+                model.learn(features[rows], partial(_slope, turned=turned[rows], weight=weight[rows]))
     return model
+
+
+def _slope(odds: Tensor, turned: Tensor, weight: Tensor) -> Tensor:
+    return torch.sigmoid(odds * turned).mul_(weight).div_(len(odds))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -80,7 +81,8 @@ def indirect(
     known, inside = shadow_models.records, shadow_models.trained_on
     x, ids, own_ids = population.x[:queries], population.ids[:queries], records.ids
     answers = torch.stack([model.kept_log_probs(x) for model in shadow_models.models])
-    pairs = answers.exp().unflatten(0, (-1, 2))
+    probabilities = answers.exp()
+    pairs = probabilities.unflatten(0, (-1, 2))
     # How much higher the first model of each pair makes the probability of each class, (classes, pairs, n).
     higher = (pairs[:, 0] - pairs[:, 1]).movedim(-1, 0).contiguous()
     halves = inside.unflatten(0, (-1, 2))
@@ -102,12 +104,27 @@ def indirect(
     target = torch.zeros(len(x), answers.shape[-1], dtype=torch.float64)
     target[needed] = scores(x[needed])
     losses, of_target = (_losses_by_class(each, known.label) for each in (answers, target))
-    for i, rows in found.items():
-        label, without = int(known.label[i]), (~inside[:, i]).nonzero()
-        shares = smooth_share_below(losses[label][without, rows], of_target[label][rows])
-        features = answers[without, rows].exp().transpose(0, 1).flatten(1)
-        score[i] = -_kost(_log(shares), features)
+    enhanced = list(found)
+    for start in range(0, len(enhanced), CHUNK):
+        chunk, columns = enhanced[start : start + CHUNK], []
+        for i in chunk:
+            label, without = int(known.label[i]), (~inside[:, i]).nonzero()
+            columns.append((losses[label][without, found[i]], of_target[label][found[i]]))
+        for i, shares in zip(chunk, _shares(columns), strict=True):
+            features = probabilities[(~inside[:, i]).nonzero(), found[i]].transpose(0, 1).flatten(1)
+            score[i] = -_kost(_log(shares), features)
     return Scored(score, cut=-math.log(p_value))
+
+
+def _shares(columns: Sequence[tuple[Tensor, Tensor]]) -> list[Tensor]:
+    """Return `smooth_share_below` of each of many values (k, n) and points (n,): those of the same k are worked out together."""
+    found: dict[int, Tensor] = {}
+    for height in {len(values) for values, _ in columns}:
+        alike = [number for number, (values, _) in enumerate(columns) if len(values) == height]
+        values, at = zip(*(columns[number] for number in alike), strict=True)
+        together = smooth_share_below(torch.cat(values, dim=1), torch.cat(at))
+        found |= zip(alike, together.split([len(one) for one in at]), strict=True)
+    return [found[number] for number in range(len(columns))]
 
 
 def smooth_share_below(values: Tensor, at: Tensor) -> Tensor:

@@ -15,10 +15,15 @@ from attacks.seeds import digest
 from taxonomy import digests, folders, source
 from taxonomy.catalog import installed_sources
 from taxonomy.check import OWN, package
+from taxonomy.defended import Applied
 from taxonomy.entries import Attack, Target
 from taxonomy.findings import InputError
 from taxonomy.kept_digests import KeptDigests
 from taxonomy.named_code import named
+
+# By what a defense is put on a target and on an adversary's own models: one that changes the training or the model, or a mask.
+TRAINED = ("attacks.defenses.owner:Trained",)
+MASKED = tuple(f"attacks.defenses.answers:{name}" for name in ("scores_shown", "label_shown", "answering"))
 
 
 class Code:
@@ -32,7 +37,7 @@ class Code:
                 sys.path.append(str(folder))
         self._installed = {s.package: package(s.package) for s in installed_sources() if s.package}
         others = [name for name in (*self._installed, *self._trusted) if name not in OWN]
-        own_code.allow([*others, "attacks.targets.data", "attacks.models"])
+        own_code.allow([*others, "attacks.targets.data", "attacks.models", "attacks.defenses"])
         self._digests: dict[str, str] = {}
         self._kept: KeptDigests | None = None
 
@@ -96,6 +101,11 @@ class Code:
         assert attack.run is not None and target.run is not None
         own = [self.digest(path) for path in named(target.params).values()]
         return digest([self.digest(attack.run), attack.params, self.digest(target.run), target.params, own])
+
+    def of_defense(self, applied: Applied) -> str:
+        """Return a hash of a defense as it is put on a target: its id, its parameters and the text of its code."""
+        put_on = [self.digest(path) for path in (TRAINED if applied.left is None else MASKED)]
+        return digest([applied.defense.id, dict(applied.params), self.digest(str(applied.defense.run)), *put_on])
 
     def _package(self, name: str, run: str) -> source.Package:
         if name in self._installed:

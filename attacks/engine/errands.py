@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from attacks.engine.places import NamedExecutor
 from attacks.engine.plan import Plan, Planned
-from attacks.engine.workshop import NamedExecutor
 from attacks.handles import AttackError, UnsuitableError
 from taxonomy.catalog import Catalog
 
@@ -52,8 +52,9 @@ def send(
     fingerprint = run.fingerprint(planned)
     if fingerprint in engine.store:
         return None
+    target = engine.catalog.targets.get(plan.target.id, plan.target)  # without the defense that the plan has
     # All else that a run looks up stands in its plan.
-    kinds = {**{kind: {} for kind in engine.catalog.kinds}, "targets": {plan.target.id: plan.target}}
+    kinds = {**{kind: {} for kind in engine.catalog.kinds}, "targets": {plan.target.id: target}}
     catalog = replace(engine.catalog, kinds=kinds, documents={})
     errand = Errand(
         planned.attack.id, plan, run.seed, catalog, engine.store.folder.absolute(), engine.code.trusted, engine.workshop.device

@@ -35,6 +35,7 @@ class Run:
 
     def __init__(self, engine: Engine, plan: Plan, target: Target, seed: int):
         self.engine, self.plan, self.target, self.seed = engine, plan, target, seed
+        self.defended = engine.defended(plan, seed)
         # What the target shows in another form is made by views from what it offers, which nothing else of the run is handed.
         self.derived = {term: rule for term, rule in plan.derived.items() if term not in target.makers}
         self.grant = target.grant({*plan.granted, *(need for rule in self.derived.values() for need in rule.needs)})
@@ -116,7 +117,7 @@ class Run:
                 # So that `mia bench` can tell, without building the target, what of its work is done.
                 "target": self.plan.target.id,
                 "seed": self.seed,
-                "code": self.engine.code.behind(planned.attack, self.plan.target),
+                "code": self.code(planned.attack),
                 "untouched": sorted(str(h) for h in handles & proof.tracked(rule) - ledger.touched),
             }
             inputs = artifacts.models(meta)
@@ -126,6 +127,11 @@ class Run:
             steps = proof.steps()
             self.engine.store.once(fingerprint, make)
         return fingerprint
+
+    def code(self, attack: Attack) -> str:
+        """Return a hash of the code of an attack and of the target, with their parameters and the defense."""
+        behind, applied = self.engine.code.behind(attack, self.plan.target), self.plan.defense
+        return behind if applied is None else digest([behind, self.engine.code.of_defense(applied), applied.adaptive])
 
     def attack(
         self, planned: Planned, collect: Callable[[], None] | None = None

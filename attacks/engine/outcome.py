@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from attacks.engine.defending import Defended
 from attacks.engine.plan import Plan
-from attacks.engine.workshop import environment
+from attacks.engine.versions import environment
 from attacks.metrics.blind_baseline import BlindBaseline
 from attacks.models.devices import CPU
 
@@ -40,11 +41,13 @@ class Outcome:
     device: str = CPU
     blind_baseline: BlindBaseline | None = None
     exhibits: Callable[[], dict[str, Tensor]] | None = None
+    defense: Defended | None = None
 
     def as_json(self, out: str | None = None) -> dict[str, Any]:
         """Return the run as plain data."""
         return {
             "target": self.plan.target.id,
+            "defense": self.defense.as_json() if self.defense else None,
             "target_facts": self.target_facts,
             "blind_baseline": self.blind_baseline.as_json() if self.blind_baseline else None,
             "threat_model": self.plan.threat.as_json(),

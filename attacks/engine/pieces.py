@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from attacks.defenses.owner import FACTS, Trained
 from attacks.engine.store import Store
 from attacks.models import accelerated, own_code
 from attacks.models.blocks import Block
@@ -37,11 +38,13 @@ def train_named(
     in_blocks: bool,
     own: Sequence[str],
     said: Mapping[str, Any],
+    defense: Trained | None = None,
 ) -> bool:
     """Train a block of models, or one, which nobody else is at, and write it into the store; return whether it was not there.
 
     `own` are the packages whose functions a recipe may name, since a worker process is told nothing else of whom the user trusts.
-    `said` is what the store says of the models besides: on which device they are trained, and what for.
+    `said` is what the store says of the models besides: on which device they are trained, and what for. A `defense` trains in
+    place of our training.
     """
     own_code.allow(own)
     store = Store(folder)
@@ -50,18 +53,24 @@ def train_named(
     # On the CPU training has one thread, so its processor time is what it takes where nothing else is in the way.
     clock = time.process_time if said["device"] == CPU else time.perf_counter
     start = clock()
-    states = [module.state_dict() for module in _trained(recipe, piece, in_blocks, said["device"])]
+    found = _trained(recipe, piece, in_blocks, said["device"], defense)
+    states = [module.state_dict() for module in found]
     weights = {name: torch.stack([s[name] for s in states]) if in_blocks else value for name, value in states[0].items()}
     # What one model took: by this the time of others is estimated.
     seconds = (clock() - start) / len(piece)
     meta = {"recipe": recipe, "records": len(piece.rows[0]), "models": len(piece), "seconds": seconds, **said}
+    meta |= {"defense": defense.as_json(), FACTS: vars(found[0])[FACTS]} if defense else {}
     arrays = {name: value.numpy() for name, value in weights.items()}
     store.write(fingerprint, "block" if in_blocks else "model", what, meta=meta, weights=arrays)
     return True
 
 
-def _trained(recipe: dict[str, Any], piece: Block, in_blocks: bool, device: str) -> list[nn.Module]:
+def _trained(
+    recipe: dict[str, Any], piece: Block, in_blocks: bool, device: str, defense: Trained | None = None
+) -> list[nn.Module]:
     """Return the models of a block, or the one of a piece of work that is no block, on the CPU."""
+    if defense is not None:
+        return [defense.fit(read(recipe), TrainingSet(*piece.only(0)))]
     if "family" in recipe:
         return [generators.fit(GeneratorRecipe.from_json(recipe), TrainingSet(*piece.only(0)))]
     known = Recipe.from_json(recipe)
@@ -69,3 +78,8 @@ def _trained(recipe: dict[str, Any], piece: Block, in_blocks: bool, device: str)
         return fit_block(known, piece) if device == CPU else accelerated.fit_block(known, piece, device)
     data = TrainingSet(*piece.only(0))
     return [fit(known, data) if device == CPU else accelerated.fit(known, data, device)]
+
+
+def read(recipe: dict[str, Any]) -> Recipe | GeneratorRecipe:
+    """Return a recipe from plain data: of a generative model, or of another."""
+    return GeneratorRecipe.from_json(recipe) if "family" in recipe else Recipe.from_json(recipe)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from attacks.engine.settings import owners, parameters
 from taxonomy.answers import Atlas, Feasible, Inapplicable, Infeasible, ceiling_of, runnable_graph, where
 from taxonomy.catalog import Catalog
+from taxonomy.defended import Applied, faced
 from taxonomy.entries import Attack, Limits, Params, Step, Target
 from taxonomy.findings import InputError
 from taxonomy.graph import Graph, Price, Rule, goal, price, wanted
@@ -80,6 +81,7 @@ class Plan:
 
     `unused` are the names whose parameters were set, but which no attack of the run needs. `derived` are the implications, by
     what they yield, by which the target shows what it offers in another form: a file of the model from weights and structure.
+    With a `defense`, `target` is the entry of the defended target, which offers what the defense leaves.
     """
 
     target: Target
@@ -92,6 +94,7 @@ class Plan:
     entries: Mapping[str, Attack | Step]
     unused: tuple[str, ...] = ()
     derived: Mapping[str, Rule] = field(default_factory=dict)
+    defense: Applied | None = None
 
     @property
     def models(self) -> int:
@@ -120,11 +123,16 @@ def make(
     threat: ThreatModel | None,
     names: Sequence[str] = (),
     overrides: Mapping[str, Mapping[str, str]] | None = None,
+    defense: Applied | None = None,
 ) -> Plan:
-    """Return the plan of a run; raise InputError if a named attack, or the whole run, cannot be carried out."""
+    """Return the plan of a run; raise InputError if a named attack, or the whole run, cannot be carried out.
+
+    `threat` is the threat model as it was stated, and `target` the target's own entry: what a defense leaves of both is worked
+    out here.
+    """
     if target.run is None:
         raise InputError(f"the target {target.id} has no code, so nothing can be run against it")
-    threat = threat or owner(target)
+    target, threat = faced(catalog, target, defense, threat)
     if (threat.model, threat.frame) != (target.model, target.frame):
         raise InputError(
             f"{target.id} is a {target.model} model in the {target.frame} frame, but the threat model is about "
@@ -153,7 +161,8 @@ def make(
     used = {rule.id for planned in kept for rule in planned.rules}
     unused = tuple(name for name in overrides or {} if not used & set(owners(catalog, name)))
     nodes = _union(kept, planner.entries)
-    return Plan(target, threat, tuple(granted), tuple(kept), nodes, params, tuple(skipped), planner.entries, unused, derived)
+    of_attacks = target, threat, tuple(granted), tuple(kept), nodes, params, tuple(skipped)
+    return Plan(*of_attacks, planner.entries, unused, derived, defense)
 
 
 def _of_target(catalog: Catalog, threat: ThreatModel, target: Target) -> ThreatModel:

@@ -7,14 +7,17 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from attacks.defenses.answers import answering
 from attacks.engine import artifacts
 from attacks.engine.expected import made_for
 from attacks.engine.plan import Planned, amount
-from attacks.engine.workshop import environment
+from attacks.engine.versions import environment
+from attacks.engine.workshop import STAND_INS
 from attacks.handles import Ledger
 from attacks.models import training
 from attacks.seeds import derive_seed, digest
 from taxonomy.check import CANDIDATES, SEED
+from taxonomy.defended import LABELS
 from taxonomy.entries import Params
 from taxonomy.graph import Rule
 
@@ -40,6 +43,10 @@ class Proof:
     def __init__(self, run: Run, planned: Planned):
         self.run, self.planned = run, planned
         self.yields = {rule.yields: rule for rule in planned.rules}
+        # An adversary who knows of a mask puts it on models of its own where the scores that it is shown were masked.
+        asked = {need for rule in planned.rules for need in rule.needs} - self.yields.keys() - {LABELS}
+        found = run.defended
+        self.mask = found.mask if found and found.applied.adaptive and found.applied.left in asked else None
 
     # -- fingerprints ------------------------------------------------------------------------------------------------
 
@@ -59,6 +66,7 @@ class Proof:
                 "target": [target.params, run.target.fingerprint, run.contents.answers],
                 "inputs": {need: self.input_fingerprint(need) for need in rule.needs},
                 "environment": environment(device=self.run.engine.workshop.device),
+                **({"adversary": [run.defended.applied.adaptive, self.mask is not None]} if run.defended else {}),
             }
         )
 
@@ -132,6 +140,7 @@ class Proof:
                 store.write(fingerprint, "step", rule.id, meta=meta, arrays=arrays, inputs=artifacts.models(meta))
             meta, arrays, _ = store.read(fingerprint)
             artifact = artifacts.unpack(meta, arrays, run.engine.workshop, artifacts.kinds_of(function))
+            artifact = artifact if self.mask is None else answering(artifact, self.mask)
             run.made[fingerprint] = Made(artifact, int(meta["queries"]), meta["notes"])
         return run.made[fingerprint]
 
@@ -148,8 +157,10 @@ class Proof:
         given = dict(params or self.params(rule))
         if SEED in inspect.signature(function).parameters:
             given[SEED] = derive_seed(self.run.seed, rule.kind, rule.id)
-        place = made_for(engine.code, self.run.plan.target, entry, params or self.params(rule))
-        with engine._at_work(place, self.run.seed), training.one_thread():
+        by = self.run.defended.stand_ins if self.run.defended else None
+        own = engine.code.of_defense(self.run.defended.applied) if self.run.defended and by else ""
+        place = made_for(engine.code, self.run.plan.target, entry, params or self.params(rule), own)
+        with engine._at_work(place, self.run.seed, by, STAND_INS), training.one_thread():
             start = time.perf_counter()
             result = function(**arguments, **given)
             return result, time.perf_counter() - start

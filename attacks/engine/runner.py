@@ -5,26 +5,34 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
-from attacks.engine import blame, errands
+from attacks.defenses.owner import FACTS, Trained
+from attacks.engine import blame, defending, errands
 from attacks.engine.code import Code
 from attacks.engine.contents import Contents
 from attacks.engine.execution import AUDIT, Run
 from attacks.engine.expected import made_for
 from attacks.engine.outcome import Outcome
+from attacks.engine.places import NamedExecutor, Progress, SerialExecutor, Silent
 from attacks.engine.plan import Plan, Planned, check_queries
 from attacks.engine.proof import LABEL, PARTIAL
 from attacks.engine.store import Store
-from attacks.engine.workshop import NamedExecutor, Progress, SerialExecutor, Silent, StoreWorkshop, environment
+from attacks.engine.versions import environment
+from attacks.engine.workshop import TARGET, StoreWorkshop, node_of
 from attacks.handles import AttackError, UnsuitableError
 from attacks.metrics import blind_baseline
 from attacks.metrics.blind_baseline import BlindBaseline
 from attacks.models import training
 from attacks.models.devices import CPU
+from attacks.models.training import Recipe
 from attacks.seeds import digest, digest_arrays
 from attacks.targets.target import Target
+from taxonomy import entries
 from taxonomy.catalog import Catalog
+from taxonomy.defended import of_uploads
 from taxonomy.findings import InputError
 
 COINS = "D2.coins"
@@ -50,33 +58,65 @@ class Engine:
         self.progress = progress or Silent()
         self.executor = executor or SerialExecutor()
         self.workshop = StoreWorkshop(self.store, self.executor, self.code, self.progress, device)
-        self._built: tuple[str, int, Target] | None = None
+        # The last target, with what was trained as it, and the last one with a defense on it.
+        self._built: tuple[tuple[str, int], Target, defending.Last] | None = None
+        self._defended: tuple[tuple[str, int, str], defending.Defended] | None = None
         self._contents: tuple[Target, Contents] | None = None
 
     @contextmanager
-    def _at_work(self, place: str = "", seed: int = 0) -> Iterator[None]:
-        """Have models trained here; what is trained says what it was made for (attacks/engine/expected.py)."""
-        token, before = training.workshop.set(self.workshop), self.workshop.made_for
-        self.workshop.made_for = {"place": place, "seed": seed} if place else {}
+    def _at_work(
+        self, place: str = "", seed: int = 0, defense: Trained | None = None, defended: tuple[str, ...] = ()
+    ) -> Iterator[None]:
+        """Have models trained here; what is trained says what it was made for (attacks/engine/expected.py).
+
+        A defense changes the trainings that are called as in `defended`.
+        """
+        work = self.workshop
+        token, before = training.workshop.set(work), (work.made_for, work.defense, work.defended)
+        work.made_for = {"place": place, "seed": seed} if place else {}
+        work.defense, work.defended = defense, defended
         try:
             yield
         finally:
             training.workshop.reset(token)
-            self.workshop.made_for = before
+            work.made_for, work.defense, work.defended = before
 
     def adopt(self, target: Target, seed: int) -> None:
         """Take a target that was made elsewhere for the one of its name, as an audit does; raise InputError if it is unsound."""
         target.warnings += target.check()
-        self._built = (target.id, seed, target)
+        self._built = (target.id, seed), target, None
 
     def target(self, name: str, seed: int) -> Target:
         """Return a target by its entry's id, trained if the store does not hold it yet; the last one is kept for the next run."""
-        if self._built is not None and self._built[:2] == (name, seed):
-            return self._built[2]
-        entry = self.catalog.target(name)
+        return self._plain(name, seed)[0]
+
+    def _plain(self, name: str, seed: int, checked: Callable[[Recipe], None] | None = None) -> tuple[Target, defending.Last]:
+        """Return a target without a defense, and what was trained as it; `checked` looks at its recipe before it is trained."""
+        if self._built is None or self._built[0] != (name, seed):
+            entry = self.catalog.target(name)
+            if checked is not None:
+                self.workshop.checked = checked
+            try:
+                target, last = self._build(entry, seed)
+            finally:
+                self.workshop.checked = lambda recipe: None
+            # Roles without a handle are nothing to touch: what they are shown, the target offers beside it.
+            roles = [term.id for term in self.catalog.terms.values() if term.aspect == "role" and term.handle is None]
+            made = {*target.makers, *roles, LABEL, PARTIAL, *([COINS] if AUDIT in target.judges else [])}
+            if missing := sorted(set(entry.offers) - made):
+                raise InputError(f"the target {name} offers {', '.join(missing)}, for which its code makes no handle")
+            self._built = (name, seed), target, last
+        return self._built[1], self._built[2]
+
+    def _build(
+        self, entry: entries.Target, seed: int, defense: Trained | None = None, place: str = ""
+    ) -> tuple[Target, defending.Last]:
+        """Return a target that its entry's code makes, trained by a defense if there is one, and what was trained as it."""
+        name, work = entry.id, self.workshop
         if entry.run is None:
             raise InputError(f"the target {name} has no code, so nothing can be run against it")
-        with self._at_work(made_for(self.code, entry), seed):
+        work.last = None
+        with self._at_work(place or made_for(self.code, entry), seed, defense, (TARGET,) if defense else ()):
             try:
                 target: Target = self.code.function(entry.run)(**entry.params, seed=seed)
                 target.id = name
@@ -88,17 +128,56 @@ class Engine:
             except (Exception, SystemExit) as error:
                 problem = blame.told(error, self.code)
                 raise InputError(f"the target {name} cannot be made with the parameters of its entry; {problem}") from error
-        # A role without a handle is nothing to touch: what it is shown, the target offers beside it.
-        roles = [term.id for term in self.catalog.terms.values() if term.aspect == "role" and term.handle is None]
-        made = {*target.makers, *roles, LABEL, PARTIAL, *([COINS] if AUDIT in target.judges else [])}
-        if missing := sorted(set(entry.offers) - made):
-            raise InputError(f"the target {name} offers {', '.join(missing)}, for which its code makes no handle")
-        self._built = (name, seed, target)
-        return target
+        return target, work.last
+
+    def target_of(self, plan: Plan, seed: int) -> Target:
+        """Return the target of a plan, with its defense if it has one."""
+        found = self.defended(plan, seed)
+        return self.target(plan.target.id, seed) if found is None else found.target
+
+    def defended(self, plan: Plan, seed: int) -> defending.Defended | None:
+        """Return the defended target of a plan; None for a plan without a defense. The last one is kept for the next run."""
+        applied, name = plan.defense, plan.target.id
+        if applied is None:
+            return None
+        defense = applied.defense
+        own = self.code.of_defense(applied)
+        key = name, seed, digest([own, applied.adaptive])
+        if self._defended is not None and self._defended[0] == key:
+            return self._defended[1]
+        mask, by, facts = None, defending.trained(applied, lambda: self.target(name, seed)), dict[str, Any]()
+        if of_uploads(plan.target, defense):
+            plain, last = self._plain(name, seed)
+            target, after = replace(plain, facts=dict(plain.facts)), last
+        elif by is None:
+            mask = defending.mask(self.code, applied, seed)
+            plain, last = self._plain(name, seed, partial(defending.check, defense.id, mask))
+            target, mask = defending.masked(self.catalog, plan.target, applied, mask, plain, last)
+            after = last
+        else:
+            place = made_for(self.code, plan.target, defense=own)
+            target, after = self._build(plan.target, seed, by, place)
+            if after is None:
+                raise InputError(f"{defense.id} does not fit {name}, whose code trains in a way of its own")
+            plain, last = self._plain(name, seed)
+            facts = self.store.meta(node_of(after[0].fingerprint)).get(FACTS, {})
+        target.fingerprint = digest([plain.fingerprint, own])
+        if mask is not None and mask.computes:  # to ask for a hash alone would cost too much, and what is random has none
+            target.identities |= {term: target.fingerprint for term in target.makers if term.startswith("Q.")}
+        seconds = self._seconds(last), self._seconds(after)
+        utility = defending.utility(applied, plain, target, seconds)
+        found = defending.Defended(applied, target, utility, mask, by, facts)
+        self._defended = key, found
+        return found
+
+    def _seconds(self, last: defending.Last) -> float | None:
+        """Return what a training took, in seconds of one processor; None of one that is not known."""
+        meta = self.store.meta(node_of(last[0].fingerprint)) if last else {}
+        return float(meta["seconds"]) if "seconds" in meta else None
 
     def go_on_from(self, other: Engine) -> None:
         """Take over the target that another engine has built, for the next run against it: with the same catalog and store."""
-        self._built, self._contents = other._built, other._contents
+        self._built, self._defended, self._contents = other._built, other._defended, other._contents
 
     def blind_baseline(self, target: Target) -> BlindBaseline | None:
         """Return what can be told about the target's members without the model, kept in the store; None for too few records."""
@@ -128,9 +207,10 @@ class Engine:
             return self._run(plan, seed, any_split)
 
     def _run(self, plan: Plan, seed: int, any_split: bool) -> Outcome:
-        target = self.target(plan.target.id, seed)
+        target = self.target_of(plan, seed)
         check_queries(plan, len(target.x))
         outcome = Outcome(plan, seed, target.facts, target.member.numpy(), exhibits=getattr(target, "exhibits", None))
+        outcome.defense = self.defended(plan, seed)
         outcome.warnings += target.warnings
         if any(planned.attack.goal == "membership" for planned in plan.attacks):
             outcome.blind_baseline = self.blind_baseline(target)
@@ -189,7 +269,7 @@ def carried_out(executor: NamedExecutor, errand: errands.Errand) -> errands.Repo
     code = Code(errand.trusted)
     engine = _engine(executor, errand, code)
     try:
-        run = Run(engine, errand.plan, engine.target(errand.plan.target.id, errand.seed), errand.seed)
+        run = Run(engine, errand.plan, engine.target_of(errand.plan, errand.seed), errand.seed)
         run.carry_out(next(planned for planned in errand.plan.attacks if planned.attack.id == errand.attack))
     except UnsuitableError as error:
         return errands.Report(unsuited=str(error))

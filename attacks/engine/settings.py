@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from taxonomy.catalog import Catalog
+from taxonomy.defended import value_of
 from taxonomy.entries import Attack, Params, Step
 from taxonomy.findings import InputError, nearest, unknown
 
@@ -20,6 +21,8 @@ def parameters(catalog: Catalog, overrides: Mapping[str, Mapping[str, str]]) -> 
     for name, values in overrides.items():
         found = owners(catalog, name)
         if not found:
+            if name in catalog.defenses:
+                raise InputError(f"{name} is a defense, which this run does not have: add --defense {name}")
             raise unknown("attack, step or artifact", name, [*entries, *(s.yields for s in catalog.steps.values())])
         for parameter, text in values.items():
             having = [entry for entry in found if parameter in entries[entry].params]
@@ -27,7 +30,7 @@ def parameters(catalog: Catalog, overrides: Mapping[str, Mapping[str, str]]) -> 
                 known = sorted({p for entry in found for p in entries[entry].params})
                 raise InputError(f"{name} has no parameter {parameter!r}: {nearest(parameter, known) or 'it has none'}")
             for entry in having:
-                result[entry][parameter] = _value(f"{name}.{parameter}", text, entries[entry].params[parameter])
+                result[entry][parameter] = value_of(f"{name}.{parameter}", text, entries[entry].params[parameter])
                 set_by_user.add((entry, parameter))
     return result, set_by_user
 
@@ -37,20 +40,3 @@ def owners(catalog: Catalog, name: str) -> list[str]:
     if name in catalog.attacks or name in catalog.steps:
         return [name]
     return [s.id for s in catalog.steps.values() if s.yields == name or s.yields.startswith(name + ".")]
-
-
-def _value(name: str, text: str, like: object) -> bool | int | float | str:
-    """Return a parameter's value as the type of its default."""
-    try:
-        if isinstance(like, bool):
-            return {"true": True, "false": False}[text.lower()]
-        if isinstance(like, int):
-            return int(text)
-        if isinstance(like, float):
-            return float(text)
-    except (KeyError, ValueError) as error:
-        kind = {bool: "true or false", int: "a whole number", float: "a number"}[type(like)]
-        raise InputError(f"{name} must be {kind} (found {text!r})") from error
-    if isinstance(like, list):
-        raise InputError(f"{name} is a list and cannot be set on the command line")
-    return text

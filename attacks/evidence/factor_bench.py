@@ -15,8 +15,8 @@ from typing import Any
 from attacks.engine import drafts
 from attacks.engine.commit import commit
 from attacks.engine.outcome import Outcome
+from attacks.engine.places import Progress, Silent
 from attacks.engine.runner import Engine
-from attacks.engine.workshop import Progress, Silent
 from attacks.evidence.averages import average, short
 from attacks.evidence.bench import versions
 from attacks.evidence.comparisons import difference

@@ -12,6 +12,8 @@ from attacks.errors import DivergedError
 from attacks.handles.handle import AttackError
 from attacks.handles.records import ShadowData
 from attacks.handles.trainers import HostedModel
+from attacks.models import training
+from attacks.models.signals import Signal
 from attacks.models.training import Model, numbers
 
 # A change to records x (n, ...) that leaves their number and their shape as they are, such as an augmentation.
@@ -56,23 +58,38 @@ class ShadowModels:
         They are worked out once and lie in the store, so that memory does not grow with the number of models. Raises
         DivergedError if one is not a number, and says of how many models: the others alone would be a weaker attack.
         """
-        x = self._records.x if changed is None else changed(self._records.x.clone())
-        return _answers(self._models, model, x).clone()
+        return _answers(self._models, model, self._changed(changed))
 
-    def signal(self, of: Callable[[Tensor, Tensor], Tensor], changed: Change | None = None) -> Tensor:
+    def signal(self, of: Signal, changed: Change | None = None) -> Tensor:
         """Return a signal of every model on every record, or on every record `changed`, float64 of shape (models, records).
 
-        The signal is of(log_probs float64 (records, classes), label int64 (records,)), such as those of `attacks.models.signals`.
+        The signal is of(log_probs float64 (records, classes), label int64 (records,)). One of `attacks.models.signals`, by itself
+        or as a `functools.partial`, is worked out once and lies in the store.
         """
-        return torch.stack([of(self.log_probs(k, changed), self._records.label) for k in range(len(self))])
+        return _signal(self._models, of, self._changed(changed), self._records.label)
 
     def first(self, count: int) -> ShadowModels:
         """Return a view of the first `count` models."""
         return ShadowModels(self._models[:count], self._records, self._trained_on[:count])
 
+    def _changed(self, changed: Change | None) -> Tensor:
+        return self._records.x if changed is None else changed(self._records.x.clone())
+
+
+def _signal(models: Sequence[Model | HostedModel], of: Signal, x: Tensor, label: Tensor) -> Tensor:
+    """Return a signal of every model on records x (n, ...) with label (n,), float64 (models, n)."""
+
+    def made() -> Tensor:
+        return torch.stack([of(_answers(models, k, x), label) for k in range(len(models))])
+
+    return training.workshop.get().signal(of, models, x, label, made)
+
 
 def _answers(models: Sequence[Model | HostedModel], number: int, x: Tensor) -> Tensor:
-    """Return the answers of one of the models; raise DivergedError, with how many of them diverged, if they are no numbers."""
+    """Return the answers of one of the models, which are the caller's own.
+
+    Raises DivergedError, with how many of them diverged, if they are no numbers.
+    """
     try:
         answers = models[number].kept_log_probs(x)
         # A sum tells in a fraction of the time that all of them are numbers; where it is none, infinities may be why.
@@ -124,10 +141,12 @@ class ReferenceModels:
         models = self._own.models
         return torch.stack([_answers(models, k, x) for k in range(len(models))])
 
-    def signal(self, of: Callable[[Tensor, Tensor], Tensor], x: Tensor, label: Tensor) -> Tensor:
-        """Return a signal of every model on records x (n, ...) with label (n,), float64 (models, n)."""
-        models = self._own.models
-        return torch.stack([of(_answers(models, k, x).clone(), label) for k in range(len(models))])
+    def signal(self, of: Signal, x: Tensor, label: Tensor) -> Tensor:
+        """Return a signal of every model on records x (n, ...) with label (n,), as `ShadowModels.signal` does.
+
+        It is float64 (models, n).
+        """
+        return _signal(self._own.models, of, x, label)
 
     def inner_signal(self, of: Callable[[Model], Tensor]) -> Tensor:
         """Return what `of` reads off every model's inside, float64 (models, n).
@@ -139,7 +158,7 @@ class ReferenceModels:
             raise AttackError("these models lie on a platform that shows no weights; the attack needs models of one's own")
         return torch.stack([of(model) for model in models])
 
-    def member_signal(self, of: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    def member_signal(self, of: Signal) -> Tensor:
         """Return a signal of the models on their own training records, float64 (n,), sorted."""
         return self._own.signal(of)[self._own.trained_on].sort().values
 

@@ -12,8 +12,8 @@ from attacks.errors import AttackError
 from attacks.models.architectures import Estimator
 from attacks.models.training import Recipe
 
-# Gradients of this many records lie in memory at once.
-CHUNK = 128
+# Gradients of this many records lie in memory at once, and of fewer where they would have more than so many numbers.
+CHUNK, NUMBERS = 128, 2**27
 
 
 def rebuilt(recipe: Recipe, weights: Mapping[str, Tensor]) -> nn.Module:
@@ -59,8 +59,9 @@ def gradients(network: nn.Module, x: Tensor, label: Tensor, of: Callable[[dict[s
         logits = torch.func.functional_call(network, weights, (x.unsqueeze(0),))
         return nn.functional.cross_entropy(logits, label.unsqueeze(0))
 
+    chunk = max(1, min(CHUNK, NUMBERS // max(1, sum(value.numel() for value in weights.values()))))
     of_each = torch.func.vmap(torch.func.grad(loss), in_dims=(None, 0, 0))
-    chunks = zip(x.double().split(CHUNK), label.split(CHUNK), strict=True)
+    chunks = zip(x.double().split(chunk), label.split(chunk), strict=True)
     return torch.cat([of(of_each(weights, some, their)) for some, their in chunks])
 
 

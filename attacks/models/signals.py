@@ -8,11 +8,15 @@ of the *other* classes keep what is lost there, so every signal of the true clas
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from attacks.errors import AttackError
+
+# What is read off answers (..., n, classes) with labels (n,): float64 (..., n).
+Signal = Callable[[Tensor, Tensor], Tensor]
 
 # Up to so many classes a sum of rounded terms is as good as one of the terms themselves.
 FEW = 16
@@ -73,9 +77,10 @@ def margin(log_probs: Tensor, label: Tensor) -> Tensor:
     return of_label.sub_(_log_sum(values.scatter_(0, index, float("-inf"))))
 
 
-def log_confidence(log_probs: Tensor, label: Tensor) -> Tensor:
-    """Log-probability of the true class, distinct also where the probability rounds to 1."""
-    return torch.nn.functional.logsigmoid(margin(log_probs, label))
+def log_confidence(log_probs: Tensor, label: Tensor, temperature: float = 1.0) -> Tensor:
+    """Log-probability of the true class with logits divided by `temperature`, distinct also where the probability rounds to 1."""
+    # A margin does not change with what normalises all scores of an answer, so tempered ones are not normalised first.
+    return torch.nn.functional.logsigmoid(margin(log_probs if temperature == 1.0 else log_probs / temperature, label))
 
 
 def loss(log_probs: Tensor, label: Tensor) -> Tensor:

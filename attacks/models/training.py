@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from attacks.errors import AttackError, DivergedError
 from attacks.models import architectures, blocks, noisy_descent, own_training, paths
 from attacks.models.blocks import Block
+from attacks.models.signals import Signal
 from taxonomy.named_code import is_path
 
 CHUNK = 1024
@@ -299,6 +300,10 @@ class Workshop(Protocol):
         """Return one model for each training set, in order."""
         ...
 
+    def signal(self, of: Signal, models: Sequence[Any], x: Tensor, label: Tensor, make: Callable[[], Tensor]) -> Tensor:
+        """Return `make()`, a signal of every model on records x (n, ...) with label (n,), float64 (models, n)."""
+        ...
+
 
 class HomeWorkshop:
     """Trains models in this process and keeps nothing: what code gets that runs outside the engine."""
@@ -310,6 +315,10 @@ class HomeWorkshop:
         else:
             found = (fit(recipe, data) for data in sets)
         return [Model(recipe, module, f"home-{i}") for i, module in zip(range(len(sets)), found, strict=False)]
+
+    def signal(self, of: Signal, models: Sequence[Any], x: Tensor, label: Tensor, make: Callable[[], Tensor]) -> Tensor:
+        """Return `make()`, a signal of every model on records x (n, ...) with label (n,), float64 (models, n)."""
+        return make()
 
 
 # The engine puts its own workshop here while it runs a node, so that steps and targets need not know the store.

@@ -45,6 +45,8 @@ def components(
 
 def _last_gradients(network: nn.Module, x: Tensor, label: Tensor, layers: int) -> list[Tensor]:
     matrices = [name for name, value in network.named_parameters() if value.ndim == 2][::-1]
+    if not matrices:
+        raise UnsuitableError("it looks at the gradient of a layer's weight matrix, and the network has no such layer")
     if not 1 <= layers <= len(matrices):
         raise AttackError(f"layers is a number from 1 to {len(matrices)} here (found {layers})")
 

@@ -13,16 +13,15 @@ import os
 import resource
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import time
-import venv
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import records
 from numpy.typing import NDArray
+from peers import PEERS, environment
 from records import Figure, Row
 
 from attacks import metrics
@@ -32,8 +31,6 @@ from attacks.handles import Ledger
 from taxonomy.loading import load
 
 HERE = Path(__file__).parent
-ENVIRONMENT = HERE.parents[1] / "build" / "peers"
-PEERS = ("sacroml==2.0.1", "adversarial-robustness-toolbox==1.20.1")
 TARGET, LIRA, SEED, MODELS = "fashion-mlp", "carlini-2022-lira", 0, 16
 # What ours is asked for: whole blocks.
 OURS = (4, 8, 16)
@@ -52,29 +49,20 @@ class Run(NamedTuple):
 
 def main() -> None:
     """Measure all, and keep the rows."""
-    python = environment()
+    python, missing = environment()
+    if missing:
+        raise SystemExit("\n".join(missing.values()))
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         member = hand_over(place / "target.npz")
         ours = {models: run_ours(place / f"ours-{models}", models) for models in OURS}
         sacroml = run_sacroml(python, place, member)
         art = run_art(python, place, member)
-    rows = [*compared("sacroml-lira", f"the LiRA of {PEERS[0]}, {MODELS} models", ours, sacroml)]
-    rows += compared("art-shadows", f"the shadow models and the black-box attack of {PEERS[1]}, {MODELS} models", ours, art)
+    rows = [*compared("sacroml-lira", f"the LiRA of {PEERS['sacroml']}, {MODELS} models", ours, sacroml)]
+    rows += compared("art-shadows", f"the shadow models and the black-box attack of {PEERS['art']}, {MODELS} models", ours, art)
     for row in rows:
         print(row)
     records.keep(rows)
-
-
-def environment() -> Path:
-    """Return the interpreter of the environment that the peers are in, made if need be."""
-    python = ENVIRONMENT / "bin" / "python"
-    if not python.exists():
-        venv.create(ENVIRONMENT, with_pip=True)
-        (site,) = ENVIRONMENT.glob("lib/*/site-packages")
-        (site / "torch-of-ours.pth").write_text(sysconfig.get_path("purelib") + "\n")
-        subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *PEERS], check=True)
-    return python
 
 
 def hand_over(file: Path) -> NDArray[np.bool_]:

@@ -9,6 +9,7 @@ the target included. The site's page "Side by side" is made from the file.
 from __future__ import annotations
 
 import argparse
+import ast
 import json
 import os
 import platform
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import textwrap
 import time
 import venv
 from collections.abc import Sequence
@@ -28,9 +30,24 @@ HERE = Path(__file__).parent
 SCRIPTS, TABLE = HERE / "side_by_side", HERE / "side_by_side.json"
 ENVIRONMENT = HERE.parents[1] / "build" / "peers"
 PEERS = {"sacroml": "sacroml==2.0.1", "art": "adversarial-robustness-toolbox==1.20.1"}
-WORKS, SEEDS, TOOLS = ("A", "B"), (0, 1, 2), ("reference", "ours-lira", "ours", "sacroml", "art")
-# Ours twice: LiRA alone, which compares with what the others do, and all that is feasible.
-ALONE = ["carlini-2022-lira"]
+WORKS, SEEDS, TOOLS = ("A", "B"), (0, 1, 2), ("reference", "ours-lira", "ours-shared", "sacroml", "art", "ours")
+# Ours three times: LiRA alone, which compares with what the others do; LiRA and the attacks on scores that train no model besides
+# its own, for both works; and all that is feasible.
+NAMED = {
+    "ours-lira": ["carlini-2022-lira"],
+    "ours-shared": [
+        "brannvall-2026-bavaria",
+        "carlini-2022-lira",
+        "lassila-2025-base",
+        "ml-leaks-3",
+        "sablayrolles-2019-mast",
+        "yeom-2018-bounded-loss",
+        "yeom-2018-gap",
+        "yeom-2018-loss",
+        "zarifzadeh-2024-rmia",
+    ],
+}
+OURS = ("attacks", "taxonomy")
 AUDITORS = ("ours", "sacroml", "art")
 # The first mode of sacroml is its default, and trains; the others use its shadow models again, and their CPU time is not counted.
 MODES = ("offline", "online-carlini", "online-fixed")
@@ -58,9 +75,12 @@ def main() -> None:
     chosen = parser.parse_args()
     kept: Found = {} if chosen.anew or not TABLE.exists() else json.loads(TABLE.read_text())
     python, missing = environment()
+    # As pip leaves what it installs, the peers among it: compiled.
+    subprocess.run([sys.executable, "-m", "compileall", "-q", *(HERE.parents[1] / name for name in OURS)], check=True)
     table = {**described(missing), "audits": kept.get("audits", {}), "bad_input": kept.get("bad_input", {})}
     failed: list[str] = []
     jobs = [Job(work, tool, seed) for seed in SEEDS for work in WORKS for tool in TOOLS if tool not in missing]
+    jobs.sort(key=lambda job: job.tool == "ours")  # what takes longest comes last
     with ThreadPoolExecutor(chosen.at_once) as pool, tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         running = {
@@ -71,6 +91,9 @@ def main() -> None:
         running |= {
             pool.submit(audit, python, job, place): ("audits", job.name) for job in jobs if job.name not in table["audits"]
         }
+        if not running:  # the lines may have changed, the figures have not
+            table |= {key: kept[key] for key in ("date", "machine", "busy", "versions")}
+        TABLE.write_text(json.dumps(table, indent=1, sort_keys=True) + "\n")
         for done in as_completed(running):
             part, name = running[done]
             try:
@@ -114,23 +137,34 @@ def described(missing: dict[str, str]) -> Found:
         "busy": round(os.getloadavg()[0], 1),
         "versions": {**PEERS, **{name: version(name) for name in ("torch", "scikit-learn", "numpy")}},
         "not_installed": missing,
-        "lines": {work: {tool: written(tool, work) for tool in AUDITORS} for work in WORKS},
-        # sacroml reads a network's class and training from a file; what the others are handed lives in the user's program.
-        "files": {work: {tool: int((work, tool) == ("B", "sacroml")) for tool in AUDITORS} for work in WORKS},
+        "named": NAMED,
+        "lines": {work: {tool: statements(written(tool, work)) for tool in AUDITORS} for work in WORKS},
+        "files": {work: {tool: len(files(written(tool, work))) for tool in AUDITORS} for work in WORKS},
     }
 
 
-def written(tool: str, work: str) -> int:
-    """Return how many lines a user writes for an audit: those of the script that stand between its marks."""
+def written(tool: str, work: str) -> str:
+    """Return what a user writes for an audit: that of the script that stands between its marks."""
     text = (SCRIPTS / f"with_{tool}.py").read_text().split(f"# user: {work}\n")[1].split("# end\n")[0]
-    return sum(bool(line.strip()) for line in text.splitlines())
+    return textwrap.dedent(text)
+
+
+def statements(text: str) -> int:
+    """Return how many lines a program has where each statement is on one, however its lines are broken."""
+    return sum(isinstance(node, ast.stmt) for node in ast.walk(ast.parse(text)))
+
+
+def files(text: str) -> set[str]:
+    """Return the files of Python that a program names: what is handed over in them has to be written into them."""
+    strings = (node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Constant))
+    return {value for value in strings if isinstance(value, str) and value.endswith(".py")}
 
 
 def audit(python: Path, job: Job, place: Path) -> Found:
     """Carry an audit out; return its CPU seconds, how many attacks ran, and AUC and TPR at 1 % FPR of those that are compared."""
     out, name = place / (job.name.replace("/", "-") + ".json"), job.name.replace("/", "-")
-    script = f"with_{job.tool.removesuffix('-lira')}.py"
-    command = [interpreter(python, job.tool), script, job.work, str(job.seed), out, *(ALONE if job.tool == "ours-lira" else [])]
+    script = f"with_{job.tool.split('-')[0]}.py"
+    command = [interpreter(python, job.tool), script, job.work, str(job.seed), out, *NAMED.get(job.tool, [])]
     if job.tool != "sacroml":
         cpu = timed(command, place / f"store-{name}")
         return {"cpu": cpu, **json.loads(out.read_text())}
@@ -158,6 +192,8 @@ def timed(command: Sequence[str | Path], store: Path) -> float:
     """Run a command; return the CPU seconds of its process and of those that it waited for."""
     settings = {**os.environ, "OMP_NUM_THREADS": "1", "MIA_STORE": str(store)}
     settings["PYTHONPATH"] = str(HERE.parents[1])
+    # What is kept of the catalog from run to run, where no other program drops it.
+    settings["MIA_CATALOG_CACHE"] = str(ENVIRONMENT / "catalogs")
     process = subprocess.Popen(command, cwd=SCRIPTS, env=settings, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None, "it is a pipe"
     said = process.stderr.read()

@@ -31,7 +31,8 @@ class Figure(NamedTuple):
 class Row:
     """One comparison. `name` is GROUP/NAME; `ratio` is of `what` to `beside`, `goal` the most that it should be.
 
-    A row without a ratio gives figures alone. `load` is how busy the machine was when the row was measured.
+    A row without a ratio gives figures alone. `load` is how busy the machine was when the row was measured. `note` says what
+    follows from the figures, such as why a goal cannot be reached.
     """
 
     name: str
@@ -41,10 +42,12 @@ class Row:
     goal: float | None = None
     figures: Mapping[str, Figure] = field(default_factory=dict)
     load: float = field(default_factory=lambda: os.getloadavg()[0])
+    note: str = ""
 
     def __str__(self) -> str:
         compared = f" / {self.beside} = {self.ratio:.3g}" if self.ratio is not None else ""
-        return f"{self.what}{compared} ({'; '.join(f'{name}: {f.value:.4g} {f.unit}' for name, f in self.figures.items())})"
+        figures = "; ".join(f"{name}: {f.value:.4g} {f.unit}" for name, f in self.figures.items())
+        return f"{self.what}{compared} ({figures}){f'. {self.note}' if self.note else ''}"
 
 
 def keep(rows: Sequence[Row], path: Path = RESULTS) -> None:
@@ -73,6 +76,7 @@ def _plain(row: Row) -> dict[str, Any]:
         "ratio": _digits(row.ratio),
         "goal": row.goal,
         "load": round(row.load, 1),
+        "note": row.note,
         "figures": {name: {**f._asdict(), "value": _digits(f.value)} for name, f in row.figures.items()},
     }
 

@@ -109,6 +109,7 @@ def ask(cache: Path, *arguments: object) -> Asked:
     return Asked(min(new), min(seconds() for _ in range(3)))
 
 
+@pytest.mark.slow
 @pytest.mark.benchmark
 def test_twice_the_attacks(record, tmp_path):
     """The time that made attacks take grows in proportion to their number; both sizes take seconds, so it is no noise."""

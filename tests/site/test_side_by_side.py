@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "site"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+import peers
 import side_by_side
 from side_by_side import Spread, verdict
 
@@ -21,15 +23,42 @@ def test_the_table_has_its_form():
     assert table["audits"], "something was measured"
 
 
-def test_what_we_are_told_of_wrong_input_is_never_silence():
-    told = side_by_side.measured()["bad_input"]["ours"]
-    assert len(told) >= 5 and all(one["outcome"] == "stopped" and one["said"].startswith("InputError") for one in told.values())
+def test_the_table_is_whole():
+    table = side_by_side.measured()
+    there = {tool for tool in side_by_side.TOOLS if tool not in table["not_installed"]}
+    assert set(side_by_side.TOOLS) == set(peers.TOOLS)
+    wanted = {f"{work}/{tool}/{seed}" for work in side_by_side.WORKS for tool in there for seed in range(side_by_side.SEEDS)}
+    assert table["audits"].keys() == wanted
+    assert table["bad_input"].keys() == there & set(peers.AUDITORS)
+
+
+def test_what_a_user_writes_is_counted_from_the_scripts():
+    table = side_by_side.measured()
+    for work in peers.WORKS:
+        for tool in peers.AUDITORS:
+            text = peers.written(tool, work)
+            assert table["lines"][work][tool] == peers.statements(text), (work, tool)
+            assert table["files"][work][tool] == len(peers.files(text)), (work, tool)
+    assert (table["lines"]["A"]["ours"], table["lines"]["B"]["ours"]) <= (4, 6) and not table["files"]["B"]["ours"]
+
+
+def test_a_statement_is_one_line_however_it_is_broken():
+    assert peers.statements("from a import (\n    b,\n    c,\n)\n\ndef f(x):\n    return x\n") == 3
+    assert peers.files('audit(net="net.py", way="train", path="net.py")') == {"net.py"}
+
+
+def test_wrong_input_is_never_met_with_silence_by_us():
+    told = side_by_side.measured()["bad_input"]
+    assert len(told["ours"]) >= 10 and all(theirs.keys() == told["ours"].keys() for theirs in told.values())
+    for case, one in told["ours"].items():
+        assert one["outcome"] in ("stopped", "warned") and one["said"], case
+        assert one["outcome"] == "warned" or one["said"].startswith("InputError: "), case
 
 
 def test_a_tool_that_was_not_measured_has_no_figures():
     table = {**side_by_side.measured(), "not_installed": {"art": "no matching distribution"}}
     table["audits"] = {name: found for name, found in table["audits"].items() if "/art/" not in name}
-    row = side_by_side.rows(table, "A")[-1]
+    row = next(row for row in side_by_side.rows(table, "A") if row.tool == "art")
     assert (row.tool, row.cpu, row.attacks, row.scores) == ("art", None, None, {})
     assert "no matching distribution" in row.missing
 

@@ -241,14 +241,14 @@ def test_more_bytes_than_are_read(near, monkeypatch):
 def test_a_file_that_cannot_be_read_is_a_finding(near, monkeypatch):
     """As its owner might have it: permissions stop everyone but the administrator, who runs these tests in some places."""
     attack_file(near, ATTACK)
-    real = open
+    real = os.open
 
     def refuse(path, *arguments, **named):
         if str(path).endswith("bad-attack.yaml"):
             raise PermissionError(13, "Permission denied")
         return real(path, *arguments, **named)
 
-    monkeypatch.setattr("builtins.open", refuse)
+    monkeypatch.setattr("os.open", refuse)
     assert [(f.code, f.message) for f in read([near])[1]] == [("MIA001", "the file cannot be read: Permission denied")]
     monkeypatch.setattr("os.scandir", refuse_folder)
     assert [(f.code, f.message) for f in read([near])[1]] == [("MIA011", "the folder cannot be read: Permission denied")]

@@ -34,6 +34,8 @@ def load(spec: SklearnSpec, folder: Path, function: Function | None, trusted_pic
     if not path.is_file():
         raise InputError(f"model: no such file {relative(path)}")
     content = path.read_bytes()
+    if not content:
+        raise InputError(f"{relative(path)} is empty")
     pickled = path.suffix.lower() in PICKLES or content[:1] == b"\x80"
     model = _unpickled(path, trusted_pickles) if pickled else _skops(path, content)
     return of_object(model, digest(["sklearn", hashlib.sha256(content).hexdigest()]), relative(path))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 from attacks.audit.kinds.address import Address
 from attacks.audit.kinds.model import OwnModel
 from attacks.audit.kinds.service import Service
@@ -12,18 +14,7 @@ from attacks.seeds import digest
 
 def load(spec: HttpSpec, limit: int | None) -> OwnModel:
     """Return the model behind a service, whose answers are kept beside finished work; raise InputError if it does not answer."""
-    address = Address(
-        url=spec.url,
-        model=spec.model,
-        version=spec.version,
-        input=spec.input,
-        output=spec.output,
-        datatype=spec.datatype,
-        token_variable=spec.token_variable,
-        batch=spec.batch,
-        timeout_s=spec.timeout_s,
-        per_second=spec.per_second,
-    )
+    address = Address(**{field.name: getattr(spec, field.name) for field in fields(Address)})
     service = Service(address, default_folder() / "services", limit=limit)
     described = service.metadata()
     return OwnModel(

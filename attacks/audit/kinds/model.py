@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import nn
 
 # What answers: rows as the user gave them, (n, ...) or a data frame, in; raw scores (n, classes) or labels (n,) out.
 Answering = Callable[[Any], Any]
@@ -20,7 +23,7 @@ class OwnModel:
     or "labels". `identity` is a hash of all that its answers follow from. Calls of a `service` are counted. `recorded` are
     answers that cannot be asked for again: float64 (members + non-members, classes). `noun` names it in messages.
     `columns` are the names of the features that it was trained on, where it knows them. `again` answers anew what
-    `answer` may have kept.
+    `answer` may have kept. `network` is the network itself, in evaluation mode, where one can look into it.
     """
 
     answer: Answering | None
@@ -33,3 +36,4 @@ class OwnModel:
     noun: str = "the model"
     columns: list[str] | None = None
     again: Answering | None = None
+    network: nn.Module | None = None

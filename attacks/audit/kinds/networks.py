@@ -61,7 +61,8 @@ def load(spec: TorchSpec, folder: Path, function: Function | None, trusted: Sequ
             raise InputError(f"{noun} does not answer a batch of shape {np.shape(rows)} as float32: {said}{fixed}") from error
 
     names = None if spec.classes is None else [str(name) for name in spec.classes]
-    return OwnModel(answer, identity, names, spec.scale, noun=noun)
+    # A program (TorchScript, torch.export) has no modules of Python, of which gradients record by record could be had.
+    return OwnModel(answer, identity, names, spec.scale, noun=noun, network=network if function is not None else None)
 
 
 def built(function: Function) -> nn.Module:

@@ -233,7 +233,9 @@ def _headline(membership: Sequence[Data], rocs: Mapping[str, Roc], others: Seque
         return [sentences.other_goal(result) for result in others] or ["No attack was run under this threat model."]
     counted = sentences.counts(best, rocs[best["attack"]])
     beside = [sentences.beside_guessing(counted, membership[0])] if counted else []
-    return [sentences.headline(best, counted), *beside, sentences.choice(best, len(membership), counted)]
+    anew = sentences.retrained(best)
+    chosen = sentences.choice(best, len(membership), counted)
+    return [sentences.headline(best, counted), *beside, chosen, *([anew] if anew else [])]
 
 
 def _by_reason(skipped: Sequence[Data]) -> dict[str, list[str]]:

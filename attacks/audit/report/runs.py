@@ -19,7 +19,7 @@ def as_audit(run: Data, catalog: Catalog) -> Data:
     results = run["results"]
     checks = [{"code": "target", "severity": "warning", "message": warning} for warning in run["warnings"]]
     return {
-        "name": run["target"],
+        "name": run["target"] + (f" with {run['defense']['id']}" if run["defense"] else ""),
         "checks": checks,
         "valid": valid,
         "blind_baseline": blind,
@@ -40,13 +40,19 @@ def as_audit(run: Data, catalog: Catalog) -> Data:
             "queries": sum(result["queries"] for result in results),
             "seconds": sum(result["seconds"] for result in results),
         },
-        "facts": run["target_facts"],
+        "facts": {**run["target_facts"], **_undefended(run)},
         "work": {"trained": run["trained"], "spare": run["spare"], "reused": run["reused"]},
         "data": catalog.targets[run["target"]].data if run["target"] in catalog.targets else None,
         "data_hashes": {},
         **{name: run[name] for name in ("out", "command", "date", "commit", "seed")},
         "versions": run["versions"],
     }
+
+
+def _undefended(run: Data) -> Data:
+    """Return what figures of the target would be without its defense."""
+    both = run["defense"]["utility"] if run["defense"] else {}
+    return {f"undefended_{name}": values["undefended"] for name, values in both.items()}
 
 
 def _title(run: Data, catalog: Catalog) -> str:
@@ -56,6 +62,8 @@ def _title(run: Data, catalog: Catalog) -> str:
         same = (ready.observation, ready.model, ready.frame) == (stated["observation"], stated["model"], stated["frame"])
         if same and sorted(ready.knows) == stated["knows"]:
             return ready.title
+    if run["defense"]:
+        return f"Somebody who faces the target with {catalog.defenses[run['defense']['id']].title}"
     target = catalog.targets.get(run["target"])
     if target is not None and set(target.offers) <= set(stated["knows"]):
         return "Somebody who has all that this target can show"

@@ -71,14 +71,14 @@ def ranking(result: Figures) -> str:
     low, high = result["auc_ci"]
     higher = f"{100 * result['auc']:.0f} [{100 * low:.0f} to {100 * high:.0f}]"
     return (
-        f"Of 100 pairs of a member and another, the attack “{result['title']}” ranks the member higher in {higher}; "
+        f"Of 100 pairs of a member and another, the attack “{result['title']}” ranks the member higher in {higher} (its AUC); "
         f"guessing reaches 50."
     )
 
 
 def beside_guessing(counted: Counts, ranked: Figures) -> str:
     """Return what guessing would find, and what follows; `ranked` is the attack of the same threat model with the largest AUC."""
-    guessed = f"Who guesses and accuses as many finds {counted.guessed:.3g}. {ranking(ranked)}"
+    guessed = f"Guessing that accuses as many others wrongly finds {counted.guessed:.3g}. {ranking(ranked)}"
     if not counted.may_be_guessing:
         return guessed
     if ranked["auc_ci"][0] > 0.5:
@@ -100,7 +100,33 @@ def choice(result: Figures, among: int, counted: Counts | None = None) -> str:
     told = f"By the attack “{result['title']}”"
     if among == 1:
         return f"{told}, the only one on members that was run."
-    return f"{told}, the strongest of {among:,}; choosing it on the same records flatters it, which its interval does not count."
+    return (
+        f"{told}, the strongest of {among:,}. It was chosen because it did best on these same records, which flatters it; the "
+        f"brackets do not count that."
+    )
+
+
+def retrained(result: Figures) -> str | None:
+    """Return how the figures of an attack spread over models that were trained anew; None where that was not measured."""
+    spread = result.get("seed_spread")
+    if not spread:
+        return None
+    area, found = spread["auc"], spread["tpr_at_fpr"].get(RATE)
+    fewer = f", with {spread['models']:,} models of its own in place of {result['models']:,}," if _had_fewer(result) else ""
+    low, high, mean = (100 * area[name] for name in ("lowest", "highest", "mean"))
+    rates = (
+        "" if found is None else f", and it finds {100 * found['lowest']:.2g} to {100 * found['highest']:.2g} % of the members"
+    )
+    at = "" if found is None else " while 1 % of the others are accused wrongly"
+    return (
+        f"Trained anew: on {spread['targets']:,} models of the training function, each made with others of these records,"
+        f" “{result['title']}”{fewer} ranks the member higher in {low:.0f} to {high:.0f} of 100 pairs (mean {mean:.0f},"
+        f" this model {100 * result['auc']:.0f}){rates}{at}."
+    )
+
+
+def _had_fewer(result: Figures) -> bool:
+    return bool(0 < result["seed_spread"]["models"] < result["models"])
 
 
 def other_goal(result: Figures) -> str:
@@ -122,8 +148,8 @@ def together(ensemble: Figures, members: int) -> str | None:
     ends = math.floor(low * members + 1e-9), math.ceil(high * members - 1e-9)
     return (
         f"All {len(ensemble['attacks']):,} attacks together find {round(found * members):,} [{ends[0]:,} to {ends[1]:,}] of "
-        f"{members:,} members at a false positive rate of 1 % in total. Their thresholds were set on other non-members than "
-        f"those who are counted, so that choosing among attacks is not free."
+        f"{members:,} members while 1 % of the others are accused wrongly in total. Their thresholds were set on other "
+        f"non-members than those who are counted, so that choosing among attacks is not free."
     )
 
 
@@ -148,13 +174,13 @@ def alarms(found: Figures) -> str | None:
 
 def blind(baseline: Figures, passed: bool) -> str:
     """Return what the blind baseline says of the split."""
-    low, high = baseline["auc_ci"]
+    low, high = (100 * end for end in baseline["auc_ci"])
     told = (
-        f"A classifier that never sees the model tells members from others with an AUC of {baseline['auc']:.3f} "
-        f"[{low:.3f} to {high:.3f}]"
+        f"Without the model: of 100 pairs of a member and another, a classifier that sees the records alone (the blind baseline) "
+        f"ranks the member higher in {100 * baseline['auc']:.0f} [{low:.0f} to {high:.0f}]; guessing reaches 50"
     )
     if passed:
-        return f"{told}; one half is chance. So members and others do not differ by themselves as far as it can tell."
+        return f"{told}. So members and others do not differ by themselves as far as it can tell."
     return f"{told}. The two groups differ by themselves: all that follows measures how they were chosen, not the model."
 
 
@@ -166,13 +192,12 @@ def not_said(others: int | None, not_run: int) -> list[str]:
         "That an adversary has what was assumed. Who knows less finds less, who knows more may find more.",
         "How sure an accusation is. Among the records counted here members are as frequent as they were chosen to be; where "
         "members are rare, most of the accused may be others, however good the attack.",
-        "What holds for one record. A false positive rate is a mean over all non-members, and for a record of an unusual kind it "
-        "may be many times as high.",
+        "What holds for one record. The share of others who are accused wrongly (the false positive rate) is a mean over all of "
+        "them, and for a record of an unusual kind it may be many times as high.",
         "What holds for another model. They are about this model, trained once, and these records; the intervals count other "
         "records of the same kind, not another training.",
         "Whether a leak does harm. That depends on what it means to be a member, which no figure here knows.",
     ]
     if others is not None:
-        least = f"a false positive rate of {100 / others:.2g} %"
-        told.append(f"What happens below {least}: with {others:,} non-members, one of them is that much.")
+        told.append(f"What happens where fewer than 1 in {others:,} others is accused wrongly: so many are here, and no more.")
     return told

@@ -27,22 +27,28 @@ if TYPE_CHECKING:
 FORMATS = ("sacro", "aisvs")
 
 
-def prepare(folder: Path) -> None:
-    """Make the folder of a run; raise InputError before any work is done if it cannot be written."""
+def prepare(folder: Path) -> list[Path]:
+    """Make the folder of a run; raise InputError before any work is done if it cannot be written.
+
+    Returns the folders that were not there before, the innermost first, for `sweep`.
+    """
+    made = [one for one in (folder, *folder.parents) if not one.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         drafts.sweep(folder)
         probe = folder / drafts.name()
         probe.touch()
         probe.unlink()
+        return made
     except OSError as error:
         raise InputError(f"the folder {folder} cannot be written ({error.strerror}); name another with --out") from error
 
 
-def sweep(folder: Path) -> None:
-    """Take a run's folder away if nothing was written into it, since the run came to nothing."""
+def sweep(made: Sequence[Path]) -> None:
+    """Take away the folders that were made for a run and hold nothing, since the run came to nothing."""
     with contextlib.suppress(OSError):  # it holds something
-        folder.rmdir()
+        for folder in made:
+            folder.rmdir()
 
 
 def write_run(outcome: Outcome, folder: Path, command: str, catalog: Catalog) -> dict[str, Any]:

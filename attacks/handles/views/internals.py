@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from attacks.handles import EmbeddingOracle, HeldRecords, KnownMembers, Population, RunnableModel, ShadowData
+from torch import nn
+
+from attacks.handles import EmbeddingOracle, HeldRecords, KnownMembers, Population, RunnableModel, ShadowData, UnsuitableError
 from attacks.models import internals
 from attacks.models.training import Model
 
 
 def local_embeddings(runnable: RunnableModel) -> EmbeddingOracle:
-    """Return the last hidden layer of a model that runs at home: its queries cost nothing."""
-    model = Model(runnable.recipe, internals.rebuilt(runnable.recipe, runnable.weights), "rebuilt")
+    """Return the last hidden layer of a model that runs at home: its queries cost nothing.
+
+    Raises UnsuitableError for a network whose layers do not run in a row.
+    """
+    module = internals.rebuilt(runnable.recipe, runnable.weights)
+    if not isinstance(module, nn.Sequential) or not isinstance(module[-1], nn.Linear | nn.Sequential):
+        raise UnsuitableError("which of the network's layers is the last one is only known where its layers run in a row")
+    model = Model(runnable.recipe, module, "rebuilt")
     return EmbeddingOracle("embeddings", model.embedded, runnable.ledger, counted=False)
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+
 import forest
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 from skops import io
+
+from attacks.audit.functions import LARGE, Function
 
 INTERRUPTED = """\
 from pathlib import Path
@@ -16,9 +20,9 @@ from sklearn.ensemble import RandomForestClassifier
 
 
 def train(x, y, seed):
-    calls = Path("calls")
+    calls = Path(".calls")
     calls.open("a").write("x")
-    if Path("stop").exists() and calls.read_text() == "xxxx":
+    if Path(".stop").exists() and calls.read_text() == "xxxx":
         raise KeyboardInterrupt
     return RandomForestClassifier(20, random_state=seed).fit(x, y)
 """
@@ -73,12 +77,76 @@ def test_another_model_or_training_under_the_same_name_is_run_anew(folder, mia_j
 def test_an_interrupted_audit_goes_on_from_there(folder, mia):
     forest.add(folder, forest.POPULATION + forest.TRAIN + "attacks: [carlini-2022-lira]\nlimits: {models: 4}\n")
     (folder / "my_training.py").write_text(INTERRUPTED)
-    (folder / "stop").touch()
-    done = mia("audit", "audit.yaml", "--trust-code", ".", "--out", "out")
-    calls = folder / "calls"
+    (folder / ".stop").touch()
+    done = mia("audit", "audit.yaml", "--trust-code", ".")
+    calls = folder / ".calls"
     # One call tries the function, and two models were finished before the third was interrupted.
-    assert done.returncode == 130 and not (folder / "out").exists() and calls.read_text() == "xxxx"
-    (folder / "stop").unlink()
+    assert done.returncode == 130 and not (folder / "mia-audits").exists() and calls.read_text() == "xxxx"
+    (folder / ".stop").unlink()
     done = mia("audit", "audit.yaml", "--trust-code", ".", "--out", "out")
     assert done.returncode == 0, done.stderr
     assert calls.read_text() == "xxxx" + "x" + "xx"
+
+
+READS = """\
+from pathlib import Path
+
+from sklearn.ensemble import RandomForestClassifier
+
+TREES = Path(__file__).with_name("settings") / "trees.txt"
+
+
+def train(x, y, seed):
+    return RandomForestClassifier(int(TREES.read_text()), random_state=seed).fit(x, y)
+"""
+
+
+def trained(found) -> int:
+    return sum(result["trained"] for result in forest.by_attack(found).values())
+
+
+def test_a_file_that_training_may_read_makes_models_anew(folder, mia_json):
+    forest.add(folder, forest.POPULATION + forest.TRAIN + "attacks: [sablayrolles-2019-mast]\nlimits: {models: 2}\n")
+    (folder / "my_training.py").write_text(READS)
+    (folder / "settings").mkdir()
+    trees = folder / "settings" / "trees.txt"
+    trees.write_text("5")
+    run = ["audit", "audit.yaml", "--trust-code", ".", "--format", "sacro"]
+    assert [trained(mia_json(*run)), trained(mia_json(*run))] == [2, 0], "reports of this program do not count"
+    forest.add(folder, "groups: [sex]\n")
+    assert trained(mia_json(*run)) == 0, "nor does the audit file"
+    trees.write_text("9")
+    assert trained(mia_json(*run)) == 2
+    trees.write_text("5")
+    assert trained(mia_json(*run)) == 0, "it is what it was"
+
+
+def test_a_large_file_counts_as_another_when_it_was_written_anew(folder):
+    (folder / "code.py").write_text("def train(x, y, seed):\n    return None\n")
+    large = folder / "vectors.bin"
+    large.write_bytes(bytes(2 * LARGE))
+    function = Function(folder / "code.py", "train", folder)
+    before = function.identity
+    assert function.identity == before
+    os.utime(large, ns=(1, 1))
+    assert function.identity != before
+
+
+def test_training_that_writes_into_its_folder_is_told(folder, mia_json):
+    forest.add(folder, forest.POPULATION + forest.TRAIN + "attacks: [sablayrolles-2019-mast]\nlimits: {models: 2}\n")
+    text = (folder / "my_training.py").read_text().replace("    return", "    open('log.txt', 'a').write('x')\n    return")
+    (folder / "my_training.py").write_text(text)
+    checks = mia_json("audit", "audit.yaml", "--trust-code", ".", "--dry-run")["checks"]
+    (check,) = [check for check in checks if check["code"] == "writes"]
+    assert check["severity"] == "warning" and "log.txt" in check["message"]
+
+
+def test_the_price_counts_what_the_store_lacks(folder, mia, mia_json):
+    forest.add(folder, forest.POPULATION + forest.TRAIN + "attacks: [sablayrolles-2019-mast]\nlimits: {models: 2}\n")
+    run = ["audit", "audit.yaml", "--trust-code", "."]
+    before = mia_json(*run, "--dry-run")["price"]
+    assert (before["models"], before["to_train"]) == (2, 2) and before["seconds"] > 0
+    assert "To train: 2 models, about" in mia(*run).stdout
+    after = mia_json(*run, "--dry-run")["price"]
+    assert (after["models"], after["to_train"], after["seconds"]) == (2, 0, 0)
+    assert "Nothing left to train: 2 models of earlier runs are in the store." in mia(*run, "--dry-run").stdout

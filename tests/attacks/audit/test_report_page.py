@@ -39,16 +39,16 @@ def test_the_first_page_says_a_sentence_a_threat_model_what_was_assumed_and_what
     assert (
         f"Of 400 members, {counted} [{int(low)} to {int(high) + 1}] are found while 4 of 400 others are accused wrongly." in first
     )
-    assert "the strongest of 2; choosing it on the same records flatters it" in first
+    assert "the strongest of 2. It was chosen because it did best on these same records" in first
     assert "Neither can be told from guessing: no leak was shown, nor that there is none." in first, "of the labels"
     assert "All scores (Q.scores)" in first and "The candidate's true label (record.label)" in first
     assert "Predicted label" not in first.split("Labels", 1)[0], "labels follow from scores"
-    assert "About: Black-box observation (black-box)" in first
+    assert "explains them): Black-box observation (black-box)" in first
     assert "Records of the same distribution (D1.samples), Structure and training recipe (M2): 2 more attacks" in first
     assert "Likelihood ratio attack (LiRA), online" in first
     assert "All 2 attacks together find 60 [40 to 80] of 400 members" in first
     assert "What these figures do not say" in first and "1 attacks that the catalog has were not run here" in first
-    assert "with 400 non-members, one of them is that much" in first
+    assert "where fewer than 1 in 400 others is accused wrongly" in first
 
 
 def test_whatever_comes_from_outside_is_escaped():

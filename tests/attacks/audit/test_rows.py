@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from attacks.audit import checks, tables
-from attacks.audit.rows import Rows, joined, take
+from attacks.audit.rows import MOST_VALUES, Rows, joined, take
 from taxonomy.findings import InputError
 
 
@@ -29,6 +29,27 @@ def test_known_rows_come_back_as_they_were():
     places = rows.places(some)
     assert places.tolist() == [3, 0]
     assert rows.original(places).equals(table().iloc[[3, 0]].reset_index(drop=True))
+
+
+@pytest.mark.parametrize("shape", [(40, 1), (40, 7), (40, 3, 4, 4)])
+def test_known_rows_are_found_among_made_up_ones(shape):
+    rows = Rows(np.random.default_rng(0).normal(size=shape).astype(np.float32).round(1))
+    made = torch.randn(1000, *shape[1:], generator=torch.Generator().manual_seed(0))
+    again = torch.where(rows.x == 0, -0.0, rows.x)
+    places = rows.places(torch.cat([made, again]))
+    assert (places[:1000] == -1).all() and torch.equal(rows.x[places[1000:]], rows.x)
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.int64, np.uint8])
+def test_numbers_are_decoded_as_column_by_column(kind):
+    known = np.random.default_rng(0).uniform(0, 200, size=(30, 4)).astype(kind)
+    x = torch.randn(100, 4, generator=torch.Generator().manual_seed(0))
+    back = Rows(known).decoded(x)
+    exact = known.astype(np.float64)
+    wanted = x.double().numpy() * exact.std(axis=0) + exact.mean(axis=0)
+    if np.issubdtype(kind, np.integer):
+        wanted = np.clip(np.round(wanted), np.iinfo(kind).min, np.iinfo(kind).max)
+    assert back.dtype == kind and np.allclose(back, wanted, rtol=1e-6)
 
 
 def test_changed_rows_come_back_in_their_form():
@@ -93,3 +114,11 @@ def test_records_that_float32_cannot_tell_apart_are_not_called_the_same():
         checks.refuse_overlap(*sides, Rows(near))
     with pytest.raises(InputError, match="stand among the members and among the non-members"):
         checks.refuse_overlap(sides[0], sides[0], Rows(np.concatenate([near[:100]] * 2)))
+
+
+def test_free_text_is_refused_with_its_column_and_count():
+    notes = pd.DataFrame({"age": np.arange(MOST_VALUES + 1), "notes": [f"patient {k}" for k in range(MOST_VALUES + 1)]})
+    with pytest.raises(InputError, match=r"'notes' holds 1,001 different texts.*leave it out \(`features:`\)") as said:
+        Rows(notes)
+    assert "patient" not in str(said.value), "a message shows no content"
+    assert Rows(notes[:-1]).x.shape == (MOST_VALUES, MOST_VALUES + 1)

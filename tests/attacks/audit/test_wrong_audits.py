@@ -47,6 +47,11 @@ def content(name: str, data: bytes) -> Change:
     return lambda folder: (folder / name).write_bytes(data) and None
 
 
+def moved(name: str, to: str) -> Change:
+    """Return a change of a file's name."""
+    return lambda folder: (folder / name).rename(folder / to) and None
+
+
 def both(*changes: Change) -> Change:
     """Return several changes."""
 
@@ -123,7 +128,38 @@ WRONG: dict[str, tuple[Change, str]] = {
         "unknown term 'Q.scoers': did you mean Q.scores?",
     ),
     "no such audit file": (lambda folder: (folder / "audit.yaml").unlink(), "no such file; `mia audit --init`"),
+    "no features": (more("features: []"), "audit.yaml:6:11: error MIA008: there is no feature here"),
+    "a feature twice": (more("features: [age, age, income, visits, risk]"), "'age' stands here a second time"),
     # files of records
+    "a folder": (
+        both(text("train.csv", "data"), lambda folder: (folder / "data").mkdir()),
+        "data is a folder; name the files in it",
+    ),
+    "no pattern": (text("train.csv", '"a**b*.csv"'), "a**b*.csv is no pattern of file names"),
+    "an array named npz": (
+        both(
+            text("{file: train.csv, label: outcome, id: patient}", "{file: one.npz}"),
+            lambda folder: np.save(folder / "one.npy", np.ones((3, 4))),
+            moved("one.npy", "one.npz"),
+        ),
+        "it holds one array, as npy files do; name it .npy",
+    ),
+    "arrays named npy": (
+        both(
+            text("{file: train.csv, label: outcome, id: patient}", "{file: some.npy}"),
+            lambda folder: np.savez(folder / "some.npz", x=ROWS),
+            moved("some.npz", "some.npy"),
+        ),
+        "it holds several arrays, as npz files do; name it .npz",
+    ),
+    "one value": (
+        both(
+            text("{file: train.csv, label: outcome, id: patient}", "{file: one.npz}"),
+            lambda folder: np.savez(folder / "one.npz", x=np.array(3.0), y=np.array(1)),
+        ),
+        "x is one value; an array has an entry for each record",
+    ),
+    "an empty model": (content("model.skops", b""), "model.skops is empty"),
     "no such table": (text("train.csv", "trian.csv"), "no such file"),
     "another ending": (
         both(text("train.csv", "train.xlsx"), content("train.xlsx", b"PK")),

@@ -10,7 +10,7 @@ import pytest
 from attacks.cli import families
 from attacks.cli.commands import app
 
-HELD = {command.name or command.callback.__name__: command.callback.__module__ for command in app.registered_commands}
+HELD = {families.called(command): command.callback.__module__ for command in app.registered_commands}
 HELD |= {group.name: group.typer_instance.registered_commands[0].callback.__module__ for group in app.registered_groups}
 
 

@@ -220,6 +220,24 @@ def test_the_attack_model_of_a_class_does_not_depend_on_other_classes():
         assert found.tolist() == pytest.approx(every[mine].tolist(), rel=1e-9)
 
 
+def test_slopes_that_are_written_out_learn_what_autograd_does():
+    generator = torch.Generator().manual_seed(0)
+    features, member = torch.rand(240, 3, generator=generator).double(), torch.arange(240) % 24 < 17
+    found = shadow_classifier._train(features, member, 8, 5, 3)(features).squeeze(1)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        network = torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.ReLU(), torch.nn.Linear(8, 1)).double()
+        optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
+        loss_of = torch.nn.BCEWithLogitsLoss(pos_weight=torch.tensor(7 / 17, dtype=torch.float64))
+        for _ in range(5):
+            for rows in torch.randperm(240).split(100):
+                optimizer.zero_grad()
+                loss_of(network(features[rows]).squeeze(1), member[rows].double()).backward()
+                optimizer.step()
+    expected = network(features).squeeze(1).detach()
+    assert found.dtype == torch.float64 and torch.allclose(found, expected, rtol=0, atol=1e-12)
+
+
 def test_the_weight_of_members_is_in_float64(monkeypatch):
     """17 members and 7 others: their ratio rounds in float32 already in the eighth digit."""
     seen, loss = [], torch.nn.BCEWithLogitsLoss
@@ -230,11 +248,10 @@ def test_the_weight_of_members_is_in_float64(monkeypatch):
 
     monkeypatch.setattr(torch.nn, "BCEWithLogitsLoss", spy)
     member, features = torch.arange(24) < 17, torch.rand(24, 3, generator=torch.Generator().manual_seed(0)).double()
-    shadow_classifier._train(features, member, 4, 1, 0)
     over_the_air._train(features, member, 4, 1)
     dense._train(features[:, :, None, None].repeat(1, 1, 4, 4), member, 0.5, 1)
     attack_data_classifier._odds_of_network(features, member, features, 0, epochs=1)
-    assert [float(weight) for weight in seen] == [7 / 17] * 4
+    assert [float(weight) for weight in seen] == [7 / 17] * 3
 
 
 @pytest.mark.parametrize("predictive", ["student-t", "normal"])

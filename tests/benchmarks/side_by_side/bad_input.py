@@ -1,6 +1,7 @@
-"""Hand five kinds of wrong input to a tool, and write what it says of each: python bad_input.py TOOL OUT
+"""Hand kinds of wrong input to a tool, and write what it says of each: python bad_input.py TOOL OUT
 
-"silent": it returns a result and warns of nothing. "warned": it returns one, and says something. "stopped": it raises.
+"silent": it returns a result and warns of nothing but what it warns of anyway. "warned": it returns one, and says something.
+"stopped": it raises.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ right = work.model.predict_proba
 def ours(x_in, y_in, x_out, y_out, answer):
     from attacks import audit
 
-    audit.run(model=answer, members=(x_in, y_in), non_members=(x_out, y_out), attacks=["yeom-2018-loss"], class_names=["0", "1"])
+    sides = {"members": (x_in, y_in), "non_members": (x_out, y_out)}
+    result = audit.run(model=answer, **sides, attacks=["yeom-2018-loss"], class_names=["0", "1"])
+    # What it warns of stands on the first page of its report.
+    said.lines += [one["message"] for one in result.data["checks"] if one["severity"] != "info"]
 
 
 def sacroml(x_in, y_in, x_out, y_out, answer):
@@ -56,14 +60,27 @@ def logits(rows):
     return np.log(p) - np.log1p(-p)
 
 
+def not_numbers(rows):
+    p = right(rows)
+    p[3] = np.nan
+    return p
+
+
 missing = x_in.copy()
 missing[3, 5] = np.nan
+one_class = y_in == 1
 both = np.concatenate([x_out, x_in[:100]]), np.concatenate([y_out, y_in[:100]])
 CASES = {
     "NaN in a feature of a member": (missing, y_in, x_out, y_out, right),
     "100 members stand among the non-members too": (x_in, y_in, *both, right),
+    "the non-members are the members": (x_in, y_in, x_in, y_in, right),
+    "one member": (x_in[:1], y_in[:1], x_out, y_out, right),
+    "one of the two classes lacks among the members": (x_in[one_class], y_in[one_class], x_out, y_out, right),
+    "one label fewer than records": (x_in, y_in[:-1], x_out, y_out, right),
     "one-hot labels": (x_in, np.eye(2)[y_in], x_out, np.eye(2)[y_out], right),
     "probabilities that sum to 0.9": (x_in, y_in, x_out, y_out, lambda rows: 0.9 * right(rows)),
+    "probabilities that sum to 3": (x_in, y_in, x_out, y_out, lambda rows: 3 * right(rows)),
+    "a probability that is not-a-number": (x_in, y_in, x_out, y_out, not_numbers),
     "logits handed over as probabilities": (x_in, y_in, x_out, y_out, logits),
 }
 
@@ -77,22 +94,23 @@ class Said(logging.Handler):
         self.lines.append(record.getMessage())
 
 
-found = {}
-said = Said()
-logging.getLogger().addHandler(said)
-{"ours": ours, "sacroml": sacroml, "art": art}[tool](x_in, y_in, x_out, y_out, right)  # what is right passes
-for case, given in CASES.items():
+def told(given):
     said.lines.clear()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        try:
-            {"ours": ours, "sacroml": sacroml, "art": art}[tool](*given)
-            lines = [*said.lines, *(str(one.message) for one in caught if issubclass(one.category, UserWarning))]
-            found[case] = {
-                "outcome": "warned" if lines else "silent",
-                "said": (lines or [""])[0].splitlines()[0] if lines else "",
-            }
-        except Exception as error:
-            text = (str(error).strip() or "nothing").splitlines()[0]
-            found[case] = {"outcome": "stopped", "said": f"{type(error).__name__}: {text}"}
+        {"ours": ours, "sacroml": sacroml, "art": art}[tool](*given)
+    return [*said.lines, *(str(one.message) for one in caught if issubclass(one.category, UserWarning))]
+
+
+found = {}
+said = Said()
+logging.getLogger().addHandler(said)
+usual = told((x_in, y_in, x_out, y_out, right))
+for case, given in CASES.items():
+    try:
+        lines = [line for line in told(given) if line not in usual]
+        found[case] = {"outcome": "warned", "said": lines[0].splitlines()[0]} if lines else {"outcome": "silent", "said": ""}
+    except Exception as error:
+        text = (str(error).strip() or "nothing").splitlines()[0]
+        found[case] = {"outcome": "stopped", "said": f"{type(error).__name__}: {text}"}
 Path(out).write_text(json.dumps(found))

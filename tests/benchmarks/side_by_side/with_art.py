@@ -37,9 +37,10 @@ if name == "A":
     rule = MembershipInferenceBlackBoxRuleBased(target).infer(x, classes[y])
     # end
 else:
-    # user: B
     import net
     import torch
+
+    # user: B
     from art.attacks.inference.membership_inference import (
         MembershipInferenceBlackBox,
         MembershipInferenceBlackBoxRuleBased,

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.preprocessing import StandardScaler
 
 MODELS = 16
 
@@ -50,7 +51,7 @@ def made(name: str, seed: int) -> Work:
         size, count = 284, 569
     else:
         x, y = load_digits(return_X_y=True)
-        x, size, count = (x / 16).astype(np.float32), 400, 800
+        x, size, count = StandardScaler().fit_transform(x).astype(np.float32), 400, 800
     order = np.random.default_rng(seed).permutation(len(x))
     parts = [(x[rows], y[rows]) for rows in np.split(order, [size, count])]
     return Work(*parts, model=(forest if name == "A" else network)(*parts[0], seed))

@@ -1,0 +1,16 @@
+"""Which recipes a defense can change that trains the network itself, in place of our training."""
+
+from __future__ import annotations
+
+from attacks.errors import AttackError
+from attacks.models import architectures
+from attacks.models.training import Recipe
+
+
+def network_recipe(recipe: Recipe) -> Recipe:
+    """Return a recipe by which our loop trains a network on its loss; raise AttackError for any other."""
+    if recipe.architecture in architectures.ESTIMATORS or recipe.trainer:
+        raise AttackError(f"this defense trains a network, and the target is made by {recipe.trainer or recipe.architecture}")
+    if recipe.clip:
+        raise AttackError("this defense changes how a network learns; the target learns by noisy descent, which is one itself")
+    return recipe

@@ -1,0 +1,137 @@
+"""A defended target: the target of an entry with a defense on it, and what of it an adversary applies to models of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from attacks.defenses.answers import Mask, label_shown, scores_shown
+from attacks.defenses.owner import Owner, Trained
+from attacks.handles import AttackError, HeldRecords, LabelOracle, Ledger
+from attacks.models.generators import Generator
+from attacks.models.training import Model, Recipe, TrainingSet
+from attacks.seeds import derive_seed
+from attacks.targets.target import Target
+from taxonomy import entries
+from taxonomy.catalog import Catalog
+from taxonomy.defended import LABELS, SCORES, Applied
+from taxonomy.findings import InputError
+
+if TYPE_CHECKING:
+    from attacks.engine.code import Code
+
+POPULATION = "D1.samples"
+# What was trained as a target, and its training set.
+Last = tuple[Model | Generator, TrainingSet] | None
+
+
+@dataclass(frozen=True)
+class Defended:
+    """A defended target, what the defense costs its users, and what changes answers or training: one of the two.
+
+    An adversary who knows of the defense puts it on models of its own too; `stand_ins` is what it trains them by. `facts` are
+    numbers about the training that the defense's code tells.
+    """
+
+    applied: Applied
+    target: Target
+    utility: dict[str, Any]
+    mask: Mask | None = None
+    trained: Trained | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def stand_ins(self) -> Trained | None:
+        """By what the adversary trains models of its own that stand for the target; None if as without the defense."""
+        return self.trained if self.applied.adaptive else None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {**self.applied.as_json(), "utility": self.utility, "facts": self.facts}
+
+
+def trained(applied: Applied, plain: Callable[[], Target]) -> Trained | None:
+    """Return how a defense changes the training, or the trained model; None for one that changes answers.
+
+    `plain` makes the target without a defense, of whose population the defense may take records.
+    """
+    if applied.left is not None:
+        return None
+    found = Trained(applied.defense.changes, str(applied.defense.run), applied.params)
+    if not found.takes_records:
+        return found
+    held = _population(plain())
+    return replace(found, records=held)
+
+
+def _population(target: Target) -> TrainingSet | None:
+    held = target.makers[POPULATION](Ledger()) if POPULATION in target.makers else None
+    return TrainingSet(held.x, held.label, 0) if isinstance(held, HeldRecords) and held.label is not None else None
+
+
+def mask(code: Code, applied: Applied, seed: int) -> Mask:
+    """Return the mask that a defense is which changes answers; its owner is not known yet."""
+    function = code.function(str(applied.defense.run))
+    return Mask(function, applied.params, derive_seed(seed, "defense", applied.defense.id))
+
+
+def check(name: str, of: Mask, recipe: Recipe) -> None:
+    """Raise InputError if a mask does not suit a recipe, before anything is trained by it."""
+    if recipe.regression:
+        raise InputError(f"{name} masks scores of classes, and the target predicts a number")
+    try:
+        of.resolution(recipe.classes, recipe.shape)
+    except AttackError as error:
+        raise InputError(f"{name}: {error}") from error
+
+
+def masked(catalog: Catalog, entry: entries.Target, applied: Applied, of: Mask, plain: Target, last: Last) -> tuple[Target, Mask]:
+    """Return a target whose answers are masked, and the mask with its owner; `entry` says what it still offers."""
+    defense, term = applied.defense, applied.left
+    assert term is not None, "it masks answers"
+    if last is not None and isinstance(last[0], Model):
+        others = _population(plain) or TrainingSet(last[1].x[:0], last[1].y[:0], 0)
+        of = replace(of, owner=Owner(last[0], last[1], others))
+    scores = plain.makers[SCORES]
+    try:
+        question: Any = scores(Ledger())
+        step = of.resolution(question(plain.x[:1]).shape[-1], plain.x.shape[1:])
+    except AttackError as error:
+        raise InputError(f"{defense.id}: {error}") from error
+    # What nobody is shown any more is not there.
+    makers = {name: maker for name, maker in plain.makers.items() if not name.startswith("Q.") or name in entry.offers}
+    makers.pop(SCORES, None)
+    if term != LABELS:
+        handle = str(catalog.terms[term].handle)
+        makers[term] = scores_shown(of, scores, handle, resolution=step, top=term == "Q.top-k")
+    if LABELS in entry.offers:
+        makers[LABELS] = label_shown(of, scores)
+    identities = {name: value for name, value in plain.identities.items() if name not in (SCORES, term, LABELS)}
+    return replace(plain, makers=makers, facts=dict(plain.facts), identities=identities), of
+
+
+def utility(applied: Applied, plain: Target, defended: Target, seconds: tuple[float | None, float | None]) -> dict[str, Any]:
+    """Return what a defense costs the users of a model: figures of the target on records it never saw, and seconds of training.
+
+    Each without the defense and with it. The accuracy of a masked target is that of the labels that it still shows.
+    """
+    of_test = [name for name in plain.facts if name.startswith("test_")]
+    found = {name: {"undefended": plain.facts[name], "defended": defended.facts[name]} for name in of_test}
+    if applied.left is not None and SCORES in plain.makers:
+        accuracy = [_accuracy(target) for target in (plain, defended)]
+        found["test_accuracy"] = {"undefended": accuracy[0], "defended": accuracy[1]}
+        defended.facts["test_accuracy"] = accuracy[1]
+    return {**found, "training_seconds": {"undefended": seconds[0], "defended": seconds[1]}}
+
+
+def _accuracy(target: Target) -> float | None:
+    """Return the share of candidates that are no members whose label a target tells; None if it tells no label."""
+    labels = target.makers[LABELS](Ledger()) if LABELS in target.makers else None
+    if not isinstance(labels, LabelOracle):
+        return None
+    outside = ~target.member
+    answered: Tensor = labels(target.x[outside])
+    return float((answered == target.label[outside]).double().mean())

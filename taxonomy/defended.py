@@ -1,0 +1,165 @@
+"""What a target offers, and an adversary is granted, once a defense stands: what a defense's code does to grants. No torch.
+
+A service that masks its answers gives nothing else beside them, so what it left in the place of its scores, and the predicted
+label, is all that is offered of them; everything else is derived from that by the views of the taxonomy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from taxonomy.catalog import Catalog
+from taxonomy.entries import Defense, Params, Target
+from taxonomy.findings import InputError, nearest
+from taxonomy.graph import Graph
+from taxonomy.resolver import Resolver
+from taxonomy.terms import FACETS
+from taxonomy.threat import ThreatModel, owner, with_facets
+
+# What a mask changes, and what it always leaves: the label is the answer itself.
+SCORES, LABELS = "Q.scores", "Q.labels"
+# What a mask may leave in the place of scores: terms whose handles code can make of masked scores (attacks/defenses/answers.py).
+LEFT = (SCORES, "Q.rounded-scores", "Q.noisy-scores", "Q.top-k", LABELS)
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A defense with its parameters, and whether the adversary knows of it and applies it to models of its own."""
+
+    defense: Defense
+    params: Params
+    adaptive: bool = True
+
+    @property
+    def left(self) -> str | None:
+        """The term that stands in the place of scores, of a defense that changes what a service answers; None of others."""
+        masks = self.defense.changes in ("answers", "channel")
+        return self.defense.replaces.get(SCORES, SCORES) if masks else None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {"id": self.defense.id, "params": dict(self.params), "adaptive": self.adaptive}
+
+
+def apply(catalog: Catalog, name: str, settings: Mapping[str, str], *, adaptive: bool = True) -> Applied:
+    """Return a defense by its id with what the user set; raise InputError for a bad name or value, or one without code."""
+    defense = catalog.defense(name)
+    if defense.run is None:
+        runs = sorted(one.id for one in catalog.defenses.values() if one.run)
+        raise InputError(f"the defense {name} has no code; there is code for {', '.join(runs)}")
+    params = dict(defense.params)
+    for parameter, text in settings.items():
+        if parameter not in params:
+            raise InputError(f"{name} has no parameter {parameter!r}: {nearest(parameter, params) or 'it has none'}")
+        params[parameter] = value_of(f"{name}.{parameter}", text, params[parameter])
+        check_range(defense, parameter, params[parameter])
+    return Applied(defense, params, adaptive)
+
+
+def check_range(defense: Defense, parameter: str, value: object) -> None:
+    """Raise InputError for a number that lies outside the range that the entry states, or is none."""
+    allowed = defense.ranges.get(parameter)
+    if allowed is not None and isinstance(value, int | float) and not allowed.holds(value):
+        raise InputError(f"{defense.id}.{parameter} must be {allowed} (found {value})")
+
+
+def value_of(name: str, text: str, like: object) -> bool | int | float | str:
+    """Return what a user set a parameter to, as the type of its default; raise InputError for text that is none."""
+    try:
+        if isinstance(like, bool):
+            return {"true": True, "false": False}[text.lower()]
+        if isinstance(like, int):
+            return int(text)
+        if isinstance(like, float):
+            return float(text)
+    except (KeyError, ValueError) as error:
+        kind = {bool: "true or false", int: "a whole number", float: "a number"}[type(like)]
+        raise InputError(f"{name} must be {kind} (found {text!r})") from error
+    if isinstance(like, list):
+        raise InputError(f"{name} is a list and cannot be set on the command line")
+    return text
+
+
+def of_uploads(entry: Target, defense: Defense) -> bool:
+    """Return whether a defense is about how the uploads of a federation are added up: then the terms say all that it does."""
+    return defense.changes == "channel" and entry.frame == "federated"
+
+
+def target(catalog: Catalog, entry: Target, applied: Applied) -> Target:
+    """Return the entry of a defended target: what it still offers. Raises InputError if the defense does not fit the target."""
+    defense = applied.defense
+    _check_fit(catalog, entry, defense)
+    taken = {*defense.withdraws, *defense.replaces}
+    left = [defense.replaces[term] for term in entry.offers if term in defense.replaces]
+    if applied.left is not None and not of_uploads(entry, defense):
+        taken |= _service(catalog, entry, defense)
+        left = [applied.left, *([LABELS] if LABELS in entry.offers else []), *left]
+    offers = list(dict.fromkeys([*(term for term in entry.offers if term not in taken), *left]))
+    return entry.model_copy(update={"offers": offers})
+
+
+def faced(
+    catalog: Catalog, entry: Target, applied: Applied | None, stated: ThreatModel | None = None
+) -> tuple[Target, ThreatModel]:
+    """Return the entry of a target as it stands, and who faces it: as stated, with what the defense leaves of the grants.
+
+    If nothing was stated, the adversary is granted all that the target offers. Of one that masks its answers these are the
+    answers and what is known besides: who holds the model itself, or a seat in the federation, asks past the mask.
+    """
+    if applied is None:
+        return entry, stated or owner(entry)
+    after, defense = target(catalog, entry, applied), applied.defense
+    inside = {term for term in after.offers if catalog.terms[term].symbol == "M1" or catalog.terms[term].aspect == "role"}
+    masks = applied.left is not None and not of_uploads(entry, defense)
+    if masks and not (stated and inside & stated.knows):
+        after = after.model_copy(update={"offers": [term for term in after.offers if term not in inside]})
+    if stated is None:
+        return after, owner(after)
+    kept = {defense.replaces.get(term, term) for term in stated.knows if term not in defense.withdraws}
+    return after, replace(stated, knows=frozenset(kept))
+
+
+def _check_fit(catalog: Catalog, entry: Target, defense: Defense) -> None:
+    is_target = {entry.model, entry.frame, *with_facets(catalog, owner(entry)).facets}
+    if lacking := [term for term in defense.fits if term not in is_target]:
+        raise InputError(f"{defense.id} is for targets that are {_listed(defense.fits)}; {entry.id} is not {_listed(lacking)}")
+    if Applied(defense, {}).left is not None and not of_uploads(entry, defense) and SCORES not in entry.offers:
+        raise InputError(f"{defense.id} masks {SCORES}, which {entry.id} does not offer")
+
+
+def _listed(terms: list[str]) -> str:
+    return " and ".join(terms)
+
+
+def _service(catalog: Catalog, entry: Target, defense: Defense) -> set[str]:
+    """Return the answers about classes that the target offers; raise InputError for one from which scores follow unmasked."""
+    graph = Graph.of(catalog)
+    exact = Resolver(Graph((rule for rule in graph.rules if not rule.weaker), catalog.terms))
+    every = Resolver(graph)
+    of_scores, found = every.closure([SCORES]), {SCORES}
+    for term in entry.offers:
+        if catalog.terms[term].aspect != "query" or term == SCORES:
+            continue
+        facets = [entry.model, entry.frame, *with_facets(catalog, owner(entry)).facets]
+        if SCORES in exact.closure([term, *facets]):
+            raise InputError(
+                f"{defense.id} hides nothing of {entry.id}: it also offers {term}, from which {SCORES} follow unmasked"
+            )
+        if term in of_scores or SCORES in every.closure([term]):
+            found.add(term)
+    return found
+
+
+def wrong_in(catalog: Catalog, defense: Defense) -> tuple[str, str] | None:
+    """Return the key at which an entry says what no code can do, and why; None where all is well."""
+    kinds = (*FACETS, "model-type", "frame")
+    for term in defense.fits:
+        if catalog.terms[term].aspect not in kinds:
+            known = ", ".join(name for name, one in catalog.terms.items() if one.aspect in kinds)
+            return "fits", f"{term} says nothing of what a target is; that do {known}"
+    left = Applied(defense, {}).left
+    if defense.run and left is not None and left not in LEFT:
+        return "replaces", f"code can leave {', '.join(LEFT)} in the place of {SCORES}, and {left} is none of them"
+    return None

@@ -1,0 +1,315 @@
+"""Defended targets: every defense with code runs, and what is feasible there is what the resolver says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from shorter import LEARNERS, SEARCHES
+
+from attacks.engine import plan as plans
+from attacks.engine.code import Code
+from attacks.engine.executors import executor
+from attacks.engine.runner import Engine
+from attacks.engine.store import Store
+from attacks.handles import Ledger
+from taxonomy import defended
+from taxonomy.answers import Atlas, Feasible
+from taxonomy.findings import InputError
+from taxonomy.loading import load
+from taxonomy.threat import ThreatModel, about, owner
+
+TINY = Path(__file__).parents[2] / "data" / "tiny"
+CATALOG = load([TINY])
+SMALL = {"shadow-models": {"count": "4"}, "reference-models": {"count": "4"}, **SEARCHES, **LEARNERS}
+RUNNING = sorted(d.id for d in CATALOG.defenses.values() if d.run)
+MASKS = [name for name in RUNNING if CATALOG.defenses[name].changes == "answers"]
+TRAINED = [name for name in RUNNING if CATALOG.defenses[name].changes in ("training", "model")]
+# Masks that keep the order of scores.
+KEEP = [name for name in MASKS if CATALOG.defenses[name].category == "output-masking"]
+SOME = ["yeom-2018-loss", "ml-leaks-1", "shokri-2017", "carlini-2022-lira-offline", "yeom-2018-gap"]
+LABELS = ["yeom-2018-gap", "choquettechoo-2021-noise"]
+# What somebody outside has who faces the target's service, knows how it is trained, and has records of its own.
+OUTSIDE = frozenset({"Q.scores", "Q.labels", "D1.samples", "D1.size", "M2", "M4", "record.label"})
+
+
+def applied(name, adaptive=True, catalog=CATALOG, **settings):
+    return defended.apply(catalog, name, {key: str(value) for key, value in settings.items()}, adaptive=adaptive)
+
+
+def run(store, names, defense=None, *, threat=None, target="tiny", catalog=CATALOG, code=None, workers=1, seed=0):
+    plan = plans.make(catalog, catalog.target(target), threat, names, SMALL, defense)
+    with executor(workers, trusted=code.trusted if code else ()) as pool:
+        outcome = Engine(catalog, Store(store), executor=pool, code=code).run(plan, seed)
+    assert not outcome.failures, outcome.failures
+    return outcome
+
+
+def answered(threat):
+    """The attacks on classifiers that the resolver calls feasible, and that have code all the way."""
+    atlas = Atlas(CATALOG)
+    return {answer.attack.id for answer in atlas.answers(threat) if isinstance(answer, Feasible)}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.mark.parametrize("name", MASKS)
+def test_the_resolver_and_the_engine_agree_on_what_a_mask_leaves(name):
+    """For every attack: infeasible to the resolver, and refused by the engine; or feasible to both."""
+    target, defense = CATALOG.target("digits-mlp"), applied(name)
+    stated = about(target, ThreatModel("black-box", "discriminative", "stand-alone", OUTSIDE))
+    replaces = CATALOG.defenses[name].replaces
+    left = frozenset(replaces.get(term, term) for term in OUTSIDE)
+    feasible = answered(stated.with_grants(left))
+    plan = plans.make(CATALOG, target, stated, (), SMALL, defense)
+    planned = {one.attack.id for one in plan.attacks}
+    assert planned == {one for one in feasible if CATALOG.attacks[one].run} and {"yeom-2018-gap"} <= planned
+    for attack in CATALOG.attacks.values():
+        if attack.id in planned:
+            continue
+        with pytest.raises(InputError):
+            plans.make(CATALOG, target, stated, [attack.id], SMALL, defense)
+
+
+def test_who_holds_the_model_asks_past_a_mask_and_is_not_taken_for_granted():
+    target = CATALOG.target("digits-mlp")
+    assert not any(term.startswith("M1") for term in plans.make(CATALOG, target, None, (), SMALL, applied("label-only")).granted)
+    holder = owner(target)
+    plan = plans.make(CATALOG, target, holder, ["yeom-2018-loss"], SMALL, applied("label-only"))
+    assert "M1.parameters" in plan.granted and not plan.attacks[0].weaker
+
+
+def test_nothing_unmasked_is_derived_for_who_is_outside():
+    """Weights and structure, which the target offers to others, would give exact scores, and from these the highest."""
+    stated = ThreatModel("black-box", "discriminative", "stand-alone", frozenset({"Q.top-k"}))
+    with pytest.raises(InputError, match="does not offer"):
+        plans.make(CATALOG, CATALOG.target("digits-mlp"), stated, ["ml-leaks-3"], SMALL, applied("rounded-scores"))
+
+
+@pytest.mark.parametrize("name", MASKS)
+def test_attacks_run_on_what_a_mask_leaves(store, name):
+    plan = plans.make(CATALOG, CATALOG.target("tiny"), None, (), SMALL, applied(name))
+    feasible = [one.attack.id for one in plan.attacks if one.attack.id in SOME]
+    outcome = run(store, feasible, applied(name))
+    assert {r["attack"] for r in outcome.results} == set(feasible) and "yeom-2018-gap" in feasible
+    assert outcome.as_json()["defense"]["utility"]["test_accuracy"].keys() == {"undefended", "defended"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MASKS)
+def test_every_attack_that_stays_feasible_runs(kept_store, name):
+    run(kept_store, (), applied(name))
+
+
+@pytest.mark.parametrize("name", KEEP)
+def test_masks_leave_accuracy_and_label_only_attacks_to_the_bit(store, name):
+    plain = run(store, LABELS)
+    masked = run(store, LABELS, applied(name))
+    for attack in LABELS:
+        assert masked.scores[attack].tobytes() == plain.scores[attack].tobytes()
+    accuracy = masked.defense.utility["test_accuracy"]
+    assert accuracy["defended"] == accuracy["undefended"] == plain.target_facts["test_accuracy"]
+    assert masked.trained == 0, "the target's model is that of the undefended target"
+
+
+def test_who_knows_of_a_mask_finds_no_less_here_and_something_else(store):
+    """Rounded answers beside exact ones of reference models: the signals have another scale."""
+    found = {}
+    for adaptive in (True, False):
+        outcome = run(store, ["carlini-2022-lira-offline"], applied("rounded-scores", adaptive, digits=2))
+        assert outcome.as_json()["defense"]["adaptive"] is adaptive
+        found[adaptive] = outcome.scores["carlini-2022-lira-offline"]
+    assert not np.array_equal(found[True], found[False])
+
+
+def test_a_label_tells_an_adversary_nothing_to_mask_alike(store):
+    both = [run(store, ["yeom-2018-gap"], applied("label-only", adaptive)).scores["yeom-2018-gap"] for adaptive in (True, False)]
+    assert np.array_equal(*both)
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_a_defense_of_the_training_trains_the_target_and_models_of_who_knows(tmp_path, name):
+    trained = {}
+    for adaptive in (True, False):
+        folder = tmp_path / str(adaptive)
+        outcome = run(folder, ["yeom-2018-loss", "carlini-2022-lira-offline"], applied(name, adaptive))
+        nodes = [node for node in Store(folder).nodes() if node.kind in ("model", "block")]
+        trained[adaptive] = sorted((node.name, "defense" in node.meta) for node in nodes)
+        utility = outcome.defense.utility
+        assert utility["training_seconds"]["defended"] > 0 and utility["test_accuracy"]["defended"] > 0.5
+    # The target without and with the defense; reference models with it only where the adversary knows of it.
+    assert {("target", False), ("target", True)} <= set(trained[True]) & set(trained[False])
+    assert ("shadow models", True) in trained[True] and ("shadow models", False) not in trained[True]
+    assert ("shadow models", False) in trained[False] and ("shadow models", True) not in trained[False]
+
+
+NOTHING = [("l2-regularisation", {"factor": 0}), ("dropout", {"inputs": 0, "hidden": 0})]
+
+
+@pytest.mark.parametrize(("name", "settings"), NOTHING)
+def test_a_defense_that_does_nothing_changes_no_bit(store, name, settings):
+    plain = run(store, ["yeom-2018-loss"])
+    same = run(store, ["yeom-2018-loss"], applied(name, **settings))
+    assert same.scores["yeom-2018-loss"].tobytes() == plain.scores["yeom-2018-loss"].tobytes()
+
+
+def test_more_punishment_makes_smaller_weights(store):
+    def size(factor):
+        defense = applied("l2-regularisation", factor=factor)
+        plan = plans.make(CATALOG, CATALOG.target("tiny"), None, ["yeom-2018-loss"], SMALL, defense)
+        engine = Engine(CATALOG, Store(store))
+        weights = engine.target_of(plan, 0).makers["M1.parameters"](Ledger()).weights
+        return sum(float(one.square().sum()) for one in weights.values())
+
+    assert size(0) > size(0.001) > size(0.01)
+
+
+def test_a_defended_target_is_a_target_of_its_own(store):
+    def fingerprint(defense):
+        plan = plans.make(CATALOG, CATALOG.target("tiny"), None, ["yeom-2018-loss"], SMALL, defense)
+        return Engine(CATALOG, Store(store)).target_of(plan, 0).fingerprint
+
+    every = [None, applied("rounded-scores"), applied("rounded-scores", digits=2), applied("softmax-temperature")]
+    every += [applied("l2-regularisation"), applied("l2-regularisation", factor=0.01)]
+    assert len({fingerprint(one) for one in every}) == len(every)
+    again = run(store, ["yeom-2018-loss"], applied("rounded-scores"))
+    assert again.trained == 0
+
+
+# -- defenses of one's own
+
+
+ENTRY = """schema: 1
+id: {name}
+title: Mine
+summary: A defense of my own.
+category: generalization
+standing: later
+mechanism: What it does.
+changes: {changes}
+fits: [discriminative, stand-alone]
+run: my_defense:{function}
+{more}utility_cost: Not measured.
+"""
+CODE = '''
+import numpy as np
+import torch
+from torch import nn
+from attacks.models.training import TrainingSet, fit
+from attacks.seeds import record_ids
+
+
+class Sharper(nn.Module):
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, x):
+        return self.network(x) * 2
+
+
+def quantised(recipe, network, *, step):
+    """Round the weights of a trained network to multiples of a step."""
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.copy_((weight / step).round() * step)
+    return network
+
+
+def sharper(recipe, data):
+    """Train as always, and double the logits: a network that is not built as its recipe says."""
+    network = Sharper(fit(recipe, data))
+    network.facts = {"doubled": 1.0}
+    return network
+
+
+def sharper_network(recipe):
+    return Sharper(recipe.build())
+
+
+def of_others(recipe, data, reference):
+    """Train on records that are not the members', of which it has some."""
+    assert not np.isin(record_ids(reference.x.numpy()), record_ids(data.x.numpy())).any()
+    few = TrainingSet(reference.x[:120], reference.y[:120], reference.seed)
+    return fit(recipe, few)
+
+
+def smoothed(log_probs, owner, *, share):
+    """Mix answers with those of the owner's mean answer to its own records, which needs the owner."""
+    assert len(owner.data.x) and len(owner.reference.x)
+    mean = owner.model.log_probs(owner.data.x).exp().mean(0)
+    return ((1 - share) * log_probs.exp() + share * mean).log()
+
+
+def again(x, owner):
+    """Compute the answers in another way, which gives the same."""
+    return owner.model.log_probs(x)
+
+
+def lost(recipe, data):
+    return nn.Linear(2, 2)
+'''
+OWN = {
+    "quantised": ("model", "params: {step: 0.25}\nranges: {step: {above: 0}}\n"),
+    "sharper": ("training", ""),
+    "of-others": ("training", ""),
+    "smoothed": ("answers", "params: {share: 0.5}\n"),
+    "again": ("channel", ""),
+    "lost": ("training", ""),
+}
+
+
+@pytest.fixture
+def mine(tmp_path):
+    code, entries = tmp_path / "code", tmp_path / "mine" / "defenses"
+    code.mkdir()
+    entries.mkdir(parents=True)
+    (code / "my_defense.py").write_text(CODE)
+    for name, (changes, more) in OWN.items():
+        text = ENTRY.format(name=f"my-{name}", changes=changes, function=name.replace("-", "_"), more=more)
+        (entries / f"my-{name}.yaml").write_text(text)
+    return load([TINY, tmp_path / "mine"]), Code([code]), code / "my_defense.py"
+
+
+@pytest.mark.parametrize("name", [name for name in OWN if name != "lost"])
+def test_a_defense_of_ones_own_costs_an_entry_and_a_function(mine, tmp_path, name):
+    catalog, code, _ = mine
+    attacks = ["yeom-2018-loss", "carlini-2022-lira-offline"]
+    plain = run(tmp_path / "store", attacks, catalog=catalog, code=code)
+    defense = applied(f"my-{name}", catalog=catalog)
+    outcome = run(tmp_path / "store", attacks, defense, catalog=catalog, code=code)
+    same = outcome.scores["yeom-2018-loss"].tobytes() == plain.scores["yeom-2018-loss"].tobytes()
+    assert same is (name == "again"), "a channel changes no answer"
+    assert outcome.defense.facts == ({"doubled": 1.0} if name == "sharper" else {})
+    second = run(tmp_path / "store", attacks, defense, catalog=catalog, code=code)
+    assert second.trained == 0 and second.scores["yeom-2018-loss"].tobytes() == outcome.scores["yeom-2018-loss"].tobytes()
+
+
+def test_another_text_of_the_code_is_another_target(mine):
+    catalog, code, file = mine
+    before = code.of_defense(applied("my-sharper", catalog=catalog))
+    file.write_text(CODE.replace("* 2", "* 3"))
+    assert Code(code.trusted).of_defense(applied("my-sharper", catalog=catalog)) != before
+
+
+def test_a_network_that_cannot_be_had_again_is_one_sentence(mine, tmp_path):
+    catalog, code, _ = mine
+    with pytest.raises(InputError, match=r"not built as its recipe says.*lost_network\(recipe"):
+        run(tmp_path / "store", ["yeom-2018-loss"], applied("my-lost", catalog=catalog), catalog=catalog, code=code)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["sharper", "quantised", "of-others"])
+def test_workers_train_defended_models_to_the_same_bits(mine, tmp_path, name):
+    catalog, code, _ = mine
+    found = []
+    for workers in (1, 2):
+        folder = tmp_path / str(workers)
+        defense = applied(f"my-{name}", catalog=catalog)
+        outcome = run(folder, ["carlini-2022-lira-offline"], defense, catalog=catalog, code=code, workers=workers)
+        found.append(outcome.scores["carlini-2022-lira-offline"].tobytes())
+    assert found[0] == found[1]
