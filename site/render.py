@@ -21,6 +21,7 @@ import explorer
 import performance
 import picture
 import reference
+import rerun
 import side_by_side
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -58,6 +59,7 @@ class Site:
         with kept_digests(package(name) for name in ("attacks", "taxonomy")) as digest:
             prints = Fingerprints(catalog, digest)
             self.stale = {name: set(evidence.stale(prints, found)) for name, found in self.measured.items()}
+            self.curves = rerun.curves(catalog, prints)
         self.kind_of = {
             **{name: kind for kind, entries in catalog.kinds.items() for name in entries},
             **dict.fromkeys(catalog.terms, "terms"),
@@ -88,6 +90,7 @@ class Site:
             measured=self.measured,
             measured_orderings=self.ordered(),
             confirmation=figures.confirmation,
+            curves=self.curves,
             stale=self.stale,
             citation=references.citation,
             citation_short=self.short,
@@ -304,6 +307,7 @@ class Site:
         ):
             entries = sorted(catalog.kinds[kind].values(), key=lambda e: (getattr(e, "year", 0), e.id))
             self.page(f"{kind}.md", f"{kind}.md.j2", entries=entries)
+        self.page("statements.md", "statements.md.j2", **rerun.statements(catalog))
         effects = [
             (d, e, works)
             for d in sorted(catalog.defenses.values(), key=lambda d: d.id)

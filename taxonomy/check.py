@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from taxonomy import artifact_forms, defended, evidence, fingerprints, source
+from taxonomy import artifact_forms, defended, evidence, factor_checks, factor_evidence, fingerprints, source
 from taxonomy.catalog import Catalog, installed_sources
 from taxonomy.entries import Attack, Defense, Step
 from taxonomy.findings import Finding, InputError, nearest, some
@@ -44,9 +44,12 @@ def check(extra: Sequence[Path] = (), code: Sequence[Path] = ()) -> tuple[Catalo
         for check_one in (_rules, _references, _settings, _survey, _unreachable, _replacements):
             findings.extend(some(check_one(catalog, resolver)))
         of_code = (_code(catalog, packages), _defenses(catalog, packages), artifact_forms.check(catalog, packages))
-        for found in (*of_code, _targets(catalog), _orderings(catalog), _least(catalog)):
+        of_factors = factor_checks.factors(catalog, lambda document, *more: _function(document, packages, *more))
+        knowledge = (_orderings(catalog), of_factors, factor_checks.statements(catalog))
+        for found in (*of_code, _targets(catalog), *knowledge, _least(catalog)):
             findings.extend(some(found))
-        findings.extend(evidence.check(catalog, [*packages.values(), package("taxonomy")]))
+        for check_evidence in (evidence.check, factor_evidence.check):
+            findings.extend(check_evidence(catalog, [*packages.values(), package("taxonomy")]))
     return catalog, sorted(findings, key=lambda f: (f.file, f.line, f.column, f.code))
 
 

@@ -54,11 +54,13 @@ CODES: dict[str, tuple[Severity, str]] = {
         "warning",
         "evidence is stale: its code, entry or target has changed since it was measured, or a target was added",
     ),
-    "MIA029": ("error", "evidence is malformed, or of an attack, target or ordering that is unknown"),
+    "MIA029": ("error", "evidence is malformed, or of an attack, target, ordering or factor that is unknown"),
     "MIA030": ("error", "an ordering compares what is the same, or what cannot be measured"),
     "MIA031": ("error", "more is wrong than is shown"),
     "MIA032": ("error", "an attack that runs names no target on which it is tested, or no control"),
     "MIA033": ("error", "a step's function returns what the store cannot hold, or does not say what it returns"),
+    "MIA034": ("error", "a factor varies what cannot be varied or measured, or says neither what varies nor what is missing"),
+    "MIA035": ("error", "a statement says neither what measures it nor why nothing can, or both"),
 }
 
 

@@ -1,4 +1,4 @@
-"""The rest of what the survey tells, as entries: data sets, errata, glossary, factors, directions, road map, elements."""
+"""The rest of what the survey tells, as entries: data sets, errata, glossary, directions, road map, elements."""
 
 from __future__ import annotations
 
@@ -35,14 +35,6 @@ class GlossaryTerm(Entry):
     """A word of the field, as Section 2.1 introduces it and as this project uses it."""
 
     where: Text
-
-
-class Factor(Entry):
-    """Something that makes a model leak more or less (Section 4.1), and how to measure it."""
-
-    where: Text
-    measure: Text
-    attacks: list[EntryId] = Field(default_factory=list)
 
 
 class Direction(Entry):

@@ -12,9 +12,11 @@ from pydantic import BaseModel, ValidationError
 from taxonomy import yamlfile
 from taxonomy.catalog import Catalog
 from taxonomy.entries import Attack, Defense, Entry, ReadyThreatModel, Step, Target, model_of
+from taxonomy.factors import ATTACK, KNOWS, TARGET, Factor
 from taxonomy.files import MAX_TOTAL, TAXONOMY, Listing
 from taxonomy.findings import Finding, nearest, quoted, relative, some
 from taxonomy.orderings import Ordering, Pair
+from taxonomy.statements import Statement
 from taxonomy.terms import Taxonomy
 from taxonomy.yamlfile import Document, Place
 
@@ -129,6 +131,8 @@ def _unknown_names(catalog: Catalog, entries: Mapping[str, Entry], entry_id: str
             yield document.finding("MIA013", f"unknown {what} {name!r}", place, nearest(name, known))
     if isinstance(entry, Ordering):
         yield from _unknown_settings(catalog, entry, document)
+    if isinstance(entry, Factor) and entry.varies and entry.varies.sets_parameter:
+        yield from _unknown_setting(catalog, document, entry.varies.parameter, ("varies", "parameter"), key=False)
     if isinstance(entry, Attack) and entry.surveyed:
         settings = [setting.name for setting in entry.published]
         if entry.surveyed.setting not in settings:
@@ -137,18 +141,22 @@ def _unknown_names(catalog: Catalog, entries: Mapping[str, Entry], entry_id: str
 
 
 def _unknown_settings(catalog: Catalog, ordering: Ordering, document: Document) -> Iterable[Finding]:
-    """Yield a finding for every setting NAME.PARAM of an ordering that names no attack or step, or none of its parameters."""
-    owners: dict[str, Attack | Step] = {**catalog.attacks, **catalog.steps}
+    """Yield a finding for every setting of an ordering that names no attack or step, or none of its parameters."""
     for side, settings in (("better", ordering.settings.better), ("worse", ordering.settings.worse)):
         for path in settings:
-            name, _, parameter = path.rpartition(".")
-            place = ("settings", side, path)
-            if name not in owners:
-                message = f"unknown attack or step {name!r}; expected NAME.PARAM"
-                yield document.finding("MIA013", message, place, nearest(name, owners), key=True)
-            elif parameter not in owners[name].params:
-                message = f"{name} has no parameter {parameter!r}"
-                yield document.finding("MIA013", message, place, nearest(parameter, owners[name].params), key=True)
+            yield from _unknown_setting(catalog, document, path, ("settings", side, path), key=True)
+
+
+def _unknown_setting(catalog: Catalog, document: Document, path: str, place: Place, *, key: bool) -> Iterable[Finding]:
+    """Yield a finding for a setting NAME.PARAM that names no attack or step, or none of its parameters."""
+    owners: dict[str, Attack | Step] = {**catalog.attacks, **catalog.steps}
+    name, _, parameter = path.rpartition(".")
+    if name not in owners:
+        message = f"unknown attack or step {name!r}; expected NAME.PARAM"
+        yield document.finding("MIA013", message, place, nearest(name, owners), key=key)
+    elif parameter not in owners[name].params:
+        message = f"{name} has no parameter {parameter!r}"
+        yield document.finding("MIA013", message, place, nearest(parameter, owners[name].params), key=key)
 
 
 def _terms_in(entry: Entry) -> Iterable[tuple[Place, str]]:
@@ -165,6 +173,10 @@ def _terms_in(entry: Entry) -> Iterable[tuple[Place, str]]:
             yield ("fits", i), name
         for name, left in entry.replaces.items():
             yield from ((("replaces", name), name), (("replaces", name), left))
+    if isinstance(entry, Factor) and entry.varies and entry.varies.parameter == KNOWS:
+        for i, value in enumerate(entry.varies.values):
+            for j, name in enumerate(value if isinstance(value, list) else [value]):
+                yield ("varies", "values", i, j) if isinstance(value, list) else ("varies", "values", i), str(name)
     if isinstance(entry, Step):
         yield ("yields",), entry.yields
     if isinstance(entry, Attack):
@@ -189,6 +201,24 @@ def _entries_in(entry: Entry) -> Iterable[tuple[str, Place, str]]:
                 yield "targets", ("targets", i, "worse"), target.worse
             else:
                 yield "targets", ("targets", i), target
+    if isinstance(entry, Factor) and entry.varies:
+        for key, kind in (("targets", "targets"), ("attacks", "attacks")):
+            for i, name in enumerate(getattr(entry.varies, key)):
+                yield kind, ("varies", key, i), name
+        if entry.varies.parameter in (TARGET, ATTACK):
+            for i, value in enumerate(entry.varies.values):
+                yield f"{entry.varies.parameter}s", ("varies", "values", i), str(value)
+    if isinstance(entry, Statement) and entry.measured_by:
+        measure = entry.measured_by
+        for key, names in (("factors", measure.factors), ("succeeds", measure.succeeds), ("defenses", measure.defenses)):
+            kind = "attacks" if key == "succeeds" else key
+            for name in names:
+                yield kind, ("measured_by", key, name), name
+        for i, name in enumerate(measure.orderings):
+            yield "orderings", ("measured_by", "orderings", i), name
+        for attack, targets in measure.succeeds.items():
+            for i, name in enumerate(targets):
+                yield "targets", ("measured_by", "succeeds", attack, i), name
     if isinstance(entry, Attack):
         for i, name in enumerate(entry.targets.power):
             yield "targets", ("targets", "power", i), name

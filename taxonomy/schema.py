@@ -15,7 +15,7 @@ FOLDER = "schemas"
 def schemas(catalog: Catalog) -> dict[str, dict[str, Any]]:
     """Return the JSON Schema of every kind of file, by the name of its folder; `taxonomy` is that of taxonomy.yaml."""
     # The models that the kinds refer to must be complete before a schema can be made of any.
-    for module in ("taxonomy.knowledge", "taxonomy.orderings"):
+    for module in ("taxonomy.knowledge", "taxonomy.orderings", "taxonomy.factors", "taxonomy.statements"):
         importlib.import_module(module)
     found = {kind: model_of(kind).model_json_schema(by_alias=True) for kind in KINDS}
     found["taxonomy"] = Taxonomy.model_json_schema(by_alias=True)

@@ -67,6 +67,7 @@ def _listed(complete: Completion) -> Completion:
 attacks = _titles("attacks")
 targets = _titles("targets")
 defenses = _titles("defenses")
+factors = _titles("factors")
 threat_models = _titles("threat-models")
 terms = _of(_terms)
 listed_terms = _listed(terms)

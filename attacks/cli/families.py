@@ -18,6 +18,7 @@ FAMILIES = {
     "run": ("run", "store"),
     "audit": ("audit",),
     "bench": ("bench",),
+    "factors": ("factors", "statements"),
     "diff": ("diff",),
     "export": ("export",),
     "new": ("new",),

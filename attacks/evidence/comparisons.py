@@ -14,8 +14,9 @@ from attacks.engine.outcome import Outcome
 from attacks.evidence.averages import average, short
 from attacks.metrics.intervals import TAIL, Z
 from attacks.metrics.ranking import last_of_groups
-from taxonomy.figures import Interval, Ordered, SeedDifference, Verdict
+from taxonomy.figures import Average, Ordered, SeedDifference
 from taxonomy.orderings import Ordering, Side
+from taxonomy.verdicts import of_interval
 
 RESAMPLES = 1000
 
@@ -31,28 +32,31 @@ def compare(ordering: Ordering, sides: tuple[Side, Side], fingerprint: str, pair
     target, against = sides[0].target, sides[1].target
     parts: dict[str, Any] = {"ordering": ordering.id, "target": target, "fingerprint": fingerprint}
     parts |= {"against": against} if against != target else {}
+    found = difference(ordering.metric, pairs, paired=target == against)
+    if found is None:
+        lacking = next(pair for pair in pairs if None in [_figure(outcome, ordering.metric) for outcome in pair])
+        return Ordered(**parts, verdict="undecided", unresolved=_why_not(ordering, lacking))
+    mean, rows = found
+    return Ordered(**parts, difference=mean, verdict=of_interval(mean.ci, ordering.within), seeds=rows)
+
+
+def difference(
+    metric: str, pairs: Sequence[tuple[Outcome, Outcome]], *, paired: bool
+) -> tuple[Average, list[SeedDifference]] | None:
+    """Return by how much a figure of the first of two outcomes is higher, over seeds and seed by seed; None if one lacks it.
+
+    `paired` says that both are of the same records.
+    """
     seeds = []
     for better, worse in pairs:
-        values = [_figure(outcome, ordering.metric) for outcome in (better, worse)]
+        values = [_figure(outcome, metric) for outcome in (better, worse)]
         if values[0] is None or values[1] is None:
-            return Ordered(**parts, verdict="undecided", unresolved=_why_not(ordering, (better, worse)))
-        error = _error(ordering.metric, (better, worse), paired=target == against)
-        difference = values[0] - values[1]
-        seeds.append((better.seed, values[0], values[1], difference, error))
-    ends = [(difference - Z * error, difference + Z * error) for *_, difference, error in seeds]
-    mean = average([s[3] for s in seeds], ends, metrics.DIFFERENCE)
+            return None
+        seeds.append((better.seed, values[0], values[1], values[0] - values[1], _error(metric, (better, worse), paired=paired)))
+    ends = [(higher - Z * error, higher + Z * error) for *_, higher, error in seeds]
+    mean = average([seed[3] for seed in seeds], ends, metrics.DIFFERENCE)
     rows = [SeedDifference(seed=s, better=short(b), worse=short(w), difference=short(d), se=short(e)) for s, b, w, d, e in seeds]
-    return Ordered(**parts, difference=mean, verdict=verdict(mean.ci, ordering.within), seeds=rows)
-
-
-def verdict(ci: Interval, within: float | None) -> Verdict:
-    """Return whether an interval of differences settles an ordering."""
-    low, high = ci
-    if within is None:
-        return "holds" if low > 0 else "does not hold" if high < 0 else "undecided"
-    if -within <= low and high <= within:
-        return "holds"
-    return "does not hold" if low > within or high < -within else "undecided"
+    return mean, rows
 
 
 def _figure(outcome: Outcome, metric: str) -> float | None:

@@ -41,6 +41,29 @@ schema: 1
 terms:
   - {{id: {id}, title: A term, aspect: artifact, definition: A term., extension: true}}
 """
+FACTOR = """\
+schema: 1
+id: bad-factor
+title: A bad factor
+summary: Something is wrong here.
+where: Nowhere
+measure: Somehow.
+varies:
+  axis: epochs
+  parameter: target.epochs
+  values: [1, 1]
+  targets: [digits-mlp]
+  attacks: [yeom-2018-loss]
+"""
+STATEMENT = """\
+schema: 1
+id: bad-statement
+title: A bad statement
+summary: Something is wrong here.
+kind: cause
+where: Nowhere
+measured_by: {}
+"""
 EVIDENCE = """\
 {"schema": 1, "attack": "bad-attack", "versions": {}, "targets": [{"target": "digits-mlp", "role": "power", "fingerprint": "old",
  "seeds": [{"seed": 0, "target": {}, "queries": 1, "models": 0, "command": "mia run bad-attack"}]}]}
@@ -156,4 +179,6 @@ BAD: dict[str, tuple[dict[str, bytes | str], str, int, str]] = {
         8,
         "its field open is a set",
     ),
+    "MIA034": ({"factors/bad-factor.yaml": FACTOR}, "factors/bad-factor.yaml", 10, "shown alike"),
+    "MIA035": ({"statements/bad-statement.yaml": STATEMENT}, "statements/bad-statement.yaml", 7, "`untestable`"),
 }

@@ -76,6 +76,7 @@ def test_every_entry_term_and_work_has_a_page(site):
         "perturbations",
         "directions",
         "orderings",
+        "statements",
     ):
         page = Page(site / f"{kind}.html")
         assert [name for name in catalog.kinds[kind] if name not in page.ids] == [], kind

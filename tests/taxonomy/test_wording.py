@@ -1,4 +1,4 @@
-"""What errata say of the survey is told in our own words.
+"""What errata and statements say of the survey is told in our own words.
 
 The survey's text is not ours to copy into this repository, so only hashes are kept of its runs of five words that carry
 meaning, in order: articles, prepositions and the like are left out, and of a word its first five letters count, so that a changed
@@ -55,6 +55,15 @@ def copied(text: str) -> list[str]:
 def test_errata_tell_in_our_own_words_what_the_survey_says(catalog):
     found = {name: shared for name, entry in catalog.kinds["errata"].items() if (shared := copied(entry.says))}
     assert found == {}, "say it in other words, or put the survey's own into quotation marks"
+
+
+def test_statements_are_in_our_own_words(catalog):
+    found = {
+        name: shared
+        for name, entry in catalog.kinds["statements"].items()
+        if (shared := copied(f"{entry.title}. {entry.summary}"))
+    }
+    assert found == {}, "say it in other words"
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 
 from attacks import metrics
 from attacks.evidence import averages, bench, comparisons
+from taxonomy import verdicts
 from taxonomy.orderings import Side
 
 
@@ -136,12 +137,12 @@ def test_the_mean_roc_passes_through_the_rates_of_its_seeds():
 
 
 def test_verdicts():
-    assert [comparisons.verdict(ci, None) for ci in ((0.1, 0.2), (-0.2, -0.1), (-0.1, 0.1))] == [
+    assert [verdicts.of_interval(ci, None) for ci in ((0.1, 0.2), (-0.2, -0.1), (-0.1, 0.1))] == [
         "holds",
         "does not hold",
         "undecided",
     ]
-    assert [comparisons.verdict(ci, 0.02) for ci in ((-0.01, 0.02), (0.03, 0.1), (-0.1, 0.0))] == [
+    assert [verdicts.of_interval(ci, 0.02) for ci in ((-0.01, 0.02), (0.03, 0.1), (-0.1, 0.0))] == [
         "holds",
         "does not hold",
         "undecided",

@@ -1,0 +1,101 @@
+"""Whether what was measured bears out what the survey states: computed from evidence, in the manner of orderings. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+from taxonomy import evidence, factor_evidence
+from taxonomy.catalog import Catalog
+from taxonomy.figures import Average, Verdict
+from taxonomy.orderings import Ordering
+from taxonomy.statements import Direction, Measure, Statement
+from taxonomy.verdicts import of_all, of_interval
+
+Judgement = Literal["holds", "does not hold", "undecided", "not measured yet", "not testable here"]
+JUDGEMENTS: tuple[Judgement, ...] = get_args(Judgement)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one measurement says of a statement. Without a verdict it was not measured yet."""
+
+    name: str
+    place: str
+    verdict: Verdict | None
+    figure: Average | None = None
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A statement, what became of it, and by which measurements."""
+
+    statement: Statement
+    judgement: Judgement
+    parts: tuple[Part, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        parts = [{**asdict(part), "figure": part.figure.model_dump(mode="json") if part.figure else None} for part in self.parts]
+        entry = self.statement.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return {**entry, "verdict": self.judgement, "measured": parts}
+
+
+def judged(catalog: Catalog) -> list[Judged]:
+    """Return all statements, by section and id, each with its verdict; raise InputError if evidence is damaged."""
+    entries: dict[str, Statement] = catalog.kinds["statements"]
+    return [judge(catalog, entry) for entry in sorted(entries.values(), key=lambda e: (e.where, e.id))]
+
+
+def judge(catalog: Catalog, statement: Statement) -> Judged:
+    """Return what became of a statement, once all of it was measured: it holds if every part does (`verdicts.of_all`)."""
+    if statement.measured_by is None:
+        return Judged(statement, "not testable here", ())
+    parts = tuple(_parts(catalog, statement.measured_by))
+    verdicts = [part.verdict for part in parts if part.verdict is not None]
+    return Judged(statement, of_all(verdicts) if len(verdicts) == len(parts) else "not measured yet", parts)
+
+
+def _parts(catalog: Catalog, measure: Measure) -> Iterator[Part]:
+    for name, direction in measure.factors.items():
+        yield from _of_factor(catalog, name, direction)
+    measured = {(o.ordering, o.target, o.against or o.target): o for o in evidence.find_orderings(catalog)}
+    for name in measure.orderings:
+        ordering: Ordering = catalog.kinds[evidence.ORDERINGS][name]
+        for better, worse in ordering.sides():
+            one = measured.get((name, better.target, worse.target))
+            place = better.target if better.target == worse.target else f"{better.target} against {worse.target}"
+            yield Part(name, place, one.verdict if one else None, one.difference if one else None)
+    for name, targets in measure.succeeds.items():
+        yield from _of_attack(catalog, name, targets)
+    for name in measure.defenses:
+        yield Part(name, "", None)
+
+
+def _of_factor(catalog: Catalog, name: str, direction: Direction) -> Iterator[Part]:
+    """Yield how the AUC went from the first to the last value, one part a curve."""
+    found = factor_evidence.find(catalog, name)
+    for curve in found.curves if found else ():
+        change = curve.points[-1].auc_change
+        if change is None:
+            continue
+        low, high = change.ci
+        yield Part(name, curve.name, of_interval((low, high) if direction == "rises" else (-high, -low)), change)
+    if found is None:
+        yield Part(name, "", None)
+
+
+def _of_attack(catalog: Catalog, name: str, targets: list[str]) -> Iterator[Part]:
+    """Yield whether an attack is above chance, one part a target."""
+    found = evidence.find(catalog, name)
+    measured = {one.target: one for one in found.targets} if found else {}
+    for target in targets:
+        one = measured.get(target)
+        figure = (one.auc or one.metric) if one else None
+        if one is None or figure is None:
+            yield Part(name, target, None)
+            continue
+        judge = one.seeds[0].metric
+        chance = 0.5 if one.auc or judge is None else judge.chance
+        yield Part(name, target, of_interval(figure.ci, zero=chance), figure)
