@@ -24,7 +24,7 @@ class Noisy(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return activations of the shape of x (n, ...)."""
         norm = x.flatten(1).norm(dim=1).clamp(min=self.bound)
-        short = x * (self.bound / norm).reshape(-1, *[1] * (x.dim() - 1))
+        short: Tensor = x * (self.bound / norm).reshape(-1, *[1] * (x.dim() - 1))
         if not (self.training and self.noise):
             return short
         return short + self.noise * self.bound * torch.randn_like(short)
