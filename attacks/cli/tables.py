@@ -158,6 +158,8 @@ def results(out: Console, data: dict[str, Any]) -> None:
     if defense := data["defense"]:
         costs = [f"{name.replace('_', ' ')} {_change(both)}" for name, both in defense["utility"].items()]
         out.print(f"Without and with {escape(defense['id'])}: {', '.join(costs)}.")
+        if facts := ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in defense["facts"].items()):
+            out.print(f"What {escape(defense['id'])} tells of its training: {escape(facts)}.")
     if blind := data["blind_baseline"]:
         chance = "" if blind["exchangeable"] else "; [yellow]the candidates are not exchangeable[/]"
         found = spread(blind["auc"], blind["auc_ci"])

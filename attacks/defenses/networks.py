@@ -14,3 +14,10 @@ def network_recipe(recipe: Recipe) -> Recipe:
     if recipe.clip:
         raise AttackError("this defense changes how a network learns; the target learns by noisy descent, which is one itself")
     return recipe
+
+
+def classifier_recipe(recipe: Recipe) -> Recipe:
+    """Return a recipe by which our loop trains a network that tells classes apart; raise AttackError for any other."""
+    if recipe.regression:
+        raise AttackError("this defense changes how a classifier learns, and the target predicts a number")
+    return network_recipe(recipe)

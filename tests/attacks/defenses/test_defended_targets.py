@@ -25,7 +25,9 @@ CATALOG = load([TINY])
 SMALL = {"shadow-models": {"count": "4"}, "reference-models": {"count": "4"}, **SEARCHES, **LEARNERS}
 RUNNING = sorted(d.id for d in CATALOG.defenses.values() if d.run)
 MASKS = [name for name in RUNNING if CATALOG.defenses[name].changes == "answers"]
-TRAINED = [name for name in RUNNING if CATALOG.defenses[name].changes in ("training", "model")]
+TRAINED = [d.id for d in CATALOG.defenses.values() if d.run and d.changes in ("training", "model") and "generative" not in d.fits]
+# What leaves something to learn of 120 records.
+MILD = {"dp-sgd": {"epsilon": 30.0}}
 # Masks that keep the order of scores.
 KEEP = [name for name in MASKS if CATALOG.defenses[name].category == "output-masking"]
 SOME = ["yeom-2018-loss", "ml-leaks-1", "shokri-2017", "carlini-2022-lira-offline", "yeom-2018-gap"]
@@ -136,7 +138,8 @@ def test_a_defense_of_the_training_trains_the_target_and_models_of_who_knows(tmp
     trained = {}
     for adaptive in (True, False):
         folder = tmp_path / str(adaptive)
-        outcome = run(folder, ["yeom-2018-loss", "carlini-2022-lira-offline"], applied(name, adaptive))
+        defense = applied(name, adaptive, **MILD.get(name, {}))
+        outcome = run(folder, ["yeom-2018-loss", "carlini-2022-lira-offline"], defense)
         nodes = [node for node in Store(folder).nodes() if node.kind in ("model", "block")]
         trained[adaptive] = sorted((node.name, "defense" in node.meta) for node in nodes)
         utility = outcome.defense.utility
