@@ -83,6 +83,7 @@ def check(name: str, of: Mask, recipe: Recipe) -> None:
     if recipe.regression:
         raise InputError(f"{name} masks scores of classes, and the target predicts a number")
     try:
+        of.suits(recipe)
         of.resolution(recipe.classes, recipe.shape)
     except AttackError as error:
         raise InputError(f"{name}: {error}") from error
