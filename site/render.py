@@ -210,8 +210,8 @@ class Site:
         if kind == "threat-models":
             answers = self.atlas.answers(explorer.threat_model(self.catalog, name))
             return {"feasible": [a for a in answers if isinstance(a, Feasible)]}
-        if kind == "steps":
-            entry = self.catalog.steps[name]
+        if kind in ("steps", "defenses"):
+            entry = self.catalog.kinds[kind][name]
             return {"source": reference.source_of(entry.run) if entry.run else None}
         return {}
 

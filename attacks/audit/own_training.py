@@ -19,8 +19,10 @@ from attacks.audit.answers import floats, log_probs
 from attacks.audit.functions import Function, aside, blamed
 from attacks.audit.kinds import networks
 from attacks.audit.rows import Rows, digest_features, take
+from attacks.engine.places import SerialExecutor
 from attacks.engine.store import Store
-from attacks.engine.workshop import SerialExecutor, StoreWorkshop, environment
+from attacks.engine.versions import environment
+from attacks.engine.workshop import StoreWorkshop
 from attacks.errors import AttackError
 from attacks.handles import HostedModel, Ledger, Platform, Trainer, UnsuitableError
 from attacks.models import training

@@ -20,10 +20,10 @@ from attacks.audit.result import AuditResult
 from attacks.audit.threat_models import Adversary
 from attacks.engine import plan as plans
 from attacks.engine.code import Code
+from attacks.engine.places import Progress
 from attacks.engine.plan import NothingToRunError, Plan, Planned, Skipped
 from attacks.engine.runner import Engine
 from attacks.engine.store import Store
-from attacks.engine.workshop import Progress
 from attacks.metrics.blind_baseline import BlindBaseline
 from attacks.metrics.groups import split
 from attacks.targets.target import Target

@@ -111,8 +111,8 @@ def bench(
     bench_plan.keep_fuller(folder, chosen, len(numbers))
     from attacks.audit import report
     from attacks.cli.progress import Bars
+    from attacks.engine.places import Silent
     from attacks.engine.runner import Engine
-    from attacks.engine.workshop import Silent
     from attacks.evidence import bench as benches
 
     with pool as at_work, interrupts.working(), Bars(output(stderr=True)) as progress:

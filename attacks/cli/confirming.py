@@ -61,8 +61,8 @@ def run(
             console.print("Dry run: nothing was confirmed.")
         return
     from attacks.cli.progress import Bars
+    from attacks.engine.places import Silent
     from attacks.engine.runner import Engine
-    from attacks.engine.workshop import Silent
     from attacks.evidence.confirm import Confirming
 
     with pool as at_work, interrupts.working(), Bars(output(stderr=True)) as progress:

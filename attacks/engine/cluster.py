@@ -17,7 +17,7 @@ import torch
 
 from attacks.engine import dask_worker
 from attacks.engine.dask_worker import Home, Seen, WorkerError
-from attacks.engine.workshop import NamedExecutor
+from attacks.engine.places import NamedExecutor
 from attacks.handles import AttackError
 from taxonomy.findings import InputError
 

@@ -14,7 +14,7 @@ import torch
 from attacks.engine import drafts
 from attacks.engine.code import Code
 from attacks.engine.store import Store
-from attacks.engine.workshop import environment
+from attacks.engine.versions import environment
 from attacks.seeds import digest
 from taxonomy.findings import InputError
 

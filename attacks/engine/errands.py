@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from attacks.engine.places import NamedExecutor
 from attacks.engine.plan import Plan, Planned
-from attacks.engine.workshop import NamedExecutor
 from attacks.handles import AttackError, UnsuitableError
 from taxonomy.catalog import Catalog
 

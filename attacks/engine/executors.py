@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from attacks.engine.places import SerialExecutor
 from attacks.engine.store import default_folder
-from attacks.engine.workshop import SerialExecutor
 from taxonomy.findings import InputError
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from attacks.engine.defending import Defended
 from attacks.engine.plan import Plan
-from attacks.engine.workshop import environment
+from attacks.engine.versions import environment
 from attacks.metrics.blind_baseline import BlindBaseline
 from attacks.models.devices import CPU
 

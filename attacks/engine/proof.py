@@ -11,7 +11,8 @@ from attacks.defenses.answers import answering
 from attacks.engine import artifacts
 from attacks.engine.expected import made_for
 from attacks.engine.plan import Planned, amount
-from attacks.engine.workshop import STAND_INS, environment
+from attacks.engine.versions import environment
+from attacks.engine.workshop import STAND_INS
 from attacks.handles import Ledger
 from attacks.models import training
 from attacks.seeds import derive_seed, digest

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import copy
-import functools
-import importlib.metadata
-import sys
 import time
-from abc import abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Protocol
+from contextlib import nullcontext
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +17,9 @@ from torch import Tensor, nn
 from attacks.defenses.owner import FACTS, Trained
 from attacks.engine.code import Code
 from attacks.engine.pieces import train_into, train_named
+from attacks.engine.places import NamedExecutor, Progress
 from attacks.engine.store import WAIT_SECONDS, Arrays, Store
+from attacks.engine.versions import environment
 from attacks.handles import AttackError
 from attacks.models import accelerated, own_code, paths
 from attacks.models.blocks import Block
@@ -49,80 +47,6 @@ STAND_INS = ("shadow models", "reference generators", "reference language models
 # Of how many nodes of the store the networks are held: few, so that memory does not grow with the number of models, but enough
 # that a target and a few models beside it can be asked by turns and are read once.
 HELD = 8
-
-
-class Progress(Protocol):
-    """Where long work shows how far it is."""
-
-    def start(self, what: str, total: int) -> None:
-        """Begin a task of `total` parts."""
-
-    def advance(self) -> None:
-        """One part is done."""
-
-
-class Silent:
-    """Shows nothing."""
-
-    def start(self, what: str, total: int) -> None:
-        """Begin a task of `total` parts."""
-
-    def advance(self) -> None:
-        """One part is done."""
-
-
-class SerialExecutor(Executor):
-    """Runs each call at once, in this process."""
-
-    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Run the call and return its finished future; an interrupt passes through."""
-        future: Future[Any] = Future()
-        try:
-            future.set_result(fn(*args, **kwargs))
-        except Exception as error:
-            future.set_exception(error)
-        return future
-
-
-class NamedExecutor(Executor):
-    """Carries out calls in places that may be lost with what they are at: then the call is carried out in another place.
-
-    Calls have names. Who asks for what is at work already gets no result of their own, and finds what the other's call leaves.
-    """
-
-    @abstractmethod
-    def named(self, name: str, fn: Callable[..., Any], /, *args: Any) -> Future[Any]:
-        """Carry out a call; its result is None if it was at work already, for somebody else."""
-
-    @abstractmethod
-    def errand(self, name: str, fn: Callable[..., Any], /, *args: Any) -> Future[Any]:
-        """Carry out a call as `named` does, which is handed an executor for calls of its own, and then the arguments."""
-
-    def waiting(self) -> AbstractContextManager[None]:
-        """Let other calls have the place of one that only waits. Nobody who holds a claim may wait so."""
-        return nullcontext()
-
-
-@functools.cache
-def _version(package: str) -> str:
-    """Return the version of an installed package without loading it, which takes longer than a run from the store."""
-    return importlib.metadata.version(package)
-
-
-def environment(path: str = paths.BLOCKS, device: str = CPU) -> dict[str, str]:
-    """Return the versions that finished work depends on, and the path by which and the device on which its models were trained.
-
-    What rests on many models rests on blocks, where their recipe comes in blocks.
-    """
-    return {
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "scipy": _version("scipy"),
-        "scikit-learn": _version("scikit-learn"),
-        "python": f"{sys.version_info.major}.{sys.version_info.minor}",
-        "device": device,
-        "path": path,
-    }
 
 
 class StoreWorkshop:

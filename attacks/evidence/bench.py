@@ -22,8 +22,9 @@ from attacks import metrics
 from attacks.engine import drafts
 from attacks.engine.commit import commit
 from attacks.engine.outcome import Outcome
+from attacks.engine.places import Progress, Silent
 from attacks.engine.runner import Engine
-from attacks.engine.workshop import Progress, Silent, environment
+from attacks.engine.versions import environment
 from attacks.evidence.averages import average, short
 from attacks.evidence.bench_plan import Group, Key, targets_of
 from attacks.evidence.comparisons import compare

@@ -14,8 +14,8 @@ from typing import Any
 
 from attacks.engine.commit import commit
 from attacks.engine.outcome import Outcome
+from attacks.engine.places import Progress, Silent
 from attacks.engine.runner import Engine
-from attacks.engine.workshop import Progress, Silent
 from attacks.evidence.bench import figures, versions, write
 from attacks.evidence.comparisons import compare
 from attacks.evidence.confirm_plan import ConfirmPlan, Stale

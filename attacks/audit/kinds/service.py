@@ -32,7 +32,7 @@ except ModuleNotFoundError as error:
     raise InputError(f"a model behind HTTP needs the Python package {error.name} (`pip install mia-atlas[service]`)") from error
 
 if TYPE_CHECKING:
-    from attacks.engine.workshop import Progress
+    from attacks.engine.places import Progress
 
 Array = NDArray[Any]
 

@@ -1,4 +1,4 @@
-"""Defended targets: every defense with code runs, as a target of its own, and what is feasible there is what the resolver says."""
+"""Defended targets: every defense with code runs, and what is feasible there is what the resolver says."""
 
 from __future__ import annotations
 

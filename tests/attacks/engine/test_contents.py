@@ -322,7 +322,7 @@ def test_another_sensitive_feature_is_another_run(tmp_path):
 
 
 def test_the_environment_counts():
-    from attacks.engine.workshop import environment
+    from attacks.engine.versions import environment
 
     assert {"torch", "numpy", "scipy", "scikit-learn", "python", "device", "path"} == environment().keys()
     assert environment()["python"] == f"{sys.version_info.major}.{sys.version_info.minor}"

@@ -10,8 +10,10 @@ import torch
 
 from attacks.engine.code import Code
 from attacks.engine.executors import executor
+from attacks.engine.places import SerialExecutor, Silent
 from attacks.engine.store import Store
-from attacks.engine.workshop import HELD, SerialExecutor, Silent, StoreWorkshop, environment, node_of
+from attacks.engine.versions import environment
+from attacks.engine.workshop import HELD, StoreWorkshop, node_of
 from attacks.models.devices import CPU
 from attacks.models.paths import SIZES
 from attacks.models.training import NumberedSets, Recipe

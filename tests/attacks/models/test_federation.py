@@ -14,9 +14,10 @@ from torch import Tensor
 
 from attacks.engine import plan as plans
 from attacks.engine.code import Code
+from attacks.engine.places import SerialExecutor, Silent
 from attacks.engine.runner import Engine
 from attacks.engine.store import Store
-from attacks.engine.workshop import SerialExecutor, Silent, StoreWorkshop
+from attacks.engine.workshop import StoreWorkshop
 from attacks.handles import AttackError, Ledger, Seat, Seen
 from attacks.handles.federation import seen
 from attacks.handles.views import federation as federation_views
