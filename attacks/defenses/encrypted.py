@@ -67,10 +67,11 @@ def _served(tenseal: ModuleType, context: Any, sent: bytes, layers: list[nn.Line
 
 def _layers(network: nn.Module) -> list[nn.Linear | Square]:
     """Return the layers of a perceptron of sums, products and squares; raise AttackError for any other network."""
-    parts = list(network) if isinstance(network, nn.Sequential) else [network]
-    found = [part for part in parts if not isinstance(part, nn.Flatten)]
-    for part in found:
-        if not isinstance(part, nn.Linear | Square):
+    found = list[nn.Linear | Square]()
+    for part in network if isinstance(network, nn.Sequential) else [network]:
+        if isinstance(part, nn.Linear | Square):
+            found.append(part)
+        elif not isinstance(part, nn.Flatten):
             raise AttackError(
                 f"encrypted values can be added and multiplied, and {type(part).__name__} is no such thing; the network is to be "
                 "of linear layers and squares (architecture attacks.models.squares:network)"
