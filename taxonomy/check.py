@@ -288,9 +288,11 @@ def _code(catalog: Catalog, packages: dict[str, source.Package]) -> Iterator[Fin
 
 
 # What the function of a defense takes, by what the defense changes (attacks/defenses): all of the first, and any of the second.
+# A channel carries records and answers, or the uploads of a federation.
 TAKES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "answers": (("log_probs",), ("x", "asked", "owner")),
     "channel": (("x", "owner"), ()),
+    "uploads": (("uploads",), ()),
     "training": (("recipe", "data"), ("reference",)),
     "model": (("recipe", "network"), ("reference",)),
 }
@@ -310,8 +312,8 @@ def _defenses(catalog: Catalog, packages: dict[str, source.Package]) -> Iterator
             elif not isinstance(value, int | float) or not allowed.holds(value):
                 yield document.finding("MIA008", f"{value} is not {allowed}, as its range says", ("params", name))
         if defense.run is not None:
-            first, more = TAKES[defense.changes]
             given = _positional(packages, defense.run)
+            first, more = TAKES["uploads" if defense.changes == "channel" and "uploads" in given else defense.changes]
             expected = [*first, *(name for name in more if name in given)]
             yield from _function(document, packages, defense.run, expected, set(defense.params), ("run",))
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from attacks.defenses.answers import Mask, label_shown, scores_shown
-from attacks.defenses.owner import Owner, Trained
-from attacks.handles import AttackError, HeldRecords, LabelOracle, Ledger
+from attacks.defenses.owner import SEED, Owner, Trained, takes
+from attacks.handles import AttackError, HeldRecords, LabelOracle, Ledger, Rounds, Updates
 from attacks.models.generators import Generator
 from attacks.models.training import Model, Recipe, TrainingSet
 from attacks.seeds import derive_seed
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from attacks.engine.code import Code
 
 POPULATION = "D1.samples"
+# What is seen of a federation, and the seat of whoever cheats in it.
+ROUNDS, UPLOADS, SEAT = "M1.rounds", "M1.updates", "active"
 # What was trained as a target, and its training set.
 Last = tuple[Model | Generator, TrainingSet] | None
 
@@ -112,6 +114,35 @@ def masked(catalog: Catalog, entry: entries.Target, applied: Applied, of: Mask, 
         makers[LABELS] = label_shown(of, scores)
     identities = {name: value for name, value in plain.identities.items() if name not in (SCORES, term, LABELS)}
     return replace(plain, makers=makers, facts=dict(plain.facts), identities=identities), of
+
+
+def summed(code: Code, applied: Applied, plain: Target, seed: int) -> Target:
+    """Return a federation of which the server reads sums of uploads alone, as the defense's function adds them up.
+
+    A participant sees what it saw before: the global models, of which those of the recorded run are kept.
+    """
+    makers, function = dict(plain.makers), code.function(str(applied.defense.run))
+    if takes(function, "uploads") and UPLOADS in makers:
+        rounds, updates = plain.makers[ROUNDS](Ledger()), plain.makers[UPLOADS](Ledger())
+        assert isinstance(rounds, Rounds) and isinstance(updates, Updates), "a federation"
+        weights, drawn = [rounds.weights(0)], derive_seed(seed, "defense", applied.defense.id)
+        for number in range(len(updates)):
+            parts = enumerate(updates.shares.tolist())
+            sent = [{name: share * value.double() for name, value in updates.upload(number, k).items()} for k, share in parts]
+            try:
+                total = function(sent, **applied.params, **_seed(function, derive_seed(drawn, "round", number)))
+            except AttackError as error:
+                raise InputError(f"{applied.defense.id}: {error}") from error
+            weights.append({name: value.to(weights[0][name].dtype) for name, value in total.items()})
+        makers[ROUNDS] = lambda ledger: Rounds("rounds", weights, ledger)
+        # From the server's own seat every upload could be read.
+        for term in (UPLOADS, SEAT):
+            makers.pop(term, None)
+    return replace(plain, makers=makers, facts=dict(plain.facts))
+
+
+def _seed(function: Callable[..., Any], seed: int) -> dict[str, int]:
+    return {SEED: seed} if takes(function, SEED) else {}
 
 
 def utility(applied: Applied, plain: Target, defended: Target, seconds: tuple[float | None, float | None]) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -148,7 +147,7 @@ class Engine:
         mask, by, facts = None, defending.trained(applied, lambda: self.target(name, seed)), dict[str, Any]()
         if of_uploads(plan.target, defense):
             plain, last = self._plain(name, seed)
-            target, after = replace(plain, facts=dict(plain.facts)), last
+            target, after = defending.summed(self.code, applied, plain, seed), last
         elif by is None:
             mask = defending.mask(self.code, applied, seed)
             plain, last = self._plain(name, seed, partial(defending.check, defense.id, mask))
