@@ -10,14 +10,25 @@ from torch import Tensor
 
 from attacks.defenses.answers import Mask, label_shown, scores_shown
 from attacks.defenses.owner import SEED, Owner, Trained, takes
-from attacks.handles import AttackError, HeldRecords, LabelOracle, Ledger, Rounds, Updates
+from attacks.handles import (
+    Aggregates,
+    AttackError,
+    Beacon,
+    HeldRecords,
+    LabelOracle,
+    Ledger,
+    Number,
+    Rounds,
+    SuppressedAggregates,
+    Updates,
+)
 from attacks.models.generators import Generator
 from attacks.models.training import Model, Recipe, TrainingSet
 from attacks.seeds import derive_seed
-from attacks.targets.target import Target
+from attacks.targets.target import HandleMaker, Target
 from taxonomy import entries
 from taxonomy.catalog import Catalog
-from taxonomy.defended import LABELS, SCORES, Applied
+from taxonomy.defended import LABELS, SCORES, STATISTICS, Applied
 from taxonomy.findings import InputError
 
 if TYPE_CHECKING:
@@ -25,6 +36,7 @@ if TYPE_CHECKING:
 
 POPULATION = "D1.samples"
 # What is seen of a federation, and the seat of whoever cheats in it.
+SIZE = "D1.size"
 ROUNDS, UPLOADS, SEAT = "M1.rounds", "M1.updates", "active"
 # What was trained as a target, and its training set.
 Last = tuple[Model | Generator, TrainingSet] | None
@@ -139,6 +151,26 @@ def summed(code: Code, applied: Applied, plain: Target, seed: int) -> Target:
         for term in (UPLOADS, SEAT):
             makers.pop(term, None)
     return replace(plain, makers=makers, facts=dict(plain.facts))
+
+
+def published(code: Code, applied: Applied, entry: entries.Target, plain: Target, seed: int) -> Target:
+    """Return a target whose publisher shows less than its statistics; `entry` says what it still offers."""
+    term, function = applied.left, code.function(str(applied.defense.run))
+    size, of_group = (plain.makers[name](Ledger()) for name in (SIZE, STATISTICS))
+    assert isinstance(size, Number) and isinstance(of_group, Aggregates), "statistics of a group"
+    means, people = of_group.values, int(size.value)
+    shown = function(means, people, **applied.params, **_seed(function, derive_seed(seed, "defense", applied.defense.id)))
+    made: dict[str, HandleMaker] = {
+        "Q.noisy-aggregates": lambda ledger: Aggregates("noisy_aggregates", shown, ledger),
+        "Q.suppressed-aggregates": lambda ledger: SuppressedAggregates("suppressed_aggregates", shown, below, ledger),
+        "Q.beacon": lambda ledger: Beacon("beacon", shown, ledger),
+    }
+    # Whoever leaves numbers out says below what: no number that is shown is smaller, and the next count above it is told.
+    below = float(applied.params.get("least", 0)) / people
+    makers = {name: maker for name, maker in plain.makers.items() if not name.startswith("Q.") or name in entry.offers}
+    makers[str(term)] = made[str(term)]
+    identities = {name: value for name, value in plain.identities.items() if name not in (STATISTICS, term)}
+    return replace(plain, makers=makers, facts=dict(plain.facts), identities=identities)
 
 
 def _seed(function: Callable[..., Any], seed: int) -> dict[str, int]:

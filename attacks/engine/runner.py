@@ -31,7 +31,7 @@ from attacks.seeds import digest, digest_arrays
 from attacks.targets.target import Target
 from taxonomy import entries
 from taxonomy.catalog import Catalog
-from taxonomy.defended import of_uploads
+from taxonomy.defended import STATISTICS, of_uploads
 from taxonomy.findings import InputError
 
 COINS = "D2.coins"
@@ -148,6 +148,9 @@ class Engine:
         if of_uploads(plan.target, defense):
             plain, last = self._plain(name, seed)
             target, after = defending.summed(self.code, applied, plain, seed), last
+        elif applied.masks == STATISTICS and by is None:
+            plain, last = self._plain(name, seed)
+            target, after = defending.published(self.code, applied, plan.target, plain, seed), last
         elif by is None:
             mask = defending.mask(self.code, applied, seed)
             plain, last = self._plain(name, seed, partial(defending.check, defense.id, mask))
