@@ -165,8 +165,9 @@ def published(code: Code, applied: Applied, entry: entries.Target, plain: Target
         "Q.suppressed-aggregates": lambda ledger: SuppressedAggregates("suppressed_aggregates", shown, below, ledger),
         "Q.beacon": lambda ledger: Beacon("beacon", shown, ledger),
     }
-    # Whoever leaves numbers out says below what: no number that is shown is smaller, and the next count above it is told.
-    below = float(applied.params.get("least", 0)) / people
+    # Whoever leaves numbers out says below how many people: the parameter `least`.
+    least = applied.params.get("least", 0)
+    below = least / people if isinstance(least, int) else 0.0
     makers = {name: maker for name, maker in plain.makers.items() if not name.startswith("Q.") or name in entry.offers}
     makers[str(term)] = made[str(term)]
     identities = {name: value for name, value in plain.identities.items() if name not in (STATISTICS, term)}
