@@ -291,9 +291,12 @@ def _code(catalog: Catalog, packages: dict[str, source.Package]) -> Iterator[Fin
 
 
 # What the function of a defense takes, by what the defense changes (attacks/defenses): all of the first, and any of the second.
+# A channel carries records and answers, or the uploads of a federation; what is answered are scores, or statistics of a group.
 TAKES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "answers": (("log_probs",), ("x", "asked", "owner")),
     "channel": (("x", "owner"), ()),
+    "uploads": (("uploads",), ()),
+    "statistics": (("statistics", "size"), ()),
     "training": (("recipe", "data"), ("reference",)),
     "model": (("recipe", "network"), ("reference",)),
 }
@@ -313,10 +316,16 @@ def _defenses(catalog: Catalog, packages: dict[str, source.Package]) -> Iterator
             elif not isinstance(value, int | float) or not allowed.holds(value):
                 yield document.finding("MIA008", f"{value} is not {allowed}, as its range says", ("params", name))
         if defense.run is not None:
-            first, more = TAKES[defense.changes]
             given = _positional(packages, defense.run)
+            first, more = TAKES[_kind(defense, given)]
             expected = [*first, *(name for name in more if name in given)]
             yield from _function(document, packages, defense.run, expected, set(defense.params), ("run",))
+
+
+def _kind(defense: Defense, given: Sequence[str]) -> str:
+    if defense.changes == "channel" and "uploads" in given:
+        return "uploads"
+    return "statistics" if defense.changes == "answers" and defended.STATISTICS in defense.replaces else defense.changes
 
 
 def _positional(packages: dict[str, source.Package], run: str) -> tuple[str, ...]:

@@ -20,8 +20,13 @@ from taxonomy.threat import ThreatModel, owner, with_facets
 
 # What a mask changes, and what it always leaves: the label is the answer itself.
 SCORES, LABELS = "Q.scores", "Q.labels"
-# What a mask may leave in the place of scores: terms whose handles code can make of masked scores (attacks/defenses/answers.py).
-LEFT = (SCORES, "Q.rounded-scores", "Q.noisy-scores", "Q.top-k", LABELS)
+STATISTICS = "Q.aggregates"
+# What a mask may leave in the place of scores, or of statistics: terms whose handles code can make of what it shows
+# (attacks/defenses/answers.py, attacks/engine/defending.py).
+LEFT = {
+    SCORES: (SCORES, "Q.rounded-scores", "Q.noisy-scores", "Q.top-k", LABELS),
+    STATISTICS: ("Q.noisy-aggregates", "Q.suppressed-aggregates", "Q.beacon"),
+}
 
 
 @dataclass(frozen=True)
@@ -33,10 +38,15 @@ class Applied:
     adaptive: bool = True
 
     @property
+    def masks(self) -> str:
+        """What it masks, if it changes answers: scores, or the statistics of a group."""
+        return STATISTICS if STATISTICS in self.defense.replaces else SCORES
+
+    @property
     def left(self) -> str | None:
-        """The term that stands in the place of scores, of a defense that changes what a service answers; None of others."""
-        masks = self.defense.changes in ("answers", "channel")
-        return self.defense.replaces.get(SCORES, SCORES) if masks else None
+        """The term that stands in the place of what it masks, of a defense that changes what is answered; None of others."""
+        changed = self.defense.changes in ("answers", "channel")
+        return self.defense.replaces.get(self.masks, self.masks) if changed else None
 
     def as_json(self) -> dict[str, Any]:
         """Return it as plain data."""
@@ -94,7 +104,7 @@ def target(catalog: Catalog, entry: Target, applied: Applied) -> Target:
     taken = {*defense.withdraws, *defense.replaces}
     left = [defense.replaces[term] for term in entry.offers if term in defense.replaces]
     if applied.left is not None and not of_uploads(entry, defense):
-        taken |= _service(catalog, entry, defense)
+        taken |= _service(catalog, entry, applied)
         left = [applied.left, *([LABELS] if LABELS in entry.offers else []), *left]
     offers = list(dict.fromkeys([*(term for term in entry.offers if term not in taken), *left]))
     return entry.model_copy(update={"offers": offers})
@@ -125,29 +135,31 @@ def _check_fit(catalog: Catalog, entry: Target, defense: Defense) -> None:
     is_target = {entry.model, entry.frame, *with_facets(catalog, owner(entry)).facets}
     if lacking := [term for term in defense.fits if term not in is_target]:
         raise InputError(f"{defense.id} is for targets that are {_listed(defense.fits)}; {entry.id} is not {_listed(lacking)}")
-    if Applied(defense, {}).left is not None and not of_uploads(entry, defense) and SCORES not in entry.offers:
-        raise InputError(f"{defense.id} masks {SCORES}, which {entry.id} does not offer")
+    applied = Applied(defense, {})
+    if applied.left is not None and not of_uploads(entry, defense) and applied.masks not in entry.offers:
+        raise InputError(f"{defense.id} masks {applied.masks}, which {entry.id} does not offer")
 
 
 def _listed(terms: list[str]) -> str:
     return " and ".join(terms)
 
 
-def _service(catalog: Catalog, entry: Target, defense: Defense) -> set[str]:
-    """Return the answers about classes that the target offers; raise InputError for one from which scores follow unmasked."""
+def _service(catalog: Catalog, entry: Target, applied: Applied) -> set[str]:
+    """Return the answers that are masked with others; raise InputError for one from which what is masked follows as it was."""
+    masked = applied.masks
     graph = Graph.of(catalog)
     exact = Resolver(Graph((rule for rule in graph.rules if not rule.weaker), catalog.terms))
     every = Resolver(graph)
-    of_scores, found = every.closure([SCORES]), {SCORES}
+    of_masked, found = every.closure([masked]), {masked}
     for term in entry.offers:
-        if catalog.terms[term].aspect != "query" or term == SCORES:
+        if catalog.terms[term].aspect != "query" or term == masked:
             continue
         facets = [entry.model, entry.frame, *with_facets(catalog, owner(entry)).facets]
-        if SCORES in exact.closure([term, *facets]):
+        if masked in exact.closure([term, *facets]):
             raise InputError(
-                f"{defense.id} hides nothing of {entry.id}: it also offers {term}, from which {SCORES} follow unmasked"
+                f"{applied.defense.id} hides nothing of {entry.id}: it also offers {term}, from which {masked} follow unmasked"
             )
-        if term in of_scores or SCORES in every.closure([term]):
+        if term in of_masked or masked in every.closure([term]):
             found.add(term)
     return found
 
@@ -159,7 +171,8 @@ def wrong_in(catalog: Catalog, defense: Defense) -> tuple[str, str] | None:
         if catalog.terms[term].aspect not in kinds:
             known = ", ".join(name for name, one in catalog.terms.items() if one.aspect in kinds)
             return "fits", f"{term} says nothing of what a target is; that do {known}"
-    left = Applied(defense, {}).left
-    if defense.run and left is not None and left not in LEFT:
-        return "replaces", f"code can leave {', '.join(LEFT)} in the place of {SCORES}, and {left} is none of them"
+    applied = Applied(defense, {})
+    left, can = applied.left, LEFT[applied.masks]
+    if defense.run and left is not None and left not in can:
+        return "replaces", f"code can leave {', '.join(can)} in the place of {applied.masks}, and {left} is none of them"
     return None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
+import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -17,11 +18,20 @@ from attacks.handles import Handle, HostedModel, LabelOracle, Ledger, ReferenceM
 from attacks.models.poorer_answers import completed
 from attacks.models.resolution import bounded
 from attacks.models.signals import predicted
-from attacks.models.training import Model, TrainingSet
+from attacks.models.training import Model, Recipe, TrainingSet, one_thread
 from attacks.seeds import derive_seed, record_ids
 
 # What a mask may ask for beside the log-probabilities.
 RECORDS, ASKED, OWNER = "x", "asked", "owner"
+
+
+Shown = TypeVar("Shown", bound="Callable[..., Tensor | Stepped]")
+
+
+def keeps_label(function: Shown) -> Shown:
+    """Mark the function of a mask whose highest score is always the model's own: labels are then told without asking it."""
+    function.keeps_label = True  # type: ignore[attr-defined]
+    return function
 
 
 class Stepped(NamedTuple):
@@ -38,7 +48,8 @@ class Mask:
     The function is called as `(log_probs, *, params...) -> shown`, float64 (n, classes) both, of which `shown` is NaN where a
     class is not shown; it may be `Stepped`. Behind `log_probs` it may take `x`, the records (n, ...), `asked`, how often each
     of them was asked about before, int64 (n,), and `owner`; and the parameter `seed`. One that computes answers in another way
-    takes `x` and `owner`, and no `log_probs`.
+    takes `x` and `owner`, and no `log_probs`. A function `..._suits(recipe)` beside it raises AttackError for targets that it is
+    not for.
     """
 
     function: Callable[..., Tensor | Stepped]
@@ -52,7 +63,8 @@ class Mask:
         if takes(self.function, OWNER) and self.owner is None:
             raise AttackError(f"{self.function.__name__} asks for the owner's training set, which this target does not tell")
         wanted = {name: value for name, value in given.items() if takes(self.function, name)}
-        shown = self.function(**wanted, **self.params)
+        with one_thread():
+            shown = self.function(**wanted, **self.params)
         found = shown if isinstance(shown, Stepped) else Stepped(shown, 0.0)
         if found.log_probs.shape != log_probs.shape or found.log_probs.dtype != torch.float64:
             raise AttackError(
@@ -60,6 +72,17 @@ class Mask:
                 f"not {found.log_probs.dtype} {tuple(found.log_probs.shape)}"
             )
         return found
+
+    def suits(self, recipe: Recipe) -> None:
+        """Raise AttackError if its function says that it is not for models of a recipe."""
+        module = sys.modules[self.function.__module__]
+        if check := getattr(module, f"{self.function.__name__}_suits", None):
+            check(recipe)
+
+    @property
+    def keeps_label(self) -> bool:
+        """Whether it says that the highest score is always the model's own."""
+        return getattr(self.function, "keeps_label", False)
 
     @property
     def computes(self) -> bool:
@@ -163,6 +186,8 @@ def label_shown(mask: Mask, scores: Callable[[Ledger], Handle]) -> Maker:
 
         def label(x: Tensor) -> Tensor:
             log_probs = own(x)
+            if mask.keeps_label:
+                return predicted(log_probs)
             return preferred(mask(log_probs, x, asked(x)).log_probs, log_probs)
 
         return LabelOracle("labels", label, ledger)
@@ -186,8 +211,11 @@ def preferred(shown: Tensor, log_probs: Tensor) -> Tensor:
 def answering(artifact: Any, mask: Mask) -> Any:
     """Return an artifact whose models answer through a mask, as an adversary puts it on models of its own who knows of it.
 
-    Only models that stand for the target do: a surrogate learned from answers that were masked already.
+    Only models that stand for the target do: a surrogate learned from answers that were masked already. Answers that are
+    computed in another way are the same, and an adversary computes its own as ever.
     """
+    if mask.computes:
+        return artifact
     if isinstance(artifact, ReferenceModels):
         return ReferenceModels(_masked_models(artifact.own, mask))
     return _masked_models(artifact, mask) if isinstance(artifact, ShadowModels) else artifact

@@ -9,21 +9,35 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from attacks.defenses.answers import Mask, label_shown, scores_shown
-from attacks.defenses.owner import Owner, Trained
-from attacks.handles import AttackError, HeldRecords, LabelOracle, Ledger
+from attacks.defenses.owner import SEED, Owner, Trained, takes
+from attacks.handles import (
+    Aggregates,
+    AttackError,
+    Beacon,
+    HeldRecords,
+    LabelOracle,
+    Ledger,
+    Number,
+    Rounds,
+    SuppressedAggregates,
+    Updates,
+)
 from attacks.models.generators import Generator
 from attacks.models.training import Model, Recipe, TrainingSet
 from attacks.seeds import derive_seed
-from attacks.targets.target import Target
+from attacks.targets.target import HandleMaker, Target
 from taxonomy import entries
 from taxonomy.catalog import Catalog
-from taxonomy.defended import LABELS, SCORES, Applied
+from taxonomy.defended import LABELS, SCORES, STATISTICS, Applied
 from taxonomy.findings import InputError
 
 if TYPE_CHECKING:
     from attacks.engine.code import Code
 
 POPULATION = "D1.samples"
+# What is seen of a federation, and the seat of whoever cheats in it.
+SIZE = "D1.size"
+ROUNDS, UPLOADS, SEAT = "M1.rounds", "M1.updates", "active"
 # What was trained as a target, and its training set.
 Last = tuple[Model | Generator, TrainingSet] | None
 
@@ -83,6 +97,7 @@ def check(name: str, of: Mask, recipe: Recipe) -> None:
     if recipe.regression:
         raise InputError(f"{name} masks scores of classes, and the target predicts a number")
     try:
+        of.suits(recipe)
         of.resolution(recipe.classes, recipe.shape)
     except AttackError as error:
         raise InputError(f"{name}: {error}") from error
@@ -111,6 +126,56 @@ def masked(catalog: Catalog, entry: entries.Target, applied: Applied, of: Mask, 
         makers[LABELS] = label_shown(of, scores)
     identities = {name: value for name, value in plain.identities.items() if name not in (SCORES, term, LABELS)}
     return replace(plain, makers=makers, facts=dict(plain.facts), identities=identities), of
+
+
+def summed(code: Code, applied: Applied, plain: Target, seed: int) -> Target:
+    """Return a federation of which the server reads sums of uploads alone, as the defense's function adds them up.
+
+    A participant sees what it saw before: the global models, of which those of the recorded run are kept.
+    """
+    makers, function = dict(plain.makers), code.function(str(applied.defense.run))
+    if takes(function, "uploads") and UPLOADS in makers:
+        rounds, updates = plain.makers[ROUNDS](Ledger()), plain.makers[UPLOADS](Ledger())
+        assert isinstance(rounds, Rounds) and isinstance(updates, Updates), "a federation"
+        weights, drawn = [rounds.weights(0)], derive_seed(seed, "defense", applied.defense.id)
+        for number in range(len(updates)):
+            parts = enumerate(updates.shares.tolist())
+            sent = [{name: share * value.double() for name, value in updates.upload(number, k).items()} for k, share in parts]
+            try:
+                total = function(sent, **applied.params, **_seed(function, derive_seed(drawn, "round", number)))
+            except AttackError as error:
+                raise InputError(f"{applied.defense.id}: {error}") from error
+            weights.append({name: value.to(weights[0][name].dtype) for name, value in total.items()})
+        makers[ROUNDS] = lambda ledger: Rounds("rounds", weights, ledger)
+        # From the server's own seat every upload could be read.
+        for term in (UPLOADS, SEAT):
+            makers.pop(term, None)
+    return replace(plain, makers=makers, facts=dict(plain.facts))
+
+
+def published(code: Code, applied: Applied, entry: entries.Target, plain: Target, seed: int) -> Target:
+    """Return a target whose publisher shows less than its statistics; `entry` says what it still offers."""
+    term, function = applied.left, code.function(str(applied.defense.run))
+    size, of_group = (plain.makers[name](Ledger()) for name in (SIZE, STATISTICS))
+    assert isinstance(size, Number) and isinstance(of_group, Aggregates), "statistics of a group"
+    means, people = of_group.values, int(size.value)
+    shown = function(means, people, **applied.params, **_seed(function, derive_seed(seed, "defense", applied.defense.id)))
+    made: dict[str, HandleMaker] = {
+        "Q.noisy-aggregates": lambda ledger: Aggregates("noisy_aggregates", shown, ledger),
+        "Q.suppressed-aggregates": lambda ledger: SuppressedAggregates("suppressed_aggregates", shown, below, ledger),
+        "Q.beacon": lambda ledger: Beacon("beacon", shown, ledger),
+    }
+    # Whoever leaves numbers out says below how many people: the parameter `least`.
+    least = applied.params.get("least", 0)
+    below = least / people if isinstance(least, int) else 0.0
+    makers = {name: maker for name, maker in plain.makers.items() if not name.startswith("Q.") or name in entry.offers}
+    makers[str(term)] = made[str(term)]
+    identities = {name: value for name, value in plain.identities.items() if name not in (STATISTICS, term)}
+    return replace(plain, makers=makers, facts=dict(plain.facts), identities=identities)
+
+
+def _seed(function: Callable[..., Any], seed: int) -> dict[str, int]:
+    return {SEED: seed} if takes(function, SEED) else {}
 
 
 def utility(applied: Applied, plain: Target, defended: Target, seconds: tuple[float | None, float | None]) -> dict[str, Any]:

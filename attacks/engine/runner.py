@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -32,7 +31,7 @@ from attacks.seeds import digest, digest_arrays
 from attacks.targets.target import Target
 from taxonomy import entries
 from taxonomy.catalog import Catalog
-from taxonomy.defended import of_uploads
+from taxonomy.defended import STATISTICS, of_uploads
 from taxonomy.findings import InputError
 
 COINS = "D2.coins"
@@ -148,7 +147,10 @@ class Engine:
         mask, by, facts = None, defending.trained(applied, lambda: self.target(name, seed)), dict[str, Any]()
         if of_uploads(plan.target, defense):
             plain, last = self._plain(name, seed)
-            target, after = replace(plain, facts=dict(plain.facts)), last
+            target, after = defending.summed(self.code, applied, plain, seed), last
+        elif applied.masks == STATISTICS and by is None:
+            plain, last = self._plain(name, seed)
+            target, after = defending.published(self.code, applied, plan.target, plain, seed), last
         elif by is None:
             mask = defending.mask(self.code, applied, seed)
             plain, last = self._plain(name, seed, partial(defending.check, defense.id, mask))

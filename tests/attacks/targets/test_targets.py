@@ -16,6 +16,7 @@ from attacks.engine import plan as plans
 from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from attacks.handles import Ledger, Population
+from attacks.models import architectures
 from attacks.targets import classifier
 from attacks.targets.target import Target
 from taxonomy.findings import InputError
@@ -55,7 +56,7 @@ def test_build(name, kept_store):
 
 
 @pytest.mark.parametrize(
-    "name", [n for n in ENTRIES if CATALOG.targets[n].params.get("architecture", "mlp") not in ("mlp", "cnn")]
+    "name", [n for n in ENTRIES if CATALOG.targets[n].params.get("architecture") in architectures.ESTIMATORS]
 )
 def test_estimators_offer_no_weights_and_no_other_data(name):
     assert not {"M1.parameters", "D1.shifted"} & set(CATALOG.targets[name].offers)
