@@ -23,6 +23,10 @@ SCORES, LABELS = "Q.scores", "Q.labels"
 # What a mask may leave in the place of scores: terms whose handles code can make of masked scores (attacks/defenses/answers.py).
 LEFT = (SCORES, "Q.rounded-scores", "Q.noisy-scores", "Q.top-k", LABELS)
 
+# By what a defense is put on a target and on an adversary's own models: one that changes the training or the model, or a mask.
+TRAINED = ("attacks.defenses.owner:Trained",)
+MASKED = tuple(f"attacks.defenses.answers:{name}" for name in ("scores_shown", "label_shown", "answering"))
+
 
 @dataclass(frozen=True)
 class Applied:
@@ -37,6 +41,11 @@ class Applied:
         """The term that stands in the place of scores, of a defense that changes what a service answers; None of others."""
         masks = self.defense.changes in ("answers", "channel")
         return self.defense.replaces.get(SCORES, SCORES) if masks else None
+
+    @property
+    def code(self) -> tuple[str, ...]:
+        """The paths of the code that puts it on a target: its own function, and what hands that on."""
+        return str(self.defense.run), *(TRAINED if self.left is None else MASKED)
 
     def as_json(self) -> dict[str, Any]:
         """Return it as plain data."""
@@ -87,13 +96,29 @@ def of_uploads(entry: Target, defense: Defense) -> bool:
     return defense.changes == "channel" and entry.frame == "federated"
 
 
+def masks(entry: Target, applied: Applied) -> bool:
+    """Return whether a defense changes what the target's service answers, and nothing that who holds the model sees."""
+    return applied.left is not None and not of_uploads(entry, applied.defense)
+
+
+def inside(catalog: Catalog, entry: Target) -> set[str]:
+    """Return what a target offers to nobody outside: the model itself, and seats in the federation."""
+    return {term for term in entry.offers if catalog.terms[term].symbol == "M1" or catalog.terms[term].aspect == "role"}
+
+
+def outside(catalog: Catalog, entry: Target) -> Target:
+    """Return the entry of a target as it offers itself to somebody outside."""
+    withheld = inside(catalog, entry)
+    return entry.model_copy(update={"offers": [term for term in entry.offers if term not in withheld]}) if withheld else entry
+
+
 def target(catalog: Catalog, entry: Target, applied: Applied) -> Target:
     """Return the entry of a defended target: what it still offers. Raises InputError if the defense does not fit the target."""
     defense = applied.defense
     _check_fit(catalog, entry, defense)
     taken = {*defense.withdraws, *defense.replaces}
     left = [defense.replaces[term] for term in entry.offers if term in defense.replaces]
-    if applied.left is not None and not of_uploads(entry, defense):
+    if applied.left is not None and masks(entry, applied):
         taken |= _service(catalog, entry, defense)
         left = [applied.left, *([LABELS] if LABELS in entry.offers else []), *left]
     offers = list(dict.fromkeys([*(term for term in entry.offers if term not in taken), *left]))
@@ -111,10 +136,8 @@ def faced(
     if applied is None:
         return entry, stated or owner(entry)
     after, defense = target(catalog, entry, applied), applied.defense
-    inside = {term for term in after.offers if catalog.terms[term].symbol == "M1" or catalog.terms[term].aspect == "role"}
-    masks = applied.left is not None and not of_uploads(entry, defense)
-    if masks and not (stated and inside & stated.knows):
-        after = after.model_copy(update={"offers": [term for term in after.offers if term not in inside]})
+    if masks(entry, applied) and not (stated and inside(catalog, after) & stated.knows):
+        after = outside(catalog, after)
     if stated is None:
         return after, owner(after)
     kept = {defense.replaces.get(term, term) for term in stated.knows if term not in defense.withdraws}
@@ -125,7 +148,7 @@ def _check_fit(catalog: Catalog, entry: Target, defense: Defense) -> None:
     is_target = {entry.model, entry.frame, *with_facets(catalog, owner(entry)).facets}
     if lacking := [term for term in defense.fits if term not in is_target]:
         raise InputError(f"{defense.id} is for targets that are {_listed(defense.fits)}; {entry.id} is not {_listed(lacking)}")
-    if Applied(defense, {}).left is not None and not of_uploads(entry, defense) and SCORES not in entry.offers:
+    if masks(entry, Applied(defense, {})) and SCORES not in entry.offers:
         raise InputError(f"{defense.id} masks {SCORES}, which {entry.id} does not offer")
 
 

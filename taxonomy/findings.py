@@ -59,6 +59,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "MIA031": ("error", "more is wrong than is shown"),
     "MIA032": ("error", "an attack that runs names no target on which it is tested, or no control"),
     "MIA033": ("error", "a step's function returns what the store cannot hold, or does not say what it returns"),
+    "MIA036": ("error", "a defense names a target that it does not fit"),
 }
 
 

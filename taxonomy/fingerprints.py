@@ -64,7 +64,7 @@ class Fingerprints:
         parts = [self._rule(attack, rule) for rule in sorted(rules, key=lambda r: r.id)]
         judged = [self.digest(run) for run in MEASURED_BY]
         own = [self.digest(path) for path in named(target.params).values()]
-        return _hash([parts, self.digest(target.run), target.params, judged, *own])
+        return hashed([parts, self.digest(target.run), target.params, judged, *own])
 
     def models(self, attack: Attack, target: Target) -> int:
         """Return the number of models that the proof trains, the target not counted."""
@@ -75,7 +75,7 @@ class Fingerprints:
         """Return the fingerprint of one comparison of an ordering; None where one of its attacks cannot run."""
         both = [self.of(self.catalog.attack(side.attack), self.catalog.target(side.target)) for side in sides]
         settings = [side.settings for side in sides if side.settings]
-        return None if None in both else _hash([both, ordering.metric, ordering.within, *settings])
+        return None if None in both else hashed([both, ordering.metric, ordering.within, *settings])
 
     def _rule(self, attack: Attack, rule: Rule) -> list[Any]:
         entry: Attack | Step | None = self.catalog.steps.get(rule.id) or self.catalog.attacks.get(rule.id)
@@ -87,7 +87,8 @@ class Fingerprints:
         return [rule.id, self.digest(entry.run), params, rule.needs, rule.yields]
 
 
-def _hash(value: Any) -> str:
+def hashed(value: Any) -> str:
+    """Return the hash of plain data, whatever the order of its keys."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 

@@ -201,7 +201,7 @@ def evidence(measured: Evidence, stale: Sequence[str] = ()) -> Table:
         first = found.seeds[0]
         cuts = [s.balanced_accuracy for s in found.seeds if s.balanced_accuracy is not None]
         name = first.metric.name if first.metric else ""
-        mean = f"{name} {_mean(found.metric)}" if found.metric else f"AUC {_mean(found.auc)}"
+        mean = f"{name} {average(found.metric)}" if found.metric else f"AUC {average(found.auc)}"
         if found.auc and name:
             mean += f"; {name} " + ", ".join(f"{s.metric.value:.3f}" for s in found.seeds if s.metric)
         rows.append(
@@ -210,8 +210,8 @@ def evidence(measured: Evidence, stale: Sequence[str] = ()) -> Table:
                 {"null": "control", "other": "no claim"}.get(found.role, ""),
                 len(found.seeds),
                 mean,
-                _mean(found.tpr_at_fpr.get("0.01")),
-                _mean(found.tpr_at_fpr.get("0.001")),
+                average(found.tpr_at_fpr.get("0.01")),
+                average(found.tpr_at_fpr.get("0.001")),
                 f"{sum(cuts) / len(cuts):.3f}" if cuts else "–",
                 f"{first.queries:,}",
                 first.models,
@@ -230,7 +230,7 @@ def orderings(measured: Sequence[Ordered]) -> Table:
             o.ordering,
             f"{o.target} against {o.against}" if o.against else o.target,
             o.verdict + (f", {confirmation(o.confirmed)}" if o.confirmed else ""),
-            _mean(o.difference) if o.difference else f"– {o.unresolved}",
+            average(o.difference) if o.difference else f"– {o.unresolved}",
             "; ".join(f"{s.better:.3f} against {s.worse:.3f}" for s in o.seeds),
         )
         for o in measured
@@ -238,7 +238,8 @@ def orderings(measured: Sequence[Ordered]) -> Table:
     return table(["ordering", "target", "", "difference [95 %]", "each seed"], rows)
 
 
-def _mean(value: Average | None) -> str:
+def average(value: Average | None) -> str:
+    """Return a mean with its interval, or a dash."""
     return "–" if value is None else f"{value.mean:.3f} [{value.ci[0]:.3f}, {value.ci[1]:.3f}]"
 
 
