@@ -23,10 +23,6 @@ SCORES, LABELS = "Q.scores", "Q.labels"
 # What a mask may leave in the place of scores: terms whose handles code can make of masked scores (attacks/defenses/answers.py).
 LEFT = (SCORES, "Q.rounded-scores", "Q.noisy-scores", "Q.top-k", LABELS)
 
-# By what a defense is put on a target and on an adversary's own models: one that changes the training or the model, or a mask.
-TRAINED = ("attacks.defenses.owner:Trained",)
-MASKED = tuple(f"attacks.defenses.answers:{name}" for name in ("scores_shown", "label_shown", "answering"))
-
 
 @dataclass(frozen=True)
 class Applied:
@@ -42,14 +38,19 @@ class Applied:
         masks = self.defense.changes in ("answers", "channel")
         return self.defense.replaces.get(SCORES, SCORES) if masks else None
 
+    def as_json(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {"id": self.defense.id, "params": dict(self.params), "adaptive": self.adaptive}
+
     @property
     def code(self) -> tuple[str, ...]:
         """The paths of the code that puts it on a target: its own function, and what hands that on."""
         return str(self.defense.run), *(TRAINED if self.left is None else MASKED)
 
-    def as_json(self) -> dict[str, Any]:
-        """Return it as plain data."""
-        return {"id": self.defense.id, "params": dict(self.params), "adaptive": self.adaptive}
+
+# By what a defense is put on a target and on an adversary's own models: one that changes the training or the model, or a mask.
+TRAINED = ("attacks.defenses.owner:Trained",)
+MASKED = tuple(f"attacks.defenses.answers:{name}" for name in ("scores_shown", "label_shown", "answering"))
 
 
 def apply(catalog: Catalog, name: str, settings: Mapping[str, str], *, adaptive: bool = True) -> Applied:
@@ -96,8 +97,8 @@ def of_uploads(entry: Target, defense: Defense) -> bool:
     return defense.changes == "channel" and entry.frame == "federated"
 
 
-def masks(entry: Target, applied: Applied) -> bool:
-    """Return whether a defense changes what the target's service answers, and nothing that who holds the model sees."""
+def from_outside(entry: Target, applied: Applied) -> bool:
+    """Return whether a defense changes what the target's service answers, and nothing for who holds the model."""
     return applied.left is not None and not of_uploads(entry, applied.defense)
 
 
@@ -118,7 +119,7 @@ def target(catalog: Catalog, entry: Target, applied: Applied) -> Target:
     _check_fit(catalog, entry, defense)
     taken = {*defense.withdraws, *defense.replaces}
     left = [defense.replaces[term] for term in entry.offers if term in defense.replaces]
-    if applied.left is not None and masks(entry, applied):
+    if applied.left is not None and not of_uploads(entry, defense):
         taken |= _service(catalog, entry, defense)
         left = [applied.left, *([LABELS] if LABELS in entry.offers else []), *left]
     offers = list(dict.fromkeys([*(term for term in entry.offers if term not in taken), *left]))
@@ -136,7 +137,7 @@ def faced(
     if applied is None:
         return entry, stated or owner(entry)
     after, defense = target(catalog, entry, applied), applied.defense
-    if masks(entry, applied) and not (stated and inside(catalog, after) & stated.knows):
+    if from_outside(entry, applied) and not (stated and inside(catalog, after) & stated.knows):
         after = outside(catalog, after)
     if stated is None:
         return after, owner(after)
@@ -148,7 +149,7 @@ def _check_fit(catalog: Catalog, entry: Target, defense: Defense) -> None:
     is_target = {entry.model, entry.frame, *with_facets(catalog, owner(entry)).facets}
     if lacking := [term for term in defense.fits if term not in is_target]:
         raise InputError(f"{defense.id} is for targets that are {_listed(defense.fits)}; {entry.id} is not {_listed(lacking)}")
-    if masks(entry, Applied(defense, {})) and SCORES not in entry.offers:
+    if Applied(defense, {}).left is not None and not of_uploads(entry, defense) and SCORES not in entry.offers:
         raise InputError(f"{defense.id} masks {SCORES}, which {entry.id} does not offer")
 
 

@@ -156,11 +156,18 @@ class DefenseFingerprints:
 
     def __init__(self, prints: Fingerprints):
         self.prints = prints
+        self._entries: dict[tuple[str, str], Entries] = {}
         # Defenses that leave the same leave the same proofs, which are found once.
         self._left: dict[tuple[str, tuple[str, ...]], Target] = {}
 
     def entries(self, target: str, applied: Applied) -> Entries:
         """Return the entry of a target, and of what a defense leaves of it. Raises InputError if the defense does not fit."""
+        key = target, applied.defense.id
+        if key not in self._entries:
+            self._entries[key] = self._faced(target, applied)
+        return self._entries[key]
+
+    def _faced(self, target: str, applied: Applied) -> Entries:
         plain = self.prints.catalog.target(target)
         after = faced(self.prints.catalog, plain, applied)[0]
         if after.offers == plain.offers:

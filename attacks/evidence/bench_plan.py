@@ -11,7 +11,7 @@ from typing import Any
 
 from attacks.engine.code import Code
 from attacks.engine.store import Store
-from attacks.evidence.defense_places import Place, adversaries, places
+from attacks.evidence.defense_places import Place, Places, adversaries
 from taxonomy import defense_evidence
 from taxonomy.catalog import Catalog
 from taxonomy.defended import Applied
@@ -134,12 +134,13 @@ def groups(catalog: Catalog, only: Sequence[str] = (), attacks: Sequence[str] = 
             raise InputError(f"{name}: {NO_TARGET}")
     every = not (only or attacks)
     chosen = [group for group in found if group.name in only or every]
-    chosen += [_of_defense(catalog, one) for name, one in defenses.items() if every or name in only or DEFENSES in only]
+    places = Places(catalog)
+    chosen += [_of_defense(places, one) for name, one in defenses.items() if every or name in only or DEFENSES in only]
     return chosen + [Group("named", tuple(catalog.attack(name) for name in dict.fromkeys(attacks)))] * bool(attacks)
 
 
-def _of_defense(catalog: Catalog, defense: Defense) -> Group:
-    found = places(catalog, defense)
+def _of_defense(places: Places, defense: Defense) -> Group:
+    found = places.of(defense)
     attacks = {attack.id: attack for place in found for attack in place.attacks}
     return Group(defense.id, tuple(attacks[name] for name in sorted(attacks)), defense=defense, places=found)
 

@@ -30,27 +30,33 @@ def adversaries(defense: Defense) -> tuple[Applied, Applied]:
     return Applied(defense, defense.params, adaptive=False), Applied(defense, defense.params)
 
 
-def places(catalog: Catalog, defense: Defense) -> tuple[Place, ...]:
-    """Return where a defense is measured; raise InputError for a target that it does not fit."""
-    return tuple(_place(catalog, catalog.target(name), adversaries(defense)[1]) for name in defense.targets)
+class Places:
+    """Works out where defenses are measured; what is feasible without one is worked out once."""
 
+    def __init__(self, catalog: Catalog):
+        self.catalog = catalog
+        self._plain: dict[tuple[str, bool], dict[str, Attack]] = {}
 
-def _place(catalog: Catalog, entry: Target, applied: Applied) -> Place:
-    """Return the attacks of one and the same adversary: where answers are masked it is one who does not hold the model."""
-    outside = defended.outside(catalog, entry)
-    before = _feasible(catalog, outside if defended.masks(entry, applied) else entry)
-    left = _feasible(catalog, entry, applied)
-    return Place(
-        entry.id,
-        tuple(before[name] for name in sorted(before)),
-        frozenset(left),
-        frozenset(before.keys() - _feasible(catalog, outside).keys()),
-    )
+    def of(self, defense: Defense) -> tuple[Place, ...]:
+        """Return a defense on each of its targets; raise InputError for a target that it does not fit."""
+        return tuple(self._place(self.catalog.target(name), adversaries(defense)[1]) for name in defense.targets)
 
+    def _place(self, entry: Target, applied: Applied) -> Place:
+        """Return the attacks of one and the same adversary: where answers are masked it is one who does not hold the model."""
+        before = self._without(entry, outside=defended.from_outside(entry, applied))
+        left = self._feasible(entry, applied)
+        inside = before.keys() - self._without(entry, outside=True).keys()
+        return Place(entry.id, tuple(before[name] for name in sorted(before)), frozenset(left), frozenset(inside))
 
-def _feasible(catalog: Catalog, entry: Target, applied: Applied | None = None) -> dict[str, Attack]:
-    try:
-        plan = plans.make(catalog, entry, None, (), None, applied)
-    except plans.NothingToRunError:
-        return {}
-    return {one.attack.id: one.attack for one in plan.attacks if one.attack.goal == "membership"}
+    def _without(self, entry: Target, *, outside: bool) -> dict[str, Attack]:
+        key = entry.id, outside
+        if key not in self._plain:
+            self._plain[key] = self._feasible(defended.outside(self.catalog, entry) if outside else entry)
+        return self._plain[key]
+
+    def _feasible(self, entry: Target, applied: Applied | None = None) -> dict[str, Attack]:
+        try:
+            plan = plans.make(self.catalog, entry, None, (), None, applied)
+        except plans.NothingToRunError:
+            return {}
+        return {one.attack.id: one.attack for one in plan.attacks if one.attack.goal == "membership"}

@@ -13,6 +13,7 @@ from attacks.engine.code import Code
 from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from attacks.evidence import bench, bench_plan
+from attacks.evidence.defense_places import Places
 from taxonomy import defended, defense_evidence
 from taxonomy.check import check, package
 from taxonomy.defense_matrix import matrices
@@ -73,14 +74,13 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 @pytest.fixture(scope="module", autouse=True)
 def few():
     """Have only some attacks measured, with few reference models."""
-    whole = bench_plan.places
+    whole = Places.of
 
-    def places(catalog, defense):
-        found = whole(catalog, defense)
-        return tuple(replace(place, attacks=tuple(a for a in place.attacks if a.id in SOME)) for place in found)
+    def of(self, defense):
+        return tuple(replace(one, attacks=tuple(a for a in one.attacks if a.id in SOME)) for one in whole(self, defense))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bench_plan, "places", places)
+        patch.setattr(Places, "of", of)
         yield
 
 
