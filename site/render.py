@@ -25,10 +25,11 @@ import side_by_side
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from taxonomy import coverage, evidence, figures, handles, references, survey, tables, withdrawals
+from taxonomy import coverage, defense_evidence, evidence, figures, handles, references, survey, tables, withdrawals
 from taxonomy.answers import Atlas, Feasible
 from taxonomy.catalog import Catalog
 from taxonomy.check import package
+from taxonomy.defense_matrix import Matrix, matrices
 from taxonomy.entries import Attack
 from taxonomy.fingerprints import Fingerprints
 from taxonomy.kept_digests import kept_digests
@@ -58,6 +59,8 @@ class Site:
         with kept_digests(package(name) for name in ("attacks", "taxonomy")) as digest:
             prints = Fingerprints(catalog, digest)
             self.stale = {name: set(evidence.stale(prints, found)) for name, found in self.measured.items()}
+            self.defended = defense_evidence.find_all(catalog)
+            self.stale |= {name: set(defense_evidence.stale(prints, found)) for name, found in self.defended.items()}
         self.kind_of = {
             **{name: kind for kind, entries in catalog.kinds.items() for name in entries},
             **dict.fromkeys(catalog.terms, "terms"),
@@ -78,6 +81,7 @@ class Site:
             rate=_rate,
             count_of=_count_of,
             interval=_interval,
+            cell=lambda defense, cells, attack: cells.get((attack, defense)),
             number=performance.number,
             described=performance.described,
         )
@@ -212,7 +216,8 @@ class Site:
             return {"feasible": [a for a in answers if isinstance(a, Feasible)]}
         if kind in ("steps", "defenses"):
             entry = self.catalog.kinds[kind][name]
-            return {"source": reference.source_of(entry.run) if entry.run else None}
+            found = {"source": reference.source_of(entry.run) if entry.run else None}
+            return found if kind == "steps" else {**found, "evidence": self.defended.get(name)}
         return {}
 
     def ordered(self) -> dict[str, list[figures.Ordered]]:
@@ -232,6 +237,18 @@ class Site:
         rows = [(attack.id, found.auc.mean, found.auc.ci) for attack, found in self.results(target) if found.auc]
         title = f"Area under the ROC curve on {self.catalog.targets[target].title}"
         return Markup(picture.intervals(rows, title)) if rows else ""
+
+    def matrix(self) -> None:
+        """Write the page of what defenses buy."""
+        found = matrices(self.defended)
+        drawn = {one.target: self.drawn_utility(one) for one in found}
+        self.page("matrix.md", "matrix.md.j2", matrices=found, drawn=drawn)
+
+    def drawn_utility(self, matrix: Matrix) -> str:
+        """Return the privacy-utility picture of a target; none if no accuracy is known."""
+        points = matrix.points()
+        title = f"Accuracy and the strongest attack with each defense on {self.catalog.targets[matrix.target].title}"
+        return Markup(picture.utility(points, title)) if points else ""
 
     def facts(self, target: str) -> list[tuple[str, list[Any]]]:
         """Return what was noted of a target while it was measured: one value a seed, or one alone if it is always the same."""
@@ -268,6 +285,7 @@ class Site:
         targets = sorted({m.target for e in self.measured.values() for m in e.targets})
         drawn = {target: self.drawn_results(target) for target in targets}
         self.page("results.md", "results.md.j2", targets=targets, results=self.results, drawn=drawn)
+        self.matrix()
         rows, machines = performance.results()
         self.page("performance.md", "performance.md.j2", groups=performance.grouped(rows), machines=machines)
         missing = beyond.missing(rows)
