@@ -70,6 +70,11 @@ class Cell(Strict):
     knowing: Average | None = None
     seeds: list[CellSeed] = Field(min_length=1)
 
+    @property
+    def knowing_hurts(self) -> bool:
+        """Whether who knows of the defense finds less than who does not, beyond the interval."""
+        return self.knowing is not None and self.knowing.ci[1] < 0
+
 
 class Accuracy(Strict):
     """Accuracy on records that are no members, without the defense and with it, and the change."""

@@ -44,7 +44,7 @@ def measured(out: Console, found: DefenseEvidence) -> None:
                 cell.attack + (" (holds the model)" if cell.inside else ""),
                 _auc(cell.undefended),
                 _auc(cell.naive),
-                _auc(cell.adaptive) if cell.adaptive else "stopped",
+                _auc(cell.adaptive) + " below naive" * cell.knowing_hurts if cell.adaptive else "stopped",
                 average(cell.adaptive.auc_change) if cell.adaptive else "",
                 *(_rate(cell.undefended, cell.adaptive, rate) for rate in ("0.01", "0.001")),
             )

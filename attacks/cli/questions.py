@@ -209,8 +209,9 @@ def harden(
     atlas = Atlas(loaded)
     cuts, truncated = withdrawals.harden(atlas, threat)
     masks, trainings = withdrawals.masks(atlas, threat), withdrawals.trainings(atlas, threat)
-    named = sorted({name for one in (*cuts, *masks) for name in one.defenses} | trainings.keys())
-    measured = defense_matrix.rows_of(defense_evidence.find_all(loaded), named)
+    named = {name for cut in cuts for name in cut.defenses} | {name for mask in masks for name in mask.defenses} | {*trainings}
+    found = defense_matrix.rows_of(defense_evidence.find_all(loaded), sorted(named))
+    measured = [(target, row) for target, row in found if loaded.target(target).model == threat.model]
     if as_json:
         listed = {"cuts": [cut.as_json() for cut in cuts], "masks": [mask.as_json() for mask in masks]}
         listed["measured"] = [{"target": target, **row.as_json()} for target, row in measured]

@@ -87,22 +87,24 @@ def on_target(
 def _cell(attack: Attack, fingerprint: str, place: Place, came: Sequence[Sequence[Outcome]]) -> Cell:
     """Return what an attack found, from its outcomes, one a seed: undefended, and naive and adaptive unless it is stopped."""
     plain, defended = came[0], came[1:]
-    leaks = [_defended(plain, each) for each in defended] or [None, None]
-    knowing = _changed(*defended)[0] if defended else None
-    seeds = []
-    for i, outcome in enumerate(plain):
-        others = [short(each[i].results[0]["auc"]) for each in defended] or [None, None]
-        scores = record(defended[1][i].scores[attack.id]) if defended else None
-        figures = (short(outcome.results[0]["auc"]), *others)
-        seeds.append(CellSeed(seed=outcome.seed, undefended=figures[0], naive=figures[1], adaptive=figures[2], scores=scores))
+    seeds = [
+        CellSeed(
+            seed=outcome.seed,
+            undefended=short(outcome.results[0]["auc"]),
+            naive=short(defended[0][i].results[0]["auc"]) if defended else None,
+            adaptive=short(defended[1][i].results[0]["auc"]) if defended else None,
+            scores=record(defended[1][i].scores[attack.id]) if defended else None,
+        )
+        for i, outcome in enumerate(plain)
+    ]
     return Cell(
         attack=attack.id,
         inside=attack.id in place.inside,
         fingerprint=fingerprint,
         undefended=Leak(auc=area(_results(plain)), tpr_at_fpr=rates(_results(plain))),
-        naive=leaks[0],
-        adaptive=leaks[1],
-        knowing=knowing,
+        naive=_defended(plain, defended[0]) if defended else None,
+        adaptive=_defended(plain, defended[1]) if defended else None,
+        knowing=_changed(*defended)[0] if defended else None,
         seeds=seeds,
     )
 
