@@ -18,6 +18,7 @@ from typing import Any
 import audits
 import beyond
 import explorer
+import matrix
 import performance
 import picture
 import reference
@@ -29,7 +30,6 @@ from taxonomy import coverage, defense_evidence, evidence, figures, handles, ref
 from taxonomy.answers import Atlas, Feasible
 from taxonomy.catalog import Catalog
 from taxonomy.check import package
-from taxonomy.defense_matrix import Matrix, matrices
 from taxonomy.entries import Attack
 from taxonomy.fingerprints import Fingerprints
 from taxonomy.kept_digests import kept_digests
@@ -81,7 +81,6 @@ class Site:
             rate=_rate,
             count_of=_count_of,
             interval=_interval,
-            cell=lambda defense, cells, attack: cells.get((attack, defense)),
             number=performance.number,
             described=performance.described,
         )
@@ -238,18 +237,6 @@ class Site:
         title = f"Area under the ROC curve on {self.catalog.targets[target].title}"
         return Markup(picture.intervals(rows, title)) if rows else ""
 
-    def matrix(self) -> None:
-        """Write the page of what defenses buy."""
-        found = matrices(self.defended)
-        drawn = {one.target: self.drawn_utility(one) for one in found}
-        self.page("matrix.md", "matrix.md.j2", matrices=found, drawn=drawn)
-
-    def drawn_utility(self, matrix: Matrix) -> str:
-        """Return the privacy-utility picture of a target; none if no accuracy is known."""
-        points = matrix.points()
-        title = f"Accuracy and the strongest attack with each defense on {self.catalog.targets[matrix.target].title}"
-        return Markup(picture.utility(points, title)) if points else ""
-
     def facts(self, target: str) -> list[tuple[str, list[Any]]]:
         """Return what was noted of a target while it was measured: one value a seed, or one alone if it is always the same."""
         found = next((m for _, m in self.results(target)), None)
@@ -285,7 +272,7 @@ class Site:
         targets = sorted({m.target for e in self.measured.values() for m in e.targets})
         drawn = {target: self.drawn_results(target) for target in targets}
         self.page("results.md", "results.md.j2", targets=targets, results=self.results, drawn=drawn)
-        self.matrix()
+        self.page("matrix.md", "matrix.md.j2", **matrix.shown(catalog, self.defended))
         rows, machines = performance.results()
         self.page("performance.md", "performance.md.j2", groups=performance.grouped(rows), machines=machines)
         missing = beyond.missing(rows)

@@ -9,6 +9,19 @@ title: A bad attack
 summary: Something is wrong here.
 needs: [discriminative, Q.scores]
 """
+DEFENSE = """\
+schema: 1
+id: bad-defense
+title: A bad defense
+summary: Something is wrong here.
+category: generalization
+standing: later
+mechanism: It does nothing.
+changes: training
+utility_cost: Nobody knows.
+fits: [generative]
+targets: [digits-mlp]
+"""
 STEP = """\
 schema: 1
 id: bad-step
@@ -156,4 +169,5 @@ BAD: dict[str, tuple[dict[str, bytes | str], str, int, str]] = {
         8,
         "its field open is a set",
     ),
+    "MIA036": ({"defenses/bad-defense.yaml": DEFENSE}, "defenses/bad-defense.yaml", 11, "digits-mlp is not generative"),
 }

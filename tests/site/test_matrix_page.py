@@ -62,6 +62,7 @@ def put(folder: Path, defense: str, accuracy: float, cells: list[dict[str, objec
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory) -> Path:
+    import matrix
     import render
 
     folder = tmp_path_factory.mktemp("matrix")
@@ -69,7 +70,7 @@ def pages(tmp_path_factory) -> Path:
     put(folder / "own", "tiny-l2", 0.8, [cell("yeom-2018-loss", 0.7, 0.65)])
     put(folder / "own", "tiny-labels", 0.9, [cell("yeom-2018-loss", 0.7, None), cell("yeom-2018-gap", 0.6, 0.6)])
     site = render.Site(load([TINY, folder / "own"]), folder / "docs")
-    site.matrix()
+    site.page("matrix.md", "matrix.md.j2", **matrix.shown(site.catalog, site.defended))
     for name in ("tiny-dropout", "tiny-labels"):
         entry = site.catalog.defenses[name]
         site.page(f"defenses/{name}.md", "defense.md.j2", entry=entry, **site.around("defenses", name))
