@@ -26,8 +26,8 @@ class Strongest:
 class Row:
     """A defense on a target: the strongest attacks of somebody outside, with it and without it, and what was measured.
 
-    `naive` and `adaptive` are None where no such attack is left. `stopped` are the attacks that it leaves infeasible, `of` how
-    many there were.
+    Where nobody outside has an attack, as in federations, they are those of who is inside. `naive` and `adaptive` are None where
+    no such attack is left. `stopped` are the attacks that it leaves infeasible, `of` how many there were.
     """
 
     defense: str
@@ -118,7 +118,7 @@ def rows_of(evidence: Mapping[str, DefenseEvidence], defenses: Iterable[str]) ->
 
 
 def _row(defense: str, measured: OnDefended) -> Row:
-    outside = [cell for cell in measured.attacks if not cell.inside]
+    outside = [cell for cell in measured.attacks if not cell.inside] or measured.attacks
     return Row(
         defense,
         _strongest(outside, [cell.undefended for cell in outside]),

@@ -28,8 +28,8 @@ def matrix(out: Console, found: Sequence[Matrix]) -> None:
         out.print(table(columns, [*undefended, *rows]))
     if found:
         out.print(
-            "Attacks on membership by somebody who does not hold the model; AUC, mean over seeds with 95 % intervals. "
-            "* lies on the Pareto front of accuracy and AUC. mia show DEFENSE has every attack."
+            "Attacks on membership by somebody who does not hold the model, if there are any; AUC, mean over seeds with 95 % "
+            "intervals. * lies on the Pareto front of accuracy and AUC. mia show DEFENSE has every attack."
         )
     else:
         out.print("No defense was measured yet (mia bench --only defenses).")

@@ -230,6 +230,23 @@ def test_groups_and_wrong_names(own):
         load([TINY, own])
 
 
+def test_where_nobody_outside_has_an_attack_the_strongest_is_of_who_is_inside(found):
+    evidence, _ = found
+    (target,) = evidence["tiny-dropout"].targets
+    inside = target.model_copy(update={"attacks": [cell for cell in target.attacks if cell.inside]})
+    (tiny,) = matrices({"tiny-dropout": evidence["tiny-dropout"].model_copy(update={"targets": [inside]})})
+    assert tiny.undefended.attack == tiny.rows[0].adaptive.attack == "watson-2022-gradient-norm"
+
+
+def test_the_bench_tells_what_a_defense_takes(own, mia, mia_json):
+    catalogs = ["--catalog", TINY, "--catalog", own]
+    told = mia_json("bench", "--only", "tiny-labels", *catalogs, "--seeds", "2", "--dry-run")
+    (group,) = told["groups"]
+    assert group["group"] == "tiny-labels" and group["targets"] == ["tiny"] and group["runs"] > 2 * group["attacks"]
+    refused = mia("bench", "--only", "tiny-labels", *catalogs, "--confirm")
+    assert refused.returncode == 2 and "that of defenses is measured again" in refused.stderr
+
+
 def test_the_commands_show_what_was_measured(own, store, mia, mia_json):
     catalogs = ["--catalog", TINY, "--catalog", own]
     before = mia_json("defenses", "--matrix", *catalogs)["targets"]
