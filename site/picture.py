@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from html import escape
 
 from taxonomy.coverage import Cell
+from taxonomy.defense_matrix import Point
 from taxonomy.graph import Rule
 
 BOX_WIDTH, BOX_HEIGHT, COLUMN, ROW = 190, 34, 270, 58
@@ -122,6 +123,60 @@ def intervals(rows: Sequence[tuple[str, float, tuple[float, float]]], title: str
     parts.append(f'<text x="{left + width / 2:.0f}" y="{bottom + 36}" text-anchor="middle">AUC</text>')
     words = "; ".join(f"{name} {mean:.3f}" for name, mean, _ in rows)
     return _svg(left + width + 20, bottom + 46, "intervals", title, words, parts)
+
+
+def utility(points: Sequence[Point], title: str) -> str:
+    """Return models by accuracy (right is better) and by the AUC of the strongest attack (low is better), with intervals.
+
+    A line joins those on the Pareto front, which are filled; a dashed line shows chance. Numbers lead to the names beside.
+    """
+    left, top, width, height, line = 56, 12, 420, 300, 20
+    x_low, x_high = _range([end for p in points for end in p.accuracy.ci])
+    y_low, y_high = _range([0.5, *(end for p in points for end in p.auc.ci)])
+
+    def x(value: float) -> float:
+        return left + width * (value - x_low) / (x_high - x_low)
+
+    def y(value: float) -> float:
+        return top + height * (y_high - value) / (y_high - y_low)
+
+    parts = []
+    for tenth in range(round(x_low * 10), round(x_high * 10) + 1):
+        at = x(tenth / 10)
+        parts.append(f'<path class="grid" d="M{at:.0f} {top}V{top + height}"/>')
+        parts.append(f'<text class="tick" x="{at:.0f}" y="{top + height + 16}" text-anchor="middle">{tenth / 10:.1f}</text>')
+    for tenth in range(round(y_low * 10), round(y_high * 10) + 1):
+        at = y(tenth / 10)
+        parts.append(f'<path class="grid" d="M{left} {at:.0f}H{left + width}"/>')
+        parts.append(f'<text class="tick" x="{left - 6}" y="{at + 4:.0f}" text-anchor="end">{tenth / 10:.1f}</text>')
+    parts.append(f'<path class="chance-line" d="M{left} {y(0.5):.0f}H{left + width}"/>')
+    front = sorted((p for p in points if p.front), key=lambda p: (p.accuracy.mean, p.auc.mean))
+    joined = "L".join(f"{x(p.accuracy.mean):.1f} {y(p.auc.mean):.1f}" for p in front)
+    parts.append(f'<path class="front" d="M{joined}"/>')
+    for number, p in enumerate(points, start=1):
+        across, down = x(p.accuracy.mean), y(p.auc.mean)
+        low, high = p.accuracy.ci, p.auc.ci
+        whiskers = f"M{x(low[0]):.1f} {down:.1f}H{x(low[1]):.1f}M{across:.1f} {y(high[0]):.1f}V{y(high[1]):.1f}"
+        figures = f"{p.name}: accuracy {p.accuracy.mean:.3f}, AUC {p.auc.mean:.3f}" + ", on the front" * p.front
+        parts.append(
+            f'<g class="{"chosen" if p.front else "other"}"><title>{escape(figures)}</title>'
+            f'<path class="interval" d="{whiskers}"/><circle cx="{across:.1f}" cy="{down:.1f}" r="4"/>'
+            f'<text x="{across + 6:.1f}" y="{down - 6:.1f}">{number}</text></g>'
+        )
+        mark = "*" if p.front else ""
+        parts.append(f'<text x="{left + width + 24}" y="{top + line * number - 6}">{number} {escape(p.name)}{mark}</text>')
+    parts.append(f'<text x="{left + width / 2:.0f}" y="{top + height + 36}" text-anchor="middle">test accuracy</text>')
+    turned = f"translate(12 {top + height / 2:.0f}) rotate(-90)"
+    parts.append(f'<text transform="{turned}" text-anchor="middle">AUC of the strongest attack</text>')
+    words = "; ".join(f"{p.name} {p.accuracy.mean:.3f} and {p.auc.mean:.3f}" for p in points)
+    tall = max(top + height + 46, top + line * len(points) + 10)
+    return _svg(left + width + 230, tall, "utility", title, f"Accuracy and AUC: {words}. * is on the front.", parts)
+
+
+def _range(values: Sequence[float]) -> tuple[float, float]:
+    """Return the tenths that hold some values; at least one tenth lies between them."""
+    low, high = math.floor(min(values) * 10), math.ceil(max(values) * 10)
+    return low / 10, max(high, low + 1) / 10
 
 
 def coverage(cells: Sequence[Cell], title: str) -> str:

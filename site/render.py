@@ -18,6 +18,7 @@ from typing import Any
 import audits
 import beyond
 import explorer
+import matrix
 import performance
 import picture
 import reference
@@ -26,7 +27,7 @@ import side_by_side
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from taxonomy import coverage, evidence, figures, handles, references, survey, tables, withdrawals
+from taxonomy import coverage, defense_evidence, evidence, figures, handles, references, survey, tables, withdrawals
 from taxonomy.answers import Atlas, Feasible
 from taxonomy.catalog import Catalog
 from taxonomy.check import package
@@ -60,6 +61,8 @@ class Site:
             prints = Fingerprints(catalog, digest)
             self.stale = {name: set(evidence.stale(prints, found)) for name, found in self.measured.items()}
             self.curves = rerun.curves(catalog, prints)
+            self.defended = defense_evidence.find_all(catalog)
+            self.stale |= {name: set(defense_evidence.stale(prints, found)) for name, found in self.defended.items()}
         self.kind_of = {
             **{name: kind for kind, entries in catalog.kinds.items() for name in entries},
             **dict.fromkeys(catalog.terms, "terms"),
@@ -215,7 +218,8 @@ class Site:
             return {"feasible": [a for a in answers if isinstance(a, Feasible)]}
         if kind in ("steps", "defenses"):
             entry = self.catalog.kinds[kind][name]
-            return {"source": reference.source_of(entry.run) if entry.run else None}
+            found = {"source": reference.source_of(entry.run) if entry.run else None}
+            return found if kind == "steps" else {**found, "evidence": self.defended.get(name)}
         return {}
 
     def ordered(self) -> dict[str, list[figures.Ordered]]:
@@ -271,6 +275,7 @@ class Site:
         targets = sorted({m.target for e in self.measured.values() for m in e.targets})
         drawn = {target: self.drawn_results(target) for target in targets}
         self.page("results.md", "results.md.j2", targets=targets, results=self.results, drawn=drawn)
+        self.page("matrix.md", "matrix.md.j2", **matrix.shown(catalog, self.defended))
         rows, machines = performance.results()
         self.page("performance.md", "performance.md.j2", groups=performance.grouped(rows), machines=machines)
         missing = beyond.missing(rows)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from taxonomy import artifact_forms, defended, evidence, factor_checks, factor_evidence, fingerprints, source
+from taxonomy import artifact_forms, defended, defense_evidence, evidence, factor_checks, factor_evidence, fingerprints, source
 from taxonomy.catalog import Catalog, installed_sources
 from taxonomy.entries import Attack, Defense, Step
 from taxonomy.findings import Finding, InputError, nearest, some
@@ -48,7 +48,7 @@ def check(extra: Sequence[Path] = (), code: Sequence[Path] = ()) -> tuple[Catalo
         knowledge = (_orderings(catalog), of_factors, factor_checks.statements(catalog))
         for found in (*of_code, _targets(catalog), *knowledge, _least(catalog)):
             findings.extend(some(found))
-        for check_evidence in (evidence.check, factor_evidence.check):
+        for check_evidence in (evidence.check, factor_evidence.check, defense_evidence.check):
             findings.extend(check_evidence(catalog, [*packages.values(), package("taxonomy")]))
     return catalog, sorted(findings, key=lambda f: (f.file, f.line, f.column, f.code))
 
@@ -308,6 +308,11 @@ def _defenses(catalog: Catalog, packages: dict[str, source.Package]) -> Iterator
         document = catalog.documents[defense.id]
         if wrong := defended.wrong_in(catalog, defense):
             yield document.finding("MIA023", wrong[1], (wrong[0],))
+        for i, name in enumerate(defense.targets):
+            try:
+                defended.target(catalog, catalog.target(name), defended.Applied(defense, defense.params))
+            except InputError as error:
+                yield document.finding("MIA036", str(error), ("targets", i))
         for name, allowed in defense.ranges.items():
             value = defense.params.get(name)
             if name not in defense.params:

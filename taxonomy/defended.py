@@ -52,6 +52,16 @@ class Applied:
         """Return it as plain data."""
         return {"id": self.defense.id, "params": dict(self.params), "adaptive": self.adaptive}
 
+    @property
+    def code(self) -> tuple[str, ...]:
+        """The paths of the code that puts it on a target: its own function, and what hands that on."""
+        return str(self.defense.run), *(TRAINED if self.left is None else MASKED)
+
+
+# By what a defense is put on a target and on an adversary's own models: one that changes the training or the model, or a mask.
+TRAINED = ("attacks.defenses.owner:Trained",)
+MASKED = tuple(f"attacks.defenses.answers:{name}" for name in ("scores_shown", "label_shown", "answering"))
+
 
 def apply(catalog: Catalog, name: str, settings: Mapping[str, str], *, adaptive: bool = True) -> Applied:
     """Return a defense by its id with what the user set; raise InputError for a bad name or value, or one without code."""
@@ -97,6 +107,22 @@ def of_uploads(entry: Target, defense: Defense) -> bool:
     return defense.changes == "channel" and entry.frame == "federated"
 
 
+def from_outside(entry: Target, applied: Applied) -> bool:
+    """Return whether a defense changes what the target's service answers, and nothing for who holds the model."""
+    return applied.left is not None and not of_uploads(entry, applied.defense)
+
+
+def inside(catalog: Catalog, entry: Target) -> set[str]:
+    """Return what a target offers to nobody outside: the model itself, and seats in the federation."""
+    return {term for term in entry.offers if catalog.terms[term].symbol == "M1" or catalog.terms[term].aspect == "role"}
+
+
+def outside(catalog: Catalog, entry: Target) -> Target:
+    """Return the entry of a target as it offers itself to somebody outside."""
+    withheld = inside(catalog, entry)
+    return entry.model_copy(update={"offers": [term for term in entry.offers if term not in withheld]}) if withheld else entry
+
+
 def target(catalog: Catalog, entry: Target, applied: Applied) -> Target:
     """Return the entry of a defended target: what it still offers. Raises InputError if the defense does not fit the target."""
     defense = applied.defense
@@ -121,10 +147,8 @@ def faced(
     if applied is None:
         return entry, stated or owner(entry)
     after, defense = target(catalog, entry, applied), applied.defense
-    inside = {term for term in after.offers if catalog.terms[term].symbol == "M1" or catalog.terms[term].aspect == "role"}
-    masks = applied.left is not None and not of_uploads(entry, defense)
-    if masks and not (stated and inside & stated.knows):
-        after = after.model_copy(update={"offers": [term for term in after.offers if term not in inside]})
+    if from_outside(entry, applied) and not (stated and inside(catalog, after) & stated.knows):
+        after = outside(catalog, after)
     if stated is None:
         return after, owner(after)
     kept = {defense.replaces.get(term, term) for term in stated.knows if term not in defense.withdraws}

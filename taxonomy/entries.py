@@ -256,6 +256,7 @@ class Defense(Entry):
     run: RunPath | None = Field(default=None, description="its function; what it takes hangs on what it changes")
     params: Params = Field(default_factory=dict)
     ranges: dict[str, Range] = Field(default_factory=dict, description="what a user may set a parameter to")
+    targets: list[EntryId] = Field(default_factory=list, description="targets that `mia bench` puts it on")
 
 
 # Every kind of entry, named as its folder is, and the module that holds its model. Entries that no question needs have a

@@ -61,6 +61,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "MIA033": ("error", "a step's function returns what the store cannot hold, or does not say what it returns"),
     "MIA034": ("error", "a factor varies what cannot be varied or measured, or says neither what varies nor what is missing"),
     "MIA035": ("error", "a statement says neither what measures it nor why nothing can, or both"),
+    "MIA036": ("error", "a defense names a target that it does not fit"),
 }
 
 

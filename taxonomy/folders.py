@@ -12,7 +12,7 @@ NOT_OURS = ("CACHEDIR.TAG", "pyvenv.cfg")
 REPORT = {"results.json", "scores.npz"}
 REPORTED = ("results.json", "scores.npz", "report.html", ".png")
 # A bench writes its evidence beside the entries.
-EVIDENCE, ENTRIES = "evidence", ("attacks", "orderings", "factors")
+EVIDENCE, ENTRIES = "evidence", ("attacks", "orderings", "factors", "defenses")
 
 
 def files(root: Path) -> Iterator[Path]:

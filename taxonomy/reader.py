@@ -227,6 +227,8 @@ def _entries_in(entry: Entry) -> Iterable[tuple[str, Place, str]]:
         if entry.targets.null:
             yield "targets", ("targets", "null"), entry.targets.null
     if isinstance(entry, Defense):
+        for i, name in enumerate(entry.targets):
+            yield "targets", ("targets", i), name
         for key in ("mitigates", "fails_against"):
             for i, effect in enumerate(getattr(entry, key)):
                 if effect.attack:

@@ -37,7 +37,11 @@ def bench(
     attack: AttackArguments = None,
     only: Annotated[
         list[str] | None,
-        typer.Option("--only", metavar="GROUP", help="A file of attacks, e.g. threshold, or orderings (repeatable)."),
+        typer.Option(
+            "--only",
+            metavar="GROUP",
+            help="A file of attacks, e.g. threshold; orderings; defenses, or one by its id (repeatable).",
+        ),
     ] = None,
     seeds: Annotated[
         int | None, typer.Option("--seeds", metavar="N", help="Measure with seeds 0 to N - 1; default: 3.", min=1)
@@ -64,9 +68,11 @@ def bench(
     """Measure running attacks on the targets that their entries name, and write one evidence file an attack.
 
     A group is the file in which functions of attacks stand: one mechanism. The group `orderings` measures which orderings of
-    attacks that papers report hold. Finished work is kept: an interrupted command goes on where it was, and the same command
-    twice writes the same bytes. An attack that fails on one of its targets gets no new file. Evidence over more seeds is never
-    replaced by evidence over fewer.
+    attacks that papers report hold. The group `defenses` puts every defense on the targets that its entry names, and runs all
+    attacks on membership that are feasible there, without it and with it, by an adversary who does not know of it and by one who
+    does; the id of a defense measures that one alone. Finished work is kept: an interrupted command goes on where it was, and the
+    same command twice writes the same bytes. An attack that fails on one of its targets gets no new file. Evidence over more
+    seeds is never replaced by evidence over fewer.
 
     With `--confirm`, one seed of each stale attack and target (or ordering) is run and compared with what was recorded, figure by
     figure, and the scores if they were recorded. What is found again counts as measured of today's code, and says which commit
@@ -89,6 +95,8 @@ def bench(
     chosen = bench_plan.groups(loaded, only or (), attack_ids(loaded, attack))
     if confirm and seeds is not None:
         raise InputError("--confirm runs the first seed that was recorded, so it takes no --seeds")
+    if confirm and only and all(group.defense for group in chosen):
+        raise InputError("--confirm carries over evidence of attacks and orderings; that of defenses is measured again")
     numbers = list(range(SEEDS if seeds is None else seeds))
     folder = out or (catalog[-1] if catalog else installed_sources()[0].folder) / FOLDER
     code = Code(trust_code or ())
@@ -127,6 +135,7 @@ def bench(
                 "written": [str(path) for path in measured.written],
                 "evidence": [e.model_dump(mode="json", by_alias=True) for e in measured.evidence],
                 "orderings": [o.model_dump(mode="json") for o in measured.ordered],
+                "defenses": [d.model_dump(mode="json", by_alias=True) for d in measured.defenses],
                 "failures": measured.failures,
                 "trained": measured.trained,
             }
@@ -147,7 +156,13 @@ def _show_results(console: Any, measured: Any, folder: Path) -> None:
         console.print(tables.evidence(evidence))
     if measured.ordered:
         console.print(tables.orderings(measured.ordered))
+    if measured.defenses:
+        from attacks.cli import defense_tables
+        from taxonomy.defense_matrix import matrices
+
+        defense_tables.matrix(console, matrices({one.defense: one for one in measured.defenses}))
     for failure in measured.failures:
         place = f"{failure['attack']} on {failure['target']}, seed {failure['seed']}"
+        place += f", with {failure['defense']} ({failure['adversary']})" if "defense" in failure else ""
         console.print(f"[red]failed[/] {escape(place)}: {escape(failure['error'])}")
     console.print(f"{measured.trained} models trained. {len(measured.written)} files written to {escape(str(folder))}.")

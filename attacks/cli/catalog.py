@@ -115,6 +115,7 @@ def show(
     trust_code: TrustedCode = None,
 ) -> None:
     """Show one entry: an attack, step, target, threat model or term. Code is read, to tell stale evidence, and never run."""
+    from taxonomy.defense_evidence import find_all
     from taxonomy.evidence import orderings_of
     from taxonomy.references import citation, works
 
@@ -126,10 +127,13 @@ def show(
     citations = {key: citation(cited[key]) for key in entry.cites if key in cited}
     measured, stale = _measured(loaded, name, trust_code or ())
     compared = orderings_of(loaded, name)
+    on_targets = find_all(loaded).get(name) if name in loaded.defenses else None
     if as_json:
         found: dict[str, Any] = (
             {"evidence": {**measured.model_dump(mode="json", by_alias=True), "stale": stale}} if measured else {}
         )
+        if on_targets:
+            found["evidence"] = on_targets.model_dump(mode="json", by_alias=True)
         if compared:
             found["orderings"] = [one.model_dump(mode="json") for one in compared]
         print_json({**data, "citations": citations, **found})
@@ -155,6 +159,11 @@ def show(
         out.print(shown.evidence(measured, stale))
         for sentence in provenance(measured):
             out.print(f"{escape(sentence[0].upper() + sentence[1:])}.")
+    if on_targets:
+        from attacks.cli import defense_tables
+
+        out.print("Measured:")
+        defense_tables.measured(out, on_targets)
     if compared:
         out.print("Orderings that papers report of it:")
         out.print(shown.orderings(compared))
@@ -238,10 +247,23 @@ def _handles(catalog: Catalog, code: Sequence[Path], only: set[str] | None, as_j
     tables.handles(found, output())
 
 
-@app.command(epilog="Example: mia defenses --json")
-def defenses(as_json: Json = False, catalog: Catalogs = None) -> None:
-    """List the defenses: what they change, which grants they withdraw, and which run (mia run --defense ID)."""
-    found = sorted(load(catalog).defenses.values(), key=lambda d: (d.category, d.id))
+@app.command(epilog="Example: mia defenses --matrix")
+def defenses(
+    matrix: Annotated[
+        bool, typer.Option("--matrix", help="What was measured: the strongest attacks with and without each, and what it costs.")
+    ] = False,
+    as_json: Json = False,
+    catalog: Catalogs = None,
+) -> None:
+    """List the defenses: what they change, which grants they withdraw, and which run (mia run --defense ID).
+
+    With --matrix, what `mia bench` measured of them, target by target. What was not measured is absent.
+    """
+    loaded = load(catalog)
+    if matrix:
+        _matrix(loaded, as_json=as_json)
+        return
+    found = sorted(loaded.defenses.values(), key=lambda d: (d.category, d.id))
     if as_json:
         print_json({"defenses": [d.model_dump(mode="json", by_alias=True, exclude_none=True) for d in found]})
         return
@@ -261,6 +283,20 @@ def defenses(as_json: Json = False, catalog: Catalogs = None) -> None:
     ]
     columns = ["defense", "category", "changes", "withdraws, or replaces →", "runs, with", "shown to mitigate", "known not to"]
     output().print(tables.table(columns, rows))
+
+
+def _matrix(catalog: Catalog, *, as_json: bool) -> None:
+    """Print the matrix of defenses and attacks; raise InputError if a file of evidence is damaged."""
+    from taxonomy.defense_evidence import find_all
+    from taxonomy.defense_matrix import matrices
+
+    found = matrices(find_all(catalog))
+    if as_json:
+        print_json({"targets": [one.as_json() for one in found]})
+        return
+    from attacks.cli import defense_tables
+
+    defense_tables.matrix(output(), found)
 
 
 @app.command(epilog="Example: mia targets")

@@ -198,16 +198,23 @@ def harden(
     as_json: Json = False,
     catalog: Catalogs = None,
 ) -> None:
-    """What can the owner withdraw, or replace by something poorer, to stop which attacks? Minimal sets, exact."""
-    from taxonomy import withdrawals
+    """What can the owner withdraw, or replace by something poorer, to stop which attacks? Minimal sets, exact.
+
+    Beside a cut stand the defenses that make it, and what was measured of them (mia defenses --matrix).
+    """
+    from taxonomy import defense_evidence, defense_matrix, withdrawals
 
     loaded = load(catalog)
     threat = adversary.model_in(loaded, guarantee)
     atlas = Atlas(loaded)
     cuts, truncated = withdrawals.harden(atlas, threat)
     masks, trainings = withdrawals.masks(atlas, threat), withdrawals.trainings(atlas, threat)
+    named = {name for cut in cuts for name in cut.defenses} | {name for mask in masks for name in mask.defenses} | {*trainings}
+    found = defense_matrix.rows_of(defense_evidence.find_all(loaded), sorted(named))
+    measured = [(target, row) for target, row in found if loaded.target(target).model == threat.model]
     if as_json:
         listed = {"cuts": [cut.as_json() for cut in cuts], "masks": [mask.as_json() for mask in masks]}
+        listed["measured"] = [{"target": target, **row.as_json()} for target, row in measured]
         listed["trainings"] = [{"defense": name, "mitigates": list(attacks)} for name, attacks in trainings.items()]
         print_json({"threat_model": threat.as_json(), **listed, "truncated": truncated})
         return
@@ -216,6 +223,10 @@ def harden(
     show.cuts(output(), threat, cuts, truncated=truncated, every_cut=every_cut)
     show.masks(output(), masks)
     show.trainings(output(), trainings)
+    if measured:
+        from attacks.cli import defense_tables
+
+        defense_tables.of_cuts(output(), measured)
 
 
 @app.command(epilog="Example: mia gaps --json")

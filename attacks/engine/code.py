@@ -21,10 +21,6 @@ from taxonomy.findings import InputError
 from taxonomy.kept_digests import KeptDigests
 from taxonomy.named_code import named
 
-# By what a defense is put on a target and on an adversary's own models: one that changes the training or the model, or a mask.
-TRAINED = ("attacks.defenses.owner:Trained",)
-MASKED = tuple(f"attacks.defenses.answers:{name}" for name in ("scores_shown", "label_shown", "answering"))
-
 
 class Code:
     """The packages whose functions may be run: those of installed catalogs, and those in folders that the user trusts."""
@@ -96,16 +92,16 @@ class Code:
         packages = [*self._trusted.values(), *self._installed.values(), _taxonomy()]
         return [one.folder.resolve() for one in packages if (one.name in OWN and one.whole is None) == own]
 
-    def behind(self, attack: Attack, target: Target) -> str:
-        """Return a hash of the code of an attack and of a target, with their parameters."""
+    def behind(self, attack: Attack, target: Target, applied: Applied | None = None) -> str:
+        """Return a hash of the code of an attack, of a target and of the defense on it, with their parameters."""
         assert attack.run is not None and target.run is not None
         own = [self.digest(path) for path in named(target.params).values()]
-        return digest([self.digest(attack.run), attack.params, self.digest(target.run), target.params, own])
+        behind = digest([self.digest(attack.run), attack.params, self.digest(target.run), target.params, own])
+        return behind if applied is None else digest([behind, self.of_defense(applied), applied.adaptive])
 
     def of_defense(self, applied: Applied) -> str:
         """Return a hash of a defense as it is put on a target: its id, its parameters and the text of its code."""
-        put_on = [self.digest(path) for path in (TRAINED if applied.left is None else MASKED)]
-        return digest([applied.defense.id, dict(applied.params), self.digest(str(applied.defense.run)), *put_on])
+        return digest([applied.defense.id, dict(applied.params), *map(self.digest, applied.code)])
 
     def _package(self, name: str, run: str) -> source.Package:
         if name in self._installed:

@@ -130,8 +130,7 @@ class Run:
 
     def code(self, attack: Attack) -> str:
         """Return a hash of the code of an attack and of the target, with their parameters and the defense."""
-        behind, applied = self.engine.code.behind(attack, self.plan.target), self.plan.defense
-        return behind if applied is None else digest([behind, self.engine.code.of_defense(applied), applied.adaptive])
+        return self.engine.code.behind(attack, self.plan.target, self.plan.defense)
 
     def attack(
         self, planned: Planned, collect: Callable[[], None] | None = None

@@ -25,12 +25,15 @@ from attacks.engine.outcome import Outcome
 from attacks.engine.places import Progress, Silent
 from attacks.engine.runner import Engine
 from attacks.engine.versions import environment
+from attacks.evidence import defense_bench
 from attacks.evidence.averages import average, short
-from attacks.evidence.bench_plan import Group, Key, targets_of
+from attacks.evidence.bench_plan import Group, Job, Key, targets_of
 from attacks.evidence.comparisons import compare
-from attacks.evidence.runs import FailedRunError, Runs
+from attacks.evidence.over_seeds import area, rates
+from attacks.evidence.runs import FailedRunError, Runs, UnsuitedRunError
 from attacks.evidence.score_records import record
 from taxonomy.catalog import Catalog
+from taxonomy.defense_evidence import DefenseEvidence, DefenseFingerprints
 from taxonomy.evidence import ORDERINGS
 from taxonomy.figures import (
     Average,
@@ -60,6 +63,7 @@ class Measured:
     written: list[Path] = field(default_factory=list)
     evidence: list[Evidence] = field(default_factory=list)
     ordered: list[Ordered] = field(default_factory=list)
+    defenses: list[DefenseEvidence] = field(default_factory=list)
     failures: list[dict[str, str]] = field(default_factory=list)
     trained: int = 0
 
@@ -77,6 +81,9 @@ class Bench:
         """Measure the groups one after the other. An attack that fails anywhere gets no new file; the others do."""
         result = Measured()
         for group in chosen:
+            if group.defense is not None:
+                self._defense(group, seeds, result)
+                continue
             outcomes = self._outcomes(group, seeds, result)
             if group.orderings:
                 self._orderings(group, seeds, outcomes, result)
@@ -93,10 +100,32 @@ class Bench:
             try:
                 found[job.key] = self.runs.outcome(job)
             except FailedRunError as error:
-                note = {"attack": job.attack.id, "target": job.target, "seed": str(job.seed), "error": str(error)}
-                result.failures += [note] if note not in result.failures else []
+                _note(result, job, error)
             self.progress.advance()
         return found
+
+    def _defense(self, group: Group, seeds: Sequence[int], result: Measured) -> None:
+        """Measure a defense on its targets. An attack that fails is absent, and one that records do not suit is no failure."""
+        assert group.defense is not None
+        jobs, found = group.jobs(seeds), dict[Key, defense_bench.Found]()
+        self.progress.start(f"Measuring {group.name}", len(jobs))
+        for job in jobs:
+            try:
+                found[job.key] = defense_bench.run(self.runs, job)
+            except UnsuitedRunError:
+                pass
+            except FailedRunError as error:
+                _note(result, job, error)
+            self.progress.advance()
+        prints = DefenseFingerprints(self.fingerprints)
+        every = [
+            defense_bench.on_target(prints, group.defense, place, seeds, lambda job: found.get(job.key)) for place in group.places
+        ]
+        if targets := [one for one in every if one]:
+            parts: dict[str, Any] = {"defense": group.defense.id, "params": group.defense.params, "targets": targets}
+            evidence = DefenseEvidence(schema=1, versions=versions(), commit=commit(), **parts)
+            result.defenses.append(evidence)
+            result.written.append(write(self.folder, group.files[0], evidence))
 
     def _attacks(self, group: Group, seeds: Sequence[int], outcomes: Mapping[Key, Outcome], result: Measured) -> None:
         for attack in group.attacks:
@@ -125,12 +154,22 @@ class Bench:
         result.written.append(write(self.folder, ORDERINGS, whole))
 
 
-def write(folder: Path, name: str, evidence: Evidence | Orderings, *, as_read: bool = False) -> Path:
+def _note(result: Measured, job: Job, error: FailedRunError) -> None:
+    """Note what failed, once."""
+    note = {"attack": job.attack.id, "target": job.target, "seed": str(job.seed)}
+    if job.defense is not None:
+        note |= {"defense": job.defense.defense.id, "adversary": "adaptive" if job.defense.adaptive else "naive"}
+    note |= {"error": str(error)}
+    result.failures += [note] if note not in result.failures else []
+
+
+def write(folder: Path, name: str, evidence: Evidence | Orderings | DefenseEvidence, *, as_read: bool = False) -> Path:
     """Write a file of evidence, whole or not at all; return its path.
 
     With `as_read`, what an older file did not hold stays out of it: absent is not the same as measured and found to be nothing.
     """
     path = folder / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
     data = evidence.model_dump(mode="json", by_alias=True, exclude_unset=as_read)
     drafts.replace({path: (json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()})
     return path
@@ -154,13 +193,9 @@ def on_target(attack: str, target: str, role: Role, fingerprint: str, outcomes: 
         judged = [r["metric"] for r in results]
         mean = average([m["value"] for m in judged], [m["ci"] for m in judged], tuple(judged[0]["range"]))
         return OnTarget(**parts, metric=mean)
-    area = average([r["auc"] for r in results], [r["auc_ci"] for r in results])
-    rates = dict[str, Average | None]()
-    for rate in results[0]["tpr_at_fpr"]:
-        found, ends, middles = ([r[name][rate] for r in results] for name in ("tpr_at_fpr", "tpr_at_fpr_ci", "tpr_at_fpr_middle"))
-        rates[rate] = None if None in found else average(found, ends, middles=middles)
     curves = [(outcome.scores[attack], outcome.member) for outcome in outcomes]
-    return OnTarget(**parts, auc=area, tpr_at_fpr=rates, set_membership=_on_sets(results), roc=mean_roc(curves))
+    roc = mean_roc(curves)
+    return OnTarget(**parts, auc=area(results), tpr_at_fpr=rates(results), set_membership=_on_sets(results), roc=roc)
 
 
 def _on_sets(results: Sequence[Mapping[str, Any]]) -> OnSets | None:

@@ -7,48 +7,82 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from attacks.engine.code import Code
 from attacks.engine.store import Store
+from attacks.evidence.defense_places import Place, Places, adversaries
+from taxonomy import defense_evidence
 from taxonomy.catalog import Catalog
-from taxonomy.entries import Attack
+from taxonomy.defended import Applied
+from taxonomy.defense_evidence import DefenseFingerprints
+from taxonomy.entries import Attack, Defense
 from taxonomy.evidence import ORDERINGS, read
 from taxonomy.figures import Evidence, Role
 from taxonomy.findings import InputError, unknown
 from taxonomy.fingerprints import Fingerprints
 from taxonomy.orderings import Ordering, Setting
 
+# The name under which all defenses are measured; each is a group of its own.
+DEFENSES = "defenses"
+NO_TARGET = "its entry names no target (`targets`)"
 Settings = tuple[tuple[str, Setting], ...]
 Key = tuple[str, str, int, Settings]
 
 
 @dataclass(frozen=True)
 class Job:
-    """One attack on one target with one seed; `settings` are parameters NAME.PARAM that differ from the catalog's."""
+    """One attack on one target with one seed; `settings` are parameters NAME.PARAM that differ from the catalog's.
+
+    A `defense` with its catalog's parameters may stand on the target.
+    """
 
     attack: Attack
     target: str
     role: Role
     seed: int
     settings: Settings = ()
+    defense: Applied | None = None
+
+    @property
+    def faced(self) -> Settings:
+        """The defense and whether the adversary knows of it, in the form of settings."""
+        return (("--defense", self.defense.defense.id), ("--adaptive", self.defense.adaptive)) if self.defense else ()
 
     @property
     def key(self) -> Key:
         """What tells it from other jobs."""
-        return self.attack.id, self.target, self.seed, self.settings
+        return self.attack.id, self.target, self.seed, (*self.settings, *self.faced)
 
 
 @dataclass(frozen=True)
 class Group:
-    """Attacks whose functions stand in one file, which is one mechanism; or the catalog's orderings."""
+    """Attacks whose functions stand in one file, which is one mechanism; or the catalog's orderings; or a defense."""
 
     name: str
     attacks: tuple[Attack, ...]
     orderings: tuple[Ordering, ...] = ()
+    defense: Defense | None = None
+    places: tuple[Place, ...] = ()
+
+    @property
+    def files(self) -> list[str]:
+        """The files in a folder of evidence that hold what is measured, without their ending."""
+        if self.defense is not None:
+            return [f"{DEFENSES}/{self.defense.id}"]
+        return [ORDERINGS] if self.orderings else [attack.id for attack in self.attacks]
 
     def jobs(self, seeds: Sequence[int]) -> list[Job]:
         """Return what is to be run, a target and seed after the other, so that each target is built once."""
-        if self.orderings:
+        if self.defense is not None:
+            found = [
+                Job(attack, place.target, "power", seed, (), applied)
+                for place in self.places
+                for seed in seeds
+                for attack in place.attacks
+                for applied in (None, *(adversaries(self.defense) if attack.id in place.left else ()))
+            ]
+        elif self.orderings:
             every = {side for o in self.orderings for sides in o.sides() for side in sides}
             by_id = {attack.id: attack for attack in self.attacks}
             found = [Job(by_id[side.attack], side.target, "power", seed, side.settings) for side in every for seed in seeds]
@@ -59,7 +93,7 @@ class Group:
                 for target, role in targets_of(attack).items()
                 for seed in seeds
             ]
-        return sorted(found, key=lambda job: (job.target, job.seed, job.attack.id, str(job.settings)))
+        return sorted(found, key=lambda job: (job.target, job.seed, str(job.faced), job.attack.id, str(job.settings)))
 
 
 def targets_of(attack: Attack) -> dict[str, Role]:
@@ -72,7 +106,10 @@ def targets_of(attack: Attack) -> dict[str, Role]:
 
 
 def groups(catalog: Catalog, only: Sequence[str] = (), attacks: Sequence[str] = ()) -> list[Group]:
-    """Return the groups of these names (all, if none is given), or one of the attacks named; raise InputError on a wrong name."""
+    """Return the groups of these names (all, if none is given), or one of the attacks named; raise InputError on a wrong name.
+
+    A defense that runs and names targets is a group under its own id, and `defenses` are all of them.
+    """
     running = [a for a in sorted(catalog.attacks.values(), key=lambda a: a.id) if a.run and targets_of(a)]
     by_file: dict[str, list[Attack]] = {}
     for attack in running:
@@ -83,17 +120,29 @@ def groups(catalog: Catalog, only: Sequence[str] = (), attacks: Sequence[str] = 
     if orderings:
         compared = {name for o in orderings for name in (o.better, o.worse)}
         found.append(Group(ORDERINGS, tuple(catalog.attacks[name] for name in sorted(compared)), tuple(orderings)))
-    names = [group.name for group in found]
+    defenses = {name: one for name, one in sorted(catalog.defenses.items()) if one.run and one.targets}
+    names = [*(group.name for group in found), *([DEFENSES] if defenses else []), *defenses]
     for name in only:
+        if name in catalog.defenses and name not in names:
+            raise InputError(f"{name}: it has no code yet" if catalog.defense(name).run is None else f"{name}: {NO_TARGET}")
         if name not in names:
             raise unknown("group", name, names)
     for name in attacks:
         if catalog.attack(name).run is None:
             raise InputError(f"{name}: it has no code yet")
         if not targets_of(catalog.attack(name)):
-            raise InputError(f"{name}: its entry names no target (`targets`)")
-    chosen = [group for group in found if group.name in only or not (only or attacks)]
+            raise InputError(f"{name}: {NO_TARGET}")
+    every = not (only or attacks)
+    chosen = [group for group in found if group.name in only or every]
+    places = Places(catalog)
+    chosen += [_of_defense(places, one) for name, one in defenses.items() if every or name in only or DEFENSES in only]
     return chosen + [Group("named", tuple(catalog.attack(name) for name in dict.fromkeys(attacks)))] * bool(attacks)
+
+
+def _of_defense(places: Places, defense: Defense) -> Group:
+    found = places.of(defense)
+    attacks = {attack.id: attack for place in found for attack in place.attacks}
+    return Group(defense.id, tuple(attacks[name] for name in sorted(attacks)), defense=defense, places=found)
 
 
 @dataclass(frozen=True)
@@ -113,24 +162,25 @@ class Estimate:
 def estimates(catalog: Catalog, code: Code, store: Store, work: Mapping[str, Sequence[Job]], workers: int) -> list[Estimate]:
     """Return what each group's jobs will take. Work counts as finished if the store has it by today's code and parameters."""
     timed: dict[str, list[float]] = {}
-    done = set[Key]()
+    stored, done = set[tuple[Any, ...]](), set[Key]()
     for node in store.nodes():
         if node.kind == "attack":
             timed.setdefault(node.name, []).append(float(node.meta["seconds"]))
-            attack, target = catalog.attacks.get(node.name), catalog.targets.get(node.meta.get("target", ""))
-            if attack and target and attack.run and node.meta["code"] == code.behind(attack, target):
-                done.add((node.name, target.id, node.meta["seed"], ()))
-    fingerprints = Fingerprints(catalog, code.digest)
-    models_of = functools.cache(lambda attack, target: fingerprints.models(catalog.attack(attack), catalog.target(target)))
+            stored.add((node.name, node.meta.get("target"), node.meta.get("seed"), node.meta.get("code")))
+    needs = _Needs(catalog, code)
     training = functools.cache(lambda target: store.typical_seconds(catalog.target(target).params))
-    trained: dict[tuple[str, int], int] = {}
+    trained: dict[tuple[Any, ...], int] = {}
     result = []
     for group, jobs in work.items():
         seconds, models, untimed, finished = 0.0, 0, 0, 0
         for job in jobs:
-            place, key = (job.target, job.seed), job.key
-            needed = models_of(job.attack.id, job.target) + 1
-            if key in done:
+            # Who knows of a defense of the training trains models of its own by it.
+            by = job.faced if job.defense and job.defense.left is None and job.defense.adaptive else ()
+            place, key = (job.target, job.seed, by), job.key
+            needed = needs.models(job) + 1
+            known = not job.settings and (job.attack.id, job.target, job.seed, needs.code(job)) in stored
+            if key in done or known:
+                done.add(key)
                 finished += 1
                 trained[place] = max(trained.get(place, 0), needed)
                 continue
@@ -147,24 +197,61 @@ def estimates(catalog: Catalog, code: Code, store: Store, work: Mapping[str, Seq
     return result
 
 
+class _Needs:
+    """What a job rests on: how many models it trains beside the target, and the hash of its code. Each is worked out once."""
+
+    def __init__(self, catalog: Catalog, code: Code):
+        self.catalog = catalog
+        self.prints = Fingerprints(catalog, code.digest)
+        self.defended = DefenseFingerprints(self.prints)
+        self._behind = code.behind
+        self._code: dict[tuple[str, str, Settings], str] = {}
+        self._models: dict[tuple[str, str], int] = {}
+
+    def code(self, job: Job) -> str:
+        """Return the hash of the code behind a job, as its result in the store has it."""
+        key = job.attack.id, job.target, job.faced
+        if key not in self._code:
+            self._code[key] = self._behind(job.attack, self.catalog.target(job.target), job.defense)
+        return self._code[key]
+
+    def models(self, job: Job) -> int:
+        """Return the number of models that the job's proof trains, the target not counted."""
+        entry = self.catalog.target(job.target)
+        if job.defense is not None:
+            entry = self.defended.entries(job.target, job.defense).defended
+        key = job.attack.id, entry.id
+        if key not in self._models:
+            self._models[key] = self.prints.models(job.attack, entry)
+        return self._models[key]
+
+
 def check_code(code: Code, chosen: Sequence[Group]) -> None:
-    """Raise InputError if code of a chosen attack lies in no package that is trusted, or is not there."""
-    for run in {attack.run for group in chosen for attack in group.attacks if attack.run}:
+    """Raise InputError if code of a chosen attack or defense lies in no package that is trusted, or is not there."""
+    of_attacks = {attack.run for group in chosen for attack in group.attacks if attack.run}
+    for run in of_attacks | {group.defense.run for group in chosen if group.defense and group.defense.run}:
         code.digest(run)
 
 
 def keep_fuller(folder: Path, chosen: Sequence[Group], seeds: int) -> None:
     """Raise InputError if a file of evidence over more seeds would be replaced by one over fewer."""
-    names = [ORDERINGS if group.orderings else attack.id for group in chosen for attack in group.attacks]
-    for name in dict.fromkeys(names):
+    for name in dict.fromkeys(name for group in chosen for name in group.files):
         try:
-            found = read(folder / f"{name}.json")
+            most = _seeds(folder / f"{name}.json")
         except InputError:
             continue  # it is missing or damaged, so there is nothing to keep
-        measured = found.targets if isinstance(found, Evidence) else found.orderings
-        most = max((len(one.seeds) for one in measured), default=0)
         if most > seeds:
             raise InputError(
                 f"the evidence of {name} holds {most} seeds, and {seeds} would replace them: "
                 f"measure with --seeds {most} or more, or write to another folder with --out"
             )
+
+
+def _seeds(path: Path) -> int:
+    """Return over how many seeds a file of evidence is; raise InputError if it is none."""
+    if path.parent.name == DEFENSES:
+        cells = [cell for one in defense_evidence.read(path).targets for cell in one.attacks]
+        return max(len(cell.seeds) for cell in cells)
+    found = read(path)
+    measured = found.targets if isinstance(found, Evidence) else found.orderings
+    return max((len(one.seeds) for one in measured), default=0)

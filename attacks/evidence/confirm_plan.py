@@ -58,7 +58,9 @@ def make(catalog: Catalog, fingerprints: Fingerprints, chosen: Sequence[Group], 
     """Return what is to be run to confirm the evidence of these groups that lies in a folder."""
     plan = ConfirmPlan()
     for group in chosen:
-        for name in [ORDERINGS] if group.orderings else [attack.id for attack in group.attacks]:
+        if group.defense is not None:
+            continue  # the matrix is measured anew
+        for name in group.files:
             path = folder / f"{name}.json"
             if name in plan.files:
                 continue

@@ -9,6 +9,19 @@ title: A bad attack
 summary: Something is wrong here.
 needs: [discriminative, Q.scores]
 """
+DEFENSE = """\
+schema: 1
+id: bad-defense
+title: A bad defense
+summary: Something is wrong here.
+category: generalization
+standing: later
+mechanism: It does nothing.
+changes: training
+utility_cost: Nobody knows.
+fits: [generative]
+targets: [digits-mlp]
+"""
 STEP = """\
 schema: 1
 id: bad-step
@@ -181,4 +194,5 @@ BAD: dict[str, tuple[dict[str, bytes | str], str, int, str]] = {
     ),
     "MIA034": ({"factors/bad-factor.yaml": FACTOR}, "factors/bad-factor.yaml", 10, "shown alike"),
     "MIA035": ({"statements/bad-statement.yaml": STATEMENT}, "statements/bad-statement.yaml", 7, "`untestable`"),
+    "MIA036": ({"defenses/bad-defense.yaml": DEFENSE}, "defenses/bad-defense.yaml", 11, "digits-mlp is not generative"),
 }

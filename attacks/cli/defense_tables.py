@@ -1,0 +1,113 @@
+"""The matrix of defenses and attacks as tables for people. Nothing here works anything out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+from rich.markup import escape
+
+from attacks.cli.tables import average, counted, table
+from taxonomy.defense_evidence import Accuracy, DefenseEvidence, Leak, OnDefended, Seconds
+from taxonomy.defense_matrix import Matrix, Row, Strongest
+from taxonomy.figures import Average
+
+
+def matrix(out: Console, found: Sequence[Matrix]) -> None:
+    """Print a table for each target: a row for each defense, with the strongest attack from outside and what it costs."""
+    for one in found:
+        front = {point.name for point in one.points() if point.front}
+        undefended = (
+            []
+            if one.undefended is None
+            else [("no defense", "", "", "", strongest(one.undefended), "", _mark(front, "no defense"))]
+        )
+        rows = [(row.defense, *_costs(row), *_leaks(row), _mark(front, row.defense)) for row in one.rows]
+        out.print(f"[bold]{escape(one.target)}[/]")
+        columns = ["defense", "test accuracy", "training", "stops", "strongest adaptive attack", "strongest naive attack", ""]
+        out.print(table(columns, [*undefended, *rows]))
+    if found:
+        out.print(
+            "Attacks on membership by somebody who does not hold the model, if there are any; AUC, mean over seeds with 95 % "
+            "intervals. * lies on the Pareto front of accuracy and AUC. mia show DEFENSE has every attack."
+        )
+    else:
+        out.print("No defense was measured yet (mia bench --only defenses).")
+
+
+def measured(out: Console, found: DefenseEvidence) -> None:
+    """Print what was measured of one defense: a table for each target, with a row for each attack."""
+    for one in found.targets:
+        out.print(f"[bold]{escape(one.target)}[/]: {escape(_sentence(one))}")
+        rows = [
+            (
+                cell.attack + (" (holds the model)" if cell.inside else ""),
+                _auc(cell.undefended),
+                _auc(cell.naive),
+                _auc(cell.adaptive) + " below naive" * cell.knowing_hurts if cell.adaptive else "stopped",
+                average(cell.adaptive.auc_change) if cell.adaptive else "",
+                *(_rate(cell.undefended, cell.adaptive, rate) for rate in ("0.01", "0.001")),
+            )
+            for cell in one.attacks
+        ]
+        columns = ["attack", "AUC without", "naive", "adaptive", "change", "TPR at 1 % FPR", "at 0.1 %"]
+        out.print(table(columns, rows))
+
+
+def of_cuts(out: Console, found: Sequence[tuple[str, Row]]) -> None:
+    """Print what the matrix says of the defenses that were named, on every target; nothing if none was measured."""
+    if found:
+        rows = [(row.defense, target, *_costs(row)[:1], strongest(row.undefended), _leaks(row)[0]) for target, row in found]
+        out.print()
+        columns = ["measured", "on", "test accuracy", "strongest attack without it", "and with it, adaptive"]
+        out.print(table(columns, rows))
+
+
+def strongest(found: Strongest | None) -> str:
+    """Return the strongest attack in words."""
+    return f"{average(found.auc)} {found.attack}" if found else "none is left"
+
+
+def _mark(front: set[str], name: str) -> str:
+    return "*" if name in front else ""
+
+
+def _costs(row: Row) -> tuple[str, str, str]:
+    stops = f"{len(row.stopped)} of {row.of}" if row.stopped else ""
+    return _accuracy(row.measured.test_accuracy), _seconds(row.measured.training_seconds), stops
+
+
+def _leaks(row: Row) -> tuple[str, str]:
+    return strongest(row.adaptive), strongest(row.naive)
+
+
+def _accuracy(found: Accuracy | None) -> str:
+    return "unknown" if found is None else f"{found.undefended.mean:.3f} → {found.defended.mean:.3f}"
+
+
+def _seconds(found: Seconds | None) -> str:
+    return "" if found is None else f"{found.undefended:g} → {found.defended:g} s"
+
+
+def _sentence(found: OnDefended) -> str:
+    """Return in words what a defense costs, and what its code tells."""
+    parts = [f"test accuracy {_accuracy(found.test_accuracy)}"]
+    if found.test_accuracy:
+        parts[0] += f" (change {average(found.test_accuracy.change)})"
+    if found.training_seconds:
+        parts.append(f"training {_seconds(found.training_seconds)}")
+    parts += [f"{name.replace('_', ' ')} {', '.join(f'{value:g}' for value in values)}" for name, values in found.facts.items()]
+    return f"{'; '.join(parts)}; {counted(len(found.attacks), 'attack')}"
+
+
+def _auc(found: Leak | None) -> str:
+    return average(found.auc) if found else ""
+
+
+def _rate(before: Leak, after: Leak | None, rate: str) -> str:
+    return f"{_mean(before.tpr_at_fpr, rate)} → {_mean(after.tpr_at_fpr, rate)}" if after else ""
+
+
+def _mean(found: Mapping[str, Average | None], rate: str) -> str:
+    one = found.get(rate)
+    return "–" if one is None else f"{one.mean:.3f}"

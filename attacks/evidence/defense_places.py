@@ -1,0 +1,62 @@
+"""Which attacks a bench runs on a target without a defense and with it. Loads no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from attacks.engine import plan as plans
+from taxonomy import defended
+from taxonomy.catalog import Catalog
+from taxonomy.defended import Applied
+from taxonomy.entries import Attack, Defense, Target
+
+
+@dataclass(frozen=True)
+class Place:
+    """A defense on one target, and the attacks on membership that are feasible there without it.
+
+    `left` are the ids of those that it leaves feasible; `inside` of those that only who holds the model itself, or a seat in the
+    federation, can carry out.
+    """
+
+    target: str
+    attacks: tuple[Attack, ...]
+    left: frozenset[str]
+    inside: frozenset[str]
+
+
+def adversaries(defense: Defense) -> tuple[Applied, Applied]:
+    """Return a defense as the adversary meets it who does not know of it, and who does."""
+    return Applied(defense, defense.params, adaptive=False), Applied(defense, defense.params)
+
+
+class Places:
+    """Works out where defenses are measured; what is feasible without one is worked out once."""
+
+    def __init__(self, catalog: Catalog):
+        self.catalog = catalog
+        self._plain: dict[tuple[str, bool], dict[str, Attack]] = {}
+
+    def of(self, defense: Defense) -> tuple[Place, ...]:
+        """Return a defense on each of its targets; raise InputError for a target that it does not fit."""
+        return tuple(self._place(self.catalog.target(name), adversaries(defense)[1]) for name in defense.targets)
+
+    def _place(self, entry: Target, applied: Applied) -> Place:
+        """Return the attacks of one and the same adversary: where answers are masked it is one who does not hold the model."""
+        before = self._without(entry, outside=defended.from_outside(entry, applied))
+        left = self._feasible(entry, applied)
+        inside = before.keys() - self._without(entry, outside=True).keys()
+        return Place(entry.id, tuple(before[name] for name in sorted(before)), frozenset(left), frozenset(inside))
+
+    def _without(self, entry: Target, *, outside: bool) -> dict[str, Attack]:
+        key = entry.id, outside
+        if key not in self._plain:
+            self._plain[key] = self._feasible(defended.outside(self.catalog, entry) if outside else entry)
+        return self._plain[key]
+
+    def _feasible(self, entry: Target, applied: Applied | None = None) -> dict[str, Attack]:
+        try:
+            plan = plans.make(self.catalog, entry, None, (), None, applied)
+        except plans.NothingToRunError:
+            return {}
+        return {one.attack.id: one.attack for one in plan.attacks if one.attack.goal == "membership"}

@@ -1,0 +1,31 @@
+"""What the page of defenses shows: the matrix of every target, and its privacy-utility picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import picture
+from markupsafe import Markup
+
+from taxonomy.catalog import Catalog
+from taxonomy.defense_evidence import Cell, DefenseEvidence
+from taxonomy.defense_matrix import Matrix, matrices
+
+
+def shown(catalog: Catalog, found: Mapping[str, DefenseEvidence]) -> dict[str, Any]:
+    """Return what the page's template takes."""
+    every = matrices(found)
+    return {"matrices": every, "drawn": {one.target: drawn(catalog, one) for one in every}, "any_cell": any_cell}
+
+
+def drawn(catalog: Catalog, matrix: Matrix) -> str:
+    """Return the privacy-utility picture of a target; none if no accuracy is known."""
+    points = matrix.points()
+    title = f"Accuracy and the strongest attack with each defense on {catalog.targets[matrix.target].title}"
+    return Markup(picture.utility(points, title)) if points else ""
+
+
+def any_cell(cells: Mapping[tuple[str, str], Cell], attack: str) -> Cell:
+    """Return what was measured of an attack with one of the defenses: without it, all of them found the same."""
+    return next(cell for (name, _), cell in cells.items() if name == attack)

@@ -1,0 +1,141 @@
+"""What the matrix of defenses and attacks says of a target: the strongest attack with and without each defense, and the front."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from taxonomy.defense_evidence import Cell, DefenseEvidence, Leak, OnDefended
+from taxonomy.figures import Average
+
+
+@dataclass(frozen=True)
+class Strongest:
+    """The attack with the highest AUC, and that AUC."""
+
+    attack: str
+    auc: Average
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {"attack": self.attack, "auc": self.auc.model_dump(mode="json")}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A defense on a target: the strongest attacks of somebody outside, with it and without it, and what was measured.
+
+    Where nobody outside has an attack, as in federations, they are those of who is inside. `naive` and `adaptive` are None where
+    no such attack is left. `stopped` are the attacks that it leaves infeasible, `of` how many there were.
+    """
+
+    defense: str
+    undefended: Strongest | None
+    naive: Strongest | None
+    adaptive: Strongest | None
+    stopped: tuple[str, ...]
+    of: int
+    measured: OnDefended
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        each = {name: getattr(self, name) for name in ("undefended", "naive", "adaptive")}
+        return {
+            "defense": self.defense,
+            "strongest": {name: one.as_json() if one else None for name, one in each.items()},
+            "stopped": list(self.stopped),
+            "of": self.of,
+            **self.measured.model_dump(mode="json", exclude={"target", "attacks"}),
+        }
+
+
+@dataclass(frozen=True)
+class Point:
+    """A model of the privacy-utility picture: its accuracy, and the AUC of the strongest attack on it from outside."""
+
+    name: str
+    accuracy: Average
+    auc: Average
+    front: bool = False
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """What was measured on one target: a row a defense, and the strongest attack from outside where there is none."""
+
+    target: str
+    undefended: Strongest | None
+    rows: tuple[Row, ...]
+
+    @property
+    def attacks(self) -> list[str]:
+        """The attacks that were measured, strongest on the undefended target first."""
+        found = {cell.attack: cell.undefended.auc.mean for row in self.rows for cell in row.measured.attacks}
+        return sorted(found, key=lambda name: (-found[name], name))
+
+    def cells(self) -> dict[tuple[str, str], Cell]:
+        """Return what was measured, by attack and defense."""
+        return {(cell.attack, row.defense): cell for row in self.rows for cell in row.measured.attacks}
+
+    def points(self) -> list[Point]:
+        """Return the privacy-utility picture: the undefended model first, each with whether it lies on the Pareto front."""
+        found = [
+            Point(row.defense, row.measured.test_accuracy.defended, row.adaptive.auc)
+            for row in self.rows
+            if row.adaptive and row.measured.test_accuracy
+        ]
+        accuracies = [row.measured.test_accuracy.undefended for row in self.rows if row.measured.test_accuracy]
+        if self.undefended and accuracies:
+            found.insert(0, Point("no defense", accuracies[0], self.undefended.auc))
+        return [Point(p.name, p.accuracy, p.auc, front=not any(_dominates(q, p) for q in found)) for p in found]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as plain data: every figure, and what follows from them."""
+        front = [point.name for point in self.points() if point.front]
+        rows = [{**row.as_json(), "attacks": [c.model_dump(mode="json") for c in row.measured.attacks]} for row in self.rows]
+        undefended = self.undefended.as_json() if self.undefended else None
+        return {"target": self.target, "undefended": undefended, "front": front, "defenses": rows}
+
+
+def matrices(evidence: Mapping[str, DefenseEvidence]) -> list[Matrix]:
+    """Return the matrix of every target on which a defense was measured, by name."""
+    by_target: dict[str, list[Row]] = {}
+    for name, found in sorted(evidence.items()):
+        for one in found.targets:
+            by_target.setdefault(one.target, []).append(_row(name, one))
+    result = []
+    for target, rows in sorted(by_target.items()):
+        undefended = [row.undefended for row in rows if row.undefended]
+        strongest = max(undefended, key=lambda one: one.auc.mean, default=None)
+        result.append(Matrix(target, strongest, tuple(rows)))
+    return result
+
+
+def rows_of(evidence: Mapping[str, DefenseEvidence], defenses: Iterable[str]) -> list[tuple[str, Row]]:
+    """Return what was measured of some defenses, each with the target."""
+    return [(one.target, _row(name, one)) for name in defenses if name in evidence for one in evidence[name].targets]
+
+
+def _row(defense: str, measured: OnDefended) -> Row:
+    outside = [cell for cell in measured.attacks if not cell.inside] or measured.attacks
+    return Row(
+        defense,
+        _strongest(outside, [cell.undefended for cell in outside]),
+        _strongest(outside, [cell.naive for cell in outside]),
+        _strongest(outside, [cell.adaptive for cell in outside]),
+        tuple(cell.attack for cell in measured.attacks if cell.adaptive is None),
+        len(measured.attacks),
+        measured,
+    )
+
+
+def _strongest(cells: Sequence[Cell], leaks: Sequence[Leak | None]) -> Strongest | None:
+    found = [Strongest(cell.attack, leak.auc) for cell, leak in zip(cells, leaks, strict=True) if leak]
+    return max(found, key=lambda one: one.auc.mean, default=None)
+
+
+def _dominates(one: Point, other: Point) -> bool:
+    """Return whether a model is no worse than another in accuracy and privacy, and better in one of them."""
+    better = one.accuracy.mean > other.accuracy.mean or one.auc.mean < other.auc.mean
+    return one.accuracy.mean >= other.accuracy.mean and one.auc.mean <= other.auc.mean and better
