@@ -17,7 +17,7 @@ from taxonomy import evidence, source
 from taxonomy.catalog import Catalog
 from taxonomy.defended import Applied, faced
 from taxonomy.entries import Attack, Defense, EntryId, Params, Target
-from taxonomy.figures import Average
+from taxonomy.figures import Average, Confirmed
 from taxonomy.files import UnreadableError, content
 from taxonomy.findings import Finding, InputError, nearest, relative
 from taxonomy.fingerprints import Fingerprints, hashed
@@ -99,6 +99,12 @@ class OnDefended(Strict):
     training_seconds: Seconds | None = None
     facts: dict[str, list[float]] = Field(default_factory=dict)
     attacks: list[Cell] = Field(min_length=1)
+    confirmed: Confirmed | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """What names all that the figures rest on."""
+        return hashed([cell.fingerprint for cell in self.attacks])
 
 
 class DefenseEvidence(Strict):
@@ -191,22 +197,32 @@ class DefenseFingerprints:
         return hashed([plain, defended, applied.defense.id, applied.params, code])
 
 
+def today(own: DefenseFingerprints, applied: Applied, found: OnDefended) -> list[str | None]:
+    """Return the fingerprints of the attacks on a target as the catalog and the code give them today.
+
+    None stands where an attack cannot run any more, or where the defense now stops what it left, or leaves what it stopped.
+    """
+    catalog = own.prints.catalog
+    try:
+        entries = own.entries(found.target, applied)
+    except InputError:
+        return [None] * len(found.attacks)
+    prints = []
+    for cell in found.attacks:
+        attack = catalog.attack(cell.attack)
+        stopped = own.prints.of(attack, entries.defended) is None
+        prints.append(own.of(attack, entries, applied) if stopped == (cell.adaptive is None) else None)
+    return prints
+
+
 def stale(prints: Fingerprints, found: DefenseEvidence) -> list[str]:
     """Return the targets on which what was measured of a defense has changed since; all of them where its parameters have."""
     catalog = prints.catalog
     defense: Defense = catalog.defenses[found.defense]
     if defense.run is None:
         return [one.target for one in found.targets]
-    own, applied, old = DefenseFingerprints(prints), Applied(defense, defense.params), list[str]()
-    for one in found.targets:
-        try:
-            entries = own.entries(one.target, applied)
-        except InputError:
-            old.append(one.target)
-            continue
-        if any(own.of(catalog.attack(cell.attack), entries, applied) != cell.fingerprint for cell in one.attacks):
-            old.append(one.target)
-    return old
+    own, applied = DefenseFingerprints(prints), Applied(defense, defense.params)
+    return [one.target for one in found.targets if today(own, applied, one) != [cell.fingerprint for cell in one.attacks]]
 
 
 def check(catalog: Catalog, packages: Iterable[source.Package]) -> Iterator[Finding]:
@@ -227,10 +243,12 @@ def check(catalog: Catalog, packages: Iterable[source.Package]) -> Iterator[Find
             yield from (Finding("MIA029", message, place, hint=hint) for message, hint in unknown)
             if unknown:
                 continue
-            again = f"measure again with `mia bench --only {found.defense}`"
+            command = f"mia bench --only {found.defense}"
+            again = f"measure again with `{command}`"
             if old := stale(prints, found):
                 message = f"the defense, an attack or {', '.join(old)} has changed since it was measured"
-                yield Finding("MIA028", message, place, hint=again)
+                hint = f"{again}, or see with `{command} --confirm` whether the figures changed"
+                yield Finding("MIA028", message, place, hint=hint)
             measured = {one.target for one in found.targets}
             if lacking := [name for name in catalog.defenses[found.defense].targets if name not in measured]:
                 yield Finding("MIA028", f"not measured yet: {', '.join(lacking)}", place, hint=again)

@@ -74,9 +74,9 @@ def bench(
     same command twice writes the same bytes. An attack that fails on one of its targets gets no new file. Evidence over more
     seeds is never replaced by evidence over fewer.
 
-    With `--confirm`, one seed of each stale attack and target (or ordering) is run and compared with what was recorded, figure by
-    figure, and the scores if they were recorded. What is found again counts as measured of today's code, and says which commit
-    confirmed it; what is not is reported, stays stale, and the exit code is 1.
+    With `--confirm`, one seed of each stale attack and target (or ordering, or target with a defense) is run and compared with
+    what was recorded, figure by figure, and the scores if they were recorded. What is found again counts as measured of today's
+    code, and says which commit confirmed it; what is not is reported, stays stale, and the exit code is 1.
 
     With `--calibrate`, a few small networks are trained on random records. What that takes is kept with the finished work, and by
     it `mia run` and `mia run --dry-run` tell how long training takes of models that were never trained here.
@@ -95,8 +95,6 @@ def bench(
     chosen = bench_plan.groups(loaded, only or (), attack_ids(loaded, attack))
     if confirm and seeds is not None:
         raise InputError("--confirm runs the first seed that was recorded, so it takes no --seeds")
-    if confirm and only and all(group.defense for group in chosen):
-        raise InputError("--confirm carries over evidence of attacks and orderings; that of defenses is measured again")
     numbers = list(range(SEEDS if seeds is None else seeds))
     folder = out or (catalog[-1] if catalog else installed_sources()[0].folder) / FOLDER
     code = Code(trust_code or ())

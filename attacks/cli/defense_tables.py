@@ -10,7 +10,7 @@ from rich.markup import escape
 from attacks.cli.tables import average, counted, table
 from taxonomy.defense_evidence import Accuracy, DefenseEvidence, Leak, OnDefended, Seconds
 from taxonomy.defense_matrix import Matrix, Row, Strongest
-from taxonomy.figures import Average
+from taxonomy.figures import Average, confirmation
 
 
 def matrix(out: Console, found: Sequence[Matrix]) -> None:
@@ -96,6 +96,8 @@ def _sentence(found: OnDefended) -> str:
         parts[0] += f" (change {average(found.test_accuracy.change)})"
     if found.training_seconds:
         parts.append(f"training {_seconds(found.training_seconds)}")
+    if found.confirmed:
+        parts.append(confirmation(found.confirmed))
     parts += [f"{name.replace('_', ' ')} {', '.join(f'{value:g}' for value in values)}" for name, values in found.facts.items()]
     return f"{'; '.join(parts)}; {counted(len(found.attacks), 'attack')}"
 

@@ -16,12 +16,14 @@ from attacks.engine.commit import commit
 from attacks.engine.outcome import Outcome
 from attacks.engine.places import Progress, Silent
 from attacks.engine.runner import Engine
+from attacks.evidence import defense_bench
 from attacks.evidence.bench import figures, versions, write
 from attacks.evidence.comparisons import compare
 from attacks.evidence.confirm_plan import ConfirmPlan, Stale
-from attacks.evidence.differences import Change, changes, changes_of_ordering
+from attacks.evidence.differences import Change, changes, changes_of_cell, changes_of_ordering
 from attacks.evidence.runs import FailedRunError, Runs
 from taxonomy.catalog import Catalog
+from taxonomy.defense_evidence import DefenseEvidence, OnDefended
 from taxonomy.evidence import ORDERINGS
 from taxonomy.figures import Compared, Confirmed, Evidence, OnTarget, Ordered, Orderings, SeedFigures
 
@@ -38,7 +40,8 @@ class Checked:
     def as_json(self) -> dict[str, Any]:
         """Return it as plain data."""
         piece = self.piece
-        found: dict[str, Any] = {"ordering" if piece.file == ORDERINGS else "attack": piece.name, "target": piece.recorded.target}
+        kind = {OnTarget: "attack", Ordered: "ordering", OnDefended: "defense"}[type(piece.recorded)]
+        found: dict[str, Any] = {kind: piece.name, "target": piece.recorded.target}
         found |= {"against": piece.against} if piece.against else {}
         found |= {"seed": piece.seed}
         if self.error is not None:
@@ -93,6 +96,8 @@ class Confirming:
         if piece.fingerprint is None:
             return Checked(piece, error="the catalog no longer has it, or it cannot be run"), None
         try:
+            if isinstance(piece.recorded, OnDefended):
+                return Checked(piece, "figures and scores", tuple(self._with_defense(piece, piece.recorded))), None
             outcomes = [self.runs.outcome(job) for job in piece.jobs]
         except FailedRunError as error:
             return Checked(piece, error=str(error)), None
@@ -101,6 +106,14 @@ class Confirming:
         before, now = piece.recorded.seeds[0], figures(piece.name, piece.recorded.target, outcomes[0])
         compared: Compared = "figures" if before.scores is None else "figures and scores"
         return Checked(piece, compared, tuple(changes(before, now))), now
+
+    def _with_defense(self, piece: Stale, before: OnDefended) -> list[Change]:
+        """Return what differs in one seed of all attacks on a target with a defense."""
+        came: dict[str, list[Outcome]] = {}
+        for job in piece.jobs:
+            came.setdefault(job.attack.id, []).append(defense_bench.run(self.runs, job).outcome)
+        each = [(cell, defense_bench.of_seed(came[cell.attack])) for cell in before.attacks]
+        return [change for cell, now in each for change in changes_of_cell(cell.seeds[0], now, cell.attack)]
 
     def _compared(self, piece: Stale, before: Ordered, outcomes: Sequence[Outcome]) -> list[Change]:
         entry = self.catalog.kinds[ORDERINGS][piece.name]
@@ -113,8 +126,17 @@ class Confirming:
         return [] if same else [Change("resolved", bool(before.seeds), bool(now.seeds))]
 
 
-def _stamped(file: Evidence | Orderings, piece: Stale, stamp: Confirmed, now: SeedFigures | None) -> Evidence | Orderings:
+File = Evidence | Orderings | DefenseEvidence
+
+
+def _stamped(file: File, piece: Stale, stamp: Confirmed, now: SeedFigures | None) -> File:
     """Return a file with one piece stamped anew; scores that it lacked are recorded, so that the next time they are compared."""
+    if isinstance(file, DefenseEvidence):
+        assert isinstance(piece.recorded, OnDefended)
+        pairs = zip(piece.recorded.attacks, piece.attacks, strict=True)
+        cells = [cell.model_copy(update={"fingerprint": name}) for cell, name in pairs]
+        whole = piece.recorded.model_copy(update={"attacks": cells, "confirmed": stamp})
+        return file.model_copy(update={"targets": [whole if one.target == whole.target else one for one in file.targets]})
     news: dict[str, Any] = {"fingerprint": piece.fingerprint, "confirmed": stamp}
     if isinstance(file, Orderings):
         rows = [o.model_copy(update=news) if o == piece.recorded else o for o in file.orderings]

@@ -7,30 +7,41 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from attacks.evidence.bench_plan import Group, Job
+from attacks.evidence.defense_places import adversaries
+from taxonomy import defense_evidence
 from taxonomy.catalog import Catalog
+from taxonomy.defense_evidence import DefenseEvidence, DefenseFingerprints, OnDefended, today
 from taxonomy.evidence import ORDERINGS, read, unmeasured
 from taxonomy.figures import Evidence, OnTarget, Ordered, Orderings
 from taxonomy.findings import InputError, relative
-from taxonomy.fingerprints import Fingerprints
+from taxonomy.fingerprints import Fingerprints, hashed
 
 
 @dataclass(frozen=True)
 class Stale:
-    """A piece of stale evidence: an attack on a target, or one comparison of an ordering, with the runs that confirm it.
+    """A piece of stale evidence, with the runs that confirm it.
 
-    `fingerprint` is today's, and None where the catalog no longer has what was measured.
+    It is an attack on a target, one comparison of an ordering, or a target with a defense. `fingerprint` is today's, and None
+    where the catalog no longer has what was measured; `attacks` are today's of each attack on a target with a defense.
     """
 
     file: str
     name: str
-    recorded: OnTarget | Ordered
+    recorded: OnTarget | Ordered | OnDefended
     fingerprint: str | None
     jobs: tuple[Job, ...]
+    attacks: tuple[str, ...] = ()
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds that were recorded; none where an ordering could not be resolved."""
+        found = self.recorded.attacks[0] if isinstance(self.recorded, OnDefended) else self.recorded
+        return [one.seed for one in found.seeds]
 
     @property
     def seed(self) -> int:
         """The first seed that was recorded; 0 where an ordering could not be resolved, so that none was."""
-        return self.recorded.seeds[0].seed if self.recorded.seeds else 0
+        return next(iter(self.seeds), 0)
 
     @property
     def against(self) -> str | None:
@@ -40,15 +51,15 @@ class Stale:
     @property
     def again(self) -> str:
         """The command that measures it again."""
-        what = "--only orderings" if self.file == ORDERINGS else self.name
-        return f"mia bench {what} --seeds {max(1, len(self.recorded.seeds))}"
+        what = self.name if isinstance(self.recorded, OnTarget) else f"--only {self.file.rpartition('/')[2]}"
+        return f"mia bench {what} --seeds {max(1, len(self.seeds))}"
 
 
 @dataclass
 class ConfirmPlan:
     """What is stale, in the order in which it is run; how much is not; and what has no evidence that could be confirmed."""
 
-    files: dict[str, Evidence | Orderings] = field(default_factory=dict)
+    files: dict[str, Evidence | Orderings | DefenseEvidence] = field(default_factory=dict)
     stale: list[Stale] = field(default_factory=list)
     fresh: int = 0
     unmeasured: list[str] = field(default_factory=list)
@@ -58,8 +69,6 @@ def make(catalog: Catalog, fingerprints: Fingerprints, chosen: Sequence[Group], 
     """Return what is to be run to confirm the evidence of these groups that lies in a folder."""
     plan = ConfirmPlan()
     for group in chosen:
-        if group.defense is not None:
-            continue  # the matrix is measured anew
         for name in group.files:
             path = folder / f"{name}.json"
             if name in plan.files:
@@ -68,12 +77,18 @@ def make(catalog: Catalog, fingerprints: Fingerprints, chosen: Sequence[Group], 
                 plan.unmeasured.append(name)
                 continue
             try:
-                found = plan.files[name] = read(path)
+                found = plan.files[name] = defense_evidence.read(path) if group.defense else read(path)
             except InputError as error:
                 raise InputError(f"{relative(path)}: {error}") from error
             if isinstance(found, Evidence):
                 pieces = _on_targets(catalog, fingerprints, found)
                 plan.unmeasured += [f"{name} on {target}" for target in unmeasured(catalog, found)]
+            elif isinstance(found, DefenseEvidence):
+                pieces = _with_defense(DefenseFingerprints(fingerprints), group, found)
+                measured = {one.target for one in found.targets}
+                plan.unmeasured += [
+                    f"{found.defense} on {place.target}" for place in group.places if place.target not in measured
+                ]
             else:
                 pieces = _comparisons(catalog, fingerprints, found)
                 plan.unmeasured += _lacking(group, found)
@@ -92,6 +107,22 @@ def _on_targets(catalog: Catalog, fingerprints: Fingerprints, found: Evidence) -
     for one in found.targets:
         job = Job(attack, one.target, one.role, one.seeds[0].seed)
         yield Stale(found.attack, found.attack, one, fingerprints.of(attack, catalog.target(one.target)), (job,))
+
+
+def _with_defense(prints: DefenseFingerprints, group: Group, found: DefenseEvidence) -> Iterator[Stale]:
+    assert group.defense is not None
+    naive, adaptive = adversaries(group.defense)
+    for one in found.targets:
+        names = today(prints, adaptive, one)
+        known = tuple(name for name in names if name is not None)
+        jobs = tuple(
+            Job(prints.prints.catalog.attack(cell.attack), one.target, "power", cell.seeds[0].seed, (), applied)
+            for applied in (None, naive, adaptive)
+            for cell in one.attacks
+            if applied is None or cell.adaptive is not None
+        )
+        fingerprint = hashed(list(known)) if len(known) == len(names) else None
+        yield Stale(group.files[0], found.defense, one, fingerprint, jobs, known)
 
 
 def _lacking(group: Group, found: Orderings) -> list[str]:

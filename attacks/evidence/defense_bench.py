@@ -87,16 +87,6 @@ def on_target(
 def _cell(attack: Attack, fingerprint: str, place: Place, came: Sequence[Sequence[Outcome]]) -> Cell:
     """Return what an attack found, from its outcomes, one a seed: undefended, and naive and adaptive unless it is stopped."""
     plain, defended = came[0], came[1:]
-    seeds = [
-        CellSeed(
-            seed=outcome.seed,
-            undefended=short(outcome.results[0]["auc"]),
-            naive=short(defended[0][i].results[0]["auc"]) if defended else None,
-            adaptive=short(defended[1][i].results[0]["auc"]) if defended else None,
-            scores=record(defended[1][i].scores[attack.id]) if defended else None,
-        )
-        for i, outcome in enumerate(plain)
-    ]
     return Cell(
         attack=attack.id,
         inside=attack.id in place.inside,
@@ -105,7 +95,20 @@ def _cell(attack: Attack, fingerprint: str, place: Place, came: Sequence[Sequenc
         naive=_defended(plain, defended[0]) if defended else None,
         adaptive=_defended(plain, defended[1]) if defended else None,
         knowing=_changed(*defended)[0] if defended else None,
-        seeds=seeds,
+        seeds=[of_seed(each) for each in zip(*came, strict=True)],
+    )
+
+
+def of_seed(came: Sequence[Outcome]) -> CellSeed:
+    """Return what an attack found in one seed: undefended, and naive and adaptive unless it is stopped."""
+    areas = [short(outcome.results[0]["auc"]) for outcome in came]
+    last = came[-1]
+    return CellSeed(
+        seed=last.seed,
+        undefended=areas[0],
+        naive=areas[1] if len(came) > 1 else None,
+        adaptive=areas[2] if len(came) > 1 else None,
+        scores=record(last.scores[last.results[0]["attack"]]) if len(came) > 1 else None,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from attacks.evidence import score_records
 from attacks.evidence.averages import DIGITS
+from taxonomy.defense_evidence import CellSeed
 from taxonomy.figures import SeedDifference, SeedFigures
 
 # Files hold figures to five decimals, so that two that agree may be rounded to neighbours: one unit of the last place, and what
@@ -44,6 +45,15 @@ def changes(before: SeedFigures, now: SeedFigures) -> list[Change]:
 def changes_of_ordering(before: SeedDifference, now: SeedDifference) -> list[Change]:
     """Return the figures of one seed of an ordering that another run did not find again."""
     return list(_differing("", before.model_dump(mode="json"), now.model_dump(mode="json")))
+
+
+def changes_of_cell(before: CellSeed, now: CellSeed, attack: str) -> list[Change]:
+    """Return the figures, and the scores, of one seed of an attack with and without a defense that another run did not find."""
+    told = [one.model_dump(mode="json", exclude={"seed", "scores"}) for one in (before, now)]
+    found = list(_differing(attack, *told))
+    if before.scores is not None and not (now.scores and score_records.alike(before.scores, now.scores)):
+        found.append(Change(f"{attack}.scores", before.scores, now.scores))
+    return found
 
 
 def _differing(place: str, before: Any, now: Any) -> Iterator[Change]:

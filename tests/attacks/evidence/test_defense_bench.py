@@ -12,12 +12,14 @@ from attacks.engine import plan as plans
 from attacks.engine.code import Code
 from attacks.engine.runner import Engine
 from attacks.engine.store import Store
-from attacks.evidence import bench, bench_plan
+from attacks.evidence import bench, bench_plan, confirm_plan
+from attacks.evidence.confirm import Confirming
 from attacks.evidence.defense_places import Places
 from taxonomy import defended, defense_evidence
 from taxonomy.check import check, package
 from taxonomy.defense_matrix import matrices
 from taxonomy.findings import CatalogError, InputError
+from taxonomy.fingerprints import Fingerprints
 from taxonomy.loading import load
 
 TINY = Path(__file__).parents[2] / "data" / "tiny"
@@ -203,6 +205,31 @@ def test_evidence_is_stale_when_the_defense_changes_and_no_sooner(own, store):
         assert told()[0].startswith("MIA029") and said in told()[0]
 
 
+def test_what_is_found_again_is_carried_over_and_what_is_not_is_told(own, store):
+    measure(own, own / "evidence", store, "tiny-labels", seeds=1)
+    path = own / "evidence" / "defenses" / "tiny-labels.json"
+
+    def confirm(change):
+        data = json.loads(path.read_text())
+        for cell in data["targets"][0]["attacks"]:
+            change(cell)
+        path.write_text(json.dumps(data))
+        catalog = loaded(own)
+        engine = Engine(catalog, store)
+        groups = bench_plan.groups(catalog, ["tiny-labels"])
+        plan = confirm_plan.make(catalog, Fingerprints(catalog, engine.code.digest), groups, own / "evidence")
+        return Confirming(catalog, engine, own / "evidence").run(plan)
+
+    assert confirm(lambda cell: None).confirmed == [], "it is not stale"
+    again = confirm(lambda cell: cell.update(fingerprint="old"))
+    assert [one.as_json()["defense"] for one in again.confirmed] == ["tiny-labels"] and again.written == [path]
+    (target,) = defense_evidence.read(path).targets
+    assert target.confirmed.seed == 0 and "old" not in {cell.fingerprint for cell in target.attacks}
+    other = confirm(lambda cell: (cell.update(fingerprint="old"), cell["seeds"][0].update(undefended=0.123)))
+    assert other.confirmed == other.written == [] and other.changed[0].piece.again == "mia bench --only tiny-labels --seeds 1"
+    assert {change.figure for change in other.changed[0].changes} == {f"{cell.attack}.undefended" for cell in target.attacks}
+
+
 def test_an_attack_that_fails_is_absent_and_costs_no_other(own, tmp_path, store):
     catalog = loaded(own)
     loss = catalog.attacks["yeom-2018-loss"]
@@ -238,13 +265,11 @@ def test_where_nobody_outside_has_an_attack_the_strongest_is_of_who_is_inside(fo
     assert tiny.undefended.attack == tiny.rows[0].adaptive.attack == "watson-2022-gradient-norm"
 
 
-def test_the_bench_tells_what_a_defense_takes(own, mia, mia_json):
+def test_the_bench_tells_what_a_defense_takes(own, mia_json):
     catalogs = ["--catalog", TINY, "--catalog", own]
     told = mia_json("bench", "--only", "tiny-labels", *catalogs, "--seeds", "2", "--dry-run")
     (group,) = told["groups"]
     assert group["group"] == "tiny-labels" and group["targets"] == ["tiny"] and group["runs"] > 2 * group["attacks"]
-    refused = mia("bench", "--only", "tiny-labels", *catalogs, "--confirm")
-    assert refused.returncode == 2 and "that of defenses is measured again" in refused.stderr
 
 
 def test_the_commands_show_what_was_measured(own, store, mia, mia_json):
