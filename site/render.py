@@ -7,7 +7,6 @@ typed is what is shown: Markdown reads `|`, `*` and `{` in nothing but the title
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import sys
 from collections.abc import Iterable
@@ -24,6 +23,7 @@ import picture
 import reference
 import rerun
 import side_by_side
+import written
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -40,12 +40,6 @@ from taxonomy.threat import ThreatModel
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 KINDS = ("attacks", "steps", "defenses", "targets", "threat-models")
-PUNCTUATION = re.compile(r"([\\`*_{}\[\]()#+\-.!|~$&<>])")
-
-
-def title_in_markdown(text: str) -> str:
-    """Return text that Markdown shows as typed in a heading."""
-    return "".join(escape(c) if c in "<>&" else f"\\{c}" if PUNCTUATION.match(c) else c for c in text)
 
 
 class Site:
@@ -77,12 +71,12 @@ class Site:
             undefined=StrictUndefined,
         )
         self.jinja.filters.update(
-            heading=lambda text: Markup(title_in_markdown(text)),
+            heading=lambda text: Markup(written.title_in_markdown(text)),
             # The theme writes the title of a page into its header as it is.
             shown=lambda text: escape(text, quote=False),
-            rate=_rate,
-            count_of=_count_of,
-            interval=_interval,
+            rate=written.rate,
+            count_of=written.count_of,
+            interval=written.interval,
             number=performance.number,
             described=performance.described,
         )
@@ -364,19 +358,6 @@ def type_link(place: tuple[str, str]) -> Markup:
     code = f"<code>{escape(name)}</code>"
     ours = module.split(".")[0] in reference.PACKAGES
     return Markup(f'<a href="api/{escape(module)}.html#{escape(name)}">{code}</a>' if ours else code)
-
-
-def _rate(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
-
-
-def _count_of(number: int, what: str) -> str:
-    plural = what[:-1] + "ies" if what.endswith("y") else what + "s"
-    return f"{number:,} {what if number == 1 else plural}"
-
-
-def _interval(pair: Iterable[float] | None) -> str:
-    return "" if pair is None else "{:.3f} to {:.3f}".format(*pair)
 
 
 def _files(example: str) -> dict[str, Markup]:

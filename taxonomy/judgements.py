@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
-from taxonomy import evidence, factor_evidence
+from taxonomy import defense_evidence, defense_matrix, evidence, factor_evidence
 from taxonomy.catalog import Catalog
 from taxonomy.figures import Average, Verdict
 from taxonomy.orderings import Ordering
-from taxonomy.statements import Direction, Measure, Statement
+from taxonomy.statements import Direction, Does, Measure, Statement
 from taxonomy.verdicts import of_all, of_interval
 
 Judgement = Literal["holds", "does not hold", "undecided", "not measured yet", "not testable here"]
@@ -69,8 +69,8 @@ def _parts(catalog: Catalog, measure: Measure) -> Iterator[Part]:
             yield Part(name, place, one.verdict if one else None, one.difference if one else None)
     for name, targets in measure.succeeds.items():
         yield from _of_attack(catalog, name, targets)
-    for name in measure.defenses:
-        yield Part(name, "", None)
+    for name, does in measure.defenses.items():
+        yield from _of_defense(catalog, name, does)
 
 
 def _of_factor(catalog: Catalog, name: str, direction: Direction) -> Iterator[Part]:
@@ -83,6 +83,26 @@ def _of_factor(catalog: Catalog, name: str, direction: Direction) -> Iterator[Pa
         low, high = change.ci
         yield Part(name, curve.name, of_interval((low, high) if direction == "rises" else (-high, -low)), change)
     if found is None:
+        yield Part(name, "", None)
+
+
+def _of_defense(catalog: Catalog, name: str, does: Does) -> Iterator[Part]:
+    """Yield what a defense did, one part a target that it was measured on.
+
+    It lowers the AUC if it does that of the attack which is the strongest without it, carried out by somebody who knows of the
+    defense; an attack that it leaves infeasible has none.
+    """
+    rows = defense_matrix.rows_of(defense_evidence.find_all(catalog), [name])
+    for target, row in rows:
+        if does == "raises accuracy":
+            accuracy = row.measured.test_accuracy
+            yield Part(name, target, of_interval(accuracy.change.ci) if accuracy else None, accuracy.change if accuracy else None)
+        elif row.undefended is not None:
+            cell = next(cell for cell in row.measured.attacks if cell.attack == row.undefended.attack)
+            change = cell.adaptive.auc_change if cell.adaptive else None
+            verdict: Verdict = "holds" if change is None else of_interval((-change.ci[1], -change.ci[0]))
+            yield Part(name, target, verdict, change)
+    if not rows:
         yield Part(name, "", None)
 
 

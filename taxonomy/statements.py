@@ -11,7 +11,7 @@ from taxonomy.terms import Strict, Text
 
 # How the AUC at the last value of a factor is to that at the first; what a defense does to a target.
 Direction = Literal["rises", "falls"]
-Does = Literal["lowers AUC", "keeps AUC", "raises accuracy", "takes time"]
+Does = Literal["lowers AUC", "raises accuracy"]
 
 
 class Measure(Strict):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "site"))
+sys.path.insert(0, str(ROOT / "tests" / "data"))
 
 
 def build(folder: Path, *catalogs: Path) -> Path:

@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 
 import pytest
+from measured_defenses import cell
+from measured_defenses import put as put_defense
 from test_factors import measured, put, varies
 from test_factors import write as write_factor
 
@@ -140,3 +142,25 @@ def test_the_survey_is_there(catalog):
     sections = {e.where for e in entries}
     assert {"Section 4.1", "Section 4.2", "Section 4.3", "Section 4.4"} <= sections
     assert all("bai2021" in e.cites for e in entries)
+
+
+def test_a_defense_does_what_is_stated_where_it_was_measured(tmp_path):
+    """It is held to the strongest attack from outside; one that it leaves infeasible found nothing out."""
+    text = STATEMENT.replace("kind: cause", "kind: defense")
+    folder = write(tmp_path, text + "measured_by: {defenses: {of-tests: lowers AUC}}\n")
+    strongest, weaker = "carlini-2022-lira-offline", "yeom-2018-loss"
+    for accuracy, cells, found in (
+        (0.85, [cell(strongest, 0.8, 0.6), cell(weaker, 0.7, 0.75)], "holds"),
+        (0.85, [cell(strongest, 0.8, 0.9), cell(weaker, 0.7, 0.5)], "does not hold"),
+        (0.85, [cell(strongest, 0.8, 0.79)], "undecided"),
+        (0.85, [cell(strongest, 0.8, None), cell(weaker, 0.7, 0.7)], "holds"),
+    ):
+        put_defense(folder, "of-tests", accuracy, cells)
+        assert judgement(folder) == found
+    write(folder, text + "measured_by: {defenses: {of-tests: raises accuracy}}\n")
+    put_defense(folder, "of-tests", 0.9, [cell(weaker, 0.7, 0.5)])
+    assert judgement(folder) == "undecided"
+    put_defense(folder, "of-tests", 0.99, [cell(weaker, 0.7, 0.5)])
+    assert judgement(folder) == "holds"
+    (folder / "evidence" / "defenses" / "of-tests.json").unlink()
+    assert judgement(folder) == "not measured yet"

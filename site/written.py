@@ -1,0 +1,30 @@
+"""How titles, rates, counts and intervals are written on a page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from html import escape
+
+PUNCTUATION = re.compile(r"([\\`*_{}\[\]()#+\-.!|~$&<>])")
+
+
+def title_in_markdown(text: str) -> str:
+    """Return text that Markdown shows as typed in a heading."""
+    return "".join(escape(c) if c in "<>&" else f"\\{c}" if PUNCTUATION.match(c) else c for c in text)
+
+
+def rate(value: float | None) -> str:
+    """Return a rate with three decimal places; a dash for one that was not measured."""
+    return "–" if value is None else f"{value:.3f}"
+
+
+def count_of(number: int, what: str) -> str:
+    """Return a number of things, in words: one attack, two attacks."""
+    plural = what[:-1] + "ies" if what.endswith("y") else what + "s"
+    return f"{number:,} {what if number == 1 else plural}"
+
+
+def interval(pair: Iterable[float] | None) -> str:
+    """Return an interval as words say it; nothing for none."""
+    return "" if pair is None else "{:.3f} to {:.3f}".format(*pair)
