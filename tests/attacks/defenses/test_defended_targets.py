@@ -37,10 +37,16 @@ MASKS = [name for name in RUNNING if CATALOG.defenses[name].changes == "answers"
 TRAINED = [d.id for d in CATALOG.defenses.values() if d.run and d.changes in ("training", "model") and "generative" not in d.fits]
 # Masks that keep every label.
 KEEP = [name for name in MASKS if CATALOG.defenses[name].category == "output-masking"] + ["memguard", "adversarial-examples"]
+# Those that train models of their own, or search for noise, take seconds each; one of each kind is left.
+SLOW = {"memguard", "adversarial-examples", *TRAINED} - {"l2-regularisation", "dropout", "label-smoothing"}
 SOME = ["yeom-2018-loss", "ml-leaks-1", "shokri-2017", "carlini-2022-lira-offline", "yeom-2018-gap"]
 LABELS = ["yeom-2018-gap", "choquettechoo-2021-noise"]
 # What somebody outside has who faces the target's service, knows how it is trained, and has records of its own.
 OUTSIDE = frozenset({"Q.scores", "Q.labels", "D1.samples", "D1.size", "M2", "M4", "record.label"})
+
+
+def some_slow(names):
+    return [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in names]
 
 
 def run(store, names, defense=None, *, threat=None, target="tiny", catalog=CATALOG, code=None, workers=1, seed=0):
@@ -95,7 +101,7 @@ def test_nothing_unmasked_is_derived_for_who_is_outside():
         plans.make(CATALOG, CATALOG.target("digits-mlp"), stated, ["ml-leaks-3"], SMALL, applied("rounded-scores"))
 
 
-@pytest.mark.parametrize("name", MASKS)
+@pytest.mark.parametrize("name", some_slow(MASKS))
 def test_attacks_run_on_what_a_mask_leaves(store, name):
     plan = plans.make(CATALOG, CATALOG.target("tiny"), None, (), SMALL, applied(name))
     feasible = [one.attack.id for one in plan.attacks if one.attack.id in SOME]
@@ -110,7 +116,7 @@ def test_every_attack_that_stays_feasible_runs(kept_store, name):
     run(kept_store, (), applied(name))
 
 
-@pytest.mark.parametrize("name", KEEP)
+@pytest.mark.parametrize("name", some_slow(KEEP))
 def test_masks_leave_accuracy_and_label_only_attacks_to_the_bit(store, name):
     plain = run(store, LABELS)
     masked = run(store, LABELS, applied(name))
@@ -136,7 +142,7 @@ def test_a_label_tells_an_adversary_nothing_to_mask_alike(store):
     assert np.array_equal(*both)
 
 
-@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize("name", some_slow(TRAINED))
 def test_a_defense_of_the_training_trains_the_target_and_models_of_who_knows(tmp_path, name):
     trained = {}
     for adaptive in (True, False):

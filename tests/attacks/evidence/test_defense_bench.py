@@ -247,7 +247,7 @@ def test_groups_and_wrong_names(own):
     with pytest.raises(InputError, match="did you mean tiny-labels"):
         bench_plan.groups(catalog, ["tiny-label"])
     with pytest.raises(InputError, match="no code yet"):
-        bench_plan.groups(catalog, ["adversarial-examples"])
+        bench_plan.groups(catalog, ["text-only-answers"])
     entry = own / "defenses" / "tiny-dropout.yaml"
     entry.write_text(OWN["tiny-dropout"].replace("[tiny]", "[tiny, rand-random-forest]"))
     (finding,) = (f for f in check([TINY, own])[1] if f.code == "MIA036")

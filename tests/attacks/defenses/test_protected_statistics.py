@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from attacks.defenses import statistics
+from attacks.defenses import protected_statistics
 from attacks.engine import plan as plans
 from attacks.engine.runner import Engine
 from attacks.engine.store import Store
@@ -24,21 +24,21 @@ LEFT = {
 
 def test_noise_is_as_large_as_so_many_people_and_drawn_once():
     means = torch.full((100, 200), 0.5, dtype=torch.float64)
-    shown = statistics.add_noise(means, SIZE, people=2.0, seed=1)
+    shown = protected_statistics.add_noise(means, SIZE, people=2.0, seed=1)
     assert float((shown - means).abs().mean()) == pytest.approx(2 / SIZE, rel=0.05), "the mean of |Laplace| is its scale"
-    assert torch.equal(shown, statistics.add_noise(means, SIZE, people=2.0, seed=1))
-    far = statistics.add_noise(means, SIZE, people=1000.0, seed=1)
+    assert torch.equal(shown, protected_statistics.add_noise(means, SIZE, people=2.0, seed=1))
+    far = protected_statistics.add_noise(means, SIZE, people=1000.0, seed=1)
     assert float(far.min()) == 0 and float(far.max()) == 1
 
 
 def test_counts_below_the_least_are_left_out_and_others_exact():
     counts = torch.arange(6).double()
-    shown = statistics.suppress(counts / SIZE, SIZE, least=3)
+    shown = protected_statistics.suppress(counts / SIZE, SIZE, least=3)
     assert shown.isnan().tolist() == [True] * 3 + [False] * 3 and torch.equal(shown[3:] * SIZE, counts[3:])
 
 
 def test_yes_is_anybody():
-    assert statistics.yes_or_no(torch.tensor([0.0, 0.02, 1.0]).double(), SIZE).tolist() == [False, True, True]
+    assert protected_statistics.yes_or_no(torch.tensor([0.0, 0.02, 1.0]).double(), SIZE).tolist() == [False, True, True]
 
 
 @pytest.mark.parametrize("name", LEFT)
