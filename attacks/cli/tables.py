@@ -167,10 +167,10 @@ def results(out: Console, data: dict[str, Any]) -> None:
     for reason in sorted({reason for r in data["results"] for reason in r.get("unresolved", {}).values()}):
         out.print(f"–  {escape(reason)}.")
     for warning in data["warnings"]:
-        out.print(f"[yellow]{data['target']}[/]: {escape(warning)}.")
+        out.print(f"[yellow]{data['target']}[/]: {escape(warning.removesuffix('.'))}.")
     for r in data["results"]:
         for warning in r["warnings"]:
-            out.print(f"[yellow]{r['attack']}[/]: {escape(warning)}.")
+            out.print(f"[yellow]{r['attack']}[/]: {escape(warning.removesuffix('.'))}.")
     for failure in data["failures"]:
         out.print(f"[red]failed[/] {escape(failure['attack'])}: {escape(failure['error'])}")
     reasons: dict[str, list[str]] = {}
