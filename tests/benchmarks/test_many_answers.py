@@ -1,4 +1,4 @@
-"""What a recorded answer costs an audit, in CPU time and memory, beside reading it by pandas: a million take less than a minute."""
+"""What a recorded answer costs an audit, in CPU time and memory, beside reading it by pandas: a million take under a minute."""
 
 from __future__ import annotations
 
