@@ -43,8 +43,9 @@ def test_the_three_models_share_no_record_and_leave_none_out(fitted):
     assert not np.intersect1d(*seen).size and sorted(map(len, [*seen, rest])) == [30, 30, 31]
     # The third learns from answers about the rest, and from its labels.
     of_rest = torch.from_numpy(np.isin(record_ids(DATA.x.numpy()), rest))
-    told = {tuple(row) for row in stack.answers(DATA.x[of_rest]).tolist()}
-    assert {tuple(row) for row in third[1].x.tolist()} == told and third[1].x.shape[1] == 2 * CLASSES
+    told, learned = sorted(stack.answers(DATA.x[of_rest]).tolist()), sorted(third[1].x.tolist())
+    # The last digit of an answer may hang on the others of its batch.
+    assert np.allclose(learned, told, rtol=0, atol=1e-5) and third[1].x.shape[1] == 2 * CLASSES
     assert sorted(third[1].y.tolist()) == sorted(DATA.y[of_rest].tolist())
 
 
