@@ -58,7 +58,8 @@ def check(
 ) -> Iterator[Finding]:
     """Yield what is wrong with files of evidence: MIA029 of what is of nothing that exists, MIA028 of what is stale or lacking.
 
-    `of_file` reads one, `unknown` tells of names that nothing bears, `old` of what was measured of another text or not at all: message and hint each.
+    `of_file` reads one. `unknown` tells of names that nothing bears, `old` of what was measured of another text or not at all: a
+    message and a hint each.
     """
     with kept_digests(packages) as digest:
         fingerprints: Fingerprints | None = None
