@@ -141,6 +141,12 @@ def test_a_work_that_stands_twice_is_a_finding(tmp_path):
         check([write(tmp_path, bad)])
 
 
+def test_a_work_that_is_like_no_other_is_to_be_added(tmp_path):
+    text = ATTACK + "cites: [doe2027]\n"
+    (found,) = (f for f in check([write(tmp_path, {"attacks/bad-attack.yaml": text})])[1] if f.code == "MIA014")
+    assert "unknown work 'doe2027' (add it to references.bib in the folder of its catalog)" in str(found)
+
+
 @pytest.mark.parametrize(
     ("changes", "place", "message"),
     [
