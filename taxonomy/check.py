@@ -11,7 +11,7 @@ from pathlib import Path
 from taxonomy import artifact_forms, defended, defense_evidence, evidence, factor_checks, factor_evidence, fingerprints, source
 from taxonomy.catalog import Catalog, installed_sources
 from taxonomy.entries import Attack, Defense, Step
-from taxonomy.findings import Finding, InputError, nearest, some
+from taxonomy.findings import CatalogError, Finding, InputError, nearest, some
 from taxonomy.graph import Graph, goal
 from taxonomy.knowledge import DataSet
 from taxonomy.loading import for_checks
@@ -172,7 +172,11 @@ def _orderings(catalog: Catalog) -> Iterator[Finding]:
 
 def _references(catalog: Catalog, resolver: Resolver) -> Iterator[Finding]:
     """Every cited work stands in references.bib."""
-    known = keys(catalog)
+    try:
+        known = keys(catalog)
+    except CatalogError as error:  # what works there are is not known
+        yield from error.findings
+        return
     for name, document in catalog.documents.items():
         if name.startswith("taxonomy:"):
             continue

@@ -106,6 +106,7 @@ def test_every_attack_of_the_catalog_can_be_tried(attack_id):
     [
         ("raise SystemExit(0)", "SystemExit: 0 (code/"),
         ("import no_such_module", "No module named 'no_such_module' (code/"),
+        ("return (", "SyntaxError: '(' was never closed (code/"),
     ],
 )
 def test_code_that_ends_the_program_or_lacks_a_library_costs_itself_alone(mia, tmp_path, body, said):
