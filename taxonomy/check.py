@@ -11,14 +11,14 @@ from pathlib import Path
 from taxonomy import artifact_forms, defended, defense_evidence, evidence, factor_checks, factor_evidence, fingerprints, source
 from taxonomy.catalog import Catalog, installed_sources
 from taxonomy.entries import Attack, Defense, Step
-from taxonomy.findings import CatalogError, Finding, InputError, nearest, some
+from taxonomy.findings import Finding, InputError, nearest, some
 from taxonomy.graph import Graph, goal
 from taxonomy.knowledge import DataSet
 from taxonomy.loading import for_checks
 from taxonomy.named_code import named
 from taxonomy.nearness import meant
 from taxonomy.orderings import Ordering
-from taxonomy.references import FILE, keys
+from taxonomy.references import FILE, keys, problems
 from taxonomy.resolver import Resolver
 from taxonomy.survey import differences, published_setting
 from taxonomy.terms import FACETS, FRAMES, MODEL_TYPES
@@ -172,11 +172,10 @@ def _orderings(catalog: Catalog) -> Iterator[Finding]:
 
 def _references(catalog: Catalog, resolver: Resolver) -> Iterator[Finding]:
     """Every cited work stands in references.bib."""
-    try:
-        known = keys(catalog)
-    except CatalogError as error:  # what works there are is not known
-        yield from error.findings
+    if unread := problems(catalog.folders):
+        yield from unread
         return
+    known = keys(catalog)
     for name, document in catalog.documents.items():
         if name.startswith("taxonomy:"):
             continue
