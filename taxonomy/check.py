@@ -16,8 +16,9 @@ from taxonomy.graph import Graph, goal
 from taxonomy.knowledge import DataSet
 from taxonomy.loading import for_checks
 from taxonomy.named_code import named
+from taxonomy.nearness import meant
 from taxonomy.orderings import Ordering
-from taxonomy.references import keys
+from taxonomy.references import FILE, keys, problems
 from taxonomy.resolver import Resolver
 from taxonomy.survey import differences, published_setting
 from taxonomy.terms import FACETS, FRAMES, MODEL_TYPES
@@ -171,6 +172,9 @@ def _orderings(catalog: Catalog) -> Iterator[Finding]:
 
 def _references(catalog: Catalog, resolver: Resolver) -> Iterator[Finding]:
     """Every cited work stands in references.bib."""
+    if unread := problems(catalog.folders):
+        yield from unread
+        return
     known = keys(catalog)
     for name, document in catalog.documents.items():
         if name.startswith("taxonomy:"):
@@ -188,7 +192,9 @@ def _references(catalog: Catalog, resolver: Resolver) -> Iterator[Finding]:
                     cited += [((key, i, "cites", j), work) for j, work in enumerate(effect.cites)]
         for place, work in cited:
             if work not in known:
-                yield document.finding("MIA014", f"unknown work {work!r}", place, nearest(work, known))
+                near = meant(work, known)
+                hint = f"did you mean {near}?" if near else f"add it to {FILE} in the folder of its catalog"
+                yield document.finding("MIA014", f"unknown work {work!r}", place, hint)
 
 
 def _term_place(catalog: Catalog, name: str) -> tuple[str | int, ...]:

@@ -10,6 +10,7 @@ from taxonomy import cache
 from taxonomy.catalog import Catalog, installed_sources
 from taxonomy.entries import KINDS, model_of
 from taxonomy.findings import CatalogError, Finding
+from taxonomy.references import problems
 from taxonomy.terms import Taxonomy
 
 if TYPE_CHECKING:
@@ -73,11 +74,12 @@ def _documents(folders: Sequence[Path]) -> Iterator[tuple[str, Document]]:
 def load_sound(extra: Sequence[Path] = ()) -> tuple[Catalog, list[Finding]]:
     """Load the installed catalogs, and of the folders `extra` what is sound; return also what is wrong with the rest.
 
-    An entry with an error is left out, and so is every other of these folders that names it. Raises CatalogError for an error
-    that is not one entry's: in an installed catalog, or in a taxonomy, on which everything rests.
+    An entry with an error is left out, and so is every other of these folders that names it, and a file of works with an error.
+    Raises CatalogError for an error that is no single entry's: in an installed catalog, or in a taxonomy, on which all rests.
     """
+    works = problems(extra)
     try:
-        return load(extra), []
+        return load(extra), works
     except CatalogError:
         catalog, findings = _read([*(source.folder for source in installed_sources()), *extra])
     errors = [finding for finding in findings if finding.severity == "error"]
@@ -85,7 +87,7 @@ def load_sound(extra: Sequence[Path] = ()) -> tuple[Catalog, list[Finding]]:
 
     if not left_out(catalog, errors, [source.folder for source in installed_sources()]):
         raise CatalogError(errors)
-    return catalog, errors
+    return catalog, [*errors, *works]
 
 
 def _read(folders: Sequence[Path]) -> tuple[Catalog, list[Finding]]:

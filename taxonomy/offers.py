@@ -94,6 +94,11 @@ class Types:
             module, name = node.module or "", next(a.name for a in node.names if (a.asname or a.name) == name)
         return None
 
+    def alias(self, module: str, name: str) -> ast.expr | None:
+        """Return what a name stands for in a module that assigns it, such as `Vector = NDArray[np.float64]`."""
+        node = self._bound(module).get(name, [None])[0]
+        return node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
+
     def named(self, module: str, annotation: ast.expr | None) -> list[Type]:
         """Return the types that an annotation names, each of a union, in the order in which they stand there.
 

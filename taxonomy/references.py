@@ -5,37 +5,49 @@ from __future__ import annotations
 import functools
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from taxonomy.catalog import Catalog
 from taxonomy.files import UnreadableError, content
-from taxonomy.findings import CatalogError, Finding, relative
+from taxonomy.findings import Finding, relative
 
 FILE = "references.bib"
 _ABBREVIATION = re.compile(r"@\s*string\b", re.IGNORECASE)
 
 
 def works(catalog: Catalog) -> dict[str, Any]:
-    """Return every cited work by its key, as pybtex's entries; raise CatalogError if a file cannot be parsed."""
-    from pybtex.exceptions import PybtexError
-
+    """Return every cited work by its key, as pybtex's entries; those of a file that cannot be parsed are left out."""
     found: dict[str, Any] = {}
     for folder in catalog.folders:
-        path = folder / FILE
-        if not os.path.lexists(path):
-            continue
-        try:
-            text = content(path).decode("utf-8-sig")
-            if _ABBREVIATION.search(text):
-                raise UnreadableError("it defines abbreviations (@string), which can grow without end; write them out")
-            found.update(_parsed(text))
-        except (UnreadableError, UnicodeDecodeError) as error:
-            raise CatalogError([Finding("MIA001", f"the file cannot be read: {error}", relative(path))]) from error
-        except PybtexError as error:
-            line = getattr(error, "lineno", None) or 1
-            raise CatalogError([Finding("MIA014", str(error), relative(path), line)]) from error
+        read = _read(folder)
+        if not isinstance(read, Finding):
+            found.update(read)
     return found
+
+
+def problems(folders: Iterable[Path]) -> list[Finding]:
+    """Return what is wrong with the works of these folders: one finding for each file that cannot be parsed."""
+    return [found for found in map(_read, folders) if isinstance(found, Finding)]
+
+
+def _read(folder: Path) -> Mapping[str, Any] | Finding:
+    """Return the works of a folder, or why its file cannot be parsed."""
+    path = folder / FILE
+    if not os.path.lexists(path):
+        return {}
+    from pybtex.exceptions import PybtexError
+
+    try:
+        text = content(path).decode("utf-8-sig")
+        if _ABBREVIATION.search(text):
+            raise UnreadableError("it defines abbreviations (@string), which can grow without end; write them out")
+        return _parsed(text)
+    except (UnreadableError, UnicodeDecodeError) as error:
+        return Finding("MIA001", f"the file cannot be read: {error}", relative(path))
+    except PybtexError as error:
+        return Finding("MIA014", str(error), relative(path), getattr(error, "lineno", None) or 1)
 
 
 @functools.lru_cache(maxsize=8)

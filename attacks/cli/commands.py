@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attacks.cli import audit, bench, catalog, check, diff, export, factors, new, questions, run
+from attacks.cli import audit, bench, catalog, check, diff, export, factors, new, questions, run, statements
 from attacks.cli.options import app
 
-__all__ = ["app", "audit", "bench", "catalog", "check", "diff", "export", "factors", "new", "questions", "run"]
+__all__ = ["app", "audit", "bench", "catalog", "check", "diff", "export", "factors", "new", "questions", "run", "statements"]

@@ -21,9 +21,9 @@ from taxonomy import handles
 from taxonomy.catalog import Catalog, installed_sources
 from taxonomy.entries import KINDS
 from taxonomy.files import TAXONOMY
-from taxonomy.findings import InputError, relative
+from taxonomy.findings import CatalogError, InputError, relative
 from taxonomy.nearness import mistyped
-from taxonomy.references import FILE, keys
+from taxonomy.references import FILE, keys, problems
 from taxonomy.skeletons import Framed, handle_of, known, new_id
 from taxonomy.skeletons import attack as tested
 from taxonomy.skeletons import step as stepped
@@ -135,6 +135,8 @@ def _terms(place: Place, needs: Sequence[str] | None, *, what: str = "what it ne
 
 def _work(place: Place, name: str) -> tuple[list[str], list[Draft]]:
     """Return what the entry of an id cites, and references.bib with a stub of it, unless it is there."""
+    if unread := problems([place.catalog]):
+        raise CatalogError(unread)
     work = skeletons.work_of(name)
     stub = [] if work.key in keys(place.loaded) else [added_work(place.catalog / FILE, work.bibtex())]
     return [work.key], stub

@@ -119,7 +119,7 @@ def kinds_of(step: Callable[..., Any]) -> dict[str, type]:
     """Return the classes that the annotation of a step's result names, by name; empty if it names none that is to be found."""
     try:
         hint = typing.get_type_hints(step).get("return")
-    except (NameError, TypeError, AttributeError):
+    except (NameError, TypeError, AttributeError, SyntaxError):
         return {}
     return {one.__name__: one for one in encoding.classes(hint)}
 

@@ -24,8 +24,16 @@ def told(error: BaseException, code: Code) -> str:
     theirs = _innermost(frames, code.homes(own=False))
     if isinstance(error, AttackError):
         return f"{error}{_place(theirs, code)}" if theirs and theirs is not frames[-1] else str(error)
-    blamed = theirs or _innermost(frames, code.homes(own=True)) or (frames[-1] if frames else None)
-    return f"{type(error).__name__}: {error}{wrong_calls.hint(error)}{_place(blamed, code) if blamed else ' (unknown place)'}"
+    blamed = theirs or _unparsed(error, code) or _innermost(frames, code.homes(own=True)) or (frames[-1] if frames else None)
+    said = error.msg if isinstance(error, SyntaxError) else error
+    return f"{type(error).__name__}: {said}{wrong_calls.hint(error)}{_place(blamed, code) if blamed else ' (unknown place)'}"
+
+
+def _unparsed(error: BaseException, code: Code) -> traceback.FrameSummary | None:
+    """Return the line that is no Python, in a file of theirs: it was never run, so no frame of the failure is in it."""
+    if not isinstance(error, SyntaxError) or error.filename is None:
+        return None
+    return _innermost([traceback.FrameSummary(error.filename, error.lineno, "")], code.homes(own=False))
 
 
 def _innermost(frames: Sequence[traceback.FrameSummary], homes: Sequence[Path]) -> traceback.FrameSummary | None:

@@ -110,7 +110,7 @@ def decoded(
     """Return the arguments of a class or a function from their encoded form, each by its annotation."""
     try:
         hints = typing.get_type_hints(vars(make).get("__init__", make) if isinstance(make, type) else make)
-    except (NameError, TypeError, AttributeError) as error:
+    except (NameError, TypeError, AttributeError, SyntaxError) as error:
         raise EncodingError(f"the annotations of {make.__name__} cannot be found when the program runs: {error}") from error
     return {name: decode(part, hints.get(name), arrays, workshop) for name, part in arguments.items()}
 

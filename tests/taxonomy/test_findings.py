@@ -137,8 +137,14 @@ params: {{data: digits, members: 10{more}}}
 
 def test_a_work_that_stands_twice_is_a_finding(tmp_path):
     bad = {**BAD["MIA014"][0], "references.bib": "@misc{x, title={A}}\n@misc{x, title={B}}\n"}
-    with pytest.raises(CatalogError, match=r"MIA014.*repeated"):
-        check([write(tmp_path, bad)])
+    (found,) = (f for f in check([write(tmp_path, bad)])[1] if f.code == "MIA014")
+    assert found.file.endswith("references.bib") and "repeated" in found.message
+
+
+def test_a_work_that_is_like_no_other_is_to_be_added(tmp_path):
+    text = ATTACK + "cites: [doe2027]\n"
+    (found,) = (f for f in check([write(tmp_path, {"attacks/bad-attack.yaml": text})])[1] if f.code == "MIA014")
+    assert "unknown work 'doe2027' (add it to references.bib in the folder of its catalog)" in str(found)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`mia factors` and `mia statements`: what is listed, measured and written, and one sentence for bad input."""
+"""`mia factors`: what is listed, measured and written, and one sentence for bad input."""
 
 from __future__ import annotations
 
@@ -78,21 +78,3 @@ def test_a_factor_is_measured_once(mia, mia_json, own, tmp_path):
     assert (kept / "factor-tiny.json").read_bytes() == (tmp_path / "out" / "factor-tiny.json").read_bytes()
     (listed,) = (f for f in mia_json("factors", *own)["factors"] if f["id"] == "factor-tiny")
     assert listed["evidence"] == first["evidence"]
-
-
-def test_statements(mia, mia_json):
-    found = mia_json("statements")["statements"]
-    assert len(found) >= 40
-    verdicts = {"holds", "does not hold", "undecided", "not measured yet", "not testable here"}
-    assert {s["verdict"] for s in found} <= verdicts
-    assert all(bool(s["measured"]) != bool(s.get("untestable")) for s in found)
-    assert {s["kind"] for s in mia_json("statements", "--kind", "defense")["statements"]} == {"defense"}
-    untestable = mia_json("statements", "--verdict", "not testable here")["statements"]
-    assert untestable and all(s["untestable"] for s in untestable)
-    assert f"{len(found)} statements: " in mia("statements").stdout
-    for words, said in (
-        (["--kind", "defence"], "unknown kind 'defence': did you mean defense?"),
-        (["--verdict", "hold"], "unknown verdict 'hold': did you mean holds?"),
-    ):
-        done = mia("statements", *words)
-        assert done.returncode == 2 and said in done.stderr

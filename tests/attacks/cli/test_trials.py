@@ -91,6 +91,15 @@ def test_a_broken_file_does_not_stop_a_run_that_does_not_need_it(mia, tmp_path):
     assert asked.returncode == 2 and "half.yaml:4" in asked.stderr
 
 
+def test_a_broken_bibliography_does_not_stop_a_run(mia, tmp_path):
+    options = own(tmp_path, "trial-good", GOOD)
+    (tmp_path / "catalog" / "references.bib").write_text("@misc{oops")
+    done = mia("run", "trial-good", "--target", "tiny", "--out", tmp_path / "out", *options)
+    assert done.returncode == 0 and "references.bib:1:1: error MIA014" in done.stderr, done.stderr
+    checked = mia("check", *options)
+    assert checked.returncode == 1 and "references.bib:1:1: error MIA014" in checked.stdout
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("attack_id", sorted(attack.id for attack in CATALOG.attacks.values() if attack.run))
 def test_every_attack_of_the_catalog_can_be_tried(attack_id):
@@ -106,6 +115,7 @@ def test_every_attack_of_the_catalog_can_be_tried(attack_id):
     [
         ("raise SystemExit(0)", "SystemExit: 0 (code/"),
         ("import no_such_module", "No module named 'no_such_module' (code/"),
+        ("return (", "SyntaxError: '(' was never closed (code/"),
     ],
 )
 def test_code_that_ends_the_program_or_lacks_a_library_costs_itself_alone(mia, tmp_path, body, said):

@@ -114,7 +114,11 @@ def of_another() -> Part:
     return Part(torch.zeros(1))
 
 
-@pytest.mark.parametrize("step", [without_annotation, of_another])
+def of_no_annotation() -> "list[":  # type: ignore  # noqa: F722
+    return make_whole()
+
+
+@pytest.mark.parametrize("step", [without_annotation, of_another, of_no_annotation])
 def test_a_step_that_does_not_say_what_it_returns_is_told_to(step):
     with pytest.raises(EncodingError, match="write `-> Whole`"):
         artifacts.check(make_whole(), "my-step", step, counted=False, workshop=None)
