@@ -6,9 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from shorter import LEARNERS, SEARCHES
 
+from attacks.defenses.owner import Trained
 from attacks.engine import plan as plans
+from attacks.engine import versions
 from attacks.engine.code import Code
 from attacks.engine.executors import executor
 from attacks.engine.runner import Engine
@@ -212,8 +215,12 @@ CODE = '''
 import numpy as np
 import torch
 from torch import nn
+from attacks.defenses.answers import Stepped
+from attacks.handles import AttackError
+from attacks.models import training
 from attacks.models.training import TrainingSet, fit
 from attacks.seeds import record_ids
+from attacks.targets import classifier
 
 
 class Sharper(nn.Module):
@@ -258,6 +265,29 @@ def smoothed(log_probs, owner, *, share):
     return ((1 - share) * log_probs.exp() + share * mean).log()
 
 
+def smoothed_suits(recipe, *, share):
+    if share * recipe.classes > 9:
+        raise AttackError("so much of the mean is left of ten classes that nothing is left of an answer")
+
+
+def in_tenths(log_probs, owner):
+    """Round probabilities of the owner's own model."""
+    return Stepped((10 * owner.model.log_probs(owner.data.x[:1]).exp().expand_as(log_probs)).round().div(10).log(), 0.1)
+
+
+def own_way(*, seed, **params):
+    """Make a target whose training no engine is told of."""
+    token = training.workshop.set(training.HomeWorkshop())
+    try:
+        return classifier.build(**params, seed=seed)
+    finally:
+        training.workshop.reset(token)
+
+
+def broken(log_probs):
+    return {}["nothing"]
+
+
 def again(x, owner):
     """Compute the answers in another way, which gives the same."""
     return owner.model.log_probs(x)
@@ -272,6 +302,8 @@ OWN = {
     "of-others": ("training", ""),
     "smoothed": ("answers", "params: {share: 0.5}\n"),
     "again": ("channel", ""),
+    "in-tenths": ("answers", ""),
+    "broken": ("answers", ""),
     "lost": ("training", ""),
 }
 
@@ -288,7 +320,7 @@ def mine(tmp_path):
     return load([TINY, tmp_path / "mine"]), Code([code]), code / "my_defense.py"
 
 
-@pytest.mark.parametrize("name", [name for name in OWN if name != "lost"])
+@pytest.mark.parametrize("name", [name for name in OWN if name not in ("lost", "in-tenths", "broken")])
 def test_a_defense_of_ones_own_costs_an_entry_and_a_function(mine, tmp_path, name):
     catalog, code, _ = mine
     attacks = ["yeom-2018-loss", "carlini-2022-lira-offline"]
@@ -313,6 +345,82 @@ def test_a_network_that_cannot_be_had_again_is_one_sentence(mine, tmp_path):
     catalog, code, _ = mine
     with pytest.raises(InputError, match=r"not built as its recipe says.*lost_network\(recipe"):
         run(tmp_path / "store", ["yeom-2018-loss"], applied("my-lost", catalog=catalog), catalog=catalog, code=code)
+
+
+def test_a_mask_that_asks_its_owner_is_refused_by_what_stands_beside_it_before_anything_is_trained(mine, tmp_path):
+    catalog, code, _ = mine
+    with pytest.raises(InputError, match="my-smoothed: so much of the mean"):
+        run(tmp_path / "store", LABELS, applied("my-smoothed", catalog=catalog, share=0.95), catalog=catalog, code=code)
+    assert not list(Store(tmp_path / "store").nodes())
+
+
+@pytest.mark.parametrize(
+    ("defense", "refused"),
+    [("l2-regularisation", "own-way cannot be trained again with it"), ("my-smoothed", "the code of this target does not tell")],
+)
+def test_what_needs_a_training_that_nobody_is_told_of_is_refused(mine, tmp_path, defense, refused):
+    _, code, file = mine
+    entry = (TINY / "targets" / "tiny.yaml").read_text().replace("id: tiny", "id: own-way")
+    (tmp_path / "mine" / "targets").mkdir()
+    (tmp_path / "mine" / "targets" / "own-way.yaml").write_text(
+        entry.replace("attacks.targets.classifier:build", f"{file.stem}:own_way")
+    )
+    catalog = load([TINY, tmp_path / "mine"])
+    with pytest.raises(InputError, match=refused):
+        run(tmp_path / "store", LABELS, applied(defense, catalog=catalog), target="own-way", catalog=catalog, code=code)
+    assert not list(Store(tmp_path / "store").nodes())
+
+
+def test_the_step_of_a_mask_that_asks_its_owner_is_known(mine, tmp_path):
+    catalog, code, _ = mine
+    plan = plans.make(catalog, catalog.target("tiny"), None, LABELS, SMALL, applied("my-in-tenths", catalog=catalog))
+    target = Engine(catalog, Store(tmp_path / "store"), code=code).target_of(plan, 0)
+    scores = target.makers["Q.scores"](Ledger())(target.x).exp()
+    assert float(scores.min()) > 0, "below half a step a probability is not nothing"
+
+
+def test_what_code_of_a_defense_raises_is_one_sentence_with_a_line(mine, tmp_path):
+    catalog, code, _ = mine
+    with pytest.raises(InputError, match=r"my-broken cannot be put on tiny; KeyError: 'nothing' \(\S+.py:\d+\)"):
+        run(tmp_path / "store", LABELS, applied("my-broken", catalog=catalog), catalog=catalog, code=code)
+    assert not list(Store(tmp_path / "store").nodes())
+
+
+def test_who_knows_of_a_defense_hands_its_models_records_of_its_own(tmp_path, monkeypatch):
+    """Early stopping watches other records: the target's owner has the population, and this adversary has it with errors."""
+    entry = (TINY / "targets" / "tiny.yaml").read_text().replace("id: tiny", "id: noisy").replace("D1.samples", "D1.noisy")
+    (tmp_path / "mine" / "targets").mkdir(parents=True)
+    (tmp_path / "mine" / "targets" / "noisy.yaml").write_text(entry)
+    catalog, handed, fit = load([TINY, tmp_path / "mine"]), [], Trained.fit
+
+    def watched(self, *arguments):
+        handed.append(self.records)
+        return fit(self, *arguments)
+
+    monkeypatch.setattr(Trained, "fit", watched)
+    run(tmp_path / "store", ["shokri-2017"], applied("early-stopping"), target="noisy", catalog=catalog)
+    makers = Engine(catalog, Store(tmp_path / "store")).target("noisy", 0).makers
+    own, noisy = (makers[term](Ledger()).x for term in ("D1.samples", "D1.noisy"))
+    assert torch.equal(handed[0].x, own) and len(handed) > 2
+    assert all(torch.equal(one.x, noisy) for one in handed[1:])
+
+
+def test_another_version_of_what_a_defense_rests_on_is_another_target(monkeypatch):
+    def named():
+        return [Code().of_defense(applied(name)) for name in ("dp-sgd", "dropout")]
+
+    before = named()
+    monkeypatch.setitem(versions.BESIDE, "attacks.defenses.dp_sgd", "numpy")
+    after = named()
+    assert before[0] != after[0] and before[1] == after[1]
+
+
+def test_what_a_defense_made_answers_where_it_was_trained(store):
+    run(store, ["yeom-2018-loss"], applied("dropout"))
+    workshop = Engine(CATALOG, Store(store), device="cuda").workshop
+    kept = {node.fingerprint: "defense" in node.meta for node in Store(store).nodes() if node.kind == "model"}
+    assert set(kept.values()) == {True, False}
+    assert {(workshop.model(name).device, by) for name, by in kept.items()} == {("cpu", True), ("cuda", False)}
 
 
 @pytest.mark.slow
