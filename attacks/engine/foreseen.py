@@ -8,11 +8,13 @@ from typing import Any, NoReturn
 
 from torch import Tensor
 
-from attacks.engine.workshop import TARGET
 from attacks.models import training
 from attacks.models.generators import GeneratorRecipe
 from attacks.models.signals import Signal
 from attacks.models.training import Recipe, TrainingSet
+
+# What the training of a target is called.
+TARGET = "target"
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,14 @@ from attacks.engine.code import Code
 from attacks.engine.contents import Contents
 from attacks.engine.execution import AUDIT, Run
 from attacks.engine.expected import made_for
+from attacks.engine.foreseen import TARGET
 from attacks.engine.outcome import Outcome
 from attacks.engine.places import NamedExecutor, Progress, SerialExecutor, Silent
 from attacks.engine.plan import Plan, Planned, check_queries
 from attacks.engine.proof import LABEL, PARTIAL
 from attacks.engine.store import Store
 from attacks.engine.versions import environment
-from attacks.engine.workshop import TARGET, StoreWorkshop, node_of
+from attacks.engine.workshop import StoreWorkshop, node_of
 from attacks.handles import AttackError, UnsuitableError
 from attacks.metrics import blind_baseline
 from attacks.metrics.blind_baseline import BlindBaseline

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from attacks.defenses.owner import FACTS, Trained
 from attacks.engine.code import Code
+from attacks.engine.foreseen import TARGET
 from attacks.engine.kept_models import KeptModel, kept_by
 from attacks.engine.named_signals import named
 from attacks.engine.pieces import train_into, train_named
@@ -44,9 +45,8 @@ ACCELERATED = {
 }
 # Stands between the name of a block and the number of one of its models.
 MEMBER = "."
-# What trainings of a target are called, and of models of an adversary's own that stand for it: these it defends as the target's
-# owner does, if it knows how. Surrogates learn from what the target answers, and attack models are none of the target's kind.
-TARGET = "target"
+# What trainings of models of an adversary's own are called that stand for the target: these it defends as the target's owner
+# does, if it knows how. Surrogates learn from what the target answers, and attack models are none of the target's kind.
 STAND_INS = ("shadow models", "reference generators", "reference language models")
 # Of how many nodes of the store the networks are held: few, so that memory does not grow with the number of models, but enough
 # that a target and a few models beside it can be asked by turns and are read once.
