@@ -6,6 +6,7 @@ label, is all that is offered of them; everything else is derived from that by t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -93,9 +94,11 @@ def value_of(name: str, text: str, like: object) -> bool | int | float | str:
         if isinstance(like, int):
             return int(text)
         if isinstance(like, float):
-            return float(text)
+            if not math.isfinite(number := float(text)):
+                raise ValueError
+            return number
     except (KeyError, ValueError) as error:
-        kind = {bool: "true or false", int: "a whole number", float: "a number"}[type(like)]
+        kind = {bool: "true or false", int: "a whole number", float: "a finite number"}[type(like)]
         raise InputError(f"{name} must be {kind} (found {text!r})") from error
     if isinstance(like, list):
         raise InputError(f"{name} is a list and cannot be set on the command line")

@@ -100,6 +100,10 @@ def run(
     from attacks.engine.store import Store
 
     code = Code(trust_code or ())
+    if applied is not None:  # before a plan is shown of which nothing would come
+        from attacks.engine.runner import Engine
+
+        Engine(loaded, code=code).check(plan, seed)
     if dry_run:
         told = expected.of_plan(code, Store(), plan, seed, workers, device)
         if as_json:

@@ -7,6 +7,7 @@ import itertools
 import torch
 from torch import Tensor, nn
 
+from attacks.defenses.epochs import epochs
 from attacks.defenses.networks import classifier_recipe
 from attacks.models.training import Recipe, TrainingSet
 
@@ -44,22 +45,25 @@ def min_max(recipe: Recipe, data: TrainingSet, reference: TrainingSet, *, weight
     learning rate are the recipe's, and in that the reference set may be smaller or larger than the training set.
     """
     network, attack = classifier_recipe(recipe).build(), Attack(recipe.classes)
-    learner = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, fused=True)
     adversary = torch.optim.Adam(attack.parameters(), lr=RATE, fused=True)
     x, y = data.x.float(), data.y
     others, their_labels = reference.x.float(), reference.y
-    for epoch in range(recipe.epochs):
-        for chunk in torch.randperm(len(x)).split(recipe.batch):
-            for _ in range(attack_steps if epoch else 0):
-                _ascend(adversary, attack, network, _some(x, y, len(chunk)), _some(others, their_labels, len(chunk)))
-            learner.zero_grad(set_to_none=True)
-            logits = network(x[chunk])
-            loss = nn.functional.cross_entropy(logits, y[chunk])
-            if epoch and weight:
-                loss = loss + weight * nn.functional.logsigmoid(attack(logits, y[chunk])).mean()
-            loss.backward()
-            learner.step()
+
+    def loss(epoch: int, rows: Tensor) -> Tensor:
+        for _ in range(attack_steps if epoch else 0):
+            _ascend(adversary, attack, network, _some(x, y, len(rows)), _some(others, their_labels, len(rows)))
+        logits = network(x[rows])
+        found = nn.functional.cross_entropy(logits, y[rows])
+        if epoch and weight:
+            found = found + weight * nn.functional.logsigmoid(attack(logits, y[rows])).mean()
+        return found
+
+    for _ in epochs(network, recipe, len(x), loss):
+        pass
     return network
+
+
+min_max_suits = classifier_recipe
 
 
 def _some(x: Tensor, y: Tensor, count: int) -> tuple[Tensor, Tensor]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from attacks.defenses.epochs import epochs
 from attacks.defenses.networks import classifier_recipe
 from attacks.models.training import Recipe, TrainingSet
 
@@ -21,15 +22,18 @@ def robust(recipe: Recipe, data: TrainingSet, *, bound: float, steps: int) -> nn
     a feature's standard deviation.
     """
     network = classifier_recipe(recipe).build()
-    optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, fused=True)
     x, y = data.x.float(), data.y
-    for _ in range(recipe.epochs):
-        for chunk in torch.randperm(len(x)).split(recipe.batch):
-            shown = worst(network, x[chunk], y[chunk], bound, steps) if bound else x[chunk]
-            optimizer.zero_grad(set_to_none=True)
-            nn.functional.cross_entropy(network(shown), y[chunk]).backward()
-            optimizer.step()
+
+    def loss(epoch: int, rows: Tensor) -> Tensor:
+        shown = worst(network, x[rows], y[rows], bound, steps) if bound else x[rows]
+        return nn.functional.cross_entropy(network(shown), y[rows])
+
+    for _ in epochs(network, recipe, len(x), loss):
+        pass
     return network
+
+
+robust_suits = classifier_recipe
 
 
 def worst(network: nn.Module, x: Tensor, y: Tensor, bound: float, steps: int) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from attacks.defenses.owner import SEED, Owner, takes
+from attacks.defenses.owner import SEED, Owner, check_suits, takes
 from attacks.errors import AttackError
 from attacks.handles import Handle, HostedModel, LabelOracle, Ledger, ReferenceModels, ScoreOracle, ShadowModels, TopScoreOracle
 from attacks.models.poorer_answers import completed
@@ -48,8 +47,8 @@ class Mask:
     The function is called as `(log_probs, *, params...) -> shown`, float64 (n, classes) both, of which `shown` is NaN where a
     class is not shown; it may be `Stepped`. Behind `log_probs` it may take `x`, the records (n, ...), `asked`, how often each
     of them was asked about before, int64 (n,), and `owner`; and the parameter `seed`. One that computes answers in another way
-    takes `x` and `owner`, and no `log_probs`. A function `..._suits(recipe)` beside it raises AttackError for targets that it is
-    not for.
+    takes `x` and `owner`, and no `log_probs`. A function `..._suits(recipe, *, params...)` beside it raises AttackError for
+    targets that it is not for, before anything is trained.
     """
 
     function: Callable[..., Tensor | Stepped]
@@ -60,7 +59,7 @@ class Mask:
     def __call__(self, log_probs: Tensor, x: Tensor, asked: Tensor) -> Stepped:
         """Return what is shown of log-probabilities (n, classes) of records x (n, ...); raise AttackError for a bad parameter."""
         given = {"log_probs": log_probs, RECORDS: x, ASKED: asked, OWNER: self.owner, SEED: self.seed}
-        if takes(self.function, OWNER) and self.owner is None:
+        if self.asks_owner and self.owner is None:
             raise AttackError(f"{self.function.__name__} asks for the owner's training set, which this target does not tell")
         wanted = {name: value for name, value in given.items() if takes(self.function, name)}
         with one_thread():
@@ -75,9 +74,12 @@ class Mask:
 
     def suits(self, recipe: Recipe) -> None:
         """Raise AttackError if its function says that it is not for models of a recipe."""
-        module = sys.modules[self.function.__module__]
-        if check := getattr(module, f"{self.function.__name__}_suits", None):
-            check(recipe)
+        check_suits(self.function, self.params, recipe)
+
+    @property
+    def asks_owner(self) -> bool:
+        """Whether it can be tried only once the model is there, whose owner it asks."""
+        return takes(self.function, OWNER)
 
     @property
     def keeps_label(self) -> bool:
@@ -94,8 +96,6 @@ class Mask:
 
         It is tried on one answer, so that parameters which do not suit the target are an AttackError before anything is trained.
         """
-        if takes(self.function, OWNER):
-            return 0.0
         even = torch.full((1, classes), 1.0, dtype=torch.float64).log_softmax(dim=-1)
         return self(even, torch.zeros(1, *shape), torch.zeros(1, dtype=torch.int64)).resolution
 

@@ -32,6 +32,9 @@ def dmp(recipe: Recipe, data: TrainingSet, reference: TrainingSet, *, share: flo
     return network
 
 
+dmp_suits = network_recipe
+
+
 def surest(log_probs: Tensor, share: float) -> Tensor:
     """Return the rows of a share of answers (n, classes), int64 (m,), in order: those of the lowest entropy, one at least."""
     entropy = torch.special.entr(log_probs.exp()).sum(dim=-1)

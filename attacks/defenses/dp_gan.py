@@ -44,6 +44,11 @@ def noisy_discriminator(recipe: GeneratorRecipe, data: TrainingSet, *, bound: fl
     return network
 
 
+def noisy_discriminator_suits(recipe: GeneratorRecipe, *, bound: float, noise: float) -> None:
+    """Raise AttackError for a generative model without a discriminator."""
+    noisy_discriminator_network(recipe, bound=bound, noise=noise)
+
+
 def noisy_discriminator_network(recipe: GeneratorRecipe, *, bound: float, noise: float) -> Gan:
     """Return an untrained network with noise in its discriminator: its weights have the names that they have without."""
     network = recipe.build()

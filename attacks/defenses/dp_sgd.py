@@ -31,10 +31,11 @@ def dp_sgd(recipe: Recipe, data: TrainingSet, *, epsilon: float, delta: float, c
     rate at which records are drawn, and the number of steps. Raises AttackError without Opacus, and for a network that it cannot
     differentiate record by record, such as one that normalises over batches.
     """
+    with torch.random.fork_rng(devices=[]):
+        dp_sgd_suits(recipe)
     if recipe.clip:
         return _descent(recipe, data, epsilon, delta, clip)
-    network = network_recipe(recipe).build()
-    _check(network)
+    network = recipe.build()
     batches = DataLoader(TensorDataset(data.x.float(), data.y), batch_size=min(recipe.batch, len(data.x)))
     rate, steps = 1 / len(batches), recipe.epochs * len(batches)
     noise, reached = noise_for(epsilon, delta, rate, steps)
@@ -57,10 +58,22 @@ def dp_sgd(recipe: Recipe, data: TrainingSet, *, epsilon: float, delta: float, c
     return _telling(network, reached, delta, noise, rate, steps)
 
 
+def dp_sgd_suits(recipe: Recipe, **settings: object) -> None:
+    """Raise AttackError for a recipe that has noise already, without Opacus, and for a network that Opacus cannot train."""
+    if recipe.clip:
+        if recipe.noise:
+            raise AttackError("the target learns with the noise of differential privacy already")
+        return
+    network = network_recipe(recipe).build()
+    opacus()
+    from opacus.validators import ModuleValidator
+
+    if errors := ModuleValidator.validate(network, strict=False):
+        raise AttackError(f"Opacus cannot train this network: {errors[0]}")
+
+
 def _descent(recipe: Recipe, data: TrainingSet, epsilon: float, delta: float, clip: float) -> nn.Module:
     """Train by the descent that the recipe states, with noise of an exact epsilon."""
-    if recipe.noise:
-        raise AttackError("the target learns with the noise of differential privacy already")
     network = recipe.build()
     noise, reached = noise_for(epsilon, delta, 1.0, recipe.epochs)
     noisy_descent.descend(
@@ -74,14 +87,6 @@ def _descent(recipe: Recipe, data: TrainingSet, epsilon: float, delta: float, cl
         noise=noise,
     )
     return _telling(network, reached, delta, noise, 1.0, recipe.epochs)
-
-
-def _check(network: nn.Module) -> None:
-    opacus()
-    from opacus.validators import ModuleValidator
-
-    if errors := ModuleValidator.validate(network, strict=False):
-        raise AttackError(f"Opacus cannot train this network: {errors[0]}")
 
 
 def _telling(network: nn.Module, epsilon: float, delta: float, noise: float, rate: float, steps: int) -> nn.Module:

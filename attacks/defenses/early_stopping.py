@@ -45,6 +45,9 @@ def early_stopping(recipe: Recipe, data: TrainingSet, reference: TrainingSet, *,
     return network
 
 
+early_stopping_suits = network_recipe
+
+
 def watched(reference: TrainingSet, data: TrainingSet) -> TrainingSet:
     """Return the records that are watched: of those that are not trained on, at most as many as there are that are."""
     draw = torch.Generator().manual_seed(derive_seed(data.seed, "watched"))

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from attacks.defenses.epochs import epochs
 from attacks.defenses.networks import classifier_recipe
 from attacks.models.training import Recipe, TrainingSet
 from attacks.seeds import record_ids
@@ -27,17 +28,21 @@ def hamp(recipe: Recipe, data: TrainingSet, *, entropy: float, reward: float) ->
     """
     network = classifier_recipe(recipe).build()
     soft = soft_labels(recipe.classes, entropy)
-    optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, fused=True)
     x, y = data.x.float(), data.y
-    for _ in range(recipe.epochs):
-        for chunk in torch.randperm(len(x)).split(recipe.batch):
-            optimizer.zero_grad(set_to_none=True)
-            log_probs = network(x[chunk]).log_softmax(dim=-1)
-            apart = nn.functional.kl_div(log_probs, soft[y[chunk]], reduction="batchmean")
-            unsure = -(log_probs.exp() * log_probs).sum(dim=-1).mean()
-            (apart - reward * unsure).backward()
-            optimizer.step()
+
+    def loss(epoch: int, rows: Tensor) -> Tensor:
+        log_probs = network(x[rows]).log_softmax(dim=-1)
+        apart = nn.functional.kl_div(log_probs, soft[y[rows]], reduction="batchmean")
+        unsure = -(log_probs.exp() * log_probs).sum(dim=-1).mean()
+        found: Tensor = apart - reward * unsure
+        return found
+
+    for _ in epochs(network, recipe, len(x), loss):
+        pass
     return Reordered(network)
+
+
+hamp_suits = classifier_recipe
 
 
 def hamp_network(recipe: Recipe, *, entropy: float, reward: float) -> nn.Module:

@@ -16,6 +16,9 @@ def label_smoothing(recipe: Recipe, data: TrainingSet, *, share: float) -> nn.Mo
     return network
 
 
+label_smoothing_suits = network_recipe
+
+
 def smoothed(labels: Tensor, classes: int, share: float) -> Tensor:
     """Return probabilities of the classes, float32 (n, classes), for labels int64 (n,)."""
     return (1 - share) * functional.one_hot(labels, classes).float() + share / classes

@@ -33,3 +33,6 @@ def mixup(recipe: Recipe, data: TrainingSet, *, alpha: float, seed: int) -> nn.M
     for _ in epochs(network, recipe, len(x), loss):
         pass
     return network
+
+
+mixup_suits = network_recipe

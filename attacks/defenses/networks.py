@@ -7,8 +7,11 @@ from attacks.models import architectures
 from attacks.models.training import Recipe
 
 
-def network_recipe(recipe: Recipe) -> Recipe:
-    """Return a recipe by which our loop trains a network on its loss; raise AttackError for any other."""
+def network_recipe(recipe: Recipe, **settings: object) -> Recipe:
+    """Return a recipe by which our loop trains a network on its loss; raise AttackError for any other.
+
+    It takes what the defense is set to as well, which changes nothing, so that it can stand as its function `..._suits`.
+    """
     if recipe.architecture in architectures.ESTIMATORS or recipe.trainer:
         raise AttackError(f"this defense trains a network, and the target is made by {recipe.trainer or recipe.architecture}")
     if recipe.clip:
@@ -16,7 +19,7 @@ def network_recipe(recipe: Recipe) -> Recipe:
     return recipe
 
 
-def classifier_recipe(recipe: Recipe) -> Recipe:
+def classifier_recipe(recipe: Recipe, **settings: object) -> Recipe:
     """Return a recipe by which our loop trains a network that tells classes apart; raise AttackError for any other."""
     if recipe.regression:
         raise AttackError("this defense changes how a classifier learns, and the target predicts a number")

@@ -44,7 +44,8 @@ class Trained:
     A `training` is called as `(recipe, data, *, params...) -> network` in place of our training, a `model` as
     `(recipe, network, *, params...) -> network` with what our training made. Both may take `seed`. A training that takes
     `reference` after `data` is handed records of the same distribution that the model must not learn as members: `records`
-    without those that are trained on. A network may carry `facts` (`FACTS`).
+    without those that are trained on. A network may carry `facts` (`FACTS`). A function `..._suits(recipe, *, params...)` beside
+    it raises AttackError for what it is not for, before anything is trained.
     """
 
     kind: str
@@ -80,12 +81,16 @@ class Trained:
         """Return the records of which none is trained on; raise AttackError if there are none."""
         if self.records is None:
             raise AttackError(f"{self.run} takes records beside the training set, and this target has no D1.samples to give")
-        outside = torch.from_numpy(~np.isin(record_ids(self.records.x.numpy()), record_ids(data.x.numpy())))
-        if not bool(outside.any()):
+        found = others(self.records, data)
+        if not len(found.x):
             raise AttackError(
-                f"{self.run} takes records beside the training set, which holds all {len(outside):,} that there are"
+                f"{self.run} takes records beside the training set, which holds all {len(self.records.x):,} that there are"
             )
-        return TrainingSet(self.records.x[outside], self.records.y[outside], data.seed)
+        return found
+
+    def suits(self, recipe: Recipe | GeneratorRecipe) -> None:
+        """Raise AttackError if its function says that it is not for models of a recipe."""
+        check_suits(own_code.function(self.run), self.params, recipe)
 
     @property
     def takes_records(self) -> bool:
@@ -110,6 +115,20 @@ class Trained:
     def as_json(self) -> dict[str, Any]:
         """Return what tells it from others as plain data, but for its records."""
         return {"kind": self.kind, "run": self.run, "params": dict(self.params)}
+
+
+def others(records: TrainingSet, data: TrainingSet) -> TrainingSet:
+    """Return the records that are not trained on, with the seed of what is."""
+    outside = torch.from_numpy(~np.isin(record_ids(records.x.numpy()), record_ids(data.x.numpy())))
+    return TrainingSet(records.x[outside], records.y[outside], data.seed)
+
+
+def check_suits(function: Callable[..., Any], params: Mapping[str, Any], recipe: Recipe | GeneratorRecipe) -> None:
+    """Raise AttackError if the function `..._suits(recipe, *, params...)` beside a defense's, where there is one, does."""
+    module = sys.modules[function.__module__]
+    if check := getattr(module, f"{function.__name__}_suits", None):
+        with torch.random.fork_rng(devices=[]):  # it may build a network, which draws weights
+            check(recipe, **params)
 
 
 def takes(function: Callable[..., Any], argument: str) -> bool:

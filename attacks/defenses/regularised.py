@@ -23,6 +23,9 @@ def l2(recipe: Recipe, data: TrainingSet, *, factor: float) -> nn.Module:
     return network
 
 
+l2_suits = network_recipe
+
+
 def dropout(recipe: Recipe, data: TrainingSet, *, inputs: float, hidden: float) -> nn.Module:
     """Train a network of which these shares of the inputs and of the hidden units are left out at each step.
 
@@ -31,3 +34,6 @@ def dropout(recipe: Recipe, data: TrainingSet, *, inputs: float, hidden: float) 
     network = with_dropout(network_recipe(recipe), hidden).build()
     learn(nn.Sequential(Dropout(inputs), network), recipe, data, recipe.epochs)
     return network
+
+
+dropout_suits = network_recipe

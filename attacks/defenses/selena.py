@@ -19,11 +19,7 @@ def selena(recipe: Recipe, data: TrainingSet, *, models: int, without: int) -> n
     all networks are trained by the target's recipe.
     Raises AttackError if no model is left to learn a record, and for parts of which one has no record.
     """
-    network_recipe(recipe)
-    if without >= models:
-        raise AttackError(
-            f"a record that {without} models leave out is learned by none of {models}: `without` must be below `models`"
-        )
+    selena_suits(recipe, models=models, without=without)
     left_out = left_out_of(len(data.x), models, without, derive_seed(data.seed, "left out"))
     answers = torch.zeros(len(data.x), recipe.classes, dtype=torch.float64)
     for k in range(models):
@@ -36,6 +32,15 @@ def selena(recipe: Recipe, data: TrainingSet, *, models: int, without: int) -> n
     network = recipe.build()
     learn(network, recipe, TrainingSet(data.x, answers.float(), data.seed), recipe.epochs)
     return network
+
+
+def selena_suits(recipe: Recipe, *, models: int, without: int) -> None:
+    """Raise AttackError if no network is trained on its loss by a recipe, and if no model is left to learn a record."""
+    network_recipe(recipe)
+    if without >= models:
+        raise AttackError(
+            f"a record that {without} models leave out is learned by none of {models}: `without` must be below `models`"
+        )
 
 
 def left_out_of(records: int, models: int, without: int, seed: int) -> Tensor:

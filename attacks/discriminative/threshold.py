@@ -34,6 +34,17 @@ def loss_below_threshold(records: Records, scores: ScoreOracle, loss_threshold: 
     return -loss if loss_threshold.value is None else Scored(-loss, cut=-loss_threshold.value)
 
 
+def loss_of_mean_answer(records: Records, noisy_scores: ScoreOracle, *, questions: int = 30) -> Tensor:
+    """Minus the loss of the mean of so many answers, float64 (n,): log-probabilities are averaged, and normalised again.
+
+    Jia et al. 2019 warn of it. Noise that is drawn anew each time is smaller in the mean, by the root of the number of questions.
+    """
+    if questions < 1:
+        raise AttackError(f"each record is asked about once at least (found {questions} questions)")
+    mean = torch.stack([noisy_scores(records.x) for _ in range(questions)]).mean(dim=0)
+    return -signals.loss(mean.log_softmax(dim=-1), records.label)
+
+
 def loss_below_soft_minimum(
     records: Records, scores: ScoreOracle, population_statistics: PopulationStatistics, *, temperature: float = 1.0
 ) -> Scored:

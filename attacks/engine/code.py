@@ -8,8 +8,9 @@ import importlib
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from attacks.engine.versions import beside
 from attacks.models import own_code
 from attacks.seeds import digest
 from taxonomy import digests, folders, source
@@ -20,6 +21,9 @@ from taxonomy.entries import Attack, Target
 from taxonomy.findings import InputError
 from taxonomy.kept_digests import KeptDigests
 from taxonomy.named_code import named
+
+if TYPE_CHECKING:
+    from attacks.engine.foreseen import Foreseen
 
 
 class Code:
@@ -36,6 +40,7 @@ class Code:
         own_code.allow([*others, "attacks.targets.data", "attacks.models", "attacks.defenses"])
         self._digests: dict[str, str] = {}
         self._kept: KeptDigests | None = None
+        self._foreseen: dict[str, Foreseen | None] = {}
 
     def function(self, run: str) -> Callable[..., Any]:
         """Return the function that a `run` path names; raise InputError if its package is not trusted or lacks it."""
@@ -77,6 +82,16 @@ class Code:
             self._digests[run] = found
         return self._digests[run]
 
+    def foreseen(self, target: Target, seed: int) -> Foreseen | None:
+        """Return what a target's code trains it by, without training it; None if that cannot be told."""
+        from attacks.engine import foreseen  # here, so that asking for a hash does not load torch
+
+        key = digest([target.run, target.params, seed])
+        if key not in self._foreseen:  # its data are loaded for it, which may take seconds
+            build = self.function(str(target.run))
+            self._foreseen[key] = foreseen.training_of(lambda: build(**target.params, seed=seed))
+        return self._foreseen[key]
+
     @property
     def text(self) -> str:
         """A hash of all source that can be run, ours and that of others, where what is no code counts too."""
@@ -100,8 +115,9 @@ class Code:
         return behind if applied is None else digest([behind, self.of_defense(applied), applied.adaptive])
 
     def of_defense(self, applied: Applied) -> str:
-        """Return a hash of a defense as it is put on a target: its id, its parameters and the text of its code."""
-        return digest([applied.defense.id, dict(applied.params), *map(self.digest, applied.code)])
+        """Return a hash of a defense as it is put on a target: its id, its parameters, its code and what that rests on."""
+        rests_on = beside(str(applied.defense.run))
+        return digest([applied.defense.id, dict(applied.params), *map(self.digest, applied.code), rests_on])
 
     def _package(self, name: str, run: str) -> source.Package:
         if name in self._installed:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from attacks.defenses.answers import Mask, label_shown, scores_shown
-from attacks.defenses.owner import SEED, Owner, Trained, takes
+from attacks.defenses.owner import SEED, Owner, Trained, others, takes
 from attacks.handles import (
     Aggregates,
     AttackError,
@@ -29,15 +29,16 @@ from attacks.targets.target import HandleMaker, Target
 from taxonomy import entries
 from taxonomy.catalog import Catalog
 from taxonomy.defended import LABELS, SCORES, STATISTICS, Applied
-from taxonomy.findings import InputError
 
 if TYPE_CHECKING:
     from attacks.engine.code import Code
+    from attacks.engine.foreseen import Foreseen
 
 POPULATION = "D1.samples"
 # What is seen of a federation, and the seat of whoever cheats in it.
 SIZE = "D1.size"
 ROUNDS, UPLOADS, SEAT = "M1.rounds", "M1.updates", "active"
+UNASKED = "it asks for the model and its training set, which the code of this target does not tell"
 # What was trained as a target, and its training set.
 Last = tuple[Model | Generator, TrainingSet] | None
 
@@ -67,18 +68,14 @@ class Defended:
         return {**self.applied.as_json(), "utility": self.utility, "facts": self.facts}
 
 
-def trained(applied: Applied, plain: Callable[[], Target]) -> Trained | None:
-    """Return how a defense changes the training, or the trained model; None for one that changes answers.
+def trained(applied: Applied) -> Trained | None:
+    """Return how a defense changes the training, or the trained model, without records; None for one that changes answers."""
+    return Trained(applied.defense.changes, str(applied.defense.run), applied.params) if applied.left is None else None
 
-    `plain` makes the target without a defense, of whose population the defense may take records.
-    """
-    if applied.left is not None:
-        return None
-    found = Trained(applied.defense.changes, str(applied.defense.run), applied.params)
-    if not found.takes_records:
-        return found
-    held = _population(plain())
-    return replace(found, records=held)
+
+def with_records(of: Trained, plain: Callable[[], Target]) -> Trained:
+    """Return the same with the population of the target without a defense, which `plain` makes, if it takes records."""
+    return replace(of, records=_population(plain())) if of.takes_records else of
 
 
 def _population(target: Target) -> TrainingSet | None:
@@ -92,30 +89,35 @@ def mask(code: Code, applied: Applied, seed: int) -> Mask:
     return Mask(function, applied.params, derive_seed(seed, "defense", applied.defense.id))
 
 
-def check(name: str, of: Mask, recipe: Recipe) -> None:
-    """Raise InputError if a mask does not suit a recipe, before anything is trained by it."""
-    if recipe.regression:
-        raise InputError(f"{name} masks scores of classes, and the target predicts a number")
-    try:
-        of.suits(recipe)
-        of.resolution(recipe.classes, recipe.shape)
-    except AttackError as error:
-        raise InputError(f"{name}: {error}") from error
+def untold(applied: Applied, entry: entries.Target) -> AttackError:
+    """Return what is raised where a defense would change a training that only the target's code knows."""
+    return AttackError(f"{entry.id} cannot be trained again with it, for its code trains in a way of its own")
+
+
+def check(of: Mask, found: Foreseen) -> None:
+    """Raise AttackError if a mask does not suit a training; of one that asks its owner only its function `..._suits` can tell."""
+    if of.asks_owner and not found.told:
+        raise AttackError(UNASKED)
+    if isinstance(found.recipe, Recipe):
+        if found.recipe.regression:
+            raise AttackError("it masks scores of classes, and the target predicts a number")
+        of.suits(found.recipe)
+        if not of.asks_owner:
+            of.resolution(found.recipe.classes, found.recipe.shape)
 
 
 def masked(catalog: Catalog, entry: entries.Target, applied: Applied, of: Mask, plain: Target, last: Last) -> tuple[Target, Mask]:
     """Return a target whose answers are masked, and the mask with its owner; `entry` says what it still offers."""
-    defense, term = applied.defense, applied.left
+    term = applied.left
     assert term is not None, "it masks answers"
     if last is not None and isinstance(last[0], Model):
-        others = _population(plain) or TrainingSet(last[1].x[:0], last[1].y[:0], 0)
-        of = replace(of, owner=Owner(last[0], last[1], others))
+        beside = _population(plain) or TrainingSet(last[1].x[:0], last[1].y[:0], 0)
+        of = replace(of, owner=Owner(last[0], last[1], others(beside, last[1])))
+    if of.asks_owner and of.owner is None:
+        raise AttackError(UNASKED)
     scores = plain.makers[SCORES]
-    try:
-        question: Any = scores(Ledger())
-        step = of.resolution(question(plain.x[:1]).shape[-1], plain.x.shape[1:])
-    except AttackError as error:
-        raise InputError(f"{defense.id}: {error}") from error
+    question: Any = scores(Ledger())
+    step = 0.0 if of.computes else of.resolution(question(plain.x[:1]).shape[-1], plain.x.shape[1:])
     # What nobody is shown any more is not there.
     makers = {name: maker for name, maker in plain.makers.items() if not name.startswith("Q.") or name in entry.offers}
     makers.pop(SCORES, None)
@@ -141,10 +143,7 @@ def summed(code: Code, applied: Applied, plain: Target, seed: int) -> Target:
         for number in range(len(updates)):
             parts = enumerate(updates.shares.tolist())
             sent = [{name: share * value.double() for name, value in updates.upload(number, k).items()} for k, share in parts]
-            try:
-                total = function(sent, **applied.params, **_seed(function, derive_seed(drawn, "round", number)))
-            except AttackError as error:
-                raise InputError(f"{applied.defense.id}: {error}") from error
+            total = function(sent, **applied.params, **_seed(function, derive_seed(drawn, "round", number)))
             weights.append({name: value.to(weights[0][name].dtype) for name, value in total.items()})
         makers[ROUNDS] = lambda ledger: Rounds("rounds", weights, ledger)
         # From the server's own seat every upload could be read.

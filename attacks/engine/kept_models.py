@@ -8,41 +8,37 @@ from torch import Tensor, nn
 
 from attacks.models import accelerated
 from attacks.models.devices import CPU
-from attacks.models.generators import GeneratorRecipe
 from attacks.models.training import Model, Recipe
 
 
 class Keeper(Protocol):
     """What reads finished models, and keeps their answers: the engine's workshop."""
 
-    def device_of(self, recipe: Recipe | GeneratorRecipe) -> str:
-        """Return on which device models of a recipe answer."""
-
     def network(self, recipe: Recipe, fingerprint: str) -> nn.Module:
         """Return the network of a finished model."""
 
-    def answers(self, model: Model, x: Tensor) -> Tensor:
+    def answers(self, model: KeptModel, x: Tensor) -> Tensor:
         """Return a model's log-probabilities on x, kept once they are worked out."""
 
 
 class KeptModel(Model):
     """A model that lies in the store, and its answers to whole sets of records too: by itself it holds nothing.
 
-    It answers on the device of its workshop.
+    It answers on `device`.
     """
 
-    def __init__(self, recipe: Recipe, fingerprint: str, workshop: Keeper):
+    def __init__(self, recipe: Recipe, fingerprint: str, workshop: Keeper, device: str):
         self.recipe = recipe
         self.fingerprint = fingerprint
+        self.device = device
         self._workshop = workshop
-        self._device = workshop.device_of(recipe)
 
     @property
     def _module(self) -> nn.Module:  # type: ignore[override]
         return self._workshop.network(self.recipe, self.fingerprint)
 
     def _answering(self) -> Model:
-        there = self._module if self._device == CPU else accelerated.Answering(self._module, self._device)
+        there = self._module if self.device == CPU else accelerated.Answering(self._module, self.device)
         return Model(self.recipe, there, self.fingerprint)
 
     def log_probs(self, x: Tensor) -> Tensor:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import inspect
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from attacks.defenses.answers import answering
+from attacks.defenses.owner import Trained
 from attacks.engine import artifacts
 from attacks.engine.expected import made_for
 from attacks.engine.plan import Planned, amount
 from attacks.engine.versions import environment
 from attacks.engine.workshop import STAND_INS
-from attacks.handles import Ledger
+from attacks.handles import Ledger, Population, ShadowData
 from attacks.models import training
+from attacks.models.training import TrainingSet
 from attacks.seeds import derive_seed, digest
 from taxonomy.check import CANDIDATES, SEED
 from taxonomy.defended import LABELS
@@ -148,6 +150,17 @@ class Proof:
         """Return what the steps of the proof made."""
         return [self.step(rule) for rule in self.planned.rules if rule.kind == "step"]
 
+    def _stand_ins(self, rule: Rule, arguments: dict[str, Any]) -> Trained | None:
+        """Return by what models are trained that stand for the target; records beside a training set are the adversary's own."""
+        by = self.run.defended.stand_ins if self.run.defended else None
+        if by is None or by.records is None:
+            return by
+        for need in rule.needs:
+            if isinstance(arguments.get(str(self.run.terms[need].handle)), ShadowData | Population):
+                own = self.handle(need, Ledger())  # another one, for a look at it here is no use of it
+                return replace(by, records=TrainingSet(own.x, own.label, 0))
+        return by
+
     def call(self, rule: Rule, ledger: Ledger, params: Params | None = None) -> tuple[Any, float]:
         """Call a rule's function with the handles of its needs and nothing else; return its result and the seconds."""
         entry, engine = self.run.plan.entries[rule.id], self.run.engine
@@ -157,7 +170,7 @@ class Proof:
         given = dict(params or self.params(rule))
         if SEED in inspect.signature(function).parameters:
             given[SEED] = derive_seed(self.run.seed, rule.kind, rule.id)
-        by = self.run.defended.stand_ins if self.run.defended else None
+        by = self._stand_ins(rule, arguments)
         own = engine.code.of_defense(self.run.defended.applied) if self.run.defended and by else ""
         place = made_for(engine.code, self.run.plan.target, entry, params or self.params(rule), own)
         with engine._at_work(place, self.run.seed, by, STAND_INS), training.one_thread():

@@ -14,24 +14,24 @@ from attacks.engine.code import Code
 from attacks.engine.contents import Contents
 from attacks.engine.execution import AUDIT, Run
 from attacks.engine.expected import made_for
+from attacks.engine.foreseen import TARGET
 from attacks.engine.outcome import Outcome
 from attacks.engine.places import NamedExecutor, Progress, SerialExecutor, Silent
 from attacks.engine.plan import Plan, Planned, check_queries
 from attacks.engine.proof import LABEL, PARTIAL
 from attacks.engine.store import Store
 from attacks.engine.versions import environment
-from attacks.engine.workshop import TARGET, StoreWorkshop, node_of
+from attacks.engine.workshop import StoreWorkshop, node_of
 from attacks.handles import AttackError, UnsuitableError
 from attacks.metrics import blind_baseline
 from attacks.metrics.blind_baseline import BlindBaseline
 from attacks.models import training
 from attacks.models.devices import CPU
-from attacks.models.training import Recipe
 from attacks.seeds import digest, digest_arrays
 from attacks.targets.target import Target
 from taxonomy import entries
 from taxonomy.catalog import Catalog
-from taxonomy.defended import STATISTICS, of_uploads
+from taxonomy.defended import STATISTICS, Applied, of_uploads
 from taxonomy.findings import InputError
 
 COINS = "D2.coins"
@@ -83,22 +83,17 @@ class Engine:
     def adopt(self, target: Target, seed: int) -> None:
         """Take a target that was made elsewhere for the one of its name, as an audit does; raise InputError if it is unsound."""
         target.warnings += target.check()
-        self._built = (target.id, seed), target, None
+        self._built, self._defended = ((target.id, seed), target, None), None
 
     def target(self, name: str, seed: int) -> Target:
         """Return a target by its entry's id, trained if the store does not hold it yet; the last one is kept for the next run."""
         return self._plain(name, seed)[0]
 
-    def _plain(self, name: str, seed: int, checked: Callable[[Recipe], None] | None = None) -> tuple[Target, defending.Last]:
-        """Return a target without a defense, and what was trained as it; `checked` looks at its recipe before it is trained."""
+    def _plain(self, name: str, seed: int) -> tuple[Target, defending.Last]:
+        """Return a target without a defense, and what was trained as it."""
         if self._built is None or self._built[0] != (name, seed):
             entry = self.catalog.target(name)
-            if checked is not None:
-                self.workshop.checked = checked
-            try:
-                target, last = self._build(entry, seed)
-            finally:
-                self.workshop.checked = lambda recipe: None
+            target, last = self._build(entry, seed)
             # Roles without a handle are nothing to touch: what they are shown, the target offers beside it.
             roles = [term.id for term in self.catalog.terms.values() if term.aspect == "role" and term.handle is None]
             made = {*target.makers, *roles, LABEL, PARTIAL, *([COINS] if AUDIT in target.judges else [])}
@@ -136,15 +131,51 @@ class Engine:
 
     def defended(self, plan: Plan, seed: int) -> defending.Defended | None:
         """Return the defended target of a plan; None for a plan without a defense. The last one is kept for the next run."""
-        applied, name = plan.defense, plan.target.id
-        if applied is None:
+        if plan.defense is None:
             return None
-        defense = applied.defense
-        own = self.code.of_defense(applied)
-        key = name, seed, digest([own, applied.adaptive])
-        if self._defended is not None and self._defended[0] == key:
-            return self._defended[1]
-        mask, by, facts = None, defending.trained(applied, lambda: self.target(name, seed)), dict[str, Any]()
+        key = plan.target.id, seed, digest([self.code.of_defense(plan.defense), plan.defense.adaptive])
+        if self._defended is None or self._defended[0] != key:
+            self.check(plan, seed)
+            with self._putting(plan.defense, plan.target.id):
+                self._defended = key, self._put(plan, plan.defense, seed)
+        return self._defended[1]
+
+    def check(self, plan: Plan, seed: int) -> None:
+        """Raise InputError if the defense of a plan does not suit what its target trains; nothing is trained for that."""
+        applied, entry = plan.defense, plan.target
+        if applied is None or of_uploads(entry, applied.defense):
+            return
+        with self._putting(applied, entry.id):
+            by = defending.trained(applied)
+            if by is None and applied.masks == STATISTICS:
+                return
+            found = self.code.foreseen(entry, seed)
+            if found is None:
+                return
+            if by is None:
+                defending.check(defending.mask(self.code, applied, seed), found)
+            elif not found.told:
+                raise defending.untold(applied, entry)
+            elif found.recipe is not None:
+                by.suits(found.recipe)
+
+    @contextmanager
+    def _putting(self, applied: Applied, name: str) -> Iterator[None]:
+        """Tell in one sentence what the code of a defense raises when it is put on a target."""
+        defense = applied.defense.id
+        try:
+            yield
+        except InputError:
+            raise
+        except AttackError as error:
+            raise InputError(f"{defense}: {blame.told(error, self.code)}") from error
+        except (Exception, SystemExit) as error:
+            raise InputError(f"{defense} cannot be put on {name}; {blame.told(error, self.code)}") from error
+
+    def _put(self, plan: Plan, applied: Applied, seed: int) -> defending.Defended:
+        """Return the target of a plan with a defense on it."""
+        defense, name, own = applied.defense, plan.target.id, self.code.of_defense(applied)
+        mask, by, facts = None, defending.trained(applied), dict[str, Any]()
         if of_uploads(plan.target, defense):
             plain, last = self._plain(name, seed)
             target, after = defending.summed(self.code, applied, plain, seed), last
@@ -153,14 +184,15 @@ class Engine:
             target, after = defending.published(self.code, applied, plan.target, plain, seed), last
         elif by is None:
             mask = defending.mask(self.code, applied, seed)
-            plain, last = self._plain(name, seed, partial(defending.check, defense.id, mask))
+            plain, last = self._plain(name, seed)
             target, mask = defending.masked(self.catalog, plan.target, applied, mask, plain, last)
             after = last
         else:
+            by = defending.with_records(by, lambda: self.target(name, seed))
             place = made_for(self.code, plan.target, defense=own)
             target, after = self._build(plan.target, seed, by, place)
             if after is None:
-                raise InputError(f"{defense.id} does not fit {name}, whose code trains in a way of its own")
+                raise defending.untold(applied, plan.target)
             plain, last = self._plain(name, seed)
             facts = self.store.meta(node_of(after[0].fingerprint)).get(FACTS, {})
         target.fingerprint = digest([plain.fingerprint, own])
@@ -168,9 +200,7 @@ class Engine:
             target.identities |= {term: target.fingerprint for term in target.makers if term.startswith("Q.")}
         seconds = self._seconds(last), self._seconds(after)
         utility = defending.utility(applied, plain, target, seconds)
-        found = defending.Defended(applied, target, utility, mask, by, facts)
-        self._defended = key, found
-        return found
+        return defending.Defended(applied, target, utility, mask, by, facts)
 
     def _seconds(self, last: defending.Last) -> float | None:
         """Return what a training took, in seconds of one processor; None of one that is not known."""

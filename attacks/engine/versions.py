@@ -16,6 +16,19 @@ def installed(package: str) -> str:
     return importlib.metadata.version(package)
 
 
+# What the code of a module rests on beside these: extras, which need not be there.
+BESIDE = {"attacks.defenses.dp_sgd": "opacus", "attacks.defenses.encrypted": "tenseal"}
+
+
+def beside(run: str) -> str:
+    """Return which version of an extra is installed that the function behind a path rests on; "" without one."""
+    package = BESIDE.get(run.partition(":")[0])
+    try:
+        return installed(package) if package else ""
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
 def environment(path: str = paths.BLOCKS, device: str = CPU) -> dict[str, str]:
     """Return the versions that finished work depends on, and the path by which and the device on which its models were trained.
 

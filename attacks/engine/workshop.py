@@ -16,12 +16,13 @@ from torch import Tensor, nn
 
 from attacks.defenses.owner import FACTS, Trained
 from attacks.engine.code import Code
+from attacks.engine.foreseen import TARGET
 from attacks.engine.kept_models import KeptModel, kept_by
 from attacks.engine.named_signals import named
 from attacks.engine.pieces import train_into, train_named
 from attacks.engine.places import NamedExecutor, Progress
 from attacks.engine.store import WAIT_SECONDS, Arrays, Store
-from attacks.engine.versions import environment
+from attacks.engine.versions import beside, environment
 from attacks.handles import AttackError
 from attacks.models import accelerated, own_code, paths
 from attacks.models.blocks import Block
@@ -30,6 +31,7 @@ from attacks.models.generators import Generator, GeneratorRecipe
 from attacks.models.signals import Signal
 from attacks.models.training import Model, NumberedSets, Recipe, TrainingSet
 from attacks.seeds import digest, digest_arrays
+from taxonomy.defended import TRAINED
 
 FIT = "attacks.models.training:fit"
 FIT_BLOCK = "attacks.models.training:fit_block"
@@ -43,9 +45,8 @@ ACCELERATED = {
 }
 # Stands between the name of a block and the number of one of its models.
 MEMBER = "."
-# What trainings of a target are called, and of models of an adversary's own that stand for it: these it defends as the target's
-# owner does, if it knows how. Surrogates learn from what the target answers, and attack models are none of the target's kind.
-TARGET = "target"
+# What trainings of models of an adversary's own are called that stand for the target: these it defends as the target's owner
+# does, if it knows how. Surrogates learn from what the target answers, and attack models are none of the target's kind.
 STAND_INS = ("shadow models", "reference generators", "reference language models")
 # Of how many nodes of the store the networks are held: few, so that memory does not grow with the number of models, but enough
 # that a target and a few models beside it can be asked by turns and are read once.
@@ -70,8 +71,6 @@ class StoreWorkshop:
         # By which defense models are trained now, and what trainings of these are called.
         self.defense: Trained | None = None
         self.defended: tuple[str, ...] = ()
-        # Looks at the recipe of a target before it is trained, and raises AttackError where a defense does not suit it.
-        self.checked: Callable[[Recipe], None] = lambda recipe: None
         # The last model that was trained as a target, or is to be had as one, with its training set.
         self.last: tuple[Model | Generator, TrainingSet] | None = None
         # Gives back a model that no recipe of ours trained, by its name: an audit's, whose function trained it.
@@ -83,8 +82,6 @@ class StoreWorkshop:
 
     def fit_many(self, recipe: Recipe, sets: Sequence[TrainingSet], what: str) -> list[Model]:
         """Return one model for each training set, in order. An interrupt loses only the blocks and models in progress."""
-        if what == TARGET:
-            self.checked(recipe)
         if self.defense is not None and what in self.defended:
             found = [self.model(name) for name in self._defended(self.defense, recipe, sets, what)]
         else:
@@ -96,11 +93,11 @@ class StoreWorkshop:
     def _plain(self, recipe: Recipe, sets: Sequence[TrainingSet], what: str) -> list[Model]:
         size = recipe.block_size
         if size == 1 or not isinstance(sets, NumberedSets):
-            return [KeptModel(recipe, name, self) for name in self._made(recipe, _singles(sets), what)]
+            return [self._kept(recipe, name) for name in self._made(recipe, _singles(sets), what)]
         blocks = sets.blocks(size)
         names = self._made(recipe, blocks, what, wanted=len(sets), in_blocks=True)
         members = [f"{name}{MEMBER}{k}" for name, block in zip(names, blocks, strict=True) for k in range(len(block))]
-        return [KeptModel(recipe, member, self) for member in members[: len(sets)]]
+        return [self._kept(recipe, member) for member in members[: len(sets)]]
 
     def fit_generators(self, recipe: GeneratorRecipe, sets: Sequence[TrainingSet], what: str) -> list[Generator]:
         """Return one generative model for each training set, in order."""
@@ -141,8 +138,9 @@ class StoreWorkshop:
         return name
 
     def _told(self, defense: Trained, data: TrainingSet) -> dict[str, Any]:
-        """Return all that a defense brings into a model, as plain data: code, parameters, and records."""
-        code = [self.code.digest(run) for run in (defense.run, defense.built) if run]
+        """Return all that a defense brings into a model, as plain data: code, what that is built on, parameters, and records."""
+        code: list[Any] = [self.code.digest(run) for run in (*TRAINED, defense.run, defense.built) if run]
+        code.append(beside(defense.run))
         handed = defense.takes_records and defense.reference(data)
         records = digest_arrays(handed.x.numpy(), handed.y.numpy()) if handed else ""
         return {"defense": defense.as_json(), "defended by": code, "reference": records, "seed": data.seed}
@@ -256,7 +254,11 @@ class StoreWorkshop:
         if "recipe" not in meta and self.own is not None:
             found: Model = self.own(fingerprint, self.store)
             return found
-        return KeptModel(Recipe.from_json(meta["recipe"]), fingerprint, self)
+        return self._kept(Recipe.from_json(meta["recipe"]), fingerprint, CPU if meta.get("defense") else None)
+
+    def _kept(self, recipe: Recipe, fingerprint: str, device: str | None = None) -> KeptModel:
+        # What a defense made answers where it was trained, for it may be another network than its recipe says.
+        return KeptModel(recipe, fingerprint, self, device or self.device_of(recipe))
 
     def network(self, recipe: Recipe, fingerprint: str) -> nn.Module:
         """Return the network of a finished model, ready to answer; raise StoreError if it is damaged or not there."""
@@ -315,7 +317,7 @@ class StoreWorkshop:
             self.progress.advance()
         return self.store.read(name)[1]
 
-    def answers(self, model: Model, x: Tensor) -> Tensor:
+    def answers(self, model: KeptModel, x: Tensor) -> Tensor:
         """Return a model's log-probabilities on x, worked out once and kept in the store, where they stay on disk."""
         content = self._asked[1] if self._asked is not None and self._asked[0] is x else digest_arrays(x.numpy())
         return self._mapped(self._answers_name(model, content), "answers", "answers of a model", lambda: model.log_probs(x))
@@ -342,10 +344,10 @@ class StoreWorkshop:
 
         return self._mapped(node, "signal", run.partition(":")[2], made)
 
-    def _answers_name(self, model: Model, content: str) -> str:
+    def _answers_name(self, model: KeptModel, content: str) -> str:
         """Return the node of a model's answers to records of this content."""
-        device = self.device_of(model.recipe)
-        return digest([self._code(ANSWER, device), model.fingerprint, content, environment(device=device)])
+        by, device = self._code(ANSWER, model.device), environment(device=model.device)
+        return digest([by, model.fingerprint, content, device])
 
     def _mapped(self, name: str, kind: str, what: str, make: Callable[[], Tensor]) -> Tensor:
         """Return the array of a node, worked out if the store does not hold it yet."""

@@ -43,6 +43,7 @@ from attacks.handles import (
 )
 from attacks.models.federation import Policy, Weights
 from attacks.models.further_training import change
+from attacks.models.poorer_answers import noisy
 from attacks.models.training import Model, Recipe
 from attacks.seeds import hash_records
 from attacks.steps import known_features
@@ -261,6 +262,7 @@ def handles(names: list[str], *, label_granted: bool = True, of_pictures: bool =
     makers: dict[str, Callable[[], Any]] = {
         "records": lambda: Records(x, label() if label_granted else None, IDS, ledger),
         "scores": lambda: scores,
+        "noisy_scores": lambda: ScoreOracle("noisy_scores", lambda q: noisy(target.log_probs(q), q, 0.5, 7), ledger),
         "top_k": lambda: TopScoreOracle("top_k", scores),
         "labels": lambda: LabelOracle("labels", lambda q: target.log_probs(q).argmax(-1), ledger),
         "parameters": lambda: Parameters("parameters", network(answers(member(), 100)), ledger),

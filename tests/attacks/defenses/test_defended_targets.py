@@ -6,9 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from shorter import LEARNERS, SEARCHES
 
+from attacks.defenses.owner import Trained
 from attacks.engine import plan as plans
+from attacks.engine import versions
 from attacks.engine.code import Code
 from attacks.engine.executors import executor
 from attacks.engine.runner import Engine
@@ -193,136 +196,38 @@ def test_a_defended_target_is_a_target_of_its_own(store):
     assert again.trained == 0
 
 
-# -- defenses of one's own
+def test_who_knows_of_a_defense_hands_its_models_records_of_its_own(tmp_path, monkeypatch):
+    """Early stopping watches other records: the target's owner has the population, and this adversary has it with errors."""
+    entry = (TINY / "targets" / "tiny.yaml").read_text().replace("id: tiny", "id: noisy").replace("D1.samples", "D1.noisy")
+    (tmp_path / "mine" / "targets").mkdir(parents=True)
+    (tmp_path / "mine" / "targets" / "noisy.yaml").write_text(entry)
+    catalog, handed, fit = load([TINY, tmp_path / "mine"]), [], Trained.fit
+
+    def watched(self, *arguments):
+        handed.append(self.records)
+        return fit(self, *arguments)
+
+    monkeypatch.setattr(Trained, "fit", watched)
+    run(tmp_path / "store", ["shokri-2017"], applied("early-stopping"), target="noisy", catalog=catalog)
+    makers = Engine(catalog, Store(tmp_path / "store")).target("noisy", 0).makers
+    own, noisy = (makers[term](Ledger()).x for term in ("D1.samples", "D1.noisy"))
+    assert torch.equal(handed[0].x, own) and len(handed) > 2
+    assert all(torch.equal(one.x, noisy) for one in handed[1:])
 
 
-ENTRY = """schema: 1
-id: {name}
-title: Mine
-summary: A defense of my own.
-category: generalization
-standing: later
-mechanism: What it does.
-changes: {changes}
-fits: [discriminative, stand-alone]
-run: my_defense:{function}
-{more}utility_cost: Not measured.
-"""
-CODE = '''
-import numpy as np
-import torch
-from torch import nn
-from attacks.models.training import TrainingSet, fit
-from attacks.seeds import record_ids
+def test_another_version_of_what_a_defense_rests_on_is_another_target(monkeypatch):
+    def named():
+        return [Code().of_defense(applied(name)) for name in ("dp-sgd", "dropout")]
+
+    before = named()
+    monkeypatch.setitem(versions.BESIDE, "attacks.defenses.dp_sgd", "numpy")
+    after = named()
+    assert before[0] != after[0] and before[1] == after[1]
 
 
-class Sharper(nn.Module):
-    def __init__(self, network):
-        super().__init__()
-        self.network = network
-
-    def forward(self, x):
-        return self.network(x) * 2
-
-
-def quantised(recipe, network, *, step):
-    """Round the weights of a trained network to multiples of a step."""
-    with torch.no_grad():
-        for weight in network.parameters():
-            weight.copy_((weight / step).round() * step)
-    return network
-
-
-def sharper(recipe, data):
-    """Train as always, and double the logits: a network that is not built as its recipe says."""
-    network = Sharper(fit(recipe, data))
-    network.facts = {"doubled": 1.0}
-    return network
-
-
-def sharper_network(recipe):
-    return Sharper(recipe.build())
-
-
-def of_others(recipe, data, reference):
-    """Train on records that are not the members', of which it has some."""
-    assert not np.isin(record_ids(reference.x.numpy()), record_ids(data.x.numpy())).any()
-    few = TrainingSet(reference.x[:120], reference.y[:120], reference.seed)
-    return fit(recipe, few)
-
-
-def smoothed(log_probs, owner, *, share):
-    """Mix answers with those of the owner's mean answer to its own records, which needs the owner."""
-    assert len(owner.data.x) and len(owner.reference.x)
-    mean = owner.model.log_probs(owner.data.x).exp().mean(0)
-    return ((1 - share) * log_probs.exp() + share * mean).log()
-
-
-def again(x, owner):
-    """Compute the answers in another way, which gives the same."""
-    return owner.model.log_probs(x)
-
-
-def lost(recipe, data):
-    return nn.Linear(2, 2)
-'''
-OWN = {
-    "quantised": ("model", "params: {step: 0.25}\nranges: {step: {above: 0}}\n"),
-    "sharper": ("training", ""),
-    "of-others": ("training", ""),
-    "smoothed": ("answers", "params: {share: 0.5}\n"),
-    "again": ("channel", ""),
-    "lost": ("training", ""),
-}
-
-
-@pytest.fixture
-def mine(tmp_path):
-    code, entries = tmp_path / "code", tmp_path / "mine" / "defenses"
-    code.mkdir()
-    entries.mkdir(parents=True)
-    (code / "my_defense.py").write_text(CODE)
-    for name, (changes, more) in OWN.items():
-        text = ENTRY.format(name=f"my-{name}", changes=changes, function=name.replace("-", "_"), more=more)
-        (entries / f"my-{name}.yaml").write_text(text)
-    return load([TINY, tmp_path / "mine"]), Code([code]), code / "my_defense.py"
-
-
-@pytest.mark.parametrize("name", [name for name in OWN if name != "lost"])
-def test_a_defense_of_ones_own_costs_an_entry_and_a_function(mine, tmp_path, name):
-    catalog, code, _ = mine
-    attacks = ["yeom-2018-loss", "carlini-2022-lira-offline"]
-    plain = run(tmp_path / "store", attacks, catalog=catalog, code=code)
-    defense = applied(f"my-{name}", catalog=catalog)
-    outcome = run(tmp_path / "store", attacks, defense, catalog=catalog, code=code)
-    same = outcome.scores["yeom-2018-loss"].tobytes() == plain.scores["yeom-2018-loss"].tobytes()
-    assert same is (name == "again"), "a channel changes no answer"
-    assert outcome.defense.facts == ({"doubled": 1.0} if name == "sharper" else {})
-    second = run(tmp_path / "store", attacks, defense, catalog=catalog, code=code)
-    assert second.trained == 0 and second.scores["yeom-2018-loss"].tobytes() == outcome.scores["yeom-2018-loss"].tobytes()
-
-
-def test_another_text_of_the_code_is_another_target(mine):
-    catalog, code, file = mine
-    before = code.of_defense(applied("my-sharper", catalog=catalog))
-    file.write_text(CODE.replace("* 2", "* 3"))
-    assert Code(code.trusted).of_defense(applied("my-sharper", catalog=catalog)) != before
-
-
-def test_a_network_that_cannot_be_had_again_is_one_sentence(mine, tmp_path):
-    catalog, code, _ = mine
-    with pytest.raises(InputError, match=r"not built as its recipe says.*lost_network\(recipe"):
-        run(tmp_path / "store", ["yeom-2018-loss"], applied("my-lost", catalog=catalog), catalog=catalog, code=code)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["sharper", "quantised", "of-others"])
-def test_workers_train_defended_models_to_the_same_bits(mine, tmp_path, name):
-    catalog, code, _ = mine
-    found = []
-    for workers in (1, 2):
-        folder = tmp_path / str(workers)
-        defense = applied(f"my-{name}", catalog=catalog)
-        outcome = run(folder, ["carlini-2022-lira-offline"], defense, catalog=catalog, code=code, workers=workers)
-        found.append(outcome.scores["carlini-2022-lira-offline"].tobytes())
-    assert found[0] == found[1]
+def test_what_a_defense_made_answers_where_it_was_trained(store):
+    run(store, ["yeom-2018-loss"], applied("dropout"))
+    workshop = Engine(CATALOG, Store(store), device="cuda").workshop
+    kept = {node.fingerprint: "defense" in node.meta for node in Store(store).nodes() if node.kind == "model"}
+    assert set(kept.values()) == {True, False}
+    assert {(workshop.model(name).device, by) for name, by in kept.items()} == {("cpu", True), ("cuda", False)}

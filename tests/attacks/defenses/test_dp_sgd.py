@@ -146,8 +146,8 @@ def test_the_epsilon_stands_in_the_results_and_more_of_it_means_less_noise(tmp_p
     [
         ({"epsilon": 0}, "epsilon must be above 0"),
         ({"epsilon": -1}, "epsilon must be above 0"),
-        ({"epsilon": "nan"}, "epsilon must be above 0"),
-        ({"epsilon": "inf"}, "at most 100"),
+        ({"epsilon": "nan"}, "epsilon must be a finite number"),
+        ({"epsilon": "inf"}, "epsilon must be a finite number"),
         ({"delta": 0}, "delta must be above 0"),
         ({"delta": 1}, "delta must be above 0 and at most"),
         ({"clip": 0}, "clip must be above 0"),
