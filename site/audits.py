@@ -20,6 +20,7 @@ TITLES = {
     "recorded-answers": "Area under the ROC curve: recorded answers about tumours",
     "before-and-after": "Area under the ROC curve: before and after a defense",
     "language-model": "Area under the ROC curve: a fine-tuned language model",
+    "torch-digits": "Area under the ROC curve: a network of handwritten digits",
     "synthetic-records": "Area under the ROC curve: synthetic records",
 }
 
