@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 
 from taxonomy.coverage import Cell
@@ -105,11 +105,7 @@ def intervals(rows: Sequence[tuple[str, float, tuple[float, float]]], title: str
     def x(value: float) -> float:
         return left + width * (value - low) / (high - low)
 
-    parts = []
-    for tenth in range(round(low * 10), round(high * 10) + 1):
-        at = x(tenth / 10)
-        parts.append(f'<path class="grid" d="M{at:.0f} {top}V{bottom}"/>')
-        parts.append(f'<text class="tick" x="{at:.0f}" y="{bottom + 16}" text-anchor="middle">{tenth / 10:.1f}</text>')
+    parts = _tenths(low, high, x, top, bottom)
     parts.append(f'<path class="chance-line" d="M{x(chance):.0f} {top}V{bottom}"/>')
     for i, (name, mean, ci) in enumerate(rows):
         y = top + step * (i + 0.5)
@@ -123,6 +119,16 @@ def intervals(rows: Sequence[tuple[str, float, tuple[float, float]]], title: str
     parts.append(f'<text x="{left + width / 2:.0f}" y="{bottom + 36}" text-anchor="middle">AUC</text>')
     words = "; ".join(f"{name} {mean:.3f}" for name, mean, _ in rows)
     return _svg(left + width + 20, bottom + 46, "intervals", title, words, parts)
+
+
+def _tenths(low: float, high: float, x: Callable[[float], float], top: int, bottom: int) -> list[str]:
+    """Return an upright line at each tenth from low to high, and its number below."""
+    parts = []
+    for tenth in range(round(low * 10), round(high * 10) + 1):
+        at = x(tenth / 10)
+        parts.append(f'<path class="grid" d="M{at:.0f} {top}V{bottom}"/>')
+        parts.append(f'<text class="tick" x="{at:.0f}" y="{bottom + 16}" text-anchor="middle">{tenth / 10:.1f}</text>')
+    return parts
 
 
 def utility(points: Sequence[Point], title: str) -> str:
@@ -140,11 +146,7 @@ def utility(points: Sequence[Point], title: str) -> str:
     def y(value: float) -> float:
         return top + height * (y_high - value) / (y_high - y_low)
 
-    parts = []
-    for tenth in range(round(x_low * 10), round(x_high * 10) + 1):
-        at = x(tenth / 10)
-        parts.append(f'<path class="grid" d="M{at:.0f} {top}V{top + height}"/>')
-        parts.append(f'<text class="tick" x="{at:.0f}" y="{top + height + 16}" text-anchor="middle">{tenth / 10:.1f}</text>')
+    parts = _tenths(x_low, x_high, x, top, top + height)
     for tenth in range(round(y_low * 10), round(y_high * 10) + 1):
         at = y(tenth / 10)
         parts.append(f'<path class="grid" d="M{left} {at:.0f}H{left + width}"/>')

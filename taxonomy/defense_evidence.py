@@ -11,20 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from taxonomy import evidence, source
+from taxonomy import evidence_files, source
 from taxonomy.catalog import Catalog
 from taxonomy.defended import Applied, faced
 from taxonomy.entries import Attack, Defense, EntryId, Params, Target
 from taxonomy.figures import Average, Confirmed
-from taxonomy.files import UnreadableError, content
-from taxonomy.findings import Finding, InputError, nearest, relative
+from taxonomy.findings import Finding, InputError, nearest
 from taxonomy.fingerprints import Fingerprints, hashed
-from taxonomy.kept_digests import kept_digests
 from taxonomy.terms import Strict
 
-FOLDER = f"{evidence.FOLDER}/defenses"
+KIND = "defenses"
+FOLDER = f"{evidence_files.FOLDER}/{KIND}"
 
 
 class Leak(Strict):
@@ -123,20 +122,12 @@ class DefenseEvidence(Strict):
 
 def files(catalog: Catalog) -> Iterator[Path]:
     """Yield the files of what was measured of defenses, in every folder of the catalog."""
-    for folder in catalog.folders:
-        yield from sorted((folder / FOLDER).glob("*.json"))
+    return evidence_files.files(catalog, KIND)
 
 
 def read(path: Path) -> DefenseEvidence:
     """Return what a file says was measured of a defense; raise InputError with one sentence if it says nothing."""
-    try:
-        return DefenseEvidence.model_validate_json(content(path))
-    except UnreadableError as error:
-        raise InputError(f"the file cannot be read ({error})") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{place or 'the file'}: {first['msg'][0].lower()}{first['msg'][1:]}") from error
+    return evidence_files.read(DefenseEvidence, path)
 
 
 def find_all(catalog: Catalog) -> dict[str, DefenseEvidence]:
@@ -144,10 +135,7 @@ def find_all(catalog: Catalog) -> dict[str, DefenseEvidence]:
     found: dict[str, DefenseEvidence] = {}
     for path in files(catalog):
         if path.stem not in found and path.stem in catalog.defenses:
-            try:
-                found[path.stem] = read(path)
-            except InputError as error:
-                raise InputError(f"{relative(path)}: {error}") from error
+            found[path.stem] = evidence_files.read_named(DefenseEvidence, path)
     return found
 
 
@@ -227,31 +215,19 @@ def stale(prints: Fingerprints, found: DefenseEvidence) -> list[str]:
 
 def check(catalog: Catalog, packages: Iterable[source.Package]) -> Iterator[Finding]:
     """Yield what is wrong with the evidence on defenses: MIA029 where it is of nothing that exists, MIA028 where it is stale."""
-    paths = list(files(catalog))
-    if not paths:
-        return
-    with kept_digests(packages) as digest:
-        prints = Fingerprints(catalog, digest)
-        for path in paths:
-            place = relative(path)
-            try:
-                found = read(path)
-            except InputError as error:
-                yield Finding("MIA029", str(error), place)
-                continue
-            unknown = list(_unknown(catalog, found, path.stem))
-            yield from (Finding("MIA029", message, place, hint=hint) for message, hint in unknown)
-            if unknown:
-                continue
-            command = f"mia bench --only {found.defense}"
-            again = f"measure again with `{command}`"
-            if old := stale(prints, found):
-                message = f"the defense, an attack or {', '.join(old)} has changed since it was measured"
-                hint = f"{again}, or see with `{command} --confirm` whether the figures changed"
-                yield Finding("MIA028", message, place, hint=hint)
-            measured = {one.target for one in found.targets}
-            if lacking := [name for name in catalog.defenses[found.defense].targets if name not in measured]:
-                yield Finding("MIA028", f"not measured yet: {', '.join(lacking)}", place, hint=again)
+    yield from evidence_files.check(catalog, packages, files(catalog), read, _unknown, _old)
+
+
+def _old(prints: Fingerprints, found: DefenseEvidence, path: Path) -> Iterator[tuple[str, str]]:
+    """Yield what of a file is stale, and what was not measured, each with a hint."""
+    command = f"mia bench --only {found.defense}"
+    again = f"measure again with `{command}`"
+    if old := stale(prints, found):
+        message = f"the defense, an attack or {', '.join(old)} has changed since it was measured"
+        yield message, f"{again}, or see with `{command} --confirm` whether the figures changed"
+    measured = {one.target for one in found.targets}
+    if lacking := [name for name in prints.catalog.defenses[found.defense].targets if name not in measured]:
+        yield f"not measured yet: {', '.join(lacking)}", again
 
 
 def _unknown(catalog: Catalog, found: DefenseEvidence, stem: str) -> Iterator[tuple[str, str]]:

@@ -7,56 +7,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TypeVar
 
-from pydantic import ValidationError
-
-from taxonomy import source
+from taxonomy import evidence_files, source
 from taxonomy.catalog import Catalog
 from taxonomy.figures import Evidence, Ordered, Orderings
-from taxonomy.files import UnreadableError, content
-from taxonomy.findings import Finding, InputError, nearest, relative
+from taxonomy.findings import Finding, nearest
 from taxonomy.fingerprints import Fingerprints
-from taxonomy.kept_digests import kept_digests
 from taxonomy.orderings import Ordering
 
-FOLDER = "evidence"
 ORDERINGS = "orderings"
-
-File = TypeVar("File", Evidence, Orderings)
 
 
 def files(catalog: Catalog) -> Iterator[Path]:
-    """Yield the evidence files of every folder of the catalog."""
-    for folder in catalog.folders:
-        yield from sorted((folder / FOLDER).glob("*.json"))
-
-
-def _read(model: type[File], path: Path) -> File:
-    """Return an evidence file; raise InputError with one sentence if it is none."""
-    try:
-        return model.model_validate_json(content(path))
-    except UnreadableError as error:
-        raise InputError(f"the file cannot be read ({error})") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{place or 'the file'}: {first['msg'][0].lower()}{first['msg'][1:]}") from error
+    """Yield the evidence files on attacks and orderings of every folder of the catalog."""
+    return evidence_files.files(catalog)
 
 
 def read(path: Path) -> Evidence | Orderings:
     """Return the evidence in a file, or how orderings did if it is named so; raise InputError if it holds none."""
-    return _read(Orderings, path) if path.stem == ORDERINGS else _read(Evidence, path)
+    return evidence_files.read(Orderings, path) if path.stem == ORDERINGS else evidence_files.read(Evidence, path)
 
 
 def find(catalog: Catalog, attack: str) -> Evidence | None:
     """Return what was measured of an attack, or None; raise InputError if its file is damaged."""
     for path in files(catalog):
         if path.stem == attack:
-            try:
-                return _read(Evidence, path)
-            except InputError as error:
-                raise InputError(f"{relative(path)}: {error}") from error
+            return evidence_files.read_named(Evidence, path)
     return None
 
 
@@ -65,10 +41,8 @@ def find_orderings(catalog: Catalog) -> list[Ordered]:
     found: dict[tuple[str, str, str | None], Ordered] = {}
     for path in files(catalog):
         if path.stem == ORDERINGS:
-            try:
-                found |= {(one.ordering, one.target, one.against): one for one in _read(Orderings, path).orderings}
-            except InputError as error:
-                raise InputError(f"{relative(path)}: {error}") from error
+            measured = evidence_files.read_named(Orderings, path).orderings
+            found |= {(one.ordering, one.target, one.against): one for one in measured}
     return list(found.values())
 
 
@@ -88,26 +62,12 @@ def stale(fingerprints: Fingerprints, evidence: Evidence) -> list[str]:
 
 def check(catalog: Catalog, packages: Iterable[source.Package]) -> Iterator[Finding]:
     """Yield what is wrong with the evidence of a catalog: MIA029 where it is of nothing that exists, MIA028 where it is stale."""
-    with kept_digests(packages) as digest:
-        fingerprints: Fingerprints | None = None
-        for path in files(catalog):
-            place = relative(path)
-            try:
-                found = read(path)
-            except InputError as error:
-                yield Finding("MIA029", str(error), place)
-                continue
-            unknown = list(_unknown(catalog, found, path.stem))
-            if unknown:
-                yield from (Finding("MIA029", message, place, hint=hint) for message, hint in unknown)
-                continue
-            fingerprints = fingerprints or Fingerprints(catalog, digest)
-            yield from _old(fingerprints, found, path)
+    yield from evidence_files.check(catalog, packages, files(catalog), read, _unknown, _old)
 
 
-def _old(fingerprints: Fingerprints, found: Evidence | Orderings, path: Path) -> Iterator[Finding]:
-    """Yield what of a file is stale, and what was not measured."""
-    catalog, place = fingerprints.catalog, relative(path)
+def _old(fingerprints: Fingerprints, found: Evidence | Orderings, path: Path) -> Iterator[tuple[str, str]]:
+    """Yield what of a file is stale, and what was not measured, each with a hint."""
+    catalog = fingerprints.catalog
     if isinstance(found, Evidence):
         command = f"mia bench {path.stem}"
         old, lacking = stale(fingerprints, found), unmeasured(catalog, found)
@@ -118,9 +78,9 @@ def _old(fingerprints: Fingerprints, found: Evidence | Orderings, path: Path) ->
         message = f"what was compared has changed since in {', '.join(old)}"
     again = f"measure again with `{command}`"
     if old:
-        yield Finding("MIA028", message, place, hint=f"{again}, or see with `{command} --confirm` whether the figures changed")
+        yield message, f"{again}, or see with `{command} --confirm` whether the figures changed"
     if lacking:
-        yield Finding("MIA028", f"not measured yet: {', '.join(lacking)}", place, hint=again)
+        yield f"not measured yet: {', '.join(lacking)}", again
 
 
 def stale_orderings(fingerprints: Fingerprints, found: Orderings) -> list[str]:

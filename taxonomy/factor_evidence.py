@@ -9,20 +9,19 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from taxonomy import evidence, source
+from taxonomy import evidence_files, source
 from taxonomy.catalog import Catalog
 from taxonomy.entries import EntryId
 from taxonomy.factors import Factor, Point, curves
 from taxonomy.figures import Average, Interval
-from taxonomy.files import UnreadableError, content
-from taxonomy.findings import Finding, InputError, nearest, relative
+from taxonomy.findings import Finding, nearest
 from taxonomy.fingerprints import Fingerprints, hashed
-from taxonomy.kept_digests import kept_digests
 from taxonomy.terms import Strict, Text
 
-FOLDER = f"{evidence.FOLDER}/factors"
+KIND = "factors"
+FOLDER = f"{evidence_files.FOLDER}/{KIND}"
 
 
 class PointSeed(Strict):
@@ -85,31 +84,18 @@ def fingerprint(prints: Fingerprints, point: Point) -> str | None:
 
 def files(catalog: Catalog) -> Iterator[Path]:
     """Yield the files of what was measured of factors, in every folder of the catalog."""
-    for folder in catalog.folders:
-        yield from sorted((folder / FOLDER).glob("*.json"))
+    return evidence_files.files(catalog, KIND)
 
 
 def read(path: Path) -> FactorEvidence:
     """Return what a file says was measured of a factor; raise InputError with one sentence if it says nothing."""
-    try:
-        return FactorEvidence.model_validate_json(content(path))
-    except UnreadableError as error:
-        raise InputError(f"the file cannot be read ({error})") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{place or 'the file'}: {first['msg'][0].lower()}{first['msg'][1:]}") from error
+    return evidence_files.read(FactorEvidence, path)
 
 
 def find(catalog: Catalog, factor: str) -> FactorEvidence | None:
     """Return what was measured of a factor, or None; raise InputError if its file is damaged."""
-    for path in files(catalog):
-        if path.stem == factor:
-            try:
-                return read(path)
-            except InputError as error:
-                raise InputError(f"{relative(path)}: {error}") from error
-    return None
+    found = (path for path in files(catalog) if path.stem == factor)
+    return next((evidence_files.read_named(FactorEvidence, path) for path in found), None)
 
 
 def stale(prints: Fingerprints, found: FactorEvidence) -> list[str]:
@@ -126,25 +112,19 @@ def stale(prints: Fingerprints, found: FactorEvidence) -> list[str]:
 
 def check(catalog: Catalog, packages: Iterable[source.Package]) -> Iterator[Finding]:
     """Yield what is wrong with the evidence on factors: MIA029 where it is of none that exists, MIA028 where it is stale."""
-    paths = list(files(catalog))
-    if not paths:
-        return
-    with kept_digests(packages) as digest:
-        prints = Fingerprints(catalog, digest)
-        for path in paths:
-            place = relative(path)
-            try:
-                found = read(path)
-            except InputError as error:
-                yield Finding("MIA029", str(error), place)
-                continue
-            if found.factor != path.stem:
-                yield Finding("MIA029", f"the file is named after {path.stem}, but is about {found.factor}", place)
-            elif found.factor not in catalog.kinds["factors"]:
-                message = f"unknown factor {found.factor!r}"
-                yield Finding("MIA029", message, place, hint=nearest(found.factor, catalog.kinds["factors"]))
-            elif old := stale(prints, found):
-                hint = f"measure again with `mia factors {found.factor} --save`"
-                yield Finding(
-                    "MIA028", f"what was measured has changed since, or is not all there is: {', '.join(old)}", place, hint=hint
-                )
+    yield from evidence_files.check(catalog, packages, files(catalog), read, _unknown, _old)
+
+
+def _unknown(catalog: Catalog, found: FactorEvidence, stem: str) -> Iterator[tuple[str, str]]:
+    """Yield a message and a hint where the file is about no factor, or about another than its name says."""
+    if found.factor != stem:
+        yield f"the file is named after {stem}, but is about {found.factor}", ""
+    elif found.factor not in catalog.kinds[KIND]:
+        yield f"unknown factor {found.factor!r}", nearest(found.factor, catalog.kinds[KIND])
+
+
+def _old(prints: Fingerprints, found: FactorEvidence, path: Path) -> Iterator[tuple[str, str]]:
+    """Yield what of a file is stale or lacking, with a hint."""
+    if old := stale(prints, found):
+        message = f"what was measured has changed since, or is not all there is: {', '.join(old)}"
+        yield message, f"measure again with `mia factors {found.factor} --save`"

@@ -24,7 +24,7 @@ from attacks.cli.options import (
     print_json,
 )
 from taxonomy.catalog import installed_sources
-from taxonomy.evidence import FOLDER
+from taxonomy.evidence_files import FOLDER
 from taxonomy.findings import InputError
 
 SEEDS = 3

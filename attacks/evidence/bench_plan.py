@@ -240,11 +240,16 @@ def keep_fuller(folder: Path, chosen: Sequence[Group], seeds: int) -> None:
             most = _seeds(folder / f"{name}.json")
         except InputError:
             continue  # it is missing or damaged, so there is nothing to keep
-        if most > seeds:
-            raise InputError(
-                f"the evidence of {name} holds {most} seeds, and {seeds} would replace them: "
-                f"measure with --seeds {most} or more, or write to another folder with --out"
-            )
+        refuse_fewer(name, most, seeds)
+
+
+def refuse_fewer(name: str, there: int, seeds: int) -> None:
+    """Raise InputError if evidence over so many seeds that are there would be replaced by evidence over fewer."""
+    if there > seeds:
+        raise InputError(
+            f"the evidence of {name} holds {there} seeds, and {seeds} would replace them: "
+            f"measure with --seeds {there} or more, or write to another folder with --out"
+        )
 
 
 def _seeds(path: Path) -> int:

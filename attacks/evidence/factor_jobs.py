@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from attacks.evidence.bench_plan import Job
+from attacks.evidence.bench_plan import Job, refuse_fewer
 from taxonomy.factor_evidence import read
 from taxonomy.factors import Curve, Point
 from taxonomy.findings import InputError
@@ -29,8 +29,4 @@ def keep_fuller(path: Path, seeds: int) -> None:
         most = max(len(point.seeds) for curve in read(path).curves for point in curve.points)
     except InputError:
         return  # it is missing or damaged, so there is nothing to keep
-    if most > seeds:
-        raise InputError(
-            f"the evidence of {path.stem} holds {most} seeds, and {seeds} would replace them: "
-            f"measure with --seeds {most} or more, or write to another folder with --out"
-        )
+    refuse_fewer(path.stem, most, seeds)
