@@ -189,6 +189,27 @@ def blind(baseline: Figures, passed: bool) -> str:
     return f"{told}. The two groups differ by themselves: all that follows measures how they were chosen, not the model."
 
 
+def defended(defense: Figures) -> str:
+    """Return what stands between the model and whoever attacks it, that it is simulated, and what it does to labels."""
+    params = "".join(f", {name} {value}" for name, value in defense["params"].items())
+    named = f"“{defense['title']}” ({defense['id']}{params})"
+    knows = (
+        "The adversary knows of it, and puts it on models of its own too."
+        if defense["adaptive"]
+        else "The adversary does not know of it; one who does may find more."
+    )
+    accuracy = defense["utility"]["test_accuracy"]
+    cost = ""
+    if accuracy is not None:
+        before, after = (_number(100 * accuracy[name], 3) for name in ("undefended", "defended"))
+        cost = f" Of records that are no members, {after} % get the right label with it, and {before} % without it."
+    return (
+        f"Answers were masked: attacks were shown what the defense {named} leaves of them. "
+        "It was simulated, put by this audit on top of what the model answers; whether your service masks so too, nobody tested. "
+        f"{knows}{cost}"
+    )
+
+
 def not_said(others: int | None, not_run: int) -> list[str]:
     """Return what the figures do not say, in sentences; `others` is the fewest non-members, `not_run` counts attacks."""
     those = "1 attack that the catalog has was" if not_run == 1 else f"{not_run:,} attacks that the catalog has were"
