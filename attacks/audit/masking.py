@@ -17,7 +17,7 @@ from attacks.errors import AttackError
 from attacks.targets.target import HandleMaker
 from taxonomy import defended, entries
 from taxonomy.catalog import Catalog
-from taxonomy.defended import LABELS, Applied
+from taxonomy.defended import LABELS, SCORES, Applied
 from taxonomy.findings import InputError
 from taxonomy.threat import owner
 
@@ -53,9 +53,10 @@ def simulated(audit: Audit, catalog: Catalog, parts: Parts, entry: entries.Targe
     try:
         defended.target(catalog, entry, applied)
         mask.resolution(len(parts.names), shape)
-    except (InputError, AttackError) as error:
-        place = ("defense", "params") if isinstance(error, AttackError) and stated.params else ("defense",)
-        raise audit.wrong(f"{stated.id}: {error}", *place) from error
+    except InputError as error:
+        raise audit.wrong(str(error), "defense", "id") from error
+    except AttackError as error:
+        raise audit.wrong(f"{stated.id}: {error}", "defense", *(["params"] if stated.params else [])) from error
     return Simulated(applied, mask)
 
 
@@ -83,13 +84,25 @@ def _refused(applied: Applied, parts: Parts, code: Code) -> str | None:
         )
     if changes == "channel":
         return "does not change what is answered, but how it is worked out, of which an audit of answers shows nothing"
+    if _asks_owner(applied.defense, code):
+        return "asks the model's owner for its training set and its inside, which an audit file does not hand over"
+    if applied.masks != SCORES:
+        return "masks statistics of a group, and this is a model"
     if not isinstance(parts, ClassifierParts):
         return "masks what a classifier answers, and this is none"
     if parts.model.answers != "scores":
         return "masks scores, and this model answers with labels alone"
-    if takes(code.function(str(applied.defense.run)), OWNER):
-        return "asks the model's owner for its training set and its inside, which an audit file does not hand over"
     return None
+
+
+def _asks_owner(defense: entries.Defense, code: Code) -> bool:
+    return takes(code.function(str(defense.run)), OWNER)
+
+
+def masks(catalog: Catalog, code: Code) -> list[str]:
+    """Return the ids of the defenses that an audit can simulate where a classifier answers with scores."""
+    runs = (one for one in catalog.defenses.values() if one.run and one.changes == "answers")
+    return sorted(one.id for one in runs if Applied(one, {}).masks == SCORES and not _asks_owner(one, code))
 
 
 def facing(audit: Audit, catalog: Catalog, adversaries: list[Adversary], simulated: Simulated) -> list[Adversary]:
@@ -109,6 +122,7 @@ def facing(audit: Audit, catalog: Catalog, adversaries: list[Adversary], simulat
         after, threat = defended.faced(catalog, shown, simulated.applied, one.threat)
         if one.id == ALL:
             threat = replace(owner(after), limits=one.threat.limits)
+        threat = replace(threat, knows=threat.knows - ({*shown.offers} - {*after.offers}))
         found.append(replace(one, threat=threat, target=shown))
     return found
 

@@ -119,7 +119,7 @@ def read(
 
 def _made(own: ShadowModels | None, others: ShadowModels | None) -> dict[str, HandleMaker]:
     """Return what makes the handles of models of which some trained on candidates, and of others that did on none."""
-    made = dict[str, HandleMaker]()
+    made = dict[str, Any]()
     if own is not None:
         made["shadow-models.matched"] = lambda ledger: own
     if others is not None:

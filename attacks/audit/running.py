@@ -293,9 +293,9 @@ def not_handed_over(ready: Prepared, case: Case) -> list[str]:
     if not lost or not terms:
         return []
     titles = ", ".join(f"{ready.catalog.terms[term].title} ({term})" for term in terms)
-    masked = applied is not None and {*terms} <= {*target.offers}
-    which = "which the defense does not leave" if masked else "which the audit file does not hand over"
-    return [f"This adversary also has {titles}, {which}: {len(lost):,} of its attacks were not run."]
+    return [
+        f"This adversary also has {titles}, which the audit file does not hand over: {len(lost):,} of its attacks were not run."
+    ]
 
 
 def _unsuited(unsuited: Sequence[tuple[str, str]]) -> list[str]:

@@ -165,7 +165,7 @@ WRONG = {
     ),
     "of the channel": ("{id: homomorphic-encryption}", "does not change what is answered, but how it is worked out"),
     "that asks the owner": ("{id: memguard}", "memguard asks the model's owner for its training set"),
-    "of statistics": ("{id: noisy-statistics}", "noisy-statistics is for targets that are aggregate"),
+    "of statistics": ("{id: noisy-statistics}", "noisy-statistics masks statistics of a group, and this is a model"),
 }
 
 
