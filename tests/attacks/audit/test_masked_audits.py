@@ -8,6 +8,7 @@ import pandas as pd
 import pictures
 import pytest
 import torch
+from inference_server import tensor
 from test_wrong_audits import refused
 
 from attacks.audit import file as files
@@ -206,3 +207,21 @@ def test_who_has_the_model_itself_is_past_any_mask(mia, mia_json, tmp_path, monk
     forest.add(tmp_path, mine)
     said = "mine has the model itself (M1.parameters), past any mask; leave the threat model out, or `defense`"
     refused(mia, tmp_path, monkeypatch, said, "audit.yaml", "--trust-code", ".")
+
+
+def test_a_mask_costs_no_more_calls_to_a_service(server, mia_json, tmp_path):
+    """A mask is put on answers that are there: no record is asked about for it, and queries are counted as without it."""
+    forest.write(tmp_path)
+    server.outputs = lambda rows: [tensor("p", 1 / (1 + np.exp(np.stack([-rows[:, 3], rows[:, 3]], axis=1))))]
+    model = f"{{kind: http, url: '{server.url}', model: forest, classes: [sick, well]}}"
+    text = (tmp_path / "audit.yaml").read_text().replace("{kind: sklearn, file: model.skops}", model)
+    text += "features: [age, income, visits, risk]\nattacks: [yeom-2018-loss, yeom-2018-gap]\n"
+    asked, queries = {}, {}
+    for name, more in (("plain", ""), ("masked", "defense: {id: rounded-scores}\n")):
+        (tmp_path / f"{name}.yaml").write_text(text.replace("name: forest", f"name: {name}") + more)
+        found = mia_json("audit", f"{name}.yaml", "--out", name)
+        asked[name] = len(server.asked)
+        queries[name] = {one: result["queries"] for one, result in forest.by_attack(found).items()}
+    # The second audit has its answers from the first, and asks once more to see whether they differ.
+    assert asked["plain"] >= 120 and asked["masked"] - asked["plain"] < 20
+    assert queries["plain"] == queries["masked"] == {"yeom-2018-loss": 120, "yeom-2018-gap": 120}
