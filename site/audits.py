@@ -10,8 +10,11 @@ from typing import Any
 import picture
 from markupsafe import Markup
 
+from attacks.audit import masking
 from attacks.audit.checks import CODES
 from attacks.audit.kinds.specs import KINDS
+from attacks.engine.code import Code
+from taxonomy.catalog import Catalog
 
 # Figures of the examples as they were measured once, by example and attack: AUC and the ends of its interval. Tests hold them.
 MEASURED = Path(__file__).parent / "examples" / "audits" / "measured.json"
@@ -20,6 +23,7 @@ TITLES = {
     "recorded-answers": "Area under the ROC curve: recorded answers about tumours",
     "before-and-after": "Area under the ROC curve: before and after a defense",
     "language-model": "Area under the ROC curve: a fine-tuned language model",
+    "torch-digits": "Area under the ROC curve: a network of handwritten digits",
     "synthetic-records": "Area under the ROC curve: synthetic records",
 }
 
@@ -48,6 +52,11 @@ def kinds() -> list[Kind]:
 def codes() -> list[tuple[str, str]]:
     """Return the codes of checks, with what each says."""
     return sorted(CODES.items())
+
+
+def masks(catalog: Catalog) -> list[str]:
+    """Return the ids of the defenses that an audit can put on top of a classifier's answers."""
+    return masking.masks(catalog, Code())
 
 
 def drawn() -> dict[str, Markup]:

@@ -317,9 +317,12 @@ class Site:
         self.page("defenses-and-attacks.md", "defenses_and_attacks.md.j2", effects=effects)
         self.page("flower.md", "flower.md.j2", files=_files("flower"))
         drawn_audits = audits.drawn()
-        self.page("audit.md", "audit.md.j2", kinds=audits.kinds(), codes=audits.codes(), drawn=drawn_audits["people-forest"])
+        drawn_forest, masks = drawn_audits["people-forest"], audits.masks(catalog)
+        self.page("audit.md", "audit.md.j2", kinds=audits.kinds(), codes=audits.codes(), masks=masks, drawn=drawn_forest)
         self.page("audit-examples.md", "audit_examples.md.j2", files=_files("audits"), drawn=drawn_audits, found=audits.found)
-        self.page("audit-torch.md", "audit_torch.md.j2", files=_files("audits/torch-digits"))
+        self.page(
+            "audit-torch.md", "audit_torch.md.j2", files=_files("audits/torch-digits"), drawn=drawn_audits, found=audits.found
+        )
         self.page("cluster.md", "cluster.md.j2")
         self.page("handles.md", "handles.md.j2", handles=handles.offered(catalog, handles.packages()), type=type_link)
         self.page("add-an-attack.md", "add_an_attack.md.j2", text=Markup((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")))

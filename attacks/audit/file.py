@@ -67,6 +67,14 @@ class Coins(Strict):
     delta: float = Field(gt=0, lt=1)
 
 
+class StatedDefense(Strict):
+    """A mask by its id (mia defenses) that is put on top of the model's answers; `adaptive`: the adversary knows of it."""
+
+    id: EntryId
+    params: dict[Text, bool | int | float | str] = Field(default_factory=dict)
+    adaptive: bool = True
+
+
 class AuditFile(Strict):
     """What stands in an audit file. Members, non-members and a model are required."""
 
@@ -83,6 +91,7 @@ class AuditFile(Strict):
     records: Literal["picture", "table", "text", "signal", "genotype"] | None = None
     training_size: int | None = Field(default=None, ge=1, description="records the model was trained on; unstated, the members")
     coins: Coins | None = None
+    defense: StatedDefense | None = None
     threat_models: list[Text | InlineThreatModel] = Field(default_factory=list)
     attacks: list[EntryId] = Field(default_factory=list)
     groups: list[Text] = Field(default_factory=list)

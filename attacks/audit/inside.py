@@ -95,7 +95,7 @@ def _parameters(recipe: OwnRecipe, ledger: Ledger) -> Parameters:
 def look(model: OwnModel, rows: Rows, label: NDArray[np.int64], classes: int) -> Inside:
     """Return what can be seen inside of a model, after trying it on a few records; label int64 (n,) of the first n of the rows.
 
-    A network that does not answer them at all is left to whoever asks it, who says so.
+    Raises InputError, with the user's line, for a network that does not answer them at all.
     """
     if model.network is None:
         return Inside()
@@ -106,26 +106,14 @@ def look(model: OwnModel, rows: Rows, label: NDArray[np.int64], classes: int) ->
         return Inside(reason=f"it has {count:,} weights, and gradients of each record take too long beyond {MOST_WEIGHTS:,}")
     if rows.x.ndim == 2 and any(column.gaps or column.values for column in rows.columns or ()):
         return Inside(reason="its records have gaps, through which no gradient goes")
-    network = behind(model.network, *_scales(rows), model.scale)
-    shape = tuple(rows.x.shape[1:])
-    recipe = OwnRecipe(_kind(network, shape), shape, classes, network=network)
     few = np.unique(np.linspace(0, len(label) - 1, TRIED).astype(int))
+    answered = _probabilities(torch.as_tensor(model.ask(rows.original(few))).double(), model.scale)
     try:
-        assert model.answer is not None, "a network answers"
-        answered = _probabilities(torch.as_tensor(model.answer(rows.original(few))).double(), model.scale)
-    except Exception:
-        return Inside()
-    return _tried(recipe, rows.x[torch.from_numpy(few)], torch.from_numpy(label[few]), answered)
-
-
-def _tried(recipe: OwnRecipe, x: Tensor, label: Tensor, answered: Tensor) -> Inside:
-    """Return a network that can be looked into, as its answers and gradients on a few records show, or why it cannot."""
-    try:
-        network = internals.network(recipe, recipe.network.state_dict())
-        with torch.no_grad():
-            alone = torch.cat([network(record[None].double()) for record in x]).softmax(dim=-1)
-        norms = internals.gradients(network, x, label, internals.norm)
-    except Exception as error:
+        shape = tuple(rows.x.shape[1:])
+        network = behind(model.network, *_scales(rows), model.scale)
+        recipe = OwnRecipe(_kind(network, shape), shape, classes, network=network)
+        alone, norms = _seen(recipe, rows.x[few], torch.from_numpy(label[few]))
+    except Exception as error:  # copies and derivatives of a module of somebody's own can fail in any way; the check says how
         text = printable(" ".join(str(error).split()))[:200]
         return Inside(reason=f"it cannot be differentiated record by record ({type(error).__name__}: {text})")
     if alone.shape != answered.shape or not bool((alone - answered).abs().max() < CLOSE):
@@ -133,6 +121,14 @@ def _tried(recipe: OwnRecipe, x: Tensor, label: Tensor, answered: Tensor) -> Ins
     if not bool(norms.isfinite().all()):
         return Inside(reason="gradients of its loss are not finite")
     return Inside(recipe)
+
+
+def _seen(recipe: OwnRecipe, x: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what a network answers each of a few records by itself, (n, classes), and the norms of its gradients, (n,)."""
+    network = internals.network(recipe, recipe.network.state_dict())
+    with torch.no_grad():
+        alone = torch.cat([network(record[None].double()) for record in x]).softmax(dim=-1)
+    return alone, internals.gradients(network, x, label, internals.norm)
 
 
 def _probabilities(answer: Tensor, scale: str) -> Tensor:

@@ -47,16 +47,21 @@ def judged(
     found["groups"] = by_group(score, member, columns) if columns else []
     found["seed_spread"] = spread
     if result["auc_ci"][1] < 0.5:
-        found["warnings"] = [*result["warnings"], _below_chance(result["auc"])]
+        found["warnings"] = [*result["warnings"], _below_chance(result["auc"], result["models"] > 0)]
     return found
 
 
-def _below_chance(area: float) -> str:
-    """Return what an attack that ranks members below others says, and what it does not."""
+def _below_chance(area: float, trained: bool) -> str:
+    """Return what an attack that ranks members below others says, and what it does not; `trained`: it trained models."""
+    because = (
+        "What it takes for a sign of members holds for the models that it learned from, and not for this one. A guessed network "
+        "that hardly overfits, for one, shows no sign at all, and a direction by chance is what is then learned"
+        if trained
+        else "What it takes for a sign of members is one of the others here"
+    )
     return (
         f"it ranks members below others (AUC {area:.3f}), which is no protection: whoever turns its ranking around reaches "
-        f"{1 - area:.3f}. What it takes for a sign of members holds for the models that it learned from, and not for this one: a "
-        "guessed network that hardly overfits shows no sign at all, and a direction by chance is what it then learns"
+        f"{1 - area:.3f}. {because}"
     )
 
 

@@ -26,7 +26,7 @@ class Measured:
 
     `rates` are the false positive rates that each attack was judged at, as they are written. `ids` are the names of records, text
     (n,), in audits. `origin` is what a run hangs on, its target and its seed; None of an audit. `name` is that of the target or
-    the audit, and `grants` are what each threat model grants.
+    the audit, `defense` the mask or other defense in words, and `grants` are what each threat model grants.
     """
 
     folder: Path
@@ -37,6 +37,7 @@ class Measured:
     ids: NDArray[np.str_] | None
     origin: tuple[str, int] | None
     name: str = ""
+    defense: str = "none"
     grants: Mapping[str | None, frozenset[str]] = field(default_factory=dict)
 
     @property
@@ -64,7 +65,18 @@ def read(folder: Path) -> Measured:
     if isinstance(data.get("target"), str) and isinstance(data.get("seed"), int) and "threat_models" not in data:
         origin = (data["target"], data["seed"])
     about = data.get("target") or data.get("name") or ""
-    return Measured(folder, scores, rates, list(found), member, ids, origin, str(about), _grants(data))
+    return Measured(folder, scores, rates, list(found), member, ids, origin, str(about), _defense(data), _grants(data))
+
+
+def _defense(data: Mapping[str, Any]) -> str:
+    """Return the defense that stood before the target, in words."""
+    stated = data.get("defense")
+    if not isinstance(stated, dict):
+        return "none"
+    params = stated.get("params")
+    set_to = [f"{name} {value}" for name, value in params.items()] if isinstance(params, dict) else []
+    known = "known to the adversary" if stated.get("adaptive") else "not known to the adversary"
+    return printable(f"{stated.get('id')} ({', '.join([*set_to, known])})")
 
 
 def _grants(data: Mapping[str, Any]) -> dict[str | None, frozenset[str]]:

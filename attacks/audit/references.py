@@ -15,6 +15,7 @@ from torch import Tensor
 
 from attacks.audit import answers
 from attacks.audit.kinds.model import OwnModel
+from attacks.defenses.answers import Mask, answering
 from attacks.handles import HostedModel, ReferenceModels, ShadowData, ShadowModels, UnsuitableError
 from attacks.models.resolution import bounded
 from attacks.seeds import digest, digest_arrays
@@ -61,11 +62,19 @@ class _RecordedReferences(ReferenceModels):
 
 @dataclass(frozen=True)
 class Recorded:
-    """Answers of models to all candidates, as handles; `own` are those of which it is known who was trained on what."""
+    """Answers of models to all candidates, as handles.
+
+    `own` are those of which it is known who was trained on what, and `others` those that no candidate was a record of.
+    """
 
     makers: dict[str, HandleMaker]
     identity: str
     own: ShadowModels | None
+    others: ShadowModels | None = None
+
+    def masked(self, mask: Mask) -> dict[str, HandleMaker]:
+        """Return what makes the same models, of which each answers through a mask."""
+        return _made(*(None if models is None else answering(models, mask) for models in (self.own, self.others)))
 
 
 def read(
@@ -86,8 +95,8 @@ def read(
         raise InputError(f"{where}: there is no array 'scores' ({nearest('scores', arrays)})")
     if scores is not None and trained_on is None:
         raise InputError(f"{where}: there is no array 'trained_on', which says which model was trained on which record")
-    made: dict[str, Any] = {}
     shadow: ShadowModels | None = None
+    references: ShadowModels | None = None
     if scores is not None and trained_on is not None:
         if trained_on.dtype != np.bool_ or trained_on.shape != scores.shape[:2]:
             raise InputError(
@@ -96,7 +105,6 @@ def read(
             )
         models = _models(scores, model, names, records.x, order, resolution, f"{where}: scores")
         shadow = ShadowModels(models, records, torch.from_numpy(trained_on[:, order]))
-        made["shadow-models.matched"] = lambda ledger: shadow
         if outside is None and (fewest := int((~trained_on).sum(axis=0).min())):
             # For each record the first models without it, as many for all: of these models no candidate was a record.
             without = np.argsort(trained_on, axis=0, kind="stable")[:fewest]
@@ -104,9 +112,19 @@ def read(
     if outside is not None:
         others = _models(outside, model, names, records.x, order, resolution, f"{where}: outside")
         nobody = torch.zeros(len(others), len(records), dtype=torch.bool)
-        made["reference-models"] = lambda ledger: _RecordedReferences(ShadowModels(others, records, nobody))
+        references = ShadowModels(others, records, nobody)
     found = [array for array in (scores, trained_on, outside) if array is not None]
-    return Recorded(made, digest([digest_arrays(*found), model.scale]), shadow)
+    return Recorded(_made(shadow, references), digest([digest_arrays(*found), model.scale]), shadow, references)
+
+
+def _made(own: ShadowModels | None, others: ShadowModels | None) -> dict[str, HandleMaker]:
+    """Return what makes the handles of models of which some trained on candidates, and of others that did on none."""
+    made = dict[str, Any]()
+    if own is not None:
+        made["shadow-models.matched"] = lambda ledger: own
+    if others is not None:
+        made["reference-models"] = lambda ledger: _RecordedReferences(others)
+    return made
 
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:

@@ -52,7 +52,7 @@ def spread(engine: Engine, outcome: Outcome, target: Target, parts: Parts) -> di
     proofs = {name: proof for name, proof in proofs.items() if _is_formula(run, proof.planned)}
     made = [artifact for proof in proofs.values() for artifact in _artifacts(proof) if isinstance(artifact, ShadowModels)]
     whole = max((one for one in made if _is_own(one, parts, target)), key=len, default=None)
-    if whole is None:
+    if whole is None or len(whole) < 2:
         return {}
     found = {}
     with training.one_thread():
@@ -62,7 +62,7 @@ def spread(engine: Engine, outcome: Outcome, target: Target, parts: Parts) -> di
             except AttackError:
                 # Too few models are left, or it asks about records that nobody asked these models about.
                 continue
-    return {name: figures for name, figures in found.items() if figures["targets"] > 1}
+    return found
 
 
 def _is_formula(run: Run, planned: Planned) -> bool:
@@ -107,8 +107,8 @@ def _of_attack(proof: Proof, whole: ShadowModels, target: Target, parts: Classif
 
 def _summary(values: Sequence[float | None]) -> dict[str, float]:
     array = np.array(values, dtype=np.float64)
-    sd = float(array.std(ddof=1)) if len(array) > 1 else 0.0
-    return {"mean": float(array.mean()), "sd": sd, "lowest": float(array.min()), "highest": float(array.max())}
+    mean, sd = float(array.mean()), float(array.std(ddof=1))
+    return {"mean": mean, "sd": sd, "lowest": float(array.min()), "highest": float(array.max())}
 
 
 def _scores(
@@ -142,9 +142,9 @@ def _models(given: Any, whole: ShadowModels, place: int, target: Target, parts: 
         return ReferenceModels(_kept(own, range(len(own)), parts)), len(own)
     if not isinstance(given, ShadowModels) or not _is_own(given, parts, target):
         raise UnsuitableError("it takes something else than models by the training function")
-    inside = given.trained_on
-    together = (inside & whole.trained_on[place]).any(dim=1)
-    left = [k for k in range(len(given)) if together[k] and given.models[k].fingerprint != whole.models[place].fingerprint]
+    # The target shares all of its members, one of its deal none, and one of another deal some of them.
+    shared = (given.trained_on & whole.trained_on[place]).sum(dim=1)
+    left = [k for k, count in enumerate(shared.tolist()) if 0 < count < int(whole.trained_on[place].sum())]
     if len(left) < 2:
         raise UnsuitableError("too few shadow models are left")
     return _kept(given, left, parts), len(left)

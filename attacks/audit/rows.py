@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # So many different texts a column may hold: attacks see each as a column of its own, which for free text fits no memory.
 MOST_VALUES = 1_000
+# So many numbers of records are worked on at a time.
+BLOCK = 2**22
 # Kinds of dtypes that are numbers.
 NUMBERS = "fiub"
 
@@ -110,11 +112,13 @@ class Rows:
         # Attack after attack asks about the same records.
         if self._asked is None or x.shape != self._asked[0].shape or not torch.equal(x, self._asked[0]):
             found = np.full(len(x), -1)
-            # Attacks on labels ask about millions of made-up records, which are told by their sums, faster than by ids.
+            # Attacks on labels ask about millions of made-up records, most of which are told by their sums, faster than by ids.
             maybe = np.flatnonzero(_spots(self._sums, _sums(x.numpy()))[1])
-            ids = record_ids(x.numpy()[maybe])
-            spots, known = _spots(self._ids, ids)
-            found[maybe[known]] = self._order[spots[known]]
+            spots, held = _spots(self._ids, record_ids(x.numpy()[maybe]))
+            maybe, known = maybe[held], self._order[spots[held]]
+            # Two records may have one id by chance; what is taken for a known record has its numbers.
+            same = _same(x, maybe, self.x, known)
+            found[maybe[same]] = known[same]
             self._asked = x.clone(), found
         return self._asked[1]
 
@@ -143,10 +147,27 @@ class Rows:
 
 def _sums(x: NDArray[np.float32]) -> NDArray[np.uint64]:
     """Return a checksum of each record x (n, ...), uint64 (n,), the same for records with the same id."""
-    rows = np.ascontiguousarray(x, dtype=np.float32).reshape(len(x), math.prod(x.shape[1:])) + np.float32(0)
-    weights = np.random.default_rng(0).integers(2**63, size=rows.shape[1], dtype=np.uint64)
-    found: NDArray[np.uint64] = rows.view(np.uint32).astype(np.uint64) @ (2 * weights + np.uint64(1))
+    width, found = math.prod(x.shape[1:]), np.empty(len(x), dtype=np.uint64)
+    weights = 2 * np.random.default_rng(0).integers(2**63, size=width, dtype=np.uint64) + np.uint64(1)
+    for part in _blocks(len(x), width):
+        rows = np.ascontiguousarray(x[part], dtype=np.float32).reshape(-1, width) + np.float32(0)
+        found[part] = rows.view(np.uint32).astype(np.uint64) @ weights
     return found
+
+
+def _same(one: Tensor, places: NDArray[np.int64], other: Tensor, known: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return whether records of one (n, ...) at some places (k,) hold the numbers of those of the other that are known, (k,)."""
+    found = np.empty(len(places), dtype=bool)
+    for part in _blocks(len(places), math.prod(one.shape[1:])):
+        left, right = (x[torch.from_numpy(rows[part])].flatten(1) for x, rows in ((one, places), (other, known)))
+        found[part] = ((left == right) | (left.isnan() & right.isnan())).all(dim=1).numpy()
+    return found
+
+
+def _blocks(count: int, width: int) -> Iterator[slice]:
+    """Return slices of so many records of so many numbers each, none of which is large in memory."""
+    step = max(1, BLOCK // max(1, width))
+    return (slice(start, start + step) for start in range(0, count, step))
 
 
 def _spots(held: NDArray[np.uint64], asked: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

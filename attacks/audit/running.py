@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.audit import checks, judging, report, retrained, threat_models
+from attacks.audit import checks, judging, masking, report, retrained, threat_models
 from attacks.audit.checks import Check
 from attacks.audit.file import Audit
+from attacks.audit.masking import Simulated
 from attacks.audit.parts import Parts, Settings
 from attacks.audit.result import AuditResult
 from attacks.audit.threat_models import Adversary
@@ -30,7 +31,7 @@ from attacks.engine.store import Store
 from attacks.metrics.blind_baseline import BlindBaseline
 from attacks.metrics.groups import split
 from attacks.targets.target import Target
-from taxonomy import entries
+from taxonomy import defended, entries
 from taxonomy.catalog import Catalog
 from taxonomy.findings import InputError
 from taxonomy.graph import price
@@ -68,12 +69,24 @@ class Prepared:
     plans: list[Case] = field(default_factory=list)
     record_seconds: float | None = None
     to_train: int = 0
+    mask: Simulated | None = None
     target: Target = field(init=False)
 
     @property
     def valid(self) -> bool:
         """Whether what follows is about the model: no check failed."""
         return not any(check.severity == "error" for check in self.checks)
+
+    @property
+    def defense(self) -> dict[str, Any] | None:
+        """The mask of the audit file as plain data, with the accuracy of the labels that it leaves; None without one."""
+        if self.mask is None:
+            return None
+        plan = next((case.plan for case in self.plans if case.plan is not None), None)
+        found = self.engine.defended(plan, self.seed) if plan is not None else None
+        labelled = self.parts.members.label is not None
+        accuracy = found.utility.get("test_accuracy") if found is not None and labelled else None
+        return {**self.mask.as_json(), "utility": {"test_accuracy": accuracy}}
 
     @property
     def price(self) -> dict[str, Any]:
@@ -118,6 +131,9 @@ def prepared(
     else:
         adversaries = [threat_models.everything(catalog, entry, models, None)]
     ready = Prepared(catalog, parts, entry, engine, seed, adversaries)
+    if audit is not None and (mask := masking.simulated(audit, catalog, parts, entry, engine.code, seed)) is not None:
+        ready.mask = mask
+        ready.adversaries = masking.facing(audit, catalog, adversaries, mask)
     ready.plans = list(_plans(ready, attacks, parts.settings(catalog, settings or {})))
     ready.checks += checks.of_data(parts)
     said, ready.record_seconds = parts.tried(seed)
@@ -125,6 +141,8 @@ def prepared(
     if parts.restored is not None:
         engine.workshop.own = parts.restored
     ready.target = parts.made()
+    if ready.mask is not None:
+        ready.target.makers |= masking.references(parts, ready.mask)
     with engine.store.in_use():
         engine.adopt(ready.target, seed)
         ready.target.warnings.clear()  # the checks have said so, in the user's words
@@ -137,7 +155,8 @@ def prepared(
 
 def _to_train(ready: Prepared, plan: Plan) -> int:
     """Return how many models of a plan the store lacks: those of steps that were not carried out, for attacks that were not."""
-    work, missing = Run(ready.engine, plan, ready.target, ready.seed), dict[str, int]()
+    target = ready.engine.target_of(plan, ready.seed)
+    work, missing = Run(ready.engine, plan, target, ready.seed), dict[str, int]()
     for planned in plan.attacks:
         if work.fingerprint(planned) in ready.engine.store:
             continue
@@ -169,7 +188,8 @@ def _plans(ready: Prepared, attacks: Sequence[str], settings: Settings) -> Itera
 def _plan(ready: Prepared, adversary: Adversary, named: set[str], settings: Settings) -> Case:
     threat = threat_models.granting(adversary, ready.catalog)
     try:
-        whole = plans.make(ready.catalog, adversary.target, threat, (), settings)
+        applied = ready.mask.applied if ready.mask else None
+        whole = plans.make(ready.catalog, adversary.target, threat, (), settings, applied)
         wanted = [one for one in whole.attacks if not named or one.attack.id in named]
         reasons = {one.attack.id: _left_out(ready, one, bool(named), threat.limits.queries) for one in wanted}
         skipped = [Skipped(name, "limit", reason) for name, reason in reasons.items() if reason]
@@ -217,7 +237,8 @@ def run(ready: Prepared, command: str) -> AuditResult:
         if case.plan is not None:
             outcome = ready.engine.run(case.plan, ready.seed, any_split=True)
             in_files = {name: parts.as_in_files(score) for name, score in outcome.scores.items()}
-            spread = retrained.spread(ready.engine, outcome, ready.target, parts)
+            # Both are about the model as it answers by itself.
+            spread = {} if ready.mask else retrained.spread(ready.engine, outcome, ready.target, parts)
             one["results"] = [
                 judging.judged(result, in_files.get(result["attack"]), member, columns, spread.get(result["attack"]))
                 for result in outcome.results
@@ -236,9 +257,10 @@ def run(ready: Prepared, command: str) -> AuditResult:
         "valid": ready.valid,
         "checks": [check.as_json() for check in ready.checks],
         "blind_baseline": ready.baseline.as_json() if ready.baseline else None,
+        "defense": ready.defense,
         "threat_models": found,
         "ensemble": judging.ensemble(scores, member, ids, ready.seed),
-        "record_alarms": judging.alarms(parts, ready.target),
+        "record_alarms": None if ready.mask else judging.alarms(parts, ready.target),
         # Before a run the seconds are expected ones of training; now they are those that it took.
         "price": {**ready.price, "seconds": time.perf_counter() - start},
         "failures": failures,
@@ -266,10 +288,11 @@ def _described(ready: Prepared, case: Case) -> dict[str, Any]:
 def not_handed_over(ready: Prepared, case: Case) -> list[str]:
     """Return in a sentence what the threat model grants and the audit file does not hand over, if attacks are lost by that."""
     lost = [one for one in case.skipped if one.why == "not offered"]
-    terms = [ready.catalog.terms[term] for term in sorted(case.adversary.threat.knows - {*case.adversary.target.offers})]
+    threat, target, applied = case.adversary.threat, case.adversary.target, ready.mask.applied if ready.mask else None
+    terms = sorted(threat.knows - {*defended.faced(ready.catalog, target, applied, threat)[0].offers})
     if not lost or not terms:
         return []
-    titles = ", ".join(f"{term.title} ({term.id})" for term in terms)
+    titles = ", ".join(f"{ready.catalog.terms[term].title} ({term})" for term in terms)
     return [
         f"This adversary also has {titles}, which the audit file does not hand over: {len(lost):,} of its attacks were not run."
     ]
@@ -292,6 +315,7 @@ def planned(ready: Prepared) -> dict[str, Any]:
         "valid": ready.valid,
         "checks": [check.as_json() for check in ready.checks],
         "blind_baseline": ready.baseline.as_json() if ready.baseline else None,
+        "defense": ready.defense,
         "threat_models": [
             {**_described(ready, case), "attacks": [{"id": one.attack.id, "cost": one.price.as_json()} for one in case.attacks]}
             for case in ready.plans

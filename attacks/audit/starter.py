@@ -39,6 +39,9 @@ non_members: {{file: {others}{label}}}
 # Which adversaries to ask about (mia entries threat-models); unstated, one who has all that this file grants.
 # threat_models: [prediction-api-scores, prediction-api-labels]
 
+# A mask on top of the model's answers (mia defenses), to see what it would change before it is deployed.
+# defense: {{id: rounded-scores, params: {{digits: 1}}}}
+
 # How much may be spent: models to train, and calls to a service.
 # limits: {{models: 32, queries: 200000}}
 """

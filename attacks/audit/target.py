@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -14,7 +13,6 @@ from torch import Tensor
 
 from attacks.audit import answers, checks, classes
 from attacks.audit.checks import Check
-from attacks.audit.functions import aside, blamed
 from attacks.audit.inside import Inside
 from attacks.audit.kinds.model import OwnModel
 from attacks.audit.own_training import FunctionPlatform, FunctionTrainer, OwnTraining
@@ -39,7 +37,6 @@ from attacks.models.poorer_answers import rounded
 from attacks.models.resolution import bounded
 from attacks.seeds import digest, digest_arrays
 from attacks.targets.target import HandleMaker
-from taxonomy.findings import InputError
 
 if TYPE_CHECKING:
     from taxonomy.catalog import Catalog
@@ -70,7 +67,7 @@ class Answers:
 
         What a service has answered is kept; asked `again`, it answers anew.
         """
-        found = raw(self.model, features, again=again)
+        found = self.model.ask(features, again=again)
         if self.model.answers == "labels":
             found_names = classes.names(np.asarray(found), self.model.noun)
             places = classes.numbered(found_names, self.names, self.model.noun)
@@ -131,19 +128,6 @@ class Answers:
         if (made := places < 0).any():
             found[made] = self.ask(self.rows.decoded(x[torch.from_numpy(made)]), int(made.sum()))
         return torch.from_numpy(found)
-
-
-def raw(model: OwnModel, features: Any, *, again: bool = False) -> Any:
-    """Return what a model answers; raise InputError with the user's line for one that raises."""
-    answer = model.again if again and model.again is not None else model.answer
-    assert answer is not None, "recorded answers are not asked for"
-    try:
-        with aside():
-            return answer(features)
-    except InputError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise InputError(f"{model.noun} does not answer: {blamed(error, Path.cwd())}") from error
 
 
 def in_order(found: NDArray[np.float64], own: list[str], names: list[str]) -> NDArray[np.float64]:

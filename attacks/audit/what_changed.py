@@ -56,6 +56,8 @@ class Changes:
             found.append(
                 f"A is about {self.a.name} and B about {self.b.name}: differences may be those of two models or data sets."
             )
+        if self.a.defense != self.b.defense:
+            found.append(f"The defense of A is {self.a.defense}, and that of B {self.b.defense}.")
         if len(self.a.grants) == len(self.b.grants) == 1:
             (before,), (after,) = self.a.grants.values(), self.b.grants.values()
             for side, more in (("A", before - after), ("B", after - before)):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
+from attacks.audit.report import sentences
 from attacks.cli.tables import counted, table
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ def planned(out: Console, ready: Prepared) -> None:
 
     parts = ready.parts
     out.print(f"Audit of {parts.name}: {len(parts.members):,} members, {len(parts.others):,} non-members")
+    if (defense := ready.defense) is not None:
+        out.print(escape(sentences.defended(defense)))
     for check in ready.checks:
         out.print(f"  {SEVERITY[check.severity]}{escape(check.message)}.")
     for case in ready.plans:

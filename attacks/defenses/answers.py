@@ -162,7 +162,7 @@ def scores_shown(mask: Mask, scores: Callable[[Ledger], Handle], name: str, *, r
 
         if top:
             return ShownScores(name, own, masked)
-        return ScoreOracle(name, masked, ledger, resolution=max(resolution, own._resolution))
+        return ScoreOracle(name, masked, ledger, counted=own._counted, resolution=max(resolution, own._resolution))
 
     return shown
 

@@ -31,7 +31,7 @@ from attacks.seeds import digest, digest_arrays
 from attacks.targets.target import Target
 from taxonomy import entries
 from taxonomy.catalog import Catalog
-from taxonomy.defended import STATISTICS, Applied, of_uploads
+from taxonomy.defended import SCORES, STATISTICS, Applied, of_uploads
 from taxonomy.findings import InputError
 
 COINS = "D2.coins"
@@ -196,7 +196,8 @@ class Engine:
             plain, last = self._plain(name, seed)
             facts = self.store.meta(node_of(after[0].fingerprint)).get(FACTS, {})
         target.fingerprint = digest([plain.fingerprint, own])
-        if mask is not None and mask.computes:  # to ask for a hash alone would cost too much, and what is random has none
+        if mask is not None and (mask.computes or SCORES in plain.identities):
+            # To ask for a hash alone would cost too much, and what is random has none.
             target.identities |= {term: target.fingerprint for term in target.makers if term.startswith("Q.")}
         seconds = self._seconds(last), self._seconds(after)
         utility = defending.utility(applied, plain, target, seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 from building import ROOT
 from test_pages import Page
@@ -26,10 +27,19 @@ def test_every_kind_code_part_and_format_is_told(site):
     assert all(name in text for name in FORMATS)
 
 
-def test_every_example_is_shown_with_its_files(site):
-    text = "".join(Page(site / "audit-examples.html").words)
+def test_every_example_is_shown_with_its_files_and_figures(site):
     folder = ROOT / "site" / "examples" / "audits"
-    for example in json.loads((folder / "measured.json").read_text()):
+    for example, figures in json.loads((folder / "measured.json").read_text()).items():
+        page = site / ("audit-torch.html" if example == "torch-digits" else "audit-examples.html")
+        text, source = "".join(Page(page).words), page.read_text()
         for path in (folder / example).iterdir():
             assert path.read_text().splitlines()[0] in text, path
-    assert (site / "audit-examples.html").read_text().count("<svg") >= 3
+        for attack, (auc, low, high) in figures.items():
+            assert f"{attack}: {auc:.3f}, interval {low:.3f} to {high:.3f}" in source, attack
+
+
+def test_no_figure_of_an_example_is_typed_by_hand():
+    """A figure with its interval stands in what was measured, from where the pages take it."""
+    for path in sorted((ROOT / "site" / "pages").glob("audit*.md.j2")):
+        prose = re.sub(r"```.*?```", "", path.read_text(), flags=re.DOTALL)
+        assert not re.findall(r"\b[01]?\.\d+ \[[^\]]*\]", prose), path

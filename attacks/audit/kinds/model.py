@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
+
+from attacks.audit.functions import aside, blamed
+from taxonomy.findings import InputError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -37,3 +41,15 @@ class OwnModel:
     columns: list[str] | None = None
     again: Answering | None = None
     network: nn.Module | None = None
+
+    def ask(self, features: Any, *, again: bool = False) -> Any:
+        """Return what the model answers; raise InputError with the user's line for one that raises."""
+        answer = self.again if again and self.again is not None else self.answer
+        assert answer is not None, "recorded answers are not asked for"
+        try:
+            with aside():
+                return answer(features)
+        except InputError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise InputError(f"{self.noun} does not answer: {blamed(error, Path.cwd())}") from error

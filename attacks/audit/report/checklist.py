@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from attacks.audit.report import sentences
 from taxonomy.findings import InputError
 
 STANDARD = {
@@ -101,9 +102,10 @@ def _measured(audit: Data, figure: str) -> Iterable[tuple[float, list[float], st
 def files(audit: Data, judged: Sequence[Judged]) -> dict[str, bytes]:
     """Return the checklist as Markdown for people and as JSON for programs, by file name."""
     facts = _facts(audit)
+    named = ("name", "valid", "date", "command", "commit", "versions", "data_hashes")
     data = {
         "standard": STANDARD,
-        "audit": {name: audit[name] for name in ("name", "valid", "date", "command", "commit", "versions", "data_hashes")},
+        "audit": {**{name: audit[name] for name in named}, "defense": audit.get("defense")},
         "thresholds": [{**asdict(one), "verdict": one.verdict} for one in judged],
         "evidence": facts,
         "not_covered": OTHERS,
@@ -154,6 +156,8 @@ def _markdown(audit: Data, judged: Sequence[Judged], facts: Sequence[Data]) -> s
         lines += [f"| {one.figure} | {one.at_most:g} | {_value(one)} | {_by(one)} | {one.verdict} |" for one in judged]
     else:
         lines.append("None was named, so nothing is judged. The figures stand in `report.html` and `results.json`.")
+    if audit.get("defense"):
+        lines += ["", _cell(sentences.defended(audit["defense"]))]
     if not audit["valid"]:
         lines += ["", "**The audit is not valid: its checks failed, so no verdict above is about the model.**"]
     lines += ["", "## What the release's research page wants to see behind it", "", "| asked | there | found |", "|---|---|---|"]

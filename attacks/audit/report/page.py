@@ -115,6 +115,7 @@ def html(
         blind=sentences.blind(blind, passed) if blind else None,
         passed=passed,
         checks={name: [c for c in audit["checks"] if c["severity"] == name] for name in ("error", "warning", "info")},
+        defended=sentences.defended(audit["defense"]) if audit.get("defense") else None,
         together=sentences.together(audit["ensemble"], int(member.sum())) if audit.get("ensemble") else None,
         not_said=sentences.not_said(fewest, sum(len(threat["skipped"]) for threat in audit["threat_models"])),
         exposed=(audit.get("ensemble") or {}).get("exposed", [])[:MOST_NAMED],

@@ -18,7 +18,7 @@ import numpy as np
 import yaml
 from scipy import special
 
-from attacks.audit.report import naming
+from attacks.audit.report import naming, sentences
 from attacks.audit.report.checklist import Judged
 from attacks.metrics import Scores, Truth
 
@@ -137,6 +137,8 @@ def _ends(score: Scores, member: Truth) -> dict[str, float]:
 def _summary(audit: Data, experiments: Mapping[str, Any], members: int, judged: Sequence[Judged]) -> str:
     """Return the text that an output checker reads first, under the headings that they know."""
     lines = ["TARGET MODEL SUMMARY", f"model_name: {audit['name']}", f"number of samples used to train: {members}", ""]
+    if audit.get("defense"):
+        lines += [sentences.defended(audit["defense"]), ""]
     lines += ["ATTACK JSON RESULTS"]
     for name, one in experiments.items():
         figures = one["attack_experiment_logger"]["attack_instance_logger"]["instance_0"]

@@ -78,7 +78,7 @@ def ranking(result: Figures) -> str:
 
 def beside_guessing(counted: Counts, ranked: Figures) -> str:
     """Return what guessing would find, and what follows; `ranked` is the attack of the same threat model with the largest AUC."""
-    guessed = f"Guessing that accuses as many others wrongly finds {counted.guessed:.3g}. {ranking(ranked)}"
+    guessed = f"Guessing that accuses as many others wrongly finds {_number(counted.guessed, 3)}. {ranking(ranked)}"
     if not counted.may_be_guessing:
         return guessed
     if ranked["auc_ci"][0] > 0.5:
@@ -114,15 +114,20 @@ def retrained(result: Figures) -> str | None:
     area, found = spread["auc"], spread["tpr_at_fpr"].get(RATE)
     fewer = f", with {spread['models']:,} models of its own in place of {result['models']:,}," if _had_fewer(result) else ""
     low, high, mean = (100 * area[name] for name in ("lowest", "highest", "mean"))
-    rates = (
-        "" if found is None else f", and it finds {100 * found['lowest']:.2g} to {100 * found['highest']:.2g} % of the members"
-    )
-    at = "" if found is None else " while 1 % of the others are accused wrongly"
+    rates = ""
+    if found is not None:
+        least, most = (_number(100 * found[name]) for name in ("lowest", "highest"))
+        rates = f", and it finds {least} to {most} % of the members while 1 % of the others are accused wrongly"
     return (
         f"Trained anew: on {spread['targets']:,} models of the training function, each made with others of these records,"
         f" “{result['title']}”{fewer} ranks the member higher in {low:.0f} to {high:.0f} of 100 pairs (mean {mean:.0f},"
-        f" this model {100 * result['auc']:.0f}){rates}{at}."
+        f" this model {100 * result['auc']:.0f}){rates}."
     )
+
+
+def _number(value: float, digits: int = 2) -> str:
+    """Return a number of at least 0 to so many digits, of a larger one all digits before the point, as people write it."""
+    return f"{value:,.0f}" if value >= 10 ** (digits - 1) else f"{value:.{digits}g}"
 
 
 def _had_fewer(result: Figures) -> bool:
@@ -166,9 +171,9 @@ def alarms(found: Figures) -> str | None:
     models = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
     return (
         f"A false positive rate is a mean over records. At the loss that the surest of the target's non-members have, models "
-        f"that never saw a record ({models} for each of {found['records']:,}) accuse it in {100 * pooled:.2g} % of cases on "
+        f"that never saw a record ({models} for each of {found['records']:,}) accuse it in {_number(100 * pooled)} % of cases on "
         f"average; {often['records']:,} records are accused more than {times} times as often, and chance "
-        f"alone would make {often['by_chance']:.2g}."
+        f"alone would make {_number(often['by_chance'])}."
     )
 
 
@@ -184,9 +189,31 @@ def blind(baseline: Figures, passed: bool) -> str:
     return f"{told}. The two groups differ by themselves: all that follows measures how they were chosen, not the model."
 
 
+def defended(defense: Figures) -> str:
+    """Return what stands between the model and whoever attacks it, that it is simulated, and what it does to labels."""
+    params = "".join(f", {name} {value}" for name, value in defense["params"].items())
+    named = f"“{defense['title']}” ({defense['id']}{params})"
+    knows = (
+        "The adversary knows of it, and puts it on models of its own too."
+        if defense["adaptive"]
+        else "The adversary does not know of it; one who does may find more."
+    )
+    accuracy = defense["utility"]["test_accuracy"]
+    cost = ""
+    if accuracy is not None:
+        before, after = (_number(100 * accuracy[name], 3) for name in ("undefended", "defended"))
+        cost = f" Of records that are no members, {after} % get the right label with it, and {before} % without it."
+    return (
+        f"Answers were masked: attacks were shown what the defense {named} leaves of them. "
+        "It was simulated, put by this audit on top of what the model answers; whether your service masks so too, nobody tested. "
+        f"{knows}{cost}"
+    )
+
+
 def not_said(others: int | None, not_run: int) -> list[str]:
     """Return what the figures do not say, in sentences; `others` is the fewest non-members, `not_run` counts attacks."""
-    unseen = f" {not_run:,} attacks that the catalog has were not run here." if not_run else ""
+    those = "1 attack that the catalog has was" if not_run == 1 else f"{not_run:,} attacks that the catalog has were"
+    unseen = f" {those} not run here." if not_run else ""
     told = [
         f"That nothing more can be found. They say what these attacks found; a better attack may find more.{unseen}",
         "That an adversary has what was assumed. Who knows less finds less, who knows more may find more.",

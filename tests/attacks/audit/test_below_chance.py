@@ -55,8 +55,11 @@ def test_what_shadow_models_do_not_show_is_learned_in_a_direction_by_chance():
 
 
 @pytest.mark.parametrize(("shift", "said"), [(-1.0, True), (0.0, False), (1.0, False)])
-def test_below_chance_is_said_to_be_no_protection(shift, said):
+@pytest.mark.parametrize("models", [0, 1])
+def test_below_chance_is_said_to_be_no_protection(shift, said, models):
     score = np.random.default_rng(10).normal(size=COUNT) + shift * MEMBER
-    result = metrics.summarize(score, MEMBER, None) | {"attack": "ml-leaks-1"}
+    result = metrics.summarize(score, MEMBER, None) | {"attack": "ml-leaks-1", "models": models}
     warnings = judging.judged(result, score, MEMBER, [], None)["warnings"]
     assert any("no protection" in text for text in warnings) == said
+    # An attack that trained no model learned from none.
+    assert any("the models that it learned from" in text for text in warnings) == (said and models > 0)

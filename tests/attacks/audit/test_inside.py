@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from pathlib import Path
 
 import forest
@@ -20,6 +21,7 @@ from attacks import audit as notebook
 from attacks.audit import inside
 from attacks.audit.kinds.model import OwnModel
 from attacks.audit.rows import Rows
+from taxonomy.findings import InputError
 
 WHITE_BOX = {"carlini-2022-gradient-norm", "nasr-2019-unsupervised"}
 NORM = "attacks: [carlini-2022-gradient-norm]\n"
@@ -154,12 +156,24 @@ class Choosing(nn.Module):
         return self.last(x.flatten(1)) if x.sum().item() > 0 else self.last(-x.flatten(1))
 
 
+class Guarded(nn.Module):
+    """A network that holds a lock, of which there is no copy."""
+
+    def __init__(self):
+        super().__init__()
+        self.last, self.lock = nn.Linear(64, 10), threading.Lock()
+
+    def forward(self, x):
+        return self.last(x.flatten(1))
+
+
 @pytest.mark.parametrize(
     ("network", "reason"),
     [
         (Centred(), "otherwise than within a batch"),
         (Fixed(), "no weights"),
         (Choosing(), "cannot be differentiated record by record"),
+        (Guarded(), "cannot be differentiated record by record (TypeError"),
     ],
 )
 def test_a_network_that_does_not_suit_is_told_why(network, reason):
@@ -167,6 +181,23 @@ def test_a_network_that_does_not_suit_is_told_why(network, reason):
     model = OwnModel(lambda rows: network(torch.from_numpy(rows)).detach(), "", scale="logits", network=network.eval())
     found = inside.look(model, Rows(x[:40]), y[:40], 10)
     assert found.recipe is None and reason in found.reason
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning")
+def test_weights_that_are_worked_out_from_others_are_looked_into():
+    """Until such a network was asked, its weights hang on a graph, and there is no copy of it."""
+    x, y = pictures.digits()
+    network = nn.Sequential(nn.Flatten(), nn.utils.weight_norm(nn.Linear(64, 10))).eval()
+    result = notebook.run(
+        model=network, members=(x[:60], y[:60]), non_members=(x[60:120], y[60:120]), attacks=["carlini-2022-gradient-norm"]
+    )
+    assert list(result.scores) == ["carlini-2022-gradient-norm"]
+
+
+def test_a_network_that_does_not_answer_is_refused_with_the_users_line():
+    x, y = pictures.digits()
+    with pytest.raises(InputError, match=r"the model does not answer: RuntimeError: mat1 and mat2 shapes cannot be multiplied"):
+        notebook.run(model=nn.Linear(5, 10), members=(x[:60], y[:60]), non_members=(x[60:120], y[60:120]))
 
 
 def test_gaps_and_large_networks_are_told(monkeypatch):

@@ -9,7 +9,7 @@ import numpy as np
 from audited import API, EVIL, IDS, LABELS, MEMBER, audit, result, scores
 
 from attacks import metrics
-from attacks.audit.report import page
+from attacks.audit.report import page, sentences
 from attacks.metrics.band import around
 from taxonomy.loading import load
 
@@ -47,7 +47,7 @@ def test_the_first_page_says_a_sentence_a_threat_model_what_was_assumed_and_what
     assert "Records of the same distribution (D1.samples), Structure and training recipe (M2): 2 more attacks" in first
     assert "Likelihood ratio attack (LiRA), online" in first
     assert "All 2 attacks together find 60 [40 to 80] of 400 members" in first
-    assert "What these figures do not say" in first and "1 attacks that the catalog has were not run here" in first
+    assert "What these figures do not say" in first and "1 attack that the catalog has was not run here" in first
     assert "where fewer than 1 in 400 others is accused wrongly" in first
 
 
@@ -130,3 +130,14 @@ def test_a_perfect_attack_and_one_that_finds_nothing_can_be_drawn():
         data["threat_models"] = [{**data["threat_models"][1], "results": [result("yeom-2018-gap", score)]}]
         made = page.html(data, {"yeom-2018-gap": score}, MEMBER, catalog=CATALOG)
         assert "nan" not in made.split('class="curve"', 1)[1].split("</svg>")[0]
+
+
+def test_a_spread_is_told_in_whole_numbers_where_they_are_large():
+    everyone = {"mean": 0.998, "sd": 0.002, "lowest": 0.996, "highest": 1.0}
+    spread = {"targets": 16, "models": 14, "auc": everyone, "tpr_at_fpr": {"0.01": everyone}}
+    told = sentences.retrained(result("own", scores(1.0), models=16, seed_spread=spread))
+    assert "ranks the member higher in 100 to 100 of 100 pairs (mean 100" in told
+    assert "with 14 models of its own in place of 16" in told
+    assert "it finds 100 to 100 % of the members while 1 % of the others are accused wrongly." in told
+    many = sentences.Counts(found=2000, low=1900, high=2100, members=200_000, accused=1000, others=100_000)
+    assert "finds 2,000. " in sentences.beside_guessing(many, result("own", scores(1.0)))

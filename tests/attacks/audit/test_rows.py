@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from attacks.audit import checks, tables
+from attacks.audit import rows as rows_module
 from attacks.audit.rows import MOST_VALUES, Rows, joined, take
 from taxonomy.findings import InputError
 
@@ -122,3 +123,25 @@ def test_free_text_is_refused_with_its_column_and_count():
         Rows(notes)
     assert "patient" not in str(said.value), "a message shows no content"
     assert Rows(notes[:-1]).x.shape == (MOST_VALUES, MOST_VALUES + 1)
+
+
+def test_a_made_up_record_with_the_hash_of_a_known_one_is_not_taken_for_it(monkeypatch):
+    """Hashes of 64 bits can collide; answers would then be those of another record."""
+    known = Rows(np.random.default_rng(0).normal(size=(20, 3)))
+    asked = torch.cat([known.x[5:8], known.x[5:8] + 1])
+    ids, sums = rows_module.record_ids, rows_module._sums
+    monkeypatch.setattr(rows_module, "record_ids", lambda x: np.concatenate([ids(x[:3]), ids(x[:3])]))
+    monkeypatch.setattr(rows_module, "_sums", lambda x: np.concatenate([sums(x[:3]), sums(x[:3])]))
+    assert known.places(asked).tolist() == [5, 6, 7, -1, -1, -1]
+
+
+def test_records_are_known_by_blocks_and_with_gaps_and_both_zeros(monkeypatch):
+    monkeypatch.setattr(rows_module, "BLOCK", 7)
+    values = np.arange(30.0).reshape(10, 3, 1)
+    values[4, 1] = np.nan
+    known = Rows(values)
+    asked = known.x.clone()
+    asked[0, 0] = -0.0
+    assert known.places(asked).tolist() == list(range(10))
+    assert known.places(asked[:0]).tolist() == []
+    assert known.places(asked + 0.5).tolist() == [-1] * 10

@@ -14,21 +14,24 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from test_worked_examples import commands
 
 from attacks.audit.own_training import KIND
 from attacks.engine.store import Store
 
 EXAMPLE = Path(__file__).parents[3] / "site" / "examples" / "audits" / "torch-digits"
+MEASURED = EXAMPLE.parent / "measured.json"
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory) -> Path:
-    """A folder in which the commands of the example have run: the data are made, and the audit was done."""
+    """A folder in which the commands that the page shows have run: the data are made, and the audit was done."""
     folder = tmp_path_factory.mktemp("example")
     shutil.copytree(EXAMPLE, folder, dirs_exist_ok=True)
     settings = {**os.environ, "MIA_STORE": str(folder / "store"), "OMP_NUM_THREADS": "1"}
-    for command in (["make_data.py"], ["-m", "attacks.cli", "audit", "audit.yaml", "--trust-code", "."]):
-        done = subprocess.run([sys.executable, *command], cwd=folder, env=settings, capture_output=True, text=True)
+    for program, *words in commands("torch-digits"):
+        command = {"python": [sys.executable], "mia": [sys.executable, "-m", "attacks.cli"]}[program]
+        done = subprocess.run([*command, *words], cwd=folder, env=settings, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
     return folder
 
@@ -49,7 +52,10 @@ def test_lira_and_rmia_find_members(place):
     assert found["valid"]
     (threat,) = found["threat_models"]
     low = {result["attack"]: result["auc_ci"][0] for result in threat["results"]}
-    assert set(low) == {"yeom-2018-loss", "carlini-2022-lira", "zarifzadeh-2024-rmia"}
+    shown = json.loads(MEASURED.read_text())["torch-digits"]
+    assert set(low) == set(shown) == {"yeom-2018-loss", "carlini-2022-lira", "zarifzadeh-2024-rmia"}
+    for one in threat["results"]:
+        assert [one["auc"], *one["auc_ci"]] == pytest.approx(shown[one["attack"]], abs=0.03)
     assert low["carlini-2022-lira"] > 0.5 and low["zarifzadeh-2024-rmia"] > 0.5
     assert not threat["failures"]
 

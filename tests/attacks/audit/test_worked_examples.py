@@ -28,13 +28,13 @@ SITE = Path(__file__).parents[3] / "site"
 EXAMPLES = SITE / "examples" / "audits"
 PAGE = (SITE / "pages" / "audit_examples.md.j2").read_text()
 # Examples whose page is another one, which has tests of its own.
-ELSEWHERE = {"torch-digits"}
+ELSEWHERE = {"torch-digits": (SITE / "pages" / "audit_torch.md.j2").read_text()}
 MEASURED = EXAMPLES / "measured.json"
 
 
 def commands(example: str) -> list[list[str]]:
     """Return the commands that the page shows for an example, in order."""
-    section = PAGE.split(f"{{ #{example} }}")[1].split("\n## ")[0]
+    section = ELSEWHERE.get(example) or PAGE.split(f"{{ #{example} }}")[1].split("\n## ")[0]
     return [shlex.split(line) for block in re.findall(r"```bash\n(.*?)```", section, re.DOTALL) for line in block.splitlines()]
 
 
@@ -84,7 +84,7 @@ def agrees(found: dict[str, dict], example: str, prefix: str = "", tolerance: fl
 
 def test_every_example_is_on_a_page_and_read():
     shown = set(re.findall(r'files\["([^/"]+)/', PAGE))
-    assert shown | ELSEWHERE == {path.name for path in EXAMPLES.iterdir() if path.is_dir()}
+    assert shown | ELSEWHERE.keys() == {path.name for path in EXAMPLES.iterdir() if path.is_dir()}
     for path in EXAMPLES.rglob("*.yaml"):
         files.read(path)
 
