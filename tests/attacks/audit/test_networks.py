@@ -247,7 +247,7 @@ WRONG: dict[str, tuple[Change, str]] = {
     "the factory raises": (body("raise KeyError('oops')"), "builds no network: KeyError: 'oops' (net.py:6"),
     "the factory returns no module": (body("return 3"), "returns int; a factory returns a torch.nn.Module"),
     "no such factory": (text('"net.py:build"', '"net.py:biuld"'), "has no function 'biuld' (did you mean build?)"),
-    "records of another shape": (other_pictures, "does not answer a batch of shape (8, 7, 8) as float32: RuntimeError: mat1"),
+    "records of another shape": (other_pictures, "does not answer a batch of shape (4, 7, 8) as float32: RuntimeError: mat1"),
     "a class too few": (text("weights.safetensors}", "weights.safetensors, classes: [0, 1, 2]}"), "has the label"),
     "logits called probabilities": (
         text("weights.safetensors}", "weights.safetensors, scale: probabilities}"),
@@ -255,7 +255,7 @@ WRONG: dict[str, tuple[Change, str]] = {
     ),
     "answers for every pixel": (
         text("nn.Linear(16, 10))", "nn.Linear(16, 10), nn.Unflatten(1, (10, 1)))", "net.py"),
-        "answer is of shape (8, 10, 1)",
+        "answer is of shape (4, 10, 1)",
     ),
     "another key": (text("weights.safetensors}", "weights.safetensors, device: cuda}"), "device"),
 }
