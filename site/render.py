@@ -27,11 +27,24 @@ import written
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from taxonomy import coverage, defense_evidence, evidence, figures, handles, references, survey, tables, withdrawals
+from taxonomy import (
+    clauses,
+    coverage,
+    defense_evidence,
+    edition,
+    evidence,
+    figures,
+    handles,
+    references,
+    survey,
+    tables,
+    withdrawals,
+)
 from taxonomy.answers import Atlas, Feasible
 from taxonomy.catalog import Catalog
 from taxonomy.check import package
 from taxonomy.entries import Attack
+from taxonomy.exports import atlas
 from taxonomy.fingerprints import Fingerprints
 from taxonomy.kept_digests import kept_digests
 from taxonomy.loading import load
@@ -47,6 +60,7 @@ class Site:
 
     def __init__(self, catalog: Catalog, out: Path):
         self.catalog, self.out = catalog, out
+        self.edition = edition.of(catalog)
         self.atlas = Atlas(catalog)
         self.works = references.works(catalog)
         self.attacks = sorted(catalog.attacks.values(), key=lambda a: a.id)
@@ -83,6 +97,8 @@ class Site:
         self.jinja.globals.update(
             catalog=catalog,
             atlas=self.atlas,
+            edition=self.edition,
+            clauses_of=lambda entry: clauses.of(catalog, entry),
             works=self.works,
             measured=self.measured,
             measured_orderings=self.ordered(),
@@ -105,6 +121,9 @@ class Site:
         """Render a template into a page; links in it are relative to where the page lies."""
         home = "../" * path.count("/")
         text = self.jinja.get_template(template).render(home=home, link=self.linker(home), path=path, **values)
+        # On every page, and in no answer of the search.
+        changes = f'<a href="{home}changes.html">What changed</a>'
+        text = f'{text.rstrip()}\n\n<p class="edition" data-search-exclude>{escape(str(self.edition))}. {changes}</p>\n'
         self.pages[path] = text
         self.write(path, text)
 
@@ -307,6 +326,7 @@ class Site:
             entries = sorted(catalog.kinds[kind].values(), key=lambda e: (getattr(e, "year", 0), e.id))
             self.page(f"{kind}.md", f"{kind}.md.j2", entries=entries)
         self.page("statements.md", "statements.md.j2", **rerun.statements(catalog))
+        self.knowledge_of_others()
         effects = [
             (d, e, works)
             for d in sorted(catalog.defenses.values(), key=lambda d: d.id)
@@ -323,6 +343,21 @@ class Site:
         self.page("cluster.md", "cluster.md.j2")
         self.page("handles.md", "handles.md.j2", handles=handles.offered(catalog, handles.packages()), type=type_link)
         self.page("add-an-attack.md", "add_an_attack.md.j2", text=Markup((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")))
+
+    def knowledge_of_others(self) -> None:
+        """Write what others ask for and how it is answered, a draft for one of them, and what changed."""
+        catalog = self.catalog
+        entries = sorted(catalog.kinds["clauses"].values(), key=lambda e: (list(clauses.FRAMEWORKS).index(e.framework), e.code))
+        named = [*self.attacks, *sorted(catalog.defenses.values(), key=lambda d: d.id)]
+        mapped = {clause.id: [e for e in named if clause in clauses.of(catalog, e)] for clause in entries}
+        self.page("clauses.md", "clauses.md.j2", entries=entries, frameworks=clauses.FRAMEWORKS, mapped=mapped)
+        old = {name: frozenset(targets) for name, targets in self.stale.items()}
+        draft = json.dumps(atlas.contribution(catalog, self.works, self.edition, old), indent=1, ensure_ascii=False)
+        self.write("assets/atlas-contribution.json", draft)
+        self.page("atlas-contribution.md", "atlas_contribution.md.j2", text=draft, checks=atlas.CHECKS)
+        rows = [(name, figures.provenance(found), self.stale[name]) for name, found in self.measured.items()]
+        text = Markup((ROOT / "CHANGELOG.md").read_text(encoding="utf-8").replace("# Changelog", "# What changed", 1))
+        self.page("changes.md", "changes.md.j2", text=text, rows=rows)
 
     def explorer(self) -> None:
         """Write the explorer, its data, and the table that stands in for it where there is no JavaScript."""
@@ -349,7 +384,8 @@ class Site:
             for kind, entries in self.catalog.kinds.items()
         }
         terms = [t.model_dump(mode="json", exclude_defaults=True) for t in self.catalog.terms.values()]
-        return {**dumped, "terms": terms, "graph": self.atlas.resolver.graph.export(self.catalog)}
+        version = self.edition.model_dump(mode="json", exclude={"schema_"})
+        return {**dumped, "edition": version, "terms": terms, "graph": self.atlas.resolver.graph.export(self.catalog)}
 
 
 def type_link(place: tuple[str, str]) -> Markup:

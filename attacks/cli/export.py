@@ -170,6 +170,17 @@ def export_croissant(
     _write(folder, {croissant.MEMBERS_FILE: members, "croissant.json": _json(described)})
 
 
+@export_app.command("atlas", epilog="Example: mia export atlas > contribution.json")
+def export_atlas(catalog: Catalogs = None) -> None:
+    """Print a draft of a contribution to MITRE ATLAS: what was measured of AML.T0024.000. Nothing is sent."""
+    from taxonomy import edition, exports
+    from taxonomy.exports import atlas
+    from taxonomy.references import works
+
+    loaded = load(catalog)
+    print_json(atlas.contribution(loaded, works(loaded), edition.of(loaded), exports.old(loaded)))
+
+
 def _json(data: Any) -> bytes:
     return (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode()
 

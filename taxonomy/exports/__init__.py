@@ -10,6 +10,7 @@ from types import ModuleType
 from taxonomy import evidence
 from taxonomy.catalog import Catalog
 from taxonomy.check import package
+from taxonomy.figures import Average
 from taxonomy.findings import InputError
 from taxonomy.fingerprints import Fingerprints
 from taxonomy.kept_digests import kept_digests
@@ -41,3 +42,8 @@ def old(catalog: Catalog) -> Old:
         prints = Fingerprints(catalog, digest)
         found = {name: one for name in catalog.attacks if (one := evidence.find(catalog, name))}
         return {name: frozenset(evidence.stale(prints, one)) for name, one in found.items()}
+
+
+def told(average: Average) -> str:
+    """Return a mean with its interval, as a sentence has it."""
+    return f"{average.mean:.3f} [{average.ci[0]:.3f}, {average.ci[1]:.3f}]"

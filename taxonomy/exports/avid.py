@@ -16,7 +16,7 @@ from taxonomy.entries import Attack, Target
 from taxonomy.exports import OLD, Old, identity
 from taxonomy.figures import OnTarget
 from taxonomy.findings import unknown
-from taxonomy.references import citation
+from taxonomy.references import citation, reached
 
 DEVELOPER = "MIA Atlas"
 TAXONOMY = "0.2"
@@ -68,9 +68,7 @@ def _report(target: Target, found: Measured, works: Mapping[str, Any], edition: 
         },
         "metrics": [_metric(attack, one, old) for attack, one in found],
         "references": [
-            {"type": "source", "label": citation(works[key]), "url": _address(works[key])}
-            for key in cited
-            if _address(works[key])
+            {"type": "source", "label": citation(works[key]), "url": reached(works[key])} for key in cited if reached(works[key])
         ],
         "description": _english(
             f"{target.summary} {target.data}{strongest} The model was trained for this measurement and serves nobody. {edition}."
@@ -110,11 +108,3 @@ def _metric(attack: Attack, one: OnTarget, old: Old) -> dict[str, Any]:
 
 def _english(text: str) -> dict[str, str]:
     return {"lang": "eng", "value": text}
-
-
-def _address(work: Any) -> str:
-    """Return where a work is to be found; nothing where that is not known."""
-    for key, prefix in (("doi", "https://doi.org/"), ("eprint", "https://arxiv.org/abs/"), ("url", "")):
-        if key in work.fields:
-            return f"{prefix}{work.fields[key]}"
-    return ""

@@ -17,8 +17,8 @@ from taxonomy.clauses import Clause
 from taxonomy.defense_evidence import Cell
 from taxonomy.edition import Edition
 from taxonomy.entries import Attack, Defense, Effect
-from taxonomy.exports import OLD, Old, identity, library
-from taxonomy.figures import Average, OnTarget
+from taxonomy.exports import OLD, Old, identity, library, told
+from taxonomy.figures import OnTarget
 from taxonomy.references import citation
 
 AUTHORS = "The MIA Atlas authors"
@@ -176,11 +176,6 @@ class _Objects:
         return self.v21.Note(
             id=note, abstract=abstract, content=content, authors=[AUTHORS], object_refs=refs, **more, **self.common
         )
-
-
-def told(average: Average) -> str:
-    """Return a mean with its interval, as a sentence has it."""
-    return f"{average.mean:.3f} [{average.ci[0]:.3f}, {average.ci[1]:.3f}]"
 
 
 def _told(effect: Effect) -> str:

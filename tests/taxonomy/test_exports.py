@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import uuid
 import warnings
+from pathlib import Path
 from typing import Any, Literal
 
+import measured_defenses
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
 from taxonomy import clauses, edition, evidence, exports, references
-from taxonomy.exports import avid, csl, navigator, stix
+from taxonomy.exports import atlas, avid, csl, navigator, stix
 from taxonomy.findings import InputError
+from taxonomy.loading import load
+
+TINY = Path(__file__).parents[1] / "data" / "tiny"
 
 # An attack on a target whose evidence is old, so that the exports say so.
 OLD = {"yeom-2018-loss": frozenset({"digits-mlp"})}
@@ -219,6 +224,90 @@ def test_controls_have_no_report(catalog, works, today):
     assert not any(catalog.targets[name].control for name in avid.measured(catalog))
     with pytest.raises(InputError, match="unknown measured target 'digits-null'"):
         avid.reports(catalog, works, today, {}, ["digits-null"])
+
+
+# -- a contribution to ATLAS: no package brings its schema for contributions, so this is what it asks for of what is drafted
+
+
+class Contact(Form):
+    name: str | None
+    emails: str | None
+
+
+class Referred(Form):
+    title: str | None
+    url: str | None
+
+
+class Procedure(Form):
+    tactic: str = Field(pattern=r"^(?:[A-Z]+\d*\.)+TA\d{4}$")
+    technique: str = Field(pattern=r"^(?:[A-Z]+\d*\.)+T\d{4}(\.\d{3})?$")
+    description: str
+
+
+class Study(Form):
+    object_type: Literal["case-study"] = Field(alias="object-type")
+    name: str
+    summary: str
+    incident_date: str = Field(alias="incident-date", pattern=r"^\d{4}-\d{2}-\d{2}$")
+    granularity: Literal["YEAR", "MONTH", "DATE"] = Field(alias="incident-date-granularity")
+    procedure: list[Procedure] = Field(min_length=1)
+    reporter: str
+    target: str
+    actor: str
+    case_study_type: Literal["exercise"] = Field(alias="case-study-type")
+    references: list[Referred]
+
+
+class CaseStudy(Form):
+    study: Study
+    meta: dict[str, str]
+
+
+class Mitigation(Form):
+    object_type: Literal["mitigation"] = Field(alias="object-type")
+    id: str = Field(pattern=r"^(?:[A-Z]+\d*\.)+M\d{4}$")
+    name: str
+    description: str
+    techniques: list[str]
+
+
+class Other(Form):
+    object_type: Literal["other"] = Field(alias="object-type")
+    description: str
+
+
+class Contribution(Form):
+    contact: Contact
+    additional_info: str = Field(alias="additional-info")
+    submissions: list[CaseStudy | Mitigation | Other]
+
+
+def test_the_contribution_has_the_form_of_atlas(catalog, works, today):
+    draft = Contribution.model_validate(json.loads(json.dumps(atlas.contribution(catalog, works, today, OLD))))
+    assert draft.contact == Contact(name=None, emails=None), "a person says who sends it"
+    study = next(one.study for one in draft.submissions if isinstance(one, CaseStudy))
+    assert study.incident_date == today.date and [step.technique for step in study.procedure][-1] == atlas.TECHNIQUE
+    for name in atlas.ATTACKS:
+        (one,) = (one for one in evidence.find(catalog, name).targets if one.target == atlas.TARGET)
+        assert f"area under the ROC curve {exports.told(one.auc)}" in study.procedure[-1].description
+    assert exports.OLD not in study.procedure[-1].description, "what is old is told only where it is"
+    old = {name: frozenset({atlas.TARGET}) for name in atlas.ATTACKS}
+    again = atlas.contribution(catalog, works, today, old)["submissions"][0]["study"]["procedure"][-1]["description"]
+    assert again.count(exports.OLD) == len(atlas.ATTACKS)
+
+
+def test_mitigations_say_what_was_measured(works, today, tmp_path):
+    """A defense that is mapped to a mitigation of ATLAS, with evidence that was never measured."""
+    folder = tmp_path / "catalog"
+    measured_defenses.put(folder, "some-mask", 0.85, [measured_defenses.cell("yeom-2018-loss", 0.9, 0.7)])
+    entry = folder / "defenses" / "some-mask.yaml"
+    entry.write_text(entry.read_text() + "maps: {atlas: [AML.M0002]}\n")
+    own = load([TINY, folder])
+    found = Contribution.model_validate(atlas.contribution(own, works, today, {})).submissions
+    (mitigation,) = (one for one in found if isinstance(one, Mitigation) and "some-mask" in one.description)
+    assert mitigation.id == "AML.M0002" and mitigation.techniques == [atlas.TECHNIQUE]
+    assert "0.900 [0.850, 0.950] without it, and of 0.700 [0.650, 0.750] with it" in mitigation.description
 
 
 # -- CSL
