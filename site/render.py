@@ -99,6 +99,7 @@ class Site:
             atlas=self.atlas,
             edition=self.edition,
             clauses_of=lambda entry: clauses.of(catalog, entry),
+            frameworks=clauses.FRAMEWORKS,
             works=self.works,
             measured=self.measured,
             measured_orderings=self.ordered(),
@@ -350,7 +351,7 @@ class Site:
         entries = sorted(catalog.kinds["clauses"].values(), key=lambda e: (list(clauses.FRAMEWORKS).index(e.framework), e.code))
         named = [*self.attacks, *sorted(catalog.defenses.values(), key=lambda d: d.id)]
         mapped = {clause.id: [e for e in named if clause in clauses.of(catalog, e)] for clause in entries}
-        self.page("clauses.md", "clauses.md.j2", entries=entries, frameworks=clauses.FRAMEWORKS, mapped=mapped)
+        self.page("clauses.md", "clauses.md.j2", entries=entries, mapped=mapped)
         old = {name: frozenset(targets) for name, targets in self.stale.items()}
         draft = json.dumps(atlas.contribution(catalog, self.works, self.edition, old), indent=1, ensure_ascii=False)
         self.write("assets/atlas-contribution.json", draft)
