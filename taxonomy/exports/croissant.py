@@ -90,7 +90,7 @@ def metadata(
             f"{edition}. Another version of the data, or other parameters of the target, split otherwise.",
         ],
         data_use_cases=["Testing and comparing membership inference attacks, and defenses against them."],
-        personal_sensitive_information=[f"{one.title}: {one.obtain}" for one in known if "people" in one.obtain] or None,
+        personal_sensitive_information=[f"{one.title} holds: {one.holds} {one.obtain}" for one in known] or None,
         data_release_maintenance_plan="It is exported anew with each version of the catalog: mia export croissant.",
     )
     if made.issues.errors:

@@ -22,7 +22,7 @@ from taxonomy.figures import OnTarget
 from taxonomy.references import citation
 
 AUTHORS = "The MIA Atlas authors"
-# How a claim is known, and how a figure is told.
+# How a claim is known.
 KNOWN = {"read": "read in the work", "secondary": "read in another's text about the work", "memory": "from memory, not looked up"}
 ATLAS = "mitre-atlas"
 

@@ -16,10 +16,11 @@ from taxonomy.loading import load
 TINY = Path(__file__).parents[2] / "data" / "tiny"
 
 
-def test_csl_and_navigator_print_json(mia):
+def test_what_needs_no_library_prints_json(mia):
     (item,) = json.loads(mia("export", "csl", "yeom-2018-loss").stdout)
     assert item["id"] == "yeom2018"
     assert json.loads(mia("export", "navigator").stdout)["versions"]["layer"] == "4.3"
+    assert json.loads(mia("export", "atlas").stdout)["contact"] == {"name": None, "emails": None}
 
 
 def test_avid_writes_a_file_a_report(mia, tmp_path):
