@@ -18,6 +18,7 @@ import audits
 import beyond
 import explorer
 import matrix
+import others
 import performance
 import picture
 import reference
@@ -327,38 +328,20 @@ class Site:
             entries = sorted(catalog.kinds[kind].values(), key=lambda e: (getattr(e, "year", 0), e.id))
             self.page(f"{kind}.md", f"{kind}.md.j2", entries=entries)
         self.page("statements.md", "statements.md.j2", **rerun.statements(catalog))
-        self.knowledge_of_others()
-        effects = [
-            (d, e, works)
-            for d in sorted(catalog.defenses.values(), key=lambda d: d.id)
-            for works, es in ((True, d.mitigates), (False, d.fails_against))
-            for e in es
-            if e.attack
-        ]
-        self.page("defenses-and-attacks.md", "defenses_and_attacks.md.j2", effects=effects)
+        self.page("clauses.md", "clauses.md.j2", **others.of_clauses(catalog))
+        draft = others.draft(catalog, self.works, self.edition, {name: self.stale[name] for name in self.measured})
+        self.write("assets/atlas-contribution.json", draft)
+        self.page("atlas-contribution.md", "atlas_contribution.md.j2", text=draft, checks=atlas.CHECKS)
+        self.page("changes.md", "changes.md.j2", **others.changes(self.measured, self.stale))
+        self.page("defenses-and-attacks.md", "defenses_and_attacks.md.j2", effects=matrix.told(catalog))
         self.page("flower.md", "flower.md.j2", files=_files("flower"))
         drawn_audits = audits.drawn()
         self.page("audit.md", "audit.md.j2", kinds=audits.kinds(), codes=audits.codes(), drawn=drawn_audits["people-forest"])
         self.page("audit-examples.md", "audit_examples.md.j2", files=_files("audits"), drawn=drawn_audits, found=audits.found)
         self.page("audit-torch.md", "audit_torch.md.j2", files=_files("audits/torch-digits"))
         self.page("cluster.md", "cluster.md.j2")
-        self.page("handles.md", "handles.md.j2", handles=handles.offered(catalog, handles.packages()), type=type_link)
+        self.page("handles.md", "handles.md.j2", handles=handles.offered(catalog, handles.packages()), type=reference.type_link)
         self.page("add-an-attack.md", "add_an_attack.md.j2", text=Markup((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")))
-
-    def knowledge_of_others(self) -> None:
-        """Write what others ask for and how it is answered, a draft for one of them, and what changed."""
-        catalog = self.catalog
-        entries = sorted(catalog.kinds["clauses"].values(), key=lambda e: (list(clauses.FRAMEWORKS).index(e.framework), e.code))
-        named = [*self.attacks, *sorted(catalog.defenses.values(), key=lambda d: d.id)]
-        mapped = {clause.id: [e for e in named if clause in clauses.of(catalog, e)] for clause in entries}
-        self.page("clauses.md", "clauses.md.j2", entries=entries, mapped=mapped)
-        old = {name: frozenset(targets) for name, targets in self.stale.items()}
-        draft = json.dumps(atlas.contribution(catalog, self.works, self.edition, old), indent=1, ensure_ascii=False)
-        self.write("assets/atlas-contribution.json", draft)
-        self.page("atlas-contribution.md", "atlas_contribution.md.j2", text=draft, checks=atlas.CHECKS)
-        rows = [(name, figures.provenance(found), self.stale[name]) for name, found in self.measured.items()]
-        text = Markup((ROOT / "CHANGELOG.md").read_text(encoding="utf-8").replace("# Changelog", "# What changed", 1))
-        self.page("changes.md", "changes.md.j2", text=text, rows=rows)
 
     def explorer(self) -> None:
         """Write the explorer, its data, and the table that stands in for it where there is no JavaScript."""
@@ -387,14 +370,6 @@ class Site:
         terms = [t.model_dump(mode="json", exclude_defaults=True) for t in self.catalog.terms.values()]
         version = self.edition.model_dump(mode="json", exclude={"schema_"})
         return {**dumped, "edition": version, "terms": terms, "graph": self.atlas.resolver.graph.export(self.catalog)}
-
-
-def type_link(place: tuple[str, str]) -> Markup:
-    """Link a type to where the reference of the code has it; pages of its kind lie at the root of the site."""
-    module, name = place
-    code = f"<code>{escape(name)}</code>"
-    ours = module.split(".")[0] in reference.PACKAGES
-    return Markup(f'<a href="api/{escape(module)}.html#{escape(name)}">{code}</a>' if ours else code)
 
 
 def _files(example: str) -> dict[str, Markup]:
