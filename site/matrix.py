@@ -11,6 +11,7 @@ from markupsafe import Markup
 from taxonomy.catalog import Catalog
 from taxonomy.defense_evidence import Cell, DefenseEvidence
 from taxonomy.defense_matrix import Matrix, matrices
+from taxonomy.entries import Defense, Effect
 
 
 def shown(catalog: Catalog, found: Mapping[str, DefenseEvidence]) -> dict[str, Any]:
@@ -29,3 +30,14 @@ def drawn(catalog: Catalog, matrix: Matrix) -> str:
 def any_cell(cells: Mapping[tuple[str, str], Cell], attack: str) -> Cell:
     """Return what was measured of an attack with one of the defenses: without it, all of them found the same."""
     return next(cell for (name, _), cell in cells.items() if name == attack)
+
+
+def told(catalog: Catalog) -> list[tuple[Defense, Effect, bool]]:
+    """Return what works say of defenses and attacks: the defense, what was shown, and whether it helps."""
+    return [
+        (defense, effect, helps)
+        for _, defense in sorted(catalog.defenses.items())
+        for helps, effects in ((True, defense.mitigates), (False, defense.fails_against))
+        for effect in effects
+        if effect.attack
+    ]

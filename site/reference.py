@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import Any
+
+from markupsafe import Markup
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("taxonomy", "attacks")
@@ -105,3 +108,11 @@ def source_of(run: str) -> str:
         if isinstance(node, ast.FunctionDef) and node.name == name:
             return ast.get_source_segment(text, node) or ""
     raise LookupError(run)
+
+
+def type_link(place: tuple[str, str]) -> Markup:
+    """Link a type to where the reference of the code has it; pages of its kind lie at the root of the site."""
+    module, name = place
+    code = f"<code>{escape(name)}</code>"
+    ours = module.split(".")[0] in PACKAGES
+    return Markup(f'<a href="api/{escape(module)}.html#{escape(name)}">{code}</a>' if ours else code)

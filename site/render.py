@@ -18,6 +18,7 @@ import audits
 import beyond
 import explorer
 import matrix
+import others
 import performance
 import picture
 import reference
@@ -27,11 +28,24 @@ import written
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from taxonomy import coverage, defense_evidence, evidence, figures, handles, references, survey, tables, withdrawals
+from taxonomy import (
+    clauses,
+    coverage,
+    defense_evidence,
+    edition,
+    evidence,
+    figures,
+    handles,
+    references,
+    survey,
+    tables,
+    withdrawals,
+)
 from taxonomy.answers import Atlas, Feasible
 from taxonomy.catalog import Catalog
 from taxonomy.check import package
 from taxonomy.entries import Attack
+from taxonomy.exports import atlas
 from taxonomy.fingerprints import Fingerprints
 from taxonomy.kept_digests import kept_digests
 from taxonomy.loading import load
@@ -47,6 +61,7 @@ class Site:
 
     def __init__(self, catalog: Catalog, out: Path):
         self.catalog, self.out = catalog, out
+        self.edition = edition.of(catalog)
         self.atlas = Atlas(catalog)
         self.works = references.works(catalog)
         self.attacks = sorted(catalog.attacks.values(), key=lambda a: a.id)
@@ -83,6 +98,9 @@ class Site:
         self.jinja.globals.update(
             catalog=catalog,
             atlas=self.atlas,
+            edition=self.edition,
+            clauses_of=lambda entry: clauses.of(catalog, entry),
+            frameworks=clauses.FRAMEWORKS,
             works=self.works,
             measured=self.measured,
             measured_orderings=self.ordered(),
@@ -105,6 +123,9 @@ class Site:
         """Render a template into a page; links in it are relative to where the page lies."""
         home = "../" * path.count("/")
         text = self.jinja.get_template(template).render(home=home, link=self.linker(home), path=path, **values)
+        # On every page, and in no answer of the search.
+        changes = f'<a href="{home}changes.html">What changed</a>'
+        text = f'{text.rstrip()}\n\n<p class="edition" data-search-exclude>{escape(str(self.edition))}. {changes}</p>\n'
         self.pages[path] = text
         self.write(path, text)
 
@@ -307,14 +328,12 @@ class Site:
             entries = sorted(catalog.kinds[kind].values(), key=lambda e: (getattr(e, "year", 0), e.id))
             self.page(f"{kind}.md", f"{kind}.md.j2", entries=entries)
         self.page("statements.md", "statements.md.j2", **rerun.statements(catalog))
-        effects = [
-            (d, e, works)
-            for d in sorted(catalog.defenses.values(), key=lambda d: d.id)
-            for works, es in ((True, d.mitigates), (False, d.fails_against))
-            for e in es
-            if e.attack
-        ]
-        self.page("defenses-and-attacks.md", "defenses_and_attacks.md.j2", effects=effects)
+        self.page("clauses.md", "clauses.md.j2", **others.of_clauses(catalog))
+        draft = others.draft(catalog, self.works, self.edition, {name: self.stale[name] for name in self.measured})
+        self.write("assets/atlas-contribution.json", draft)
+        self.page("atlas-contribution.md", "atlas_contribution.md.j2", text=draft, checks=atlas.CHECKS)
+        self.page("changes.md", "changes.md.j2", **others.changes(self.measured, self.stale))
+        self.page("defenses-and-attacks.md", "defenses_and_attacks.md.j2", effects=matrix.told(catalog))
         self.page("flower.md", "flower.md.j2", files=_files("flower"))
         drawn_audits = audits.drawn()
         drawn_forest, masks = drawn_audits["people-forest"], audits.masks(catalog)
@@ -324,7 +343,7 @@ class Site:
             "audit-torch.md", "audit_torch.md.j2", files=_files("audits/torch-digits"), drawn=drawn_audits, found=audits.found
         )
         self.page("cluster.md", "cluster.md.j2")
-        self.page("handles.md", "handles.md.j2", handles=handles.offered(catalog, handles.packages()), type=type_link)
+        self.page("handles.md", "handles.md.j2", handles=handles.offered(catalog, handles.packages()), type=reference.type_link)
         self.page("add-an-attack.md", "add_an_attack.md.j2", text=Markup((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")))
 
     def explorer(self) -> None:
@@ -352,15 +371,8 @@ class Site:
             for kind, entries in self.catalog.kinds.items()
         }
         terms = [t.model_dump(mode="json", exclude_defaults=True) for t in self.catalog.terms.values()]
-        return {**dumped, "terms": terms, "graph": self.atlas.resolver.graph.export(self.catalog)}
-
-
-def type_link(place: tuple[str, str]) -> Markup:
-    """Link a type to where the reference of the code has it; pages of its kind lie at the root of the site."""
-    module, name = place
-    code = f"<code>{escape(name)}</code>"
-    ours = module.split(".")[0] in reference.PACKAGES
-    return Markup(f'<a href="api/{escape(module)}.html#{escape(name)}">{code}</a>' if ours else code)
+        version = self.edition.model_dump(mode="json", exclude={"schema_"})
+        return {**dumped, "edition": version, "terms": terms, "graph": self.atlas.resolver.graph.export(self.catalog)}
 
 
 def _files(example: str) -> dict[str, Markup]:

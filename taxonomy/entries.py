@@ -92,6 +92,19 @@ class Claim(Strict):
     setting: Text | None = None
 
 
+class Maps(Strict):
+    """Which clauses of other knowledge bases speak of an entry, by their codes; only where the clause was read."""
+
+    atlas: list[Text] = Field(default_factory=list, description="techniques or mitigations of MITRE ATLAS")
+    owasp: list[Text] = Field(default_factory=list, description="risks and requirements of OWASP")
+    nist: list[Text] = Field(default_factory=list, description="attacks of NIST AI 100-2")
+
+    @property
+    def codes(self) -> dict[str, list[str]]:
+        """The codes by framework, of frameworks that say something of the entry."""
+        return {name: codes for name in ("atlas", "owasp", "nist") if (codes := getattr(self, name))}
+
+
 class Answer(Strict):
     """What an attack with another goal than membership answers: for which unit, with what, judged by which metric."""
 
@@ -125,6 +138,7 @@ class Attack(Entry):
     cost: Cost | None = Field(default=None, description="absent where it is not known")
     targets: AttackTargets = Field(default_factory=AttackTargets)
     reported: list[Claim] = Field(default_factory=list)
+    maps: Maps = Field(default_factory=Maps)
 
 
 class Step(Entry):
@@ -257,6 +271,7 @@ class Defense(Entry):
     params: Params = Field(default_factory=dict)
     ranges: dict[str, Range] = Field(default_factory=dict, description="what a user may set a parameter to")
     targets: list[EntryId] = Field(default_factory=list, description="targets that `mia bench` puts it on")
+    maps: Maps = Field(default_factory=Maps)
 
 
 # Every kind of entry, named as its folder is, and the module that holds its model. Entries that no question needs have a
@@ -277,6 +292,7 @@ KINDS = {
     "elements": "taxonomy.knowledge:Element",
     "perturbations": "taxonomy.knowledge:Perturbation",
     "orderings": "taxonomy.orderings:Ordering",
+    "clauses": "taxonomy.clauses:Clause",
 }
 
 

@@ -32,7 +32,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "MIA010": ("error", "an id is taken"),
     "MIA011": ("error", "a folder of the catalog is missing or unknown"),
     "MIA012": ("error", "a term is unknown"),
-    "MIA013": ("error", "an attack, step or target is unknown"),
+    "MIA013": ("error", "an attack, step, target or clause is unknown"),
     "MIA014": ("error", "a cited work is not in references.bib"),
     "MIA015": ("error", "a `run` or `view` path names no function of an installed catalog's package"),
     "MIA016": (

@@ -129,6 +129,12 @@ def _unknown_names(catalog: Catalog, entries: Mapping[str, Entry], entry_id: str
         if name not in known:
             what = kind.removesuffix("s") if kind else "entry"
             yield document.finding("MIA013", f"unknown {what} {name!r}", place, nearest(name, known))
+    if isinstance(entry, Attack | Defense):
+        for framework, codes in entry.maps.codes.items():
+            clauses = [clause.code for clause in catalog.kinds["clauses"].values() if clause.framework == framework]
+            for i, code in enumerate(codes):
+                if code not in clauses:
+                    yield document.finding("MIA013", f"unknown clause {code!r}", ("maps", framework, i), nearest(code, clauses))
     if isinstance(entry, Ordering):
         yield from _unknown_settings(catalog, entry, document)
     if isinstance(entry, Factor) and entry.varies and entry.varies.sets_parameter:

@@ -79,6 +79,14 @@ def citation(work: Any) -> str:
     return ". ".join(part for part in parts if part)
 
 
+def reached(work: Any) -> str | None:
+    """Return the address at which a work is to be found, or None where the catalog does not know it."""
+    for key, prefix in (("doi", "https://doi.org/"), ("eprint", "https://arxiv.org/abs/"), ("url", "")):
+        if key in work.fields:
+            return f"{prefix}{work.fields[key]}"
+    return None
+
+
 def plain(text: str) -> str:
     """Return a field of BibTeX without its braces and with a real dash."""
     return text.replace("{", "").replace("}", "").replace("--", "–")

@@ -6,6 +6,7 @@ import importlib
 from typing import Any
 
 from taxonomy.catalog import Catalog
+from taxonomy.edition import Edition
 from taxonomy.entries import KINDS, model_of
 from taxonomy.terms import Taxonomy
 
@@ -13,12 +14,13 @@ FOLDER = "schemas"
 
 
 def schemas(catalog: Catalog) -> dict[str, dict[str, Any]]:
-    """Return the JSON Schema of every kind of file, by the name of its folder; `taxonomy` is that of taxonomy.yaml."""
+    """Return the JSON Schema of every kind of file, by the name of its folder or file."""
     # The models that the kinds refer to must be complete before a schema can be made of any.
-    for module in ("taxonomy.knowledge", "taxonomy.orderings", "taxonomy.factors", "taxonomy.statements"):
+    for module in ("taxonomy.knowledge", "taxonomy.orderings", "taxonomy.factors", "taxonomy.statements", "taxonomy.clauses"):
         importlib.import_module(module)
     found = {kind: model_of(kind).model_json_schema(by_alias=True) for kind in KINDS}
     found["taxonomy"] = Taxonomy.model_json_schema(by_alias=True)
+    found["edition"] = Edition.model_json_schema(by_alias=True)
     terms = sorted(name for name in catalog.terms)
     for kind, schema in found.items():
         schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"

@@ -14,6 +14,9 @@ from packaging.requirements import Requirement
 
 EXTRAS = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 
+# What is imported under another name than the package has.
+PACKAGES = {"citeproc": "citeproc-py"}
+
 
 def needed(extra: str) -> set[str]:
     """Return the packages of an extra, and of the extras of ours that it names."""
@@ -36,6 +39,8 @@ def test_every_extra_is_installed_where_nothing_should_be_missing():
 def test_what_tests_skip_themselves_for_is_part_of_the_extra_for_tests():
     """Else it would never be there. Benchmarks beside other programs have an environment of their own."""
     asked = set()
-    for path in (Path(__file__).parent / "attacks").rglob("test_*.py"):
-        asked |= set(re.findall(r'importorskip\("(\w+)"', path.read_text(encoding="utf-8")))
+    for room in ("attacks", "taxonomy"):
+        for path in (Path(__file__).parent / room).rglob("test_*.py"):
+            asked |= set(re.findall(r'importorskip\("(\w+)"', path.read_text(encoding="utf-8")))
+    asked = {PACKAGES.get(name, name) for name in asked}
     assert {"opacus", "transformers"} <= asked <= {name.lower() for name in needed("test")} | set(sys.stdlib_module_names)

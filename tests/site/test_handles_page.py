@@ -25,7 +25,8 @@ def test_every_handle_is_there_with_all_that_it_offers(site):
 
 
 def test_text_of_handles_is_shown_as_typed(tmp_path):
-    from render import Site, type_link
+    from reference import type_link
+    from render import Site
 
     offer = Offer("odd", f".odd({NASTY})", f".odd({NASTY})", NASTY, NASTY)
     kinds = (Kind(Type(("somebody", NASTY), NASTY, (offer,)), ("generative",), False),)
