@@ -66,6 +66,8 @@ def test_golden(attack_id, monkeypatch):
 def test_higher_means_member(attack_id):
     if attack_id == "long-2018-gmia-indirect":
         pytest.skip("the fixture's records do not tell of each other; test_vulnerable_records.py has some that do")
+    if attack_id == "jayaraman-2021-morgan":
+        pytest.skip("the fixture's members lie below the band of losses; test_neighbouring_loss.py has some that lie in it")
     score, _ = scores(attack_id)
     assert metrics.auc(score.numpy(), fixture.member()) > 0.5
 
