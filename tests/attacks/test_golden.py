@@ -32,7 +32,7 @@ RUNNING = sorted(a.id for a in load().attacks.values() if a.run and a.goal == "m
 # differ between processors, in log-odds that reach 20.
 TRAINED = {a for a in RUNNING if a.startswith("nasr-2019")}
 # Over hundreds of float32 steps instruction sets drift apart as those of a target do: by 0.015 of 3.4 in log-odds.
-TRAINED_LONG = {"nasr-2018"}
+TRAINED_LONG = {"nasr-2018", "liu-2022-trajectory", "li-2024-seqmia"}
 UPDATES_LEAK = "salem-2020-updates-leak"  # finds labels in place of scores
 
 
