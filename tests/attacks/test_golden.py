@@ -32,7 +32,7 @@ RUNNING = sorted(a.id for a in load().attacks.values() if a.run and a.goal == "m
 # differ between processors, in log-odds that reach 20.
 TRAINED = {a for a in RUNNING if a.startswith("nasr-2019")}
 # Over hundreds of float32 steps instruction sets drift apart as those of a target do: by 0.015 of 3.4 in log-odds.
-TRAINED_LONG = {"nasr-2018", "liu-2022-trajectory", "li-2024-seqmia"}
+TRAINED_LONG = {"nasr-2018", "liu-2022-trajectory", "li-2024-seqmia", "du-2026-imia"}
 # One label of a record that gradient steps moved is all their score: where these end on the fixture's steep networks, the last
 # digits of a processor decide for a record or two.
 ONE_LABEL = {"wu-2024-yoqo", "peng-2024-oslo"}
