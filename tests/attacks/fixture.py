@@ -126,10 +126,14 @@ def reference_models() -> ReferenceModels:
     """Models that were trained on half of other records each, which follow the candidates in number."""
     never, inside = np.zeros(RECORDS, dtype=bool), halves(IDS + np.uint64(RECORDS), MODELS, 5)
     tables = [torch.cat([answers(never, 700 + k), answers(row, 750 + k)]) for k, row in enumerate(inside)]
-    x = torch.arange(RECORDS, 2 * RECORDS, dtype=torch.float32)[:, None]
-    own = ShadowData(x, label(), IDS + np.uint64(RECORDS))
     models = [Answers(table, f"reference-{k}") for k, table in enumerate(tables)]
-    return ReferenceModels(ShadowModels(models, own, torch.from_numpy(inside)))
+    return ReferenceModels(ShadowModels(models, other_records(), torch.from_numpy(inside)))
+
+
+def other_records() -> ShadowData:
+    """Records of the adversary's own, which follow the candidates in number."""
+    x = torch.arange(RECORDS, 2 * RECORDS, dtype=torch.float32)[:, None]
+    return ShadowData(x, label(), IDS + np.uint64(RECORDS))
 
 
 def round_weights() -> list[Weights]:
@@ -275,6 +279,7 @@ def handles(names: list[str], *, label_granted: bool = True, of_pictures: bool =
         "mean_loss": lambda: Number("mean_loss", 0.1, ledger),
         "loss_threshold": lambda: LossThreshold("loss_threshold", 0.1, ledger),
         "shadow_models": lambda: shadow,
+        "shadow_data": other_records,
         "reference_models": reference_models,
         "updated_scores": lambda: UpdatedScores(
             "updated_scores",

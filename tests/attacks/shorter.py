@@ -14,6 +14,10 @@ LEARNERS = {
     },
     **{f"nasr-2019-{kind}": {"epochs": "10"} for kind in ("active", "active-server", "isolating", "isolating-ascent")},
     "bertran-2023-quantile": {"epochs": "5"},
+    "peng-2024-oslo": {"rounds": "2"},
+    "du-2026-imia": {"count": "2", "epochs": "4", "pivot_epochs": "2"},
+    "wu-2024-yoqo": {"steps": "5"},
+    **{name: {"distillation_epochs": "5", "epochs": "10"} for name in ("liu-2022-trajectory", "li-2024-seqmia")},
 }
 INVERSIONS = {name: {"steps": "100"} for name in ("he-2019-collaborative", "he-2019-collaborative-query-free")}
 GENERATORS = {

@@ -32,7 +32,10 @@ RUNNING = sorted(a.id for a in load().attacks.values() if a.run and a.goal == "m
 # differ between processors, in log-odds that reach 20.
 TRAINED = {a for a in RUNNING if a.startswith("nasr-2019")}
 # Over hundreds of float32 steps instruction sets drift apart as those of a target do: by 0.015 of 3.4 in log-odds.
-TRAINED_LONG = {"nasr-2018"}
+TRAINED_LONG = {"nasr-2018", "liu-2022-trajectory", "li-2024-seqmia", "du-2026-imia"}
+# One label of a record that gradient steps moved is all their score: where these end on the fixture's steep networks, the last
+# digits of a processor decide for a record or two.
+ONE_LABEL = {"wu-2024-yoqo", "peng-2024-oslo"}
 UPDATES_LEAK = "salem-2020-updates-leak"  # finds labels in place of scores
 
 
@@ -57,7 +60,10 @@ def test_golden(attack_id, monkeypatch):
     tolerance = {"rel": 1e-3, "abs": 1e-3} if attack_id in TRAINED else {"rel": 1e-6, "abs": 1e-9}
     if attack_id in TRAINED_LONG:
         tolerance = {"rel": 0.05, "abs": 0.05}
-    assert score.tolist() == pytest.approx(golden[attack_id]["score"], **tolerance)
+    if attack_id in ONE_LABEL:
+        assert np.mean(score.numpy() != golden[attack_id]["score"]) <= 0.1
+    else:
+        assert score.tolist() == pytest.approx(golden[attack_id]["score"], **tolerance)
     expected = golden[attack_id]["cut"]
     assert cut == (None if expected is None else pytest.approx(expected, **tolerance))
 
@@ -66,6 +72,10 @@ def test_golden(attack_id, monkeypatch):
 def test_higher_means_member(attack_id):
     if attack_id == "long-2018-gmia-indirect":
         pytest.skip("the fixture's records do not tell of each other; test_vulnerable_records.py has some that do")
+    if attack_id == "jayaraman-2021-morgan":
+        pytest.skip("the fixture's members lie below the band of losses; test_neighbouring_loss.py has some that lie in it")
+    if attack_id in ONE_LABEL:
+        pytest.skip("an adversarial example of one of the fixture's networks fools no other; test_one_query.py has some that do")
     score, _ = scores(attack_id)
     assert metrics.auc(score.numpy(), fixture.member()) > 0.5
 
