@@ -291,7 +291,7 @@ def test_our_own_code_keeps_to_what_can_be_followed():
 
 
 # Rooms above the attacks, which no `run` path names: they load late what a quick command does not need.
-LOADED_LATE = {"audit", "cli", "engine", "loading", "ready", "strengths"}
+LOADED_LATE = {"audit", "cli", "edition", "engine", "loading", "ready", "strengths"}
 
 
 @pytest.mark.parametrize(
