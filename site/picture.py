@@ -8,6 +8,7 @@ from html import escape
 
 from taxonomy.coverage import Cell
 from taxonomy.defense_matrix import Point
+from taxonomy.frontier import Priced
 from taxonomy.graph import Rule
 
 BOX_WIDTH, BOX_HEIGHT, COLUMN, ROW = 190, 34, 270, 58
@@ -131,6 +132,16 @@ def _tenths(low: float, high: float, x: Callable[[float], float], top: int, bott
     return parts
 
 
+def _level_tenths(low: float, high: float, y: Callable[[float], float], left: int, width: int) -> list[str]:
+    """Return a level line at each tenth from low to high, and its number left of it."""
+    parts = []
+    for tenth in range(round(low * 10), round(high * 10) + 1):
+        at = y(tenth / 10)
+        parts.append(f'<path class="grid" d="M{left} {at:.0f}H{left + width}"/>')
+        parts.append(f'<text class="tick" x="{left - 6}" y="{at + 4:.0f}" text-anchor="end">{tenth / 10:.1f}</text>')
+    return parts
+
+
 def utility(points: Sequence[Point], title: str) -> str:
     """Return models by accuracy (right is better) and by the AUC of the strongest attack (low is better), with intervals.
 
@@ -147,10 +158,7 @@ def utility(points: Sequence[Point], title: str) -> str:
         return top + height * (y_high - value) / (y_high - y_low)
 
     parts = _tenths(x_low, x_high, x, top, top + height)
-    for tenth in range(round(y_low * 10), round(y_high * 10) + 1):
-        at = y(tenth / 10)
-        parts.append(f'<path class="grid" d="M{left} {at:.0f}H{left + width}"/>')
-        parts.append(f'<text class="tick" x="{left - 6}" y="{at + 4:.0f}" text-anchor="end">{tenth / 10:.1f}</text>')
+    parts += _level_tenths(y_low, y_high, y, left, width)
     parts.append(f'<path class="chance-line" d="M{left} {y(0.5):.0f}H{left + width}"/>')
     front = sorted((p for p in points if p.front), key=lambda p: (p.accuracy.mean, p.auc.mean))
     joined = "L".join(f"{x(p.accuracy.mean):.1f} {y(p.auc.mean):.1f}" for p in front)
@@ -173,6 +181,49 @@ def utility(points: Sequence[Point], title: str) -> str:
     words = "; ".join(f"{p.name} {p.accuracy.mean:.3f} and {p.auc.mean:.3f}" for p in points)
     tall = max(top + height + 46, top + line * len(points) + 10)
     return _svg(left + width + 230, tall, "utility", title, f"Accuracy and AUC: {words}. * is on the front.", parts)
+
+
+def price(points: Sequence[Priced], title: str) -> str:
+    """Return attacks by the models that each trains (log scale) and by AUC, with intervals; those on the front are filled.
+
+    A dashed line shows chance. Numbers lead to the names beside.
+    """
+    left, top, width, height, line = 56, 12, 420, 300, 20
+    most = max(2, *(p.models for p in points))
+    y_low, y_high = _range([0.5, *(end for p in points for end in p.auc.ci)])
+
+    def x(models: int) -> float:
+        return left + 14 + (width - 28) * math.log2(1 + models) / math.log2(1 + most)
+
+    def y(value: float) -> float:
+        return top + height * (y_high - value) / (y_high - y_low)
+
+    parts = _level_tenths(y_low, y_high, y, left, width)
+    for models in sorted({0, *(p.models for p in points)}):
+        parts.append(f'<path class="grid" d="M{x(models):.0f} {top}V{top + height}"/>')
+        parts.append(f'<text class="tick" x="{x(models):.0f}" y="{top + height + 16}" text-anchor="middle">{models}</text>')
+    parts.append(f'<path class="chance-line" d="M{left} {y(0.5):.0f}H{left + width}"/>')
+    numbered: list[tuple[float, float]] = []
+    for number, p in enumerate(points, start=1):
+        across, down, (low, high) = x(p.models), y(p.auc.mean), p.auc.ci
+        # Where numbers would lie on each other, they stand in a row.
+        beside = across + 6 + 20 * sum(p.front and at == across and abs(down - height) < 12 for at, height in numbered)
+        numbered += [(across, down)] * p.front
+        figures = f"{p.attack}: {p.models} models, AUC {p.auc.mean:.3f}" + ", on the front" * p.front
+        parts.append(
+            f'<g class="{"chosen" if p.front else "other"}"><title>{escape(figures)}</title>'
+            f'<path class="interval" d="M{across:.1f} {y(high):.1f}V{y(low):.1f}"/>'
+            f'<circle cx="{across:.1f}" cy="{down:.1f}" r="4"/>'
+            + (f'<text x="{beside:.1f}" y="{down - 6:.1f}">{number}</text>' if p.front else "")
+            + "</g>"
+        )
+        mark = "*" if p.front else ""
+        parts.append(f'<text x="{left + width + 24}" y="{top + line * number - 6}">{number} {escape(p.attack)}{mark}</text>')
+    parts.append(f'<text x="{left + width / 2:.0f}" y="{top + height + 36}" text-anchor="middle">models trained</text>')
+    parts.append(f'<text transform="translate(12 {top + height / 2:.0f}) rotate(-90)" text-anchor="middle">AUC</text>')
+    words = "; ".join(f"{p.attack} {p.models} models and {p.auc.mean:.3f}" for p in points)
+    tall = max(top + height + 46, top + line * len(points) + 10)
+    return _svg(left + width + 270, tall, "utility", title, f"Models and AUC: {words}. * is on the front.", parts)
 
 
 def _range(values: Sequence[float]) -> tuple[float, float]:

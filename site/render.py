@@ -17,6 +17,7 @@ from typing import Any
 import audits
 import beyond
 import explorer
+import frontier
 import matrix
 import others
 import performance
@@ -291,6 +292,7 @@ class Site:
         drawn = {target: self.drawn_results(target) for target in targets}
         self.page("results.md", "results.md.j2", targets=targets, results=self.results, drawn=drawn)
         self.page("matrix.md", "matrix.md.j2", **matrix.shown(catalog, self.defended))
+        self.page("frontier.md", "frontier.md.j2", **frontier.shown(catalog, self.measured.values(), self.stale))
         rows, machines = performance.results()
         self.page("performance.md", "performance.md.j2", groups=performance.grouped(rows), machines=machines)
         missing = beyond.missing(rows)

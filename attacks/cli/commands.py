@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from attacks.cli import audit, bench, catalog, check, diff, export, factors, new, questions, run, statements
+from attacks.cli import audit, bench, catalog, check, diff, export, factors, frontier, new, questions, run, statements
 from attacks.cli.options import app
 
-__all__ = ["app", "audit", "bench", "catalog", "check", "diff", "export", "factors", "new", "questions", "run", "statements"]
+__all__ = [
+    "app",
+    "audit",
+    "bench",
+    "catalog",
+    "check",
+    "diff",
+    "export",
+    "factors",
+    "frontier",
+    "new",
+    "questions",
+    "run",
+    "statements",
+]

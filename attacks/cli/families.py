@@ -20,6 +20,7 @@ FAMILIES = {
     "bench": ("bench",),
     "factors": ("factors",),
     "statements": ("statements",),
+    "frontier": ("frontier",),
     "diff": ("diff",),
     "export": ("export",),
     "new": ("new",),
