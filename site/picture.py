@@ -96,10 +96,12 @@ def roc(curves: Sequence[tuple[str, Sequence[tuple[float, float]]]], title: str)
     return _svg(left + size + 230, top + size + 48, "roc", title, words, parts)
 
 
-def intervals(rows: Sequence[tuple[str, float, tuple[float, float]]], title: str, chance: float = 0.5) -> str:
-    """Return a mean with its interval for each attack, one below the other; a dashed line shows chance."""
-    low = math.floor(min(0.4, *(ci[0] for _, _, ci in rows)) * 10) / 10
-    high = math.ceil(max(0.6, *(ci[1] for _, _, ci in rows)) * 10) / 10
+def intervals(
+    rows: Sequence[tuple[str, float, tuple[float, float]]], title: str, chance: float = 0.5, figure: str = "AUC"
+) -> str:
+    """Return a mean with its interval for each row, one below the other; a dashed line shows chance, or no difference."""
+    low = math.floor(min(chance - 0.1, *(ci[0] for _, _, ci in rows)) * 10) / 10
+    high = math.ceil(max(chance + 0.1, *(ci[1] for _, _, ci in rows)) * 10) / 10
     left, top, width, step = 270, 8, 360, 24
     bottom = top + step * len(rows)
 
@@ -117,9 +119,23 @@ def intervals(rows: Sequence[tuple[str, float, tuple[float, float]]], title: str
             f'<path class="interval" d="M{x(ci[0]):.1f} {y:.0f}H{x(ci[1]):.1f}"/>'
             f'<circle cx="{x(mean):.1f}" cy="{y:.0f}" r="4"/></g>'
         )
-    parts.append(f'<text x="{left + width / 2:.0f}" y="{bottom + 36}" text-anchor="middle">AUC</text>')
+    parts.append(f'<text x="{left + width / 2:.0f}" y="{bottom + 36}" text-anchor="middle">{escape(figure)}</text>')
     words = "; ".join(f"{name} {mean:.3f}" for name, mean, _ in rows)
     return _svg(left + width + 20, bottom + 46, "intervals", title, words, parts)
+
+
+def bar(mean: float, ci: tuple[float, float]) -> str:
+    """Return an AUC with its interval as a small bar from chance to 1, for a cell that also says it in figures."""
+    width, height = 96, 12
+
+    def x(value: float) -> float:
+        return 2 + (width - 4) * (min(max(value, 0.3), 1.0) - 0.3) / 0.7
+
+    return (
+        f'<svg class="bar" viewBox="0 0 {width} {height}" width="{width}" height="{height}" aria-hidden="true">'
+        f'<path class="chance-line" d="M{x(0.5):.1f} 0V{height}"/>'
+        f'<path class="interval" d="M{x(ci[0]):.1f} 6H{x(ci[1]):.1f}"/><circle cx="{x(mean):.1f}" cy="6" r="3"/></svg>'
+    )
 
 
 def _tenths(low: float, high: float, x: Callable[[float], float], top: int, bottom: int) -> list[str]:
@@ -230,6 +246,22 @@ def _range(values: Sequence[float]) -> tuple[float, float]:
     """Return the tenths that hold some values; at least one tenth lies between them."""
     low, high = math.floor(min(values) * 10), math.ceil(max(values) * 10)
     return low / 10, max(high, low + 1) / 10
+
+
+def crowd(groups: Sequence[tuple[int, int, str]], title: str) -> str:
+    """Return a dot for each record of some groups, (how many, how many of them are accused, what they are); those are filled."""
+    across, step, gap, top = 20, 13, 60, 30
+    parts = []
+    tall = top + step * max(math.ceil(count / across) for count, _, _ in groups)
+    for place, (count, accused, name) in enumerate(groups):
+        left = MARGIN + place * (across * step + gap)
+        parts.append(f'<text x="{left}" y="18">{accused} of {count} {escape(name)} accused</text>')
+        for i in range(count):
+            x, y = left + step * (i % across) + 5, top + step * (i // across) + 5
+            parts.append(f'<circle class="{"chosen" if i < accused else "other"}" cx="{x}" cy="{y}" r="4"/>')
+    width = 2 * MARGIN + len(groups) * across * step + (len(groups) - 1) * gap
+    words = "; ".join(f"{accused} of {count} {name} are accused" for count, accused, name in groups)
+    return _svg(width, tall + MARGIN, "crowd", title, words, parts)
 
 
 def coverage(cells: Sequence[Cell], title: str) -> str:

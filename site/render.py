@@ -18,6 +18,7 @@ import audits
 import beyond
 import explorer
 import frontier
+import home
 import matrix
 import others
 import performance
@@ -26,6 +27,7 @@ import reference
 import rerun
 import side_by_side
 import written
+from by_target import ByTarget
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -67,6 +69,7 @@ class Site:
         self.works = references.works(catalog)
         self.attacks = sorted(catalog.attacks.values(), key=lambda a: a.id)
         self.measured = {a.id: found for a in self.attacks if (found := evidence.find(catalog, a.id))}
+        self.by_target = ByTarget(catalog, self.measured)
         with kept_digests(package(name) for name in ("attacks", "taxonomy")) as digest:
             prints = Fingerprints(catalog, digest)
             self.stale = {name: set(evidence.stale(prints, found)) for name, found in self.measured.items()}
@@ -108,6 +111,8 @@ class Site:
             confirmation=figures.confirmation,
             curves=self.curves,
             stale=self.stale,
+            strongest=frontier.strongest(self.measured, self.stale),
+            bar=lambda one: Markup(picture.bar(one.auc.mean, one.auc.ci)),
             citation=references.citation,
             citation_short=self.short,
         )
@@ -224,10 +229,10 @@ class Site:
         """Return what stands around an entry: who uses it."""
         if kind == "targets":
             return {
-                "results": self.results(name),
-                "drawn": self.drawn_results(name),
-                "facts": self.facts(name),
-                "blind": self.blind(name),
+                "results": self.by_target.results(name),
+                "drawn": self.by_target.drawn(name),
+                "facts": self.by_target.facts(name),
+                "blind": self.by_target.blind(name),
             }
         if kind == "threat-models":
             answers = self.atlas.answers(explorer.threat_model(self.catalog, name))
@@ -245,31 +250,6 @@ class Site:
             found.setdefault(one.ordering, []).append(one)
         return found
 
-    def results(self, target: str) -> list[tuple[Attack, Any]]:
-        """Return what was measured on a target, best attack first."""
-        found = [(self.catalog.attacks[name], m) for name, e in self.measured.items() for m in e.targets if m.target == target]
-        return sorted(found, key=lambda pair: -(pair[1].auc or pair[1].metric).mean)
-
-    def drawn_results(self, target: str) -> str:
-        """Return a picture of the areas under the curve that were measured on a target; none if there are none."""
-        rows = [(attack.id, found.auc.mean, found.auc.ci) for attack, found in self.results(target) if found.auc]
-        title = f"Area under the ROC curve on {self.catalog.targets[target].title}"
-        return Markup(picture.intervals(rows, title)) if rows else ""
-
-    def facts(self, target: str) -> list[tuple[str, list[Any]]]:
-        """Return what was noted of a target while it was measured: one value a seed, or one alone if it is always the same."""
-        found = next((m for _, m in self.results(target)), None)
-        if found is None:
-            return []
-        names = found.seeds[0].target
-        values = {name: [seed.target.get(name) for seed in found.seeds] for name in names}
-        return [(name.replace("_", " "), all_[:1] if all_.count(all_[0]) == len(all_) else all_) for name, all_ in values.items()]
-
-    def blind(self, target: str) -> list[figures.BlindFigures]:
-        """Return what a classifier that never sees the model tells about a target's members, one a seed."""
-        found = next((m for _, m in self.results(target)), None)
-        return [seed.blind_baseline for seed in found.seeds if seed.blind_baseline] if found else []
-
     def of_term(self, name: str) -> dict[str, Any]:
         """Return where a term stands in the graph."""
         rules = self.atlas.resolver.graph.rules
@@ -283,14 +263,13 @@ class Site:
         """Write the pages about the whole."""
         catalog = self.catalog
         cells = coverage.gaps(self.atlas)
-        self.page("index.md", "index.md.j2", attacks=self.attacks, rows=survey.surveyed_rows(catalog))
+        found = home.found(catalog, self.measured, self.stale)
+        self.page("index.md", "index.md.j2", attacks=self.attacks, found=found)
         self.page("table-1.md", "table_1.md.j2", symbols=[t for t in catalog.terms.values() if t.symbol])
         self.page("table-2.md", "table_2.md.j2", printed=tables.surveyed(catalog), original=tables.published(catalog))
         self.page("differences.md", "differences.md.j2", rows=tables.differing(catalog))
         self.page("map.md", "map.md.j2", cells=cells, drawn=Markup(picture.coverage(cells, "Coverage of the taxonomy by papers")))
-        targets = sorted({m.target for e in self.measured.values() for m in e.targets})
-        drawn = {target: self.drawn_results(target) for target in targets}
-        self.page("results.md", "results.md.j2", targets=targets, results=self.results, drawn=drawn)
+        self.page("results.md", "results.md.j2", by_target=self.by_target)
         self.page("matrix.md", "matrix.md.j2", **matrix.shown(catalog, self.defended))
         self.page("frontier.md", "frontier.md.j2", **frontier.shown(catalog, self.measured.values(), self.stale))
         rows, machines = performance.results()
@@ -325,10 +304,11 @@ class Site:
             "elements",
             "datasets",
             "perturbations",
-            "orderings",
         ):
             entries = sorted(catalog.kinds[kind].values(), key=lambda e: (getattr(e, "year", 0), e.id))
             self.page(f"{kind}.md", f"{kind}.md.j2", entries=entries)
+        claims = sorted(catalog.kinds["orderings"].values(), key=lambda e: e.id)
+        self.page("orderings.md", "orderings.md.j2", entries=claims, verdicts=rerun.orderings(catalog, self.ordered()))
         self.page("statements.md", "statements.md.j2", **rerun.statements(catalog))
         self.page("clauses.md", "clauses.md.j2", **others.of_clauses(catalog))
         draft = others.draft(catalog, self.works, self.edition, {name: self.stale[name] for name in self.measured})

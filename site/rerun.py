@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import picture
 from markupsafe import Markup
 
 from attacks.evidence import factor_picture
 from taxonomy import factor_evidence, judgements
 from taxonomy.catalog import Catalog
+from taxonomy.figures import Ordered
 from taxonomy.fingerprints import Fingerprints
 
 
@@ -28,3 +31,21 @@ def statements(catalog: Catalog) -> dict[str, Any]:
     judged = judgements.judged(catalog)
     counts = [(name, sum(one.judgement == name for one in judged)) for name in judgements.JUDGEMENTS]
     return {"judged": judged, "counts": counts}
+
+
+def orderings(catalog: Catalog, measured: Mapping[str, Sequence[Ordered]]) -> list[tuple[str, int, Markup]]:
+    """Return for each verdict how often it was found, and the differences as a picture, the largest first."""
+    found = []
+    for verdict in ("holds", "does not hold", "undecided"):
+        ones = [one for name in sorted(measured) for one in measured[name] if one.verdict == verdict]
+        rows = [
+            (f"{one.ordering.removeprefix('ordering-')}, {one.target}", one.difference.mean, one.difference.ci)
+            for one in ones
+            # What a judge finds has units of its own.
+            if one.difference and catalog.kinds["orderings"][one.ordering].metric != "judged"
+        ]
+        rows.sort(key=lambda row: -row[1])
+        title = f"Differences of orderings: {verdict}"
+        drawn = picture.intervals(rows, title, chance=0.0, figure="difference") if rows else ""
+        found.append((verdict, len(ones), Markup(drawn)))  # noqa: S704  (it escapes what it shows)
+    return found

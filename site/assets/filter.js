@@ -1,5 +1,5 @@
-// Tables that can be narrowed: a search field, and a choice for each column that is marked with data-filter. Without JavaScript
-// they are plain tables.
+// Tables that can be narrowed (a search field, and a choice for each column that is marked with data-filter) and put in order by
+// columns that are marked with data-sort. Without JavaScript they are plain tables.
 "use strict";
 
 for (const table of document.querySelectorAll("table.filterable")) {
@@ -37,6 +37,26 @@ for (const table of document.querySelectorAll("table.filterable")) {
     }
     count.textContent = `${shown} of ${rows.length}`;
   };
+  // What is nowhere to be read, such as a figure that was not measured, stays last.
+  const key = (row, column) => row.cells[column].dataset.value ?? row.cells[column].textContent.trim();
+  const order = (head, column) => {
+    const down = head.getAttribute("aria-sort") === "ascending" || (head.dataset.sort === "largest" && !head.hasAttribute("aria-sort"));
+    for (const other of heads) other.removeAttribute("aria-sort");
+    head.setAttribute("aria-sort", down ? "descending" : "ascending");
+    const compare = (a, b) => (isNaN(a) || isNaN(b) ? a.localeCompare(b, "en") : a - b);
+    const compared = (a, b) =>
+      (key(a, column) === "") - (key(b, column) === "") || (down ? -1 : 1) * compare(key(a, column), key(b, column));
+    table.tBodies[0].append(...rows.sort(compared));
+  };
+  heads.forEach((head, column) => {
+    if (!head.hasAttribute("data-sort")) return;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "sort";
+    button.append(...head.childNodes);
+    button.addEventListener("click", () => order(head, column));
+    head.append(button);
+  });
   controls.addEventListener("input", narrow);
   (table.closest(".wide") || table).before(controls);
   narrow();

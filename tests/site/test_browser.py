@@ -19,7 +19,7 @@ from taxonomy.threat import ThreatModel, contradictions
 pytestmark = pytest.mark.debian("chromium")
 
 # A page of each build: text, the explorer, an entry, a wide table. `make test-all` looks at others too, and as on a telephone.
-PAGES = ("index.html", "explorer.html", "attacks/carlini-2022-lira.html", "table-2.html")
+PAGES = ("index.html", "explorer.html", "attacks/carlini-2022-lira.html", "attacks/index.html", "frontier.html", "table-2.html")
 MORE_PAGES = (
     *("attacks/index.html", "targets/index.html", "map.html", "results.html", "cli.html", "milestones.html"),
     *("clauses.html", "atlas-contribution.html", "changes.html", "defenses/label-only.html"),
@@ -80,6 +80,15 @@ def test_search_finds_authors_nicknames_and_terms(page, site):
     for words, wanted in (
         ("Carlini", "Likelihood ratio attack"),
         ("LiRA", "Likelihood ratio attack"),
+        ("RMIA", "Robust membership inference attack"),
+        ("Shokri", "Shadow-model membership inference"),
+        ("LLM", "language model"),
+        ("GPT", "language model"),
+        ("PyTorch", "Audit a network of PyTorch"),
+        ("label only", "Label-only"),
+        ("GAN", "GAN-Leaks"),
+        ("federated", "Federated learning"),
+        ("synthetic data", "DOMIAS"),
         ("shadow-models.matched", "Matched"),
     ):
         page.fill("input.md-search__input", "")
@@ -88,6 +97,24 @@ def test_search_finds_authors_nicknames_and_terms(page, site):
         page.wait_for_function(
             "wanted => document.querySelector('.md-search-result__list').textContent.includes(wanted)", arg=wanted, timeout=20_000
         )
+    for begun in ("label-", "DP-"):
+        page.fill("input.md-search__input", begun)
+        page.wait_for_function("!document.querySelector('.md-search-result__meta').textContent.includes('Initializing')")
+    assert not page.errors
+
+
+def test_tables_are_put_in_order(page, site):
+    visit(page, site, "attacks/index.html")
+    button = page.get_by_role("button", name="largest AUC")
+    figures = "[...document.querySelectorAll('table.index tbody tr')].map(row => row.cells[1].dataset.value)"
+    button.focus()
+    page.keyboard.press("Enter")
+    values = [float(value) for value in page.evaluate(figures) if value]
+    assert values == sorted(values, reverse=True) and page.evaluate(figures)[-1] == "", "what was not measured stays last"
+    page.keyboard.press("Enter")
+    values = [float(value) for value in page.evaluate(figures) if value]
+    assert values == sorted(values) and page.evaluate(figures)[-1] == ""
+    assert page.locator("th[aria-sort=ascending]").count() == 1
 
 
 def test_explorer_by_keyboard_with_state_in_the_address(page, site):
