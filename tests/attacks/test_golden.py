@@ -32,7 +32,9 @@ RUNNING = sorted(a.id for a in load().attacks.values() if a.run and a.goal == "m
 # differ between processors, in log-odds that reach 20.
 TRAINED = {a for a in RUNNING if a.startswith("nasr-2019")}
 # Over hundreds of float32 steps instruction sets drift apart as those of a target do: by 0.015 of 3.4 in log-odds.
-TRAINED_LONG = {"nasr-2018", "liu-2022-trajectory", "li-2024-seqmia", "du-2026-imia"}
+TRAINED_LONG = {"nasr-2018", "liu-2022-trajectory", "du-2026-imia"}
+# A recurrent network that learns from these magnifies that, to 0.7 of a range of 6 without AVX; the order of records stays (0.99).
+RECURRENT = {"li-2024-seqmia"}
 # One label of a record that gradient steps moved is all their score: where these end on the fixture's steep networks, the last
 # digits of a processor decide for a record or two.
 ONE_LABEL = {"wu-2024-yoqo", "peng-2024-oslo"}
@@ -62,6 +64,8 @@ def test_golden(attack_id, monkeypatch):
         tolerance = {"rel": 0.05, "abs": 0.05}
     if attack_id in ONE_LABEL:
         assert np.mean(score.numpy() != golden[attack_id]["score"]) <= 0.1
+    elif attack_id in RECURRENT:
+        assert stats.spearmanr(score.numpy(), golden[attack_id]["score"]).statistic > 0.9
     else:
         assert score.tolist() == pytest.approx(golden[attack_id]["score"], **tolerance)
     expected = golden[attack_id]["cut"]
