@@ -33,7 +33,7 @@ RUNNING = sorted(a.id for a in load().attacks.values() if a.run and a.goal == "m
 TRAINED = {a for a in RUNNING if a.startswith("nasr-2019")}
 # Over hundreds of float32 steps instruction sets drift apart as those of a target do: by 0.015 of 3.4 in log-odds.
 TRAINED_LONG = {"nasr-2018", "liu-2022-trajectory", "du-2026-imia"}
-# A recurrent network that learns from these magnifies that, to 0.7 of a range of 6 without AVX; the order of records stays (0.99).
+# A recurrent network that learns from these magnifies that, to 0.7 of a range of 6 without AVX; the order of records stays.
 RECURRENT = {"li-2024-seqmia"}
 # One label of a record that gradient steps moved is all their score: where these end on the fixture's steep networks, the last
 # digits of a processor decide for a record or two.
