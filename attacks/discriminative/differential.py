@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from attacks.handles import Records, Scored, ScoreOracle
+from attacks.handles import Records, Scored, ScoreOracle, UnsuitableError
 from attacks.seeds import derive_seed, hash_records
 
 # Gaussian kernels of all these widths are added up: variances of the authors' code.
@@ -25,9 +25,12 @@ def by_moves(records: Records, scores: ScoreOracle, *, others: int = 20, batch: 
     batches of `batch`, and all are taken to be members at first. Each is moved, by itself, to the non-members: if the maximum
     mean discrepancy of the two sets grows, it is none, and stays there from the next round on; that ends when nothing moves.
     The score is the change at the last time that a record was moved. Batches are dealt out by a hash of record ids, and a
-    record's score depends on the others of its batch.
+    record's score depends on the others of its batch. Raises UnsuitableError for records of one feature, as recorded
+    answers have, since what would be made up are candidates.
     """
     x, label, ids = records.x, records.label, records.ids
+    if x[0].numel() == 1:
+        raise UnsuitableError("made-up records of one feature would be candidates, which may be members")
     order = np.argsort(hash_records(derive_seed(seed, "made-up"), 0, ids), kind="stable")
     chosen = torch.from_numpy(np.resize(order, others))
     made_up = _sobel(x[chosen]) if x.ndim > 2 else _mixed(x, ids, others, derive_seed(seed, "features"))

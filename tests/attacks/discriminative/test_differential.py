@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from attacks.discriminative import differential
+from attacks.handles import UnsuitableError
 
 
 def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -44,3 +45,10 @@ def test_made_up_records_have_the_features_of_candidates_and_are_none():
     assert made_up.shape == (20, 3)
     assert all(set(made_up[:, k].tolist()) <= set(x[:, k].tolist()) for k in range(3))
     assert not any((row == x).all(dim=1).any() for row in made_up)
+
+
+def test_records_of_one_feature_make_nothing_up():
+    given = fixture.handles(["records", "scores"], label_granted=True)
+    assert given["records"].x[0].numel() == 1
+    with pytest.raises(UnsuitableError, match="one feature"):
+        differential.by_moves(**given)
