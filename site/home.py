@@ -11,7 +11,7 @@ from markupsafe import Markup
 from taxonomy.catalog import Catalog
 from taxonomy.figures import Evidence
 
-# The standard of today on the target that `make run` attacks; a tenth of the false accusations that the other rate has.
+# The standard of today, on the target that `make run` attacks.
 ATTACK, TARGET, RATE = "carlini-2022-lira", "digits-mlp", "0.01"
 
 

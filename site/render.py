@@ -46,11 +46,9 @@ from taxonomy import (
 )
 from taxonomy.answers import Atlas, Feasible
 from taxonomy.catalog import Catalog
-from taxonomy.check import package
+from taxonomy.current import fingerprints
 from taxonomy.entries import Attack
 from taxonomy.exports import atlas
-from taxonomy.fingerprints import Fingerprints
-from taxonomy.kept_digests import kept_digests
 from taxonomy.loading import load
 from taxonomy.threat import ThreatModel
 
@@ -70,8 +68,7 @@ class Site:
         self.attacks = sorted(catalog.attacks.values(), key=lambda a: a.id)
         self.measured = {a.id: found for a in self.attacks if (found := evidence.find(catalog, a.id))}
         self.by_target = ByTarget(catalog, self.measured)
-        with kept_digests(package(name) for name in ("attacks", "taxonomy")) as digest:
-            prints = Fingerprints(catalog, digest)
+        with fingerprints(catalog) as prints:
             self.stale = {name: set(evidence.stale(prints, found)) for name, found in self.measured.items()}
             self.curves = rerun.curves(catalog, prints)
             self.defended = defense_evidence.find_all(catalog)

@@ -1,4 +1,4 @@
-"""The survey, re-run: curves of factors that were measured, and the verdicts on what the survey states."""
+"""What is claimed, re-run: curves of factors, and the verdicts on what the survey states and on orderings that papers report."""
 
 from __future__ import annotations
 

@@ -6,13 +6,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from taxonomy import evidence
-from taxonomy.catalog import Catalog, installed_sources
-from taxonomy.check import package
+from taxonomy.catalog import Catalog
 from taxonomy.entries import Attack
 from taxonomy.figures import Average, Evidence, OnTarget
-from taxonomy.fingerprints import Fingerprints
-from taxonomy.kept_digests import kept_digests
 
 RATE = "0.01"
 # What the adversary touches of the model, from least to most; who touches more may do what who touches less does.
@@ -25,6 +21,7 @@ class Priced:
 
     `models` are those that it trains by itself, and `queries` those for each candidate, the most that a seed took. It lies on
     the `front` if no attack with as much access or less, as many models or fewer and as many queries or fewer has a larger AUC.
+    What the adversary knows of the data is not compared.
     """
 
     attack: str
@@ -39,7 +36,8 @@ class Priced:
         """Return it as plain data."""
         tpr = self.tpr.model_dump(mode="json") if self.tpr else None
         cost = {"access": self.access, "models": self.models, "queries_per_record": self.queries}
-        return {"attack": self.attack, **cost, "auc": self.auc.model_dump(mode="json"), "tpr_at_0.01": tpr, "front": self.front}
+        found = {"auc": self.auc.model_dump(mode="json"), "tpr_at_fpr": {RATE: tpr}}
+        return {"attack": self.attack, **cost, **found, "front": self.front}
 
 
 def frontiers(
@@ -65,15 +63,6 @@ def frontiers(
             if (models is None or priced.models <= models) and (queries is None or priced.queries <= queries):
                 by_target.setdefault(on_target.target, []).append(priced)
     return {target: _with_front(attacks) for target, attacks in sorted(by_target.items())}
-
-
-def measured(catalog: Catalog) -> tuple[list[Evidence], dict[str, list[str]]]:
-    """Return the evidence on a catalog's attacks, and the targets on which each is stale; raise InputError for a damaged file."""
-    found = [one for name in sorted(catalog.attacks) if (one := evidence.find(catalog, name))]
-    homes = [package(source.package) for source in installed_sources() if source.package]
-    with kept_digests([*homes, package("taxonomy")]) as digest:
-        prints = Fingerprints(catalog, digest)
-        return found, {one.attack: evidence.stale(prints, one) for one in found}
 
 
 def access(attack: Attack) -> str:

@@ -53,13 +53,10 @@ def measured(catalog: Catalog) -> dict[str, list[Strength]]:
 
 
 def _read(catalog: Catalog) -> dict[str, list[Strength]]:
-    from taxonomy.check import package
-    from taxonomy.fingerprints import Fingerprints
-    from taxonomy.kept_digests import kept_digests
+    from taxonomy.current import fingerprints
 
-    homes = [package(source.package) for source in installed_sources() if source.package]
-    with kept_digests([*homes, package("taxonomy")]) as digest:
-        return _strengths(catalog, Fingerprints(catalog, digest))
+    with fingerprints(catalog) as prints:
+        return _strengths(catalog, prints)
 
 
 def _strengths(catalog: Catalog, fingerprints: Fingerprints) -> dict[str, list[Strength]]:

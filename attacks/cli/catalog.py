@@ -176,19 +176,14 @@ def _measured(catalog: Catalog, name: str, code: Sequence[Path]) -> tuple[Eviden
     if name not in catalog.attacks:
         return None, []
     from taxonomy import evidence
-    from taxonomy.catalog import installed_sources
-    from taxonomy.check import package
-    from taxonomy.fingerprints import Fingerprints
-    from taxonomy.kept_digests import kept_digests
+    from taxonomy.current import fingerprints
     from taxonomy.source import trusted_packages
 
     found = evidence.find(catalog, name)
     if found is None:
         return None, []
-    homes = list(trusted_packages(code).values())
-    homes += [package(source.package) for source in installed_sources() if source.package]
-    with kept_digests([*homes, package("taxonomy")]) as digest:
-        return found, evidence.stale(Fingerprints(catalog, digest), found)
+    with fingerprints(catalog, trusted_packages(code).values()) as prints:
+        return found, evidence.stale(prints, found)
 
 
 def _plain(value: Any) -> str:

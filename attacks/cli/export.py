@@ -23,6 +23,12 @@ class GraphFormat(StrEnum):
     graphml = "graphml"
 
 
+Citing = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[ID]...", help="All cited works if none is named.", autocompletion=completions.entries),
+]
+
+
 @export_app.command("graph", epilog="Example: mia export graph --format graphml > atlas.graphml")
 def export_graph(
     form: Annotated[GraphFormat, typer.Option("--format")] = GraphFormat.json,
@@ -63,10 +69,7 @@ def export_json_schema(
 
 @export_app.command("bibtex", epilog="Example: mia export bibtex shokri-2017")
 def export_bibtex(
-    entries: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[ID]...", help="All cited works if none is named.", autocompletion=completions.entries),
-    ] = None,
+    entries: Citing = None,
     catalog: Catalogs = None,
 ) -> None:
     """Print cited works as BibTeX."""
@@ -79,10 +82,7 @@ def export_bibtex(
 
 @export_app.command("csl", epilog="Example: mia export csl shokri-2017 > works.json")
 def export_csl(
-    entries: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[ID]...", help="All cited works if none is named.", autocompletion=completions.entries),
-    ] = None,
+    entries: Citing = None,
     catalog: Catalogs = None,
 ) -> None:
     """Print cited works as CSL-JSON, for reference managers."""
@@ -98,22 +98,24 @@ def export_csl(
 @export_app.command("stix", epilog="Example: mia export stix > atlas.stix.json")
 def export_stix(catalog: Catalogs = None) -> None:
     """Print the catalog as a bundle of STIX 2.1: attack patterns, courses of action, what mitigates what, evidence as notes."""
-    from taxonomy import edition, exports
+    from taxonomy import edition
+    from taxonomy.current import measured
     from taxonomy.exports import stix
     from taxonomy.references import works
 
     loaded = load(catalog)
-    print_json(stix.bundle(loaded, works(loaded), edition.of(loaded), exports.old(loaded)))
+    print_json(stix.bundle(loaded, works(loaded), edition.of(loaded), measured(loaded)[1]))
 
 
 @export_app.command("navigator", epilog="Example: mia export navigator > layer.json")
 def export_navigator(catalog: Catalogs = None) -> None:
     """Print a layer for the ATLAS Navigator: which techniques the attacks use, and the most that one of them found."""
-    from taxonomy import edition, exports
+    from taxonomy import edition
+    from taxonomy.current import measured
     from taxonomy.exports import navigator
 
     loaded = load(catalog)
-    print_json(navigator.layer(loaded, edition.of(loaded), exports.old(loaded)))
+    print_json(navigator.layer(loaded, edition.of(loaded), measured(loaded)[1]))
 
 
 @export_app.command("avid", epilog="Example: mia export avid digits-mlp --out reports")
@@ -128,13 +130,14 @@ def export_avid(
     catalog: Catalogs = None,
 ) -> None:
     """Print what was measured on each target as reports of the AI Vulnerability Database. Controls have none."""
-    from taxonomy import edition, exports
+    from taxonomy import edition
+    from taxonomy.current import measured
     from taxonomy.exports import avid
     from taxonomy.references import works
 
     loaded = load(catalog)
     names = list(targets or avid.measured(loaded))
-    reports = avid.reports(loaded, works(loaded), edition.of(loaded), exports.old(loaded), names)
+    reports = avid.reports(loaded, works(loaded), edition.of(loaded), measured(loaded)[1], names)
     if folder is None:
         print_json(reports)
         return
@@ -173,12 +176,13 @@ def export_croissant(
 @export_app.command("atlas", epilog="Example: mia export atlas > contribution.json")
 def export_atlas(catalog: Catalogs = None) -> None:
     """Print a draft of a contribution to MITRE ATLAS: what was measured of AML.T0024.000. Nothing is sent."""
-    from taxonomy import edition, exports
+    from taxonomy import edition
+    from taxonomy.current import measured
     from taxonomy.exports import atlas
     from taxonomy.references import works
 
     loaded = load(catalog)
-    print_json(atlas.contribution(loaded, works(loaded), edition.of(loaded), exports.old(loaded)))
+    print_json(atlas.contribution(loaded, works(loaded), edition.of(loaded), measured(loaded)[1]))
 
 
 def _json(data: Any) -> bytes:

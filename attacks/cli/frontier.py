@@ -23,9 +23,10 @@ def frontier(
     """Which attacks find most at which price: what each took and found, from evidence, with the Pareto front.
 
     An attack lies on the front (*) if none that touches as much of the model or less, trains as many models or fewer, and asks as
-    often or less, has a larger mean AUC. Controls and stale figures are not compared.
+    often or less, has a larger mean AUC. What it knows of the data is not compared. Controls and stale figures are left out.
     """
-    from taxonomy.frontier import frontiers, measured
+    from taxonomy.current import measured
+    from taxonomy.frontier import frontiers
 
     loaded = load_sound(catalog)
     if target is not None and target not in loaded.targets:

@@ -7,17 +7,12 @@ import uuid
 from collections.abc import Mapping
 from types import ModuleType
 
-from taxonomy import evidence
-from taxonomy.catalog import Catalog
-from taxonomy.check import package
 from taxonomy.figures import Average
 from taxonomy.findings import InputError
-from taxonomy.fingerprints import Fingerprints
-from taxonomy.kept_digests import kept_digests
 
 # What is told of evidence whose code, entry or target has changed since it was measured.
 OLD = "Code, entry or target has changed since this was measured."
-# Of which targets the evidence on an attack is old, by attack.
+# Of which targets the evidence on an attack is old, by attack (`taxonomy.current.measured`).
 Old = Mapping[str, frozenset[str]]
 # What identities are made from; it never changes, or everything exported before would become something else.
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "mia-atlas")
@@ -34,14 +29,6 @@ def library(name: str, form: str) -> ModuleType:
         return importlib.import_module(name)
     except ImportError as error:
         raise InputError(f"{form} is written by {name}: pip install 'mia-atlas[export]'") from error
-
-
-def old(catalog: Catalog) -> Old:
-    """Return which evidence on attacks is stale, by attack and target; code is read as text, and never run."""
-    with kept_digests(package(name) for name in ("attacks", "taxonomy")) as digest:
-        prints = Fingerprints(catalog, digest)
-        found = {name: one for name in catalog.attacks if (one := evidence.find(catalog, name))}
-        return {name: frozenset(evidence.stale(prints, one)) for name, one in found.items()}
 
 
 def told(average: Average) -> str:

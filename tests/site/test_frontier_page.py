@@ -7,8 +7,9 @@ import re
 
 from test_pages import Page, words
 
+from taxonomy.current import measured
 from taxonomy.figures import Average
-from taxonomy.frontier import Priced, frontiers, measured
+from taxonomy.frontier import Priced, frontiers
 from taxonomy.loading import load
 
 
