@@ -138,7 +138,8 @@ def _unknown_names(catalog: Catalog, entries: Mapping[str, Entry], entry_id: str
     if isinstance(entry, Ordering):
         yield from _unknown_settings(catalog, entry, document)
     if isinstance(entry, Factor) and entry.varies and entry.varies.sets_parameter:
-        yield from _unknown_setting(catalog, document, entry.varies.parameter, ("varies", "parameter"), key=False)
+        place = ("varies", "parameter")
+        yield from _unknown_setting(catalog, document, entry.varies.parameter, place, catalog.defenses, key=False)
     if isinstance(entry, Attack) and entry.surveyed:
         settings = [setting.name for setting in entry.published]
         if entry.surveyed.setting not in settings:
@@ -153,12 +154,15 @@ def _unknown_settings(catalog: Catalog, ordering: Ordering, document: Document) 
             yield from _unknown_setting(catalog, document, path, ("settings", side, path), key=True)
 
 
-def _unknown_setting(catalog: Catalog, document: Document, path: str, place: Place, *, key: bool) -> Iterable[Finding]:
-    """Yield a finding for a setting NAME.PARAM that names no attack or step, or none of its parameters."""
-    owners: dict[str, Attack | Step] = {**catalog.attacks, **catalog.steps}
+def _unknown_setting(
+    catalog: Catalog, document: Document, path: str, place: Place, defenses: Mapping[str, Defense] | None = None, *, key: bool
+) -> Iterable[Finding]:
+    """Yield a finding for a setting NAME.PARAM that names no attack, step or one of the `defenses`, or none of its parameters."""
+    owners: dict[str, Attack | Step | Defense] = {**catalog.attacks, **catalog.steps, **(defenses or {})}
     name, _, parameter = path.rpartition(".")
     if name not in owners:
-        message = f"unknown attack or step {name!r}; expected NAME.PARAM"
+        what = "attack, step or defense" if defenses else "attack or step"
+        message = f"unknown {what} {name!r}; expected NAME.PARAM"
         yield document.finding("MIA013", message, place, nearest(name, owners), key=key)
     elif parameter not in owners[name].params:
         message = f"{name} has no parameter {parameter!r}"
