@@ -156,6 +156,10 @@ class Step(Entry):
 
 ANSWERED = "what the model answers; unstated, what its Q terms say, else classes, a record or a statistic by the model type"
 RECORDS = "what a record is; unstated, any kind"
+STAGE = "where in the pipeline the records went in that are asked about; unstated, anywhere"
+GRANULARITY = "what a candidate is: one record, a person, a set or a range of records; unstated, any of these"
+RECORDED = "whether answers were recorded, or all are given at once, so that no question can depend on an earlier answer"
+PRIOR = "the share of members among those whom the adversary accuses or clears; unstated, nothing is said of precision"
 DIFFERENTIABLE = "whether the model has gradients, as networks have and trees and neighbours have not"
 
 
@@ -172,6 +176,7 @@ class Target(Entry):
     answers: list[TermId] = Field(default_factory=list, description=ANSWERED)
     records: list[TermId] = Field(default_factory=list, description=RECORDS)
     differentiable: bool = Field(default=True, description=DIFFERENTIABLE)
+    recorded: bool = Field(default=False, description=RECORDED)
 
 
 class Limits(Strict):
@@ -213,6 +218,10 @@ class ReadyThreatModel(Entry):
     answers: list[TermId] = Field(default_factory=list, description=ANSWERED)
     records: list[TermId] = Field(default_factory=list, description=RECORDS)
     differentiable: bool = Field(default=True, description=DIFFERENTIABLE)
+    stage: list[TermId] = Field(default_factory=list, description=STAGE)
+    granularity: list[TermId] = Field(default_factory=list, description=GRANULARITY)
+    recorded: bool = Field(default=False, description=RECORDED)
+    prior: float | None = Field(default=None, gt=0, lt=1, description=PRIOR)
     guarantee: Guarantee | None = None
 
 
