@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from attacks.handles import AttackError, NoisePredictor, Records
 from attacks.seeds import streams
@@ -57,3 +58,57 @@ def proximal_initialization(records: Records, predicted_noise: NoisePredictor, *
     first = predicted_noise(x, 0)
     second = predicted_noise(predicted_noise.noised(x, first, step), step)
     return -(first - second).abs().pow(power).flatten(1).sum(dim=1)
+
+
+def noise_norm(records: Records, predicted_noise: NoisePredictor, *, step: int = 50) -> Tensor:
+    """Minus the length of the noise that the model finds in a record as it is, at one step, float64 (n,).
+
+    SimA of Rao et al. 2025: what the model would take off a record points to training records near it, and there is little to
+    take off one of them. The authors' code sums fourth powers, and reports the best of many steps; here it is the Euclidean
+    norm that the abstract speaks of, at one step for all targets.
+    """
+    return -predicted_noise(records.x.double(), step).flatten(1).norm(dim=1)
+
+
+def fluctuation(
+    records: Records,
+    predicted_noise: NoisePredictor,
+    *,
+    versions: int = 10,
+    least: float = 0.7,
+    most: float = 0.95,
+    steps: int = 10,
+    stride: int = 50,
+    seed: int = 0,
+) -> Tensor:
+    """How much more the model errs on versions of a picture than on the picture itself, as a share, float64 (n,).
+
+    PFAMI of Fu et al. 2024, its variant with a statistic, as in the authors' code: the training loss at ten steps, on the
+    picture and on ten versions of it, of which each is the middle brought to full size, from `most` to `least` of the sides.
+    What is left out is the code's calibration by a reference model. The code draws noise anew for every version; here that of a
+    step is the same for all versions of a picture and drawn by its id, so that only the version makes a difference.
+    """
+    x = records.x.double()
+    if x.ndim != 3 or versions < 1 or steps < 1 or not 0 < least <= most <= 1:
+        raise AttackError(f"it takes pictures (n, height, width), and versions of 0 to 1 of their sides (found {tuple(x.shape)})")
+    sources = streams(seed, records.ids)
+    total = torch.zeros(len(x), dtype=torch.float64)
+    for step in range(0, steps * stride, stride):
+        noise = torch.from_numpy(np.stack([source.standard_normal(x.shape[1:]) for source in sources]))
+
+        def error(picture: Tensor, step: int = step, noise: Tensor = noise) -> Tensor:
+            found = predicted_noise(predicted_noise.noised(picture, noise, step), step)
+            return (found - noise).square().flatten(1).mean(dim=1)
+
+        plain = error(x)
+        for share in np.linspace(most, least, versions):
+            total += (error(_middle(x, float(share))) - plain) / plain
+    return total / (steps * versions)
+
+
+def _middle(x: Tensor, share: float) -> Tensor:
+    """The middle of pictures (n, height, width), this share of each side, brought to full size; bilinear."""
+    zoom = torch.zeros(len(x), 2, 3, dtype=x.dtype)
+    zoom[:, 0, 0] = zoom[:, 1, 1] = share
+    grid = functional.affine_grid(zoom, [len(x), 1, *x.shape[1:]], align_corners=False)
+    return functional.grid_sample(x[:, None], grid, padding_mode="border", align_corners=False)[:, 0]
