@@ -1,4 +1,4 @@
-"""What an audit reads of an adversary's powers: a recipe that is stated whole, answers that were recorded, and masks in a notebook."""
+"""What an audit reads of an adversary's powers: a recipe stated whole, recorded answers, and masks in a notebook."""
 
 from __future__ import annotations
 
