@@ -26,6 +26,7 @@ import picture
 import reference
 import rerun
 import side_by_side
+import vocabularies
 import written
 from by_target import ByTarget
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -265,6 +266,7 @@ class Site:
         self.page("table-1.md", "table_1.md.j2", symbols=[t for t in catalog.terms.values() if t.symbol])
         self.page("table-2.md", "table_2.md.j2", printed=tables.surveyed(catalog), original=tables.published(catalog))
         self.page("differences.md", "differences.md.j2", rows=tables.differing(catalog))
+        self.page("vocabularies.md", "vocabularies.md.j2", **vocabularies.shown(catalog))
         self.page("map.md", "map.md.j2", cells=cells, drawn=Markup(picture.coverage(cells, "Coverage of the taxonomy by papers")))
         self.page("results.md", "results.md.j2", by_target=self.by_target)
         self.page("matrix.md", "matrix.md.j2", **matrix.shown(catalog, self.defended))

@@ -300,6 +300,7 @@ KINDS = {
     "milestones": "taxonomy.knowledge:Milestone",
     "elements": "taxonomy.knowledge:Element",
     "perturbations": "taxonomy.knowledge:Perturbation",
+    "vocabularies": "taxonomy.knowledge:Vocabulary",
     "orderings": "taxonomy.orderings:Ordering",
     "clauses": "taxonomy.clauses:Clause",
 }

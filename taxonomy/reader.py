@@ -15,6 +15,7 @@ from taxonomy.entries import Attack, Defense, Entry, ReadyThreatModel, Step, Tar
 from taxonomy.factors import ATTACK, KNOWS, TARGET, Factor
 from taxonomy.files import MAX_TOTAL, TAXONOMY, Listing
 from taxonomy.findings import Finding, nearest, quoted, relative, some
+from taxonomy.knowledge import Vocabulary
 from taxonomy.orderings import Ordering, Pair
 from taxonomy.statements import Statement
 from taxonomy.terms import Taxonomy
@@ -96,6 +97,11 @@ def _read_taxonomy(path: Path, catalog: Catalog) -> Iterator[Finding]:
         else:
             catalog.terms[term.id] = term
             catalog.documents[term.id] = document
+    for i, term in enumerate(taxonomy.terms):
+        for key, kinds in (("answers", term.answers), ("about", term.about)):
+            for j, name in enumerate(kinds or ()):
+                if name not in catalog.terms:
+                    yield _unknown_term(document, ("terms", i, key, j), name, catalog)
     for i, implication in enumerate(taxonomy.implications):
         names = [(("needs", j), name) for j, name in enumerate(implication.needs)]
         for place, name in [*names, (("yields",), implication.yields)]:
@@ -175,8 +181,8 @@ def _terms_in(entry: Entry) -> Iterable[tuple[Place, str]]:
         for i, name in enumerate(getattr(entry, key, ())):
             yield (key, i), name
     if isinstance(entry, Target | ReadyThreatModel):
-        for key in ("answers", "records"):
-            for i, name in enumerate(getattr(entry, key)):
+        for key in ("answers", "records", "stage", "granularity"):
+            for i, name in enumerate(getattr(entry, key, ())):
                 yield (key, i), name
     if isinstance(entry, Defense):
         for i, name in enumerate(entry.fits):
@@ -187,6 +193,10 @@ def _terms_in(entry: Entry) -> Iterable[tuple[Place, str]]:
         for i, value in enumerate(entry.varies.values):
             for j, name in enumerate(value if isinstance(value, list) else [value]):
                 yield ("varies", "values", i, j) if isinstance(value, list) else ("varies", "values", i), str(name)
+    if isinstance(entry, Vocabulary):
+        for i, told in enumerate(entry.distinguishes):
+            for j, name in enumerate(told.terms):
+                yield ("distinguishes", i, "terms", j), name
     if isinstance(entry, Step):
         yield ("yields",), entry.yields
     if isinstance(entry, Attack):

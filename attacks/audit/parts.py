@@ -67,6 +67,11 @@ class Parts(ABC):
         return False
 
     @property
+    def recorded(self) -> bool:
+        """Whether answers were handed over in the place of what answers, so that no question can depend on an earlier one."""
+        return False
+
+    @property
     def differentiable(self) -> bool:
         """Whether gradients of the model can be had."""
         return False
@@ -162,6 +167,7 @@ class Parts(ABC):
             answers=list(self.answered),
             records=[self.records] if self.records else [],
             differentiable=self.differentiable,
+            recorded=self.recorded,
         )
 
     def made(self) -> Target:

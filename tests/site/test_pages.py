@@ -74,6 +74,7 @@ def test_every_entry_term_and_work_has_a_page(site):
         "elements",
         "datasets",
         "perturbations",
+        "vocabularies",
         "directions",
         "orderings",
         "statements",

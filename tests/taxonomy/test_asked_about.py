@@ -1,4 +1,4 @@
-"""What is asked about, and how: stages of the pipeline, kinds of candidates, recorded answers, and what a prior makes of rates."""
+"""What is asked about, and how: stages of the pipeline, kinds of candidates, recorded answers, and priors."""
 
 from __future__ import annotations
 
