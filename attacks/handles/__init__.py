@@ -55,13 +55,16 @@ from attacks.handles.handle import (
     UnsuitableError,
 )
 from attacks.handles.language import (
+    BaseModel,
     CompletionOracle,
     GeneratedLikelihoodOracle,
+    HandedLanguageModel,
     LikelihoodOracle,
     NextSymbolOracle,
     RecordFormat,
     ReferenceLanguageModel,
     RetrievalOracle,
+    TopSymbolOracle,
 )
 from attacks.handles.measurements import (
     AttackData,
@@ -130,6 +133,7 @@ __all__ = [
     "Architecture",
     "AttackData",
     "AttackError",
+    "BaseModel",
     "Beacon",
     "Change",
     "CompletedScores",
@@ -146,6 +150,7 @@ __all__ = [
     "GeneratorPlatform",
     "GeneratorTrainer",
     "Guessed",
+    "HandedLanguageModel",
     "Handle",
     "HeldRecords",
     "HiddenValues",
@@ -205,6 +210,7 @@ __all__ = [
     "TextRecords",
     "ThresholdedScoreOracle",
     "TopScoreOracle",
+    "TopSymbolOracle",
     "Trainer",
     "TrainingRecipe",
     "UnsuitableError",
