@@ -57,6 +57,8 @@ class TunedRecipe:
             resid_pdrop=0.0,
             embd_pdrop=0.0,
             attn_pdrop=0.0,
+            # GPT-2's own activation, in one operation of torch.
+            activation_function="gelu_pytorch_tanh",
         )
         network: nn.Module = GPT2LMHeadModel(config)
         return network
@@ -64,10 +66,11 @@ class TunedRecipe:
 
 @dataclass(frozen=True)
 class TunedModel:
-    """A fine-tuned model, and the one that it was before."""
+    """A fine-tuned model, and the one that it was before; `content` is a hash of the weights of both."""
 
     base: CausalNetwork
     tuned: CausalNetwork
+    content: str
 
 
 def fit(recipe: TunedRecipe, text: Tensor, records: Tensor, seed: int) -> TunedModel:
@@ -134,4 +137,5 @@ def _unpacked(recipe: TunedRecipe, arrays: Mapping[str, NDArray[Any]]) -> TunedM
         built.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in weights.items()})
         return CausalNetwork(built.eval().requires_grad_(False), START)
 
-    return TunedModel(network(BASE), network(TUNED))
+    content = digest_arrays(*(np.asarray(arrays[name]) for name in sorted(arrays)))
+    return TunedModel(network(BASE), network(TUNED), content)

@@ -88,7 +88,7 @@ def build(
     recipe = TunedRecipe(symbols, positions, width, layers, heads, blocks, pretraining_rate, epochs, batch, learning_rate)
     model = fit(recipe, stream, trained, derive_seed(seed, "target", DATA))
     base, tuned, own_ids = model.base, model.tuned, record_ids(own.numpy())
-    seen = digest([asdict(recipe), digest_arrays(stream.numpy()), seed, transformers.__version__])
+    seen = digest([asdict(recipe), digest_arrays(stream.numpy()), model.content])
 
     def written(prompts: Tensor, length: int, seeds: Seeds) -> tuple[Tensor, Tensor]:
         return tuned.continued(prompts, length, levels_of(seeds, length))
@@ -120,6 +120,8 @@ def build(
         fingerprint=digest([seen, digest_arrays(x.numpy(), trained.numpy(), own.numpy())]),
         facts={"training_size": len(trained), "pool_size": len(own), "pretraining_tokens": len(stream)},
         blind=lambda: _counts(x, symbols),
+        # What a model of these weights writes follows from them, and asking for it takes longer than any attack.
+        identities={term: digest([model.content, term]) for term in makers if term.startswith(("Q.", "M2."))},
         texts=[chosen[k] for k in parts.candidates],
     )
 
