@@ -55,13 +55,16 @@ from attacks.handles.handle import (
     UnsuitableError,
 )
 from attacks.handles.language import (
+    BaseModel,
     CompletionOracle,
     GeneratedLikelihoodOracle,
+    HandedLanguageModel,
     LikelihoodOracle,
     NextSymbolOracle,
     RecordFormat,
     ReferenceLanguageModel,
     RetrievalOracle,
+    TopSymbolOracle,
 )
 from attacks.handles.measurements import (
     AttackData,
@@ -131,6 +134,7 @@ __all__ = [
     "Architecture",
     "AttackData",
     "AttackError",
+    "BaseModel",
     "Beacon",
     "Change",
     "CompletedScores",
@@ -147,6 +151,7 @@ __all__ = [
     "GeneratorPlatform",
     "GeneratorTrainer",
     "Guessed",
+    "HandedLanguageModel",
     "Handle",
     "HeldRecords",
     "HiddenValues",
@@ -207,6 +212,7 @@ __all__ = [
     "TextRecords",
     "ThresholdedScoreOracle",
     "TopScoreOracle",
+    "TopSymbolOracle",
     "Trainer",
     "TrainingRecipe",
     "UnsuitableError",
