@@ -107,6 +107,7 @@ from attacks.handles.runnable import (
     RunnableModel,
     TrainingRecipe,
 )
+from attacks.handles.sets import SuspectSets
 from attacks.handles.split_model import (
     Activations,
     HiddenValues,
@@ -202,6 +203,7 @@ __all__ = [
     "Superset",
     "SuppressedAggregates",
     "Surrogate",
+    "SuspectSets",
     "TextRecords",
     "ThresholdedScoreOracle",
     "TopScoreOracle",
