@@ -10,8 +10,9 @@ from pydantic import Field, StringConstraints
 from taxonomy.terms import WEAKER, RunPath, Strict, TermId, Text, Weaker
 
 EntryId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
-# A `risk` is no secret that is found out: it says how exposed each record of one's own training set is.
-Goal = Literal["membership", "reconstruction", "property", "extraction", "inversion", "attribute", "risk"]
+# A `risk` is no secret that is found out: it says how exposed each record of one's own training set is. `dataset` asks whether a
+# set of records was trained on, `usage` how large a share of it was.
+Goal = Literal["membership", "reconstruction", "property", "extraction", "inversion", "attribute", "risk", "dataset", "usage"]
 Known = Literal["read", "secondary", "memory"]
 Observation = Literal["black-box", "white-box"]
 ModelType = Literal["discriminative", "generative", "aggregate"]
@@ -108,7 +109,7 @@ class Maps(Strict):
 class Answer(Strict):
     """What an attack with another goal than membership answers: for which unit, with what, judged by which metric."""
 
-    unit: Literal["record", "round", "input", "target", "batch", "class", "model"]
+    unit: Literal["record", "round", "input", "target", "batch", "class", "model", "set"]
     result: Text
     metric: Text
 

@@ -122,7 +122,7 @@ class LanguageParts(Parts):
     @property
     def beyond(self) -> frozenset[str]:
         """Terms for which the audit file of such a model has no part."""
-        return frozenset({"M2", "M3", "D1.samples"})
+        return super().beyond | {"M2", "M3", "D1.samples"}
 
     def tried(self, seed: int) -> tuple[list[Check], float | None]:
         """Nothing of a model at home has to be tried: it was read, and it is deterministic."""

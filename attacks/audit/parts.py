@@ -88,8 +88,11 @@ class Parts(ABC):
 
     @property
     def beyond(self) -> frozenset[str]:
-        """Terms for which the audit file of such a model has no part, so that nothing is unlocked by them."""
-        return frozenset()
+        """Terms for which the audit file of such a model has no part, so that nothing is unlocked by them.
+
+        No audit file tells sets: its owner knows who is a member, and has nobody to ask about sets.
+        """
+        return frozenset({"record.sets"})
 
     def steps_of(self, catalog: Catalog) -> Catalog:
         """Return the catalog with those steps alone that can be carried out on such a model."""

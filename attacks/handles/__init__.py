@@ -111,6 +111,7 @@ from attacks.handles.runnable import (
     RunnableModel,
     TrainingRecipe,
 )
+from attacks.handles.sets import SuspectSets
 from attacks.handles.split_model import (
     Activations,
     HiddenValues,
@@ -209,6 +210,7 @@ __all__ = [
     "Superset",
     "SuppressedAggregates",
     "Surrogate",
+    "SuspectSets",
     "TextRecords",
     "ThresholdedScoreOracle",
     "TopScoreOracle",
