@@ -7,34 +7,32 @@ import functools
 import torch
 from torch import Tensor
 
-from attacks.handles import AttackError, PopulationStatistics, Records, ReferenceModels, ScoreOracle
-from attacks.models import signals, symmetries
+from attacks.handles import AttackError, PopulationStatistics, RecordRange, Records, ReferenceModels, ScoreOracle
+from attacks.models import signals
 
 
-def turned(
+def trimmed_mean(
     records: Records,
     scores: ScoreOracle,
     reference_models: ReferenceModels,
     population_statistics: PopulationStatistics,
+    record_range: RecordRange,
     *,
-    kept: float = 0.25,
+    samples: int = 8,
+    kept: float = 0.125,
     temperature: float = 2.0,
     slope: float = 0.3,
 ) -> Tensor:
-    """Mean of the highest RMIA scores among the pictures that a candidate may have been, float64 (n,) (RaMIA).
+    """Mean of the highest RMIA scores among the records that a candidate may have been, float64 (n,) (RaMIA).
 
-    Tao and Shokri 2024, in the authors' code (privacytrustlab/ml_privacy_meter): records of the range are scored by RMIA, one end
-    of the scores is trimmed, and the mean of the rest is taken. The range is a picture turned and mirrored in all eight ways, so
-    that it is scored whole and nothing is drawn; the authors draw from it, and rotate by up to 30 degrees. RMIA's score is the
-    share of the population whose ratio of confidences, target to prior, a record reaches. The share `kept` are the highest
-    scores; the authors find share and end on a model of their own. Temperature and `slope` are those of `rmia_offline`. Raises
-    AttackError for records that are no square pictures.
+    Tao and Shokri 2024, in the authors' code (privacytrustlab/ml_privacy_meter): `samples` records of the range are scored by
+    RMIA, one end of the scores is trimmed, and the mean of the rest is taken. They are drawn there; here they are the first of
+    the range, all of it if there are no more. RMIA's score is the share of the population whose ratio of confidences, target to
+    prior, a record reaches. The share `kept` are the highest scores; the authors find share and end on a model of their own.
+    Temperature and `slope` are those of `rmia_offline`.
     """
-    if not 0 < kept <= 1:
-        raise AttackError(f"kept is a share of the scores of a range, above 0 and at most 1 (found {kept:g})")
-    x, label = records.x, records.label
-    if not symmetries.is_square(x):
-        raise AttackError(f"records of shape {tuple(x.shape[1:])} are no square pictures, and cannot be turned")
+    if samples < 1 or not 0 < kept <= 1:
+        raise AttackError(f"at least one record of a range is scored, and a share above 0 kept (found {samples} and {kept:g})")
     confidence = functools.partial(signals.log_confidence, temperature=temperature)
     known, own = population_statistics.records, reference_models.own
     row = {identity: k for k, identity in enumerate(own.records.ids.tolist())}
@@ -45,14 +43,14 @@ def turned(
     ratios = (population_statistics.signal(confidence) - prior)[without.any(dim=0)].sort().values
     if not len(ratios):
         raise AttackError("each record of the population was trained on by every reference model, so none can be compared with")
-    found = []
-    for way in range(symmetries.COUNT):
-        picture = symmetries.turned(x, way)
-        others = reference_models.signal(confidence, picture, label)
-        ratio = confidence(scores(picture), label) - _prior(others, torch.ones_like(others, dtype=torch.bool), slope)
+    x, label, found = records.x, records.label, []
+    for which in range(min(samples, record_range.size)):
+        one = record_range(x, which)
+        others = reference_models.signal(confidence, one, label)
+        ratio = confidence(scores(one), label) - _prior(others, torch.ones_like(others, dtype=torch.bool), slope)
         found.append(torch.searchsorted(ratios, ratio, right=True).double() / len(ratios))
-    share = torch.stack(found).sort(dim=0, descending=True).values
-    return share[: max(1, round(kept * symmetries.COUNT))].mean(dim=0)
+    highest = torch.stack(found).sort(dim=0, descending=True).values
+    return highest[: max(1, round(kept * len(found)))].mean(dim=0)
 
 
 def _prior(log_confidence: Tensor, known: Tensor, slope: float) -> Tensor:

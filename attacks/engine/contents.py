@@ -39,6 +39,7 @@ from attacks.handles import (
     NextSymbolOracle,
     NoisePredictor,
     RecordFormat,
+    RecordRange,
     RetrievalOracle,
     SampleOracle,
     ScoreOracle,
@@ -149,6 +150,11 @@ def _samples(handle: SampleOracle, x: Tensor) -> Any:
 @shown.register(LatentOracle | GeneratorAccess)
 def _of_codes(handle: Any, x: Tensor) -> Any:
     return handle(torch.randn(SAMPLES, handle.size, generator=torch.Generator().manual_seed(0)))
+
+
+@shown.register
+def _range(handle: RecordRange, x: Tensor) -> Any:
+    return [_digest(handle(x, which)) for which in range(handle.size)]
 
 
 @shown.register

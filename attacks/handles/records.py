@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attacks.handles.handle import Handle, Ledger, NotGrantedError
+from attacks.handles.handle import AttackError, Handle, Ledger, NotGrantedError
 
 CANDIDATES = "records"
 
@@ -67,6 +67,27 @@ class TextRecords(Records):
         """The texts, as many as there are records."""
         self._touch()
         return self._texts
+
+
+class RecordRange(Handle):
+    """What a candidate stands for where it is a range: any of `size` records, of which nobody says which it is."""
+
+    def __init__(self, name: str, size: int, make: Callable[[Tensor, int], Tensor], ledger: Ledger):
+        super().__init__(name, ledger)
+        self._size, self._make = size, make
+
+    @property
+    def size(self) -> int:
+        """How many records a range holds."""
+        self._touch()
+        return self._size
+
+    def __call__(self, x: Tensor, which: int) -> Tensor:
+        """Return one record of the range of each candidate x (n, ...), by its number from 0 on, float32 (n, ...)."""
+        self._touch()
+        if not 0 <= which < self._size:
+            raise AttackError(f"the records of a range are numbered from 0 to {self._size - 1} (found {which})")
+        return self._make(x, which)
 
 
 @dataclass(frozen=True)

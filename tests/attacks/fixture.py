@@ -25,6 +25,7 @@ from attacks.handles import (
     Parameters,
     Population,
     PopulationStatistics,
+    RecordRange,
     Records,
     ReferenceModels,
     Rounds,
@@ -291,6 +292,7 @@ def handles(names: list[str], *, label_granted: bool = True, of_pictures: bool =
         "surrogate": lambda: Surrogate(Answers(answers(member(), 300))),
         "attack_data": lambda: AttackData(answers(inside[0], 0), label(), torch.from_numpy(inside[0])),
         "stored_records": lambda: HeldRecords("stored_records", x[member()], label()[member()], IDS[member()], ledger),
+        "record_range": lambda: RecordRange("record_range", 2, lambda x, which: x + which % 2, ledger),
         "population": lambda: Population("population", x, label(), IDS, ledger),
         "population_statistics": lambda: PopulationStatistics(ShadowData(x, label(), IDS), answers(never, 200)),
     }

@@ -222,6 +222,15 @@ DEPLOYMENTS = [
         why="A vector is no score, but the vectors of a training record's versions lie near together.",
     ),
     Deployment(
+        "open call for training data",
+        ["--threat-model", "bug-bounty-poisoner"],
+        source="Spam reports, crowd-sourced labels and bug bounties that take records from anybody; Tramer et al. 2022",
+        feasible=("tramer-2022-truth-serum", *ON_SCORES),
+        infeasible=("carlini-2022-gradient-norm", "tao-2025-ramia"),
+        inapplicable=("gan-leaks-1",),
+        why="Who may put records into the training set needs no more for what everybody can do who asks the service.",
+    ),
+    Deployment(
         "user with several records",
         [*CLASSES, *knows("Q.scores", "record.label", "record.owner-records")],
         source="A person who asks whether any of their messages were used, as with a federated keyboard",

@@ -1,4 +1,4 @@
-"""RaMIA: a range is scored whole, and its highest scores count; targets whose candidates are ranges."""
+"""RaMIA: the highest scores of a range count; targets whose candidates are ranges."""
 
 from __future__ import annotations
 
@@ -12,37 +12,35 @@ from attacks.handles import (
     AttackError,
     Ledger,
     PopulationStatistics,
+    RecordRange,
     Records,
     ReferenceModels,
     ScoreOracle,
     ShadowData,
     ShadowModels,
 )
-from attacks.models import symmetries
 from attacks.models.training import Model
 from attacks.seeds import record_ids
-from attacks.targets import turned
+from attacks.targets import classifier, turned
+from taxonomy.findings import InputError
 
-NAMES = ["records", "scores", "reference_models", "population_statistics"]
-SMALL = {"data": "mnist", "members": 12, "non_members": 8, "hidden": [4], "epochs": 1, "batch": 16, "learning_rate": 0.001}
-
-
-def test_pictures_have_eight_symmetries_and_each_leads_back():
-    x = torch.arange(18, dtype=torch.float32).reshape(2, 3, 3)
-    every = torch.stack([symmetries.turned(x, k) for k in range(symmetries.COUNT)])
-    assert len(every[:, 0].flatten(1).unique(dim=0)) == symmetries.COUNT and torch.equal(every[0], x)
-    for one in every:
-        assert any(torch.equal(symmetries.turned(one, k), x) for k in range(symmetries.COUNT))
-    assert symmetries.is_square(x) and not symmetries.is_square(x[:, :2]) and not symmetries.is_square(x.flatten(1))
+NAMES = ["records", "scores", "reference_models", "population_statistics", "record_range"]
+SMALL = {"members": 12, "non_members": 8, "hidden": [4], "epochs": 1, "batch": 16, "learning_rate": 0.001}
 
 
-def test_where_all_pictures_of_a_range_are_alike_it_ranks_as_rmia():
-    """The fixture's pictures are of one grey each; RMIA is a ratio, and this the share of a population that it reaches."""
-    given = fixture.handles(NAMES, of_pictures=True)
-    found = ranges.turned(**given)
-    ratio = calibrated.rmia_offline(given["records"], given["scores"], given["reference_models"])
-    order = ratio.argsort(stable=True)
+def test_a_range_of_one_record_ranks_as_rmia():
+    """RMIA is a ratio of confidences, and this the share of a population that it reaches."""
+    given = fixture.handles(NAMES)
+    found = ranges.trimmed_mean(**given, samples=1)
+    order = calibrated.rmia_offline(given["records"], given["scores"], given["reference_models"]).argsort(stable=True)
     assert (found[order].diff() >= 0).all() and found.unique().numel() > 3 and found.min() >= 0 and found.max() <= 1
+
+
+def test_the_highest_scores_are_kept():
+    given = fixture.handles(NAMES)
+    first = ranges.trimmed_mean(**given, samples=1)
+    both, highest = (ranges.trimmed_mean(**given, samples=2, kept=kept) for kept in (1.0, 0.5))
+    assert torch.allclose(torch.maximum(first, 2 * both - first), highest) and (highest > both).any()
 
 
 class Upright(Model):
@@ -54,44 +52,46 @@ class Upright(Model):
 
     def log_probs(self, x):
         upright = (x[:, 0, 0] >= x.flatten(1).max(dim=1).values).double()
-        return torch.log_softmax(torch.stack([upright * self.sure, torch.zeros(len(x))], dim=-1).double(), dim=-1)
+        return torch.log_softmax(torch.stack([upright * self.sure, torch.zeros_like(upright)], dim=-1), dim=-1)
 
     kept_log_probs = log_probs
 
 
 def test_the_right_picture_is_found_however_it_was_turned():
     """Eight candidates are one picture in eight ways: their range is the same, and so are their scores."""
-    picture = torch.zeros(1, 2, 2)
-    picture[0, 0, 0], picture[0, 0, 1] = 1.0, 0.5
-    x = torch.cat([symmetries.turned(picture, k) for k in range(symmetries.COUNT)])
-    label, ids = torch.zeros(len(x), dtype=torch.int64), record_ids(x.numpy())
-    own = ShadowData(
-        torch.zeros(3, 2, 2) + torch.arange(3.0)[:, None, None], torch.zeros(3, dtype=torch.int64), np.arange(3).astype(np.uint64)
-    )
+    picture = torch.tensor([[[1.0, 0.5], [0.0, 0.0]]])
+    x = torch.cat([turned.turned(picture, k) for k in range(turned.WAYS)])
+    none, ledger = torch.zeros(len(x), dtype=torch.int64), Ledger()
+    own = ShadowData(torch.arange(3.0)[:, None, None].expand(3, 2, 2), none[:3], np.arange(3, dtype=np.uint64))
     references = ReferenceModels(ShadowModels([Upright(0.0)], own, torch.zeros(1, 3, dtype=torch.bool)))
-    target, ledger = Upright(5.0), Ledger()
+    scores = ScoreOracle("scores", Upright(5.0).log_probs, ledger)
     known = PopulationStatistics(own, Upright(1.0).log_probs(own.x))
-    given = Records(x, label, ids, ledger), ScoreOracle("scores", target.log_probs, ledger), references, known
-    assert ranges.turned(*given, kept=0.125).tolist() == [1.0] * len(x)
-    assert (ranges.turned(*given, kept=1.0) < 0.5).all()
-    assert ledger.queries == 2 * symmetries.COUNT * len(x)
+    given = Records(x, none, record_ids(x.numpy()), ledger), scores, references, known
+    of_range = RecordRange("record_range", turned.WAYS, turned.turned, ledger)
+    assert ranges.trimmed_mean(*given, of_range).tolist() == [1.0] * len(x)
+    assert (ranges.trimmed_mean(*given, of_range, kept=1.0) < 0.5).all()
+    assert ledger.queries == 2 * turned.WAYS * len(x)
 
 
 def test_what_is_no_range_is_refused():
-    with pytest.raises(AttackError, match="no square pictures"):
-        ranges.turned(**fixture.handles(NAMES))
-    with pytest.raises(AttackError, match=r"above 0 and at most 1 \(found 0\)"):
-        ranges.turned(**fixture.handles(NAMES, of_pictures=True), kept=0)
+    given = fixture.handles(NAMES)
+    with pytest.raises(AttackError, match=r"found 8 and 0"):
+        ranges.trimmed_mean(**given, kept=0)
+    with pytest.raises(AttackError, match=r"from 0 to 1 \(found 2\)"):
+        given["record_range"](given["records"].x, 2)
+    with pytest.raises(InputError, match="no square pictures"):
+        turned.build(data="digits", **SMALL)
 
 
 def test_a_target_shows_each_candidate_in_some_way_and_trains_on_it_upright():
-    target, upright = turned.build(**SMALL, seed=10), turned.classifier.build(**SMALL, seed=10)
+    target, upright = (of.build(data="mnist", **SMALL, seed=10) for of in (turned, classifier))
     assert torch.equal(target.member, upright.member) and torch.equal(target.label, upright.label)
+    handle = target.makers["record.range"](Ledger())
+    ranges_of = torch.stack([handle(target.x, k) for k in range(handle.size)], dim=1)
     ways = [
-        [k for k in range(symmetries.COUNT) if torch.equal(symmetries.turned(shown, k), as_it_is)]
-        for shown, as_it_is in zip(target.x, upright.x, strict=True)
+        [k for k, one in enumerate(every) if torch.equal(one, as_it_is)]
+        for every, as_it_is in zip(ranges_of, upright.x, strict=True)
     ]
     assert all(len(found) == 1 for found in ways) and len({found[0] for found in ways}) > 4
     assert np.array_equal(target.ids, record_ids(target.x.numpy()))
-    scores = [t.makers["Q.scores"](Ledger())(upright.x) for t in (target, upright)]
-    assert torch.equal(*scores)
+    assert torch.equal(*(t.makers["Q.scores"](Ledger())(upright.x) for t in (target, upright)))
