@@ -11,7 +11,6 @@ import torch
 from test_golden import PICTURES
 
 from attacks.engine.code import Code
-from attacks.handles import Oracle
 from taxonomy.check import handles
 from taxonomy.loading import load
 from taxonomy.terms import ASSUMED
@@ -70,8 +69,3 @@ def test_what_an_entry_says_of_its_questions_is_what_its_code_does(entry):
     if not first:
         pytest.skip("the fixture's handle for it does not tell what it is asked")
     assert (questions(entry, 1) != first) == (ADAPTIVE in entry.needs)
-
-
-def test_what_the_fixture_cannot_tell_is_known():
-    """A few handles of the fixture answer by themselves; what their attacks ask is read in the code."""
-    assert isinstance(oracles(fixture.handles(["scores"]))[0], Oracle)
