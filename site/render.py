@@ -45,7 +45,7 @@ from taxonomy import (
     tables,
     withdrawals,
 )
-from taxonomy.answers import Atlas, Feasible
+from taxonomy.answers import Atlas, Feasible, facets
 from taxonomy.catalog import Catalog
 from taxonomy.current import fingerprints
 from taxonomy.entries import Attack
@@ -220,6 +220,11 @@ class Site:
             "old": self.stale.get(attack.id, set()),
             "compared": evidence.orderings_of(self.catalog, attack.id),
             "bibtex": references.bibtex(self.works, set(attack.cites)),
+            "about": [
+                (name, kinds)
+                for name, aspect in (("Where records went in", "stage"), ("What a candidate is", "granularity"))
+                if (kinds := facets(self.catalog, attack, aspect))
+            ],
             "errata": sorted(e.id for e in self.catalog.kinds["errata"].values() if attack.id in e.attacks),
         }
 

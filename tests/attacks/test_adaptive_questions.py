@@ -11,7 +11,6 @@ import torch
 from test_golden import PICTURES
 
 from attacks.engine.code import Code
-from attacks.handles import Oracle
 from taxonomy.check import handles
 from taxonomy.loading import load
 from taxonomy.terms import ASSUMED
@@ -19,7 +18,8 @@ from taxonomy.terms import ASSUMED
 CATALOG = load()
 ADAPTIVE = next(iter(ASSUMED))
 # These train for long on what they were told, and ask nothing after it: their code asks once.
-LONG = {"du-2026-imia", "li-2024-seqmia", "liu-2022-trajectory", "nasr-2018"}
+LONG = {"du-2026-imia", "li-2024-seqmia", "liu-2022-trajectory", "nasr-2018", "hilprecht-2019-monte-carlo-features"}
+SLOW = {"choquettechoo-2021-augmentation", "choquettechoo-2021-combined", "truex-2019"}
 # These search for long, and the searches are tests of their own; fewer questions show as well that they go on by answers.
 SHORTER = {
     "choquettechoo-2021-boundary": {"queries": 60},
@@ -38,10 +38,10 @@ ASKED = [
 ]
 
 
-def oracles(given: dict[str, Any]) -> list[Any]:
-    """Return what answers among handles: oracles, and what other handles ask in their place."""
-    found = [getattr(handle, "_scores", handle) for handle in given.values()]
-    return [one for one in dict.fromkeys(found) if callable(getattr(one, "_answer", None))]
+def oracles(given: dict[str, Any]) -> list[tuple[Any, str]]:
+    """Return what answers among handles, or is asked in their place, and under which name each keeps its answer."""
+    found = dict.fromkeys(getattr(handle, "_scores", handle) for handle in given.values())
+    return [(one, name) for one in found for name in ("_answer", "_predict") if callable(getattr(one, name, None))]
 
 
 def questions(entry: Any, shift: int) -> list[bytes]:
@@ -58,20 +58,17 @@ def questions(entry: Any, shift: int) -> list[bytes]:
 
         return found
 
-    for oracle in oracles(given):
-        oracle._answer = logged(oracle._answer)
+    for oracle, name in oracles(given):
+        setattr(oracle, name, logged(getattr(oracle, name)))
     Code().function(entry.run)(**given, **{**entry.params, **SHORTER.get(entry.id, {})})
     return asked
 
 
-@pytest.mark.parametrize("entry", ASKED, ids=lambda entry: entry.id)
+@pytest.mark.parametrize(
+    "entry", [pytest.param(e, id=e.id, marks=[pytest.mark.slow] if e.id in SLOW else []) for e in ASKED]
+)
 def test_what_an_entry_says_of_its_questions_is_what_its_code_does(entry):
     first = questions(entry, 0)
     if not first:
         pytest.skip("the fixture's handle for it does not tell what it is asked")
     assert (questions(entry, 1) != first) == (ADAPTIVE in entry.needs)
-
-
-def test_what_the_fixture_cannot_tell_is_known():
-    """A few handles of the fixture answer by themselves; what their attacks ask is read in the code."""
-    assert isinstance(oracles(fixture.handles(["scores"]))[0], Oracle)

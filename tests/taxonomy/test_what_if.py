@@ -31,7 +31,7 @@ def feasible_with(atlas, threat, grants):
     """Return the attacks that apply and are feasible with these grants, by clingo."""
     rules, atom = _atoms(atlas.resolver.graph.rules)
     left = [*grants, *atlas.stated(threat).aspects]
-    closure = ask_clingo(rules, [atom[t] for t in left if t in atom])
+    closure = ask_clingo(rules, [atom[t] for t in atlas.resolver.given(left) if t in atom])
     return {a.id for a in atlas.catalog.attacks.values() if atom[goal(a.id)] in closure and not atlas.inapplicable(a, threat)}
 
 
