@@ -63,9 +63,9 @@ def _beyond_others(measured: Callable[[int], Tensor], updates: Updates) -> Tenso
     if updates.participants < 3:
         raise AttackError(f"it takes at least two participants beside the victim (found {updates.participants - 1})")
     others = torch.arange(updates.participants) != updates.victim
-    total = 0.0
+    tails = []
     for round in range(len(updates)):
         values = measured(round)
         mean, variance = values[others].mean(dim=0), values[others].var(dim=0, correction=0) + LEAST_VARIANCE
-        total = total + torch.special.ndtr((values[updates.victim] - mean) / variance.sqrt())
-    return total / len(updates)
+        tails.append(torch.special.ndtr((values[updates.victim] - mean) / variance.sqrt()))
+    return torch.stack(tails).mean(dim=0)
