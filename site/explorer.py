@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from taxonomy.answers import Atlas
+from taxonomy.answers import Atlas, belongs
 from taxonomy.catalog import Catalog
 from taxonomy.graph import Price
 from taxonomy.prices import Amount, Prices, Where
-from taxonomy.terms import ANSWERS, ANSWERS_OF_TEXT
+from taxonomy.terms import ANSWERS, ANSWERS_OF_TEXT, ASSUMED
 from taxonomy.threat import ThreatModel, from_user
 
 
@@ -25,6 +25,7 @@ def data(catalog: Catalog) -> dict[str, Any]:
                 "models": term.models,
                 "frames": term.frames,
                 "answers": term.answers,
+                "about": term.about,
                 "grantable": term.grantable,
                 "holder": term.holder,
             }
@@ -34,6 +35,7 @@ def data(catalog: Catalog) -> dict[str, Any]:
             {**rule.as_json(), "id": rule.id, "price": _price(rule.price), "weaker": rule.weaker, "unpriced": rule.unpriced}
             for rule in atlas.resolver.graph.rules
         ],
+        "assumed": {term: unless for term, unless in ASSUMED.items() if term in catalog.terms},
         "usual_answers": ANSWERS,
         "usual_answers_of_text": ANSWERS_OF_TEXT,
         "attacks": [_attack(atlas, name) for name in sorted(catalog.attacks)],
@@ -66,6 +68,10 @@ def threat_model(catalog: Catalog, name: str) -> ThreatModel:
         answers=ready.answers,
         records=ready.records,
         differentiable=ready.differentiable,
+        stage=ready.stage,
+        granularity=ready.granularity,
+        recorded=ready.recorded,
+        prior=ready.prior,
     )
 
 
@@ -82,6 +88,7 @@ def _attack(atlas: Atlas, name: str) -> dict[str, Any]:
         "goal": attack.goal,
         "runs": attack.run is not None,
         "needs": attack.needs,
+        "belongs": belongs(atlas.catalog, attack),
         **({"prices": prices} if prices else {}),
         **({"least": least} if least else {}),
     }
@@ -105,5 +112,8 @@ def _stated(threat: ThreatModel) -> dict[str, Any]:
         "answers": sorted(threat.answers),
         "records": sorted(threat.records),
         "differentiable": threat.differentiable,
+        "stage": sorted(threat.stage),
+        "granularity": sorted(threat.granularity),
+        "recorded": threat.recorded,
         **({"limits": limits} if limits else {}),
     }

@@ -19,6 +19,7 @@ import reference
 import rerun
 import side_by_side
 import survey_table
+import vocabularies
 from markupsafe import Markup
 
 from taxonomy import coverage, handles, tables
@@ -41,6 +42,7 @@ def write(site: Site) -> None:
     site.page("table-1.md", "table_1.md.j2", symbols=[t for t in catalog.terms.values() if t.symbol])
     site.page("table-2.md", "table_2.md.j2", rows=survey_table.rows(catalog), legend=survey_table.legend(catalog))
     site.page("differences.md", "differences.md.j2", rows=tables.differing(catalog))
+    site.page("vocabularies.md", "vocabularies.md.j2", **vocabularies.shown(catalog))
     drawn_map = Markup(picture.coverage(cells, "Coverage of the taxonomy by papers"))
     site.page("map.md", "map.md.j2", cells=cells, drawn=drawn_map, sentences=gaps.sentences(cells))
     site.page("results.md", "results.md.j2", by_target=site.by_target)

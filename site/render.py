@@ -203,6 +203,7 @@ class Site:
             "printed": survey.cells(ThreatModel.of(attack.surveyed)) if attack.surveyed else None,
             "original": survey.cells(ThreatModel.of(setting)) if setting else None,
             "differing": survey.differences(attack),
+            "near": self.near(attack),
             "extensions": survey.extensions(setting.knows) if setting else [],
             "defenses": [
                 (defense, effect, works)
@@ -220,6 +221,11 @@ class Site:
             "bibtex": references.bibtex(self.works, set(attack.cites)),
             "errata": sorted(e.id for e in self.catalog.kinds["errata"].values() if attack.id in e.attacks),
         }
+
+    def near(self, attack: Attack, most: int = 8) -> list[Attack]:
+        """Return the first other attacks whose code stands in the same file, which is one mechanism."""
+        file = (attack.run or "").split(":")[0]
+        return [a for a in self.attacks if file and a is not attack and (a.run or "").split(":")[0] == file][:most]
 
     def names(self) -> dict[str, str]:
         """Return what terms and attacks are called in words."""

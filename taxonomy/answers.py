@@ -13,7 +13,7 @@ from taxonomy.graph import Graph, Rule, goal
 from taxonomy.prices import Prices, Reduced, Where
 from taxonomy.proofs import LIMITED, Ceiling, Pricing, fits, used
 from taxonomy.resolver import Derivation, Missing, Resolver
-from taxonomy.terms import FACETS, Term
+from taxonomy.terms import FACETS, JUDGED, MODEL_TYPES, USUAL_GRANULARITY, USUAL_STAGES, Term
 from taxonomy.threat import Fit, ThreatModel, fit, with_facets
 
 # Aspects whose titles take no article.
@@ -25,7 +25,8 @@ class Feasible:
     """An attack that the threat model makes feasible, and the proof.
 
     `reduced` are the amounts that had to be smaller than the attack wants, so that the proof stays within the limits; `records`
-    is how many candidates the limit on calls is enough for (None: any number); `guarantee` bounds how well the attack can do.
+    is how many candidates the limit on calls is enough for (None: any number); `guarantee` bounds how well the attack can do, and
+    `prior` is the stated share of members.
     """
 
     attack: Attack
@@ -33,6 +34,7 @@ class Feasible:
     reduced: tuple[Reduced, ...] = ()
     records: int | None = None
     guarantee: Guarantee | None = None
+    prior: float | None = None
 
     @property
     def price_stated(self) -> bool:
@@ -71,7 +73,7 @@ class Feasible:
 
     def bounds(self) -> dict[str, Any] | None:
         """Return the guarantee under which the target was trained, and what it says of the attack; None if there is none."""
-        return guarantees.as_json(self.guarantee, self.attack) if self.guarantee else None
+        return guarantees.as_json(self.guarantee, self.attack, self.prior) if self.guarantee else None
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,33 @@ def _a(term: Term) -> str:
     return title if term.id in UNCOUNTED else f"a {title}"
 
 
+def belongs(catalog: Catalog, attack: Attack) -> list[tuple[str, ...]]:
+    """Return for each facet of which an attack says something what it applies to: one of each must be what is attacked.
+
+    Beside what the attack itself needs, its terms say what the model answers and what they are about. An attack that says nothing
+    of where records went in is about training, and one that judges candidates and says nothing of them is about single records.
+    """
+    terms = catalog.terms
+    needed = [terms[name] for name in attack.needs]
+    models = [term.id for term in needed if term.aspect == "model-type"] or list(MODEL_TYPES)
+    found = [tuple(kinds) for term in needed for kinds in (term.answers, term.about) if kinds]
+    usual = {"stage": USUAL_STAGES, "granularity": USUAL_GRANULARITY if attack.goal in JUDGED else ()}
+    said = {terms[kinds[0]].aspect for kinds in found} | {term.aspect for term in needed}
+    for aspect, names in usual.items():
+        # A catalog without an aspect says nothing of it, and published statistics were not trained.
+        known = tuple(name for name in names if name in terms and any(terms[name].applies(one, "") for one in models))
+        if known and aspect not in said:
+            found.append(known)
+    return list(dict.fromkeys(found))
+
+
+def facets(catalog: Catalog, attack: Attack, aspect: str) -> tuple[str, ...]:
+    """Return what an attack is about of one aspect, as the attack says, or its terms, or what is usual; () for any."""
+    terms = catalog.terms
+    stated = tuple(name for name in attack.needs if terms[name].aspect == aspect)
+    return stated or next((kinds for kinds in belongs(catalog, attack) if terms[kinds[0]].aspect == aspect), ())
+
+
 def ceiling_of(threat: ThreatModel) -> Ceiling:
     """Return the limits of a threat model in the order of LIMITED."""
     return threat.limits.models, threat.limits.queries, threat.limits.rows
@@ -168,7 +197,7 @@ class Atlas:
         facets = self.stated(threat).facets
         terms = [self.catalog.terms[name] for name in self.catalog.grantable]
         fitting = [term for term in terms if term.applies(threat.model, threat.frame)]
-        return [term.id for term in fitting if term.answers is None or not facets.isdisjoint(term.answers)]
+        return [term.id for term in fitting if term.fits(facets)]
 
     def stated(self, threat: ThreatModel) -> ThreatModel:
         """Return a threat model with its facets."""
@@ -180,10 +209,11 @@ class Atlas:
         stated = {threat.model, threat.frame, *threat.facets}
         kinds = ("model-type", "frame", *FACETS)
         other = {name for name in attack.needs if terms[name].aspect in kinds and name not in stated}
-        # A catalog without these aspects says nothing of them.
-        if any(terms[name].aspect == "answers" for name in threat.facets):
-            needed = [terms[name].answers for name in attack.needs]
-            other |= {answers[0] for answers in needed if answers and stated.isdisjoint(answers)}
+        for kinds_of_one in belongs(self.catalog, attack):
+            # A catalog without an aspect says nothing of it.
+            known = any(terms[name].aspect == terms[kinds_of_one[0]].aspect for name in threat.facets)
+            if known and stated.isdisjoint(kinds_of_one):
+                other.add(kinds_of_one[0])
         if not other:
             return None
         types = sorted(name for name in other if terms[name].aspect in ("model-type", "frame"))
@@ -211,12 +241,12 @@ class Atlas:
         if not fits(used(proof.price), ceiling):
             proof = self.resolver.within(ceiling, goals, threat.grants, prices.full)[0]
         if proof is not None:
-            return Feasible(attack, proof, (), _records(proof, threat), threat.guarantee)
+            return Feasible(attack, proof, (), _records(proof, threat), threat.guarantee, threat.prior)
         if attack.least:
             proof = self.resolver.within(ceiling, goals, threat.grants, prices.least)[0]
         if proof is not None:
             proof, reduced = prices.enlarged(proof, ceiling)
-            return Feasible(attack, proof, reduced, _records(proof, threat), threat.guarantee)
+            return Feasible(attack, proof, reduced, _records(proof, threat), threat.guarantee, threat.prior)
         return self._infeasible(attack, threat, self._would_do(goals, threat, prices.least, ceiling))
 
     def prices(self, attack: Attack, threat: ThreatModel) -> Prices:

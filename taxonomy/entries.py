@@ -10,8 +10,9 @@ from pydantic import Field, StringConstraints
 from taxonomy.terms import WEAKER, RunPath, Strict, TermId, Text, Weaker
 
 EntryId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
-# A `risk` is no secret that is found out: it says how exposed each record of one's own training set is.
-Goal = Literal["membership", "reconstruction", "property", "extraction", "inversion", "attribute", "risk"]
+# A `risk` is no secret that is found out: it says how exposed each record of one's own training set is. `dataset` asks whether a
+# set of records was trained on, `usage` how large a share of it was.
+Goal = Literal["membership", "reconstruction", "property", "extraction", "inversion", "attribute", "risk", "dataset", "usage"]
 Known = Literal["read", "secondary", "memory"]
 Observation = Literal["black-box", "white-box"]
 ModelType = Literal["discriminative", "generative", "aggregate"]
@@ -108,7 +109,7 @@ class Maps(Strict):
 class Answer(Strict):
     """What an attack with another goal than membership answers: for which unit, with what, judged by which metric."""
 
-    unit: Literal["record", "round", "input", "target", "batch", "class", "model"]
+    unit: Literal["record", "round", "input", "target", "batch", "class", "model", "set"]
     result: Text
     metric: Text
 
@@ -156,6 +157,10 @@ class Step(Entry):
 
 ANSWERED = "what the model answers; unstated, what its Q terms say, else classes, a record or a statistic by the model type"
 RECORDS = "what a record is; unstated, any kind"
+STAGE = "where in the pipeline the records went in that are asked about; unstated, anywhere"
+GRANULARITY = "what a candidate is: one record, a person, a set or a range of records; unstated, any of these"
+RECORDED = "whether answers were recorded, or all are given at once, so that no question can depend on an earlier answer"
+PRIOR = "the share of members among those whom the adversary accuses or clears; unstated, nothing is said of precision"
 DIFFERENTIABLE = "whether the model has gradients, as networks have and trees and neighbours have not"
 
 
@@ -172,6 +177,7 @@ class Target(Entry):
     answers: list[TermId] = Field(default_factory=list, description=ANSWERED)
     records: list[TermId] = Field(default_factory=list, description=RECORDS)
     differentiable: bool = Field(default=True, description=DIFFERENTIABLE)
+    recorded: bool = Field(default=False, description=RECORDED)
 
 
 class Limits(Strict):
@@ -213,6 +219,10 @@ class ReadyThreatModel(Entry):
     answers: list[TermId] = Field(default_factory=list, description=ANSWERED)
     records: list[TermId] = Field(default_factory=list, description=RECORDS)
     differentiable: bool = Field(default=True, description=DIFFERENTIABLE)
+    stage: list[TermId] = Field(default_factory=list, description=STAGE)
+    granularity: list[TermId] = Field(default_factory=list, description=GRANULARITY)
+    recorded: bool = Field(default=False, description=RECORDED)
+    prior: float | None = Field(default=None, gt=0, lt=1, description=PRIOR)
     guarantee: Guarantee | None = None
 
 
@@ -291,6 +301,7 @@ KINDS = {
     "milestones": "taxonomy.knowledge:Milestone",
     "elements": "taxonomy.knowledge:Element",
     "perturbations": "taxonomy.knowledge:Perturbation",
+    "vocabularies": "taxonomy.knowledge:Vocabulary",
     "orderings": "taxonomy.orderings:Ordering",
     "clauses": "taxonomy.clauses:Clause",
 }

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from taxonomy.catalog import Catalog
+from taxonomy.defended import check_range, faced
 from taxonomy.factors import KNOWS, OF_TARGET, Factor, Varies, curves
-from taxonomy.findings import Finding, nearest
+from taxonomy.findings import Finding, InputError, nearest
 from taxonomy.fingerprints import Fingerprints
 from taxonomy.named_code import named
 from taxonomy.yamlfile import Document, Place
@@ -64,13 +65,24 @@ def _curves(
 ) -> Iterator[Finding]:
     """Every point of a factor can be run, takes what is set, and is about membership."""
     assert entry.varies is not None
-    setting = entry.varies.parameter.rpartition(".")[0]
+    setting, _, name = entry.varies.parameter.rpartition(".")
     parameter = ("varies", "parameter")
     seen = set[str]()
+    if (defense := catalog.defenses.get(setting)) and defense.run is None:
+        yield document.finding("MIA034", f"the defense {setting} has no code", parameter)
+        return
     for curve in curves(catalog, entry):
         for i, point in enumerate(curve.points):
             place = ("varies", "values", i)
-            rules = {rule.id for rule in prints.proof(point.attack, point.target)}
+            target = point.target
+            if point.defense is not None:
+                try:
+                    check_range(point.defense.defense, name, point.defense.params[name])
+                    target = faced(catalog, target, point.defense)[0]
+                except InputError as error:
+                    yield document.finding("MIA034", str(error), place)
+                    return
+            rules = {rule.id for rule in prints.proof(point.attack, target)}
             if point.attack.goal != "membership":
                 yield document.finding("MIA034", f"{point.attack.id} is not about membership, and has no AUC", place)
             elif point.attack.run is None or point.target.run is None or not rules:

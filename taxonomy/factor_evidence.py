@@ -13,6 +13,7 @@ from pydantic import Field
 
 from taxonomy import evidence_files, source
 from taxonomy.catalog import Catalog
+from taxonomy.defense_evidence import DefenseFingerprints
 from taxonomy.entries import EntryId
 from taxonomy.factors import Factor, Point, curves
 from taxonomy.figures import Average, Interval
@@ -78,6 +79,9 @@ class FactorEvidence(Strict):
 
 def fingerprint(prints: Fingerprints, point: Point) -> str | None:
     """Return what names all that the figures of a point rest on; None where its attack cannot run."""
+    if point.defense is not None:
+        own = DefenseFingerprints(prints)
+        return own.of(point.attack, own.entries(point.target.id, point.defense), point.defense)
     found = prints.of(point.attack, point.target)
     return None if found is None else hashed([found, *point.settings])
 

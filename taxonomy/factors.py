@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints
 
 from taxonomy.catalog import Catalog
+from taxonomy.defended import Applied
 from taxonomy.entries import Attack, Entry, EntryId, Parameter, Target
 from taxonomy.findings import InputError
 from taxonomy.orderings import Setting
@@ -25,7 +26,7 @@ class Varies(Strict):
 
     axis: Text = Field(description="what varies, in words for the axis of the picture")
     parameter: Annotated[str, StringConstraints(pattern=r"^(target|attack|knows|[a-z0-9.-]+\.[a-z_0-9]+)$")] = Field(
-        description="target.PARAM; NAME.PARAM of an attack or step; or target, attack, knows: one of several"
+        description="target.PARAM; NAME.PARAM of an attack, step or defense; or target, attack, knows: one of several"
     )
     values: list[Value] = Field(min_length=2, description="the first is what the others are compared with")
     labels: list[Text] = Field(default_factory=list, description="how values are shown; unstated, as they are")
@@ -54,12 +55,16 @@ class Factor(Entry):
 
 @dataclass(frozen=True)
 class Point:
-    """One value of a factor: an attack against a target, with settings NAME.PARAM that differ from the catalog's."""
+    """One value of a factor: an attack against a target, with settings NAME.PARAM that differ from the catalog's.
+
+    A `defense` may stand on the target, of which the adversary knows.
+    """
 
     value: str
     attack: Attack
     target: Target
     settings: tuple[tuple[str, Setting], ...] = ()
+    defense: Applied | None = None
 
 
 @dataclass(frozen=True)
@@ -85,15 +90,18 @@ def _points(catalog: Catalog, varies: Varies, attack: str | None, target: str | 
     for value, label in zip(varies.values, varies.shown(), strict=True):
         entry = catalog.target(target or str(value))
         settings: tuple[tuple[str, Setting], ...] = ()
+        name, _, parameter = varies.parameter.rpartition(".")
+        defense = catalog.defenses.get(name)
         if varies.parameter == KNOWS:
             assert isinstance(value, list), "checked where the entry is"
             entry = derived(entry, label, offers=[str(term) for term in value])
         elif varies.parameter.startswith(OF_TARGET):
             entry = derived(entry, label, params={**entry.params, varies.parameter.removeprefix(OF_TARGET): value})
-        elif varies.sets_parameter:
+        elif varies.sets_parameter and defense is None:
             assert not isinstance(value, list), "checked where the entry is"
             settings = ((varies.parameter, value),)
-        yield Point(label, catalog.attack(attack or str(value)), entry, settings)
+        applied = None if defense is None else Applied(defense, {**defense.params, parameter: value})
+        yield Point(label, catalog.attack(attack or str(value)), entry, settings, applied)
 
 
 def derived(entry: Target, label: str, **changed: Any) -> Target:

@@ -16,6 +16,7 @@ from taxonomy.graph import Price, Rule, goal, price, wanted
 from taxonomy.named_code import named
 from taxonomy.orderings import Ordering, Side
 from taxonomy.resolver import Resolver
+from taxonomy.terms import ASSUMED
 from taxonomy.threat import owner, with_facets
 
 # Figures also follow from how models are trained, how they answer, and how scores become figures.
@@ -27,7 +28,8 @@ Digest = Callable[[str], str]
 class Fingerprints:
     """Names what evidence rests on: the code, the parameters and the proof of an attack, and the target's code and parameters.
 
-    Titles, citations, prices and what else a target offers do not count. `digest` gives the hash of the code behind a path.
+    Titles, citations, prices, what else a target offers and words for what the code does do not count. `digest` gives the hash of
+    the code behind a path.
     """
 
     def __init__(self, catalog: Catalog, digest: Digest):
@@ -84,7 +86,9 @@ class Fingerprints:
             return [rule.id, self.digest(view) if view else None, rule.needs, rule.yields]
         assert entry.run is not None
         params = wanted(attack, entry, entry.params) if isinstance(entry, Step) else entry.params
-        return [rule.id, self.digest(entry.run), params, rule.needs, rule.yields]
+        # Whether it asks by earlier answers, its code says, which counts.
+        needs = [need for need in rule.needs if need not in ASSUMED]
+        return [rule.id, self.digest(entry.run), params, needs, rule.yields]
 
 
 def hashed(value: Any) -> str:

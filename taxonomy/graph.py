@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from taxonomy.catalog import Catalog
 from taxonomy.entries import Attack, Cost, Params, Step
-from taxonomy.terms import FACETS
+from taxonomy.terms import ASSUMED, FACETS
 
 if TYPE_CHECKING:
     import networkx
@@ -183,6 +183,7 @@ class Graph:
                 {"id": r.id, "kind": r.kind, "needs": list(r.needs), "yields": r.yields, "because": r.because} for r in self.rules
             ],
             "grantable": catalog.grantable,
+            "assumed": {term: unless for term, unless in ASSUMED.items() if term in catalog.terms},
         }
 
     def networkx(self) -> networkx.DiGraph[str]:

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from taxonomy.entries import Attack, Guarantee
+from taxonomy.priors import precision
 
 FALSE_POSITIVE_RATES = (0.01, 0.001)
 # What one candidate of an attack is, where it is more than one record: the term by which its entry says so.
@@ -35,7 +36,16 @@ def holds(guarantee: Guarantee, attack: Attack) -> bool:
     return attack.goal == "membership" and inside and (guarantee.protects == "user" or OWNER_RECORDS not in attack.needs)
 
 
-def as_json(guarantee: Guarantee, attack: Attack) -> dict[str, Any]:
-    """Return what the guarantee says of an attack as plain data; `tpr_at_most` is None where it does not bound the attack."""
+def as_json(guarantee: Guarantee, attack: Attack, prior: float | None = None) -> dict[str, Any]:
+    """Return what the guarantee says of an attack as plain data; what is `at_most` is None where it does not bound the attack.
+
+    Where the share of members is stated, the bound on the true positive rate is one on how many accusations are right.
+    """
     bounds = {f"{fpr:g}": bound(guarantee, fpr) for fpr in FALSE_POSITIVE_RATES}
-    return {**guarantee.model_dump(mode="json"), "tpr_at_most": bounds if holds(guarantee, attack) else None}
+    right = {name: precision(most, float(name), prior) for name, most in bounds.items()} if prior is not None else None
+    held = holds(guarantee, attack)
+    return {
+        **guarantee.model_dump(mode="json"),
+        "tpr_at_most": bounds if held else None,
+        **({"precision_at_most": right if held else None} if prior is not None else {}),
+    }

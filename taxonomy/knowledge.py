@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from taxonomy.entries import Entry, EntryId, Known
-from taxonomy.terms import TermId, Text
+from taxonomy.terms import Strict, TermId, Text
 
 
 class DataSet(Entry):
@@ -64,3 +64,36 @@ class Perturbation(Entry):
 
     needs_gradient: bool
     norm: Text
+
+
+# What a survey may tell attacks and adversaries apart by, in the order of the page.
+Distinguished = Literal[
+    "observation",
+    "knowledge",
+    "model-type",
+    "frame",
+    "records",
+    "stage",
+    "granularity",
+    "adaptivity",
+    "prior",
+    "split",
+    "insight",
+]
+
+
+class Distinction(Strict):
+    """What a survey tells apart in one respect, in our words, and the terms by which it is said here; none, where it is not."""
+
+    what: Distinguished
+    says: Text
+    terms: list[TermId] = Field(default_factory=list)
+    source: Known
+    where: Text | None = None
+
+
+class Vocabulary(Entry):
+    """The words of a survey: by what it tells attacks and adversaries apart, as far as we know."""
+
+    year: int
+    distinguishes: list[Distinction] = Field(min_length=1)

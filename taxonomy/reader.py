@@ -15,6 +15,7 @@ from taxonomy.entries import Attack, Defense, Entry, ReadyThreatModel, Step, Tar
 from taxonomy.factors import ATTACK, KNOWS, TARGET, Factor
 from taxonomy.files import MAX_TOTAL, TAXONOMY, Listing
 from taxonomy.findings import Finding, nearest, quoted, relative, some
+from taxonomy.knowledge import Vocabulary
 from taxonomy.orderings import Ordering, Pair
 from taxonomy.statements import Statement
 from taxonomy.terms import Taxonomy
@@ -96,6 +97,11 @@ def _read_taxonomy(path: Path, catalog: Catalog) -> Iterator[Finding]:
         else:
             catalog.terms[term.id] = term
             catalog.documents[term.id] = document
+    for i, term in enumerate(taxonomy.terms):
+        for key, kinds in (("answers", term.answers), ("about", term.about)):
+            for j, name in enumerate(kinds or ()):
+                if name not in catalog.terms:
+                    yield _unknown_term(document, ("terms", i, key, j), name, catalog)
     for i, implication in enumerate(taxonomy.implications):
         names = [(("needs", j), name) for j, name in enumerate(implication.needs)]
         for place, name in [*names, (("yields",), implication.yields)]:
@@ -138,7 +144,8 @@ def _unknown_names(catalog: Catalog, entries: Mapping[str, Entry], entry_id: str
     if isinstance(entry, Ordering):
         yield from _unknown_settings(catalog, entry, document)
     if isinstance(entry, Factor) and entry.varies and entry.varies.sets_parameter:
-        yield from _unknown_setting(catalog, document, entry.varies.parameter, ("varies", "parameter"), key=False)
+        place = ("varies", "parameter")
+        yield from _unknown_setting(catalog, document, entry.varies.parameter, place, catalog.defenses, key=False)
     if isinstance(entry, Attack) and entry.surveyed:
         settings = [setting.name for setting in entry.published]
         if entry.surveyed.setting not in settings:
@@ -153,12 +160,15 @@ def _unknown_settings(catalog: Catalog, ordering: Ordering, document: Document) 
             yield from _unknown_setting(catalog, document, path, ("settings", side, path), key=True)
 
 
-def _unknown_setting(catalog: Catalog, document: Document, path: str, place: Place, *, key: bool) -> Iterable[Finding]:
-    """Yield a finding for a setting NAME.PARAM that names no attack or step, or none of its parameters."""
-    owners: dict[str, Attack | Step] = {**catalog.attacks, **catalog.steps}
+def _unknown_setting(
+    catalog: Catalog, document: Document, path: str, place: Place, defenses: Mapping[str, Defense] | None = None, *, key: bool
+) -> Iterable[Finding]:
+    """Yield a finding for a setting NAME.PARAM that names no attack, step or one of the `defenses`, or none of its parameters."""
+    owners: dict[str, Attack | Step | Defense] = {**catalog.attacks, **catalog.steps, **(defenses or {})}
     name, _, parameter = path.rpartition(".")
     if name not in owners:
-        message = f"unknown attack or step {name!r}; expected NAME.PARAM"
+        what = "attack, step or defense" if defenses else "attack or step"
+        message = f"unknown {what} {name!r}; expected NAME.PARAM"
         yield document.finding("MIA013", message, place, nearest(name, owners), key=key)
     elif parameter not in owners[name].params:
         message = f"{name} has no parameter {parameter!r}"
@@ -171,8 +181,8 @@ def _terms_in(entry: Entry) -> Iterable[tuple[Place, str]]:
         for i, name in enumerate(getattr(entry, key, ())):
             yield (key, i), name
     if isinstance(entry, Target | ReadyThreatModel):
-        for key in ("answers", "records"):
-            for i, name in enumerate(getattr(entry, key)):
+        for key in ("answers", "records", "stage", "granularity"):
+            for i, name in enumerate(getattr(entry, key, ())):
                 yield (key, i), name
     if isinstance(entry, Defense):
         for i, name in enumerate(entry.fits):
@@ -183,6 +193,10 @@ def _terms_in(entry: Entry) -> Iterable[tuple[Place, str]]:
         for i, value in enumerate(entry.varies.values):
             for j, name in enumerate(value if isinstance(value, list) else [value]):
                 yield ("varies", "values", i, j) if isinstance(value, list) else ("varies", "values", i), str(name)
+    if isinstance(entry, Vocabulary):
+        for i, told in enumerate(entry.distinguishes):
+            for j, name in enumerate(told.terms):
+                yield ("distinguishes", i, "terms", j), name
     if isinstance(entry, Step):
         yield ("yields",), entry.yields
     if isinstance(entry, Attack):

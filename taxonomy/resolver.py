@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from taxonomy.graph import Graph, Price, Rule
 from taxonomy.minimal_sets import MAKE, Search, searched, shrunk
 from taxonomy.proofs import Ceiling, CheapestProof, Pricing, topological
+from taxonomy.terms import ASSUMED
 
 # So many closures are kept: that of what was stated, with and without what attacks need beside it.
 KEPT = 8
@@ -47,6 +48,12 @@ class Resolver:
         """Return the closure as a bit mask over the graph's terms, for comparisons of many."""
         return sum(1 << term for term in self._close(grants))
 
+    @staticmethod
+    def given(grants: Iterable[str]) -> list[str]:
+        """Return the grants, and what every adversary has that does not state the other."""
+        stated = list(grants)
+        return [*stated, *(term for term, unless in ASSUMED.items() if unless not in stated and term not in stated)]
+
     def _close(self, grants: Iterable[str]) -> dict[int, int]:
         """Return for each derivable term the position at which it was reached: a proof order, which nobody may change.
 
@@ -71,7 +78,7 @@ class Resolver:
         graph = self.graph
         counts = graph.need_counts.copy()
         order: dict[int, int] = {}
-        queue = [graph.index[term] for term in grants if term in graph.index]
+        queue = [graph.index[term] for term in self.given(grants) if term in graph.index]
         queue += [graph.yields[rule] for rule, count in enumerate(counts) if count == 0]
         for term in queue:
             if term in order:
@@ -120,7 +127,7 @@ class Resolver:
         ceiling: Ceiling | None,
         first: int | None,
     ) -> tuple[Derivation | None, bool]:
-        granted = set(grants)
+        granted = set(self.given(grants))
         # Sorted, so that the order of the rules does not hang on how Python happens to hash strings today.
         order = self._close(sorted(granted))
         if any(self.graph.index.get(goal) not in order for goal in goals):

@@ -12,11 +12,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from taxonomy import cache
 from taxonomy.catalog import Catalog, installed_sources
 from taxonomy.findings import InputError
+from taxonomy.priors import precision
 
 if TYPE_CHECKING:
     from taxonomy.figures import Average
@@ -34,6 +35,15 @@ class Strength:
     auc: float | None
     tpr: float | None
     stale: bool
+
+    def precision(self, prior: float) -> float | None:
+        """Return the share of accusations at 1 % FPR that are right where so many candidates are members; None if unknown."""
+        return precision(self.tpr, float(FPR), prior) if self.tpr is not None else None
+
+    def as_json(self, prior: float) -> dict[str, Any]:
+        """Return the figures as plain data, with what they make of accusations at a prior."""
+        rates = {"tpr_at_fpr": {FPR: self.tpr}, "precision_at_fpr": {FPR: self.precision(prior)}}
+        return {"target": self.target, "auc": self.auc, **rates, "stale": self.stale}
 
 
 def measured(catalog: Catalog) -> dict[str, list[Strength]]:

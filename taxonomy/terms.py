@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
@@ -13,6 +14,9 @@ Aspect = Literal[
     "answers",
     "records",
     "differentiable",
+    "stage",
+    "granularity",
+    "asking",
     "role",
     "model",
     "training-data",
@@ -29,9 +33,17 @@ SYMBOLS = ("M1", "M2", "M3", "M4", "D1", "D2", "Q")
 MODEL_TYPES = ("discriminative", "generative", "aggregate")
 FRAMES = ("stand-alone", "federated")
 OBSERVATIONS = ("black-box", "white-box")
-# Aspects that refine what the attacked model is, beyond the survey's four: what it answers, what a record is, whether it has
-# gradients. An attack that needs another one does not apply.
-FACETS = ("answers", "records", "differentiable")
+# Aspects that refine what is attacked, beyond the survey's four: what the model answers, what a record is, whether there are
+# gradients, where in the pipeline records went in, and what a candidate is. An attack that needs another one does not apply.
+FACETS = ("answers", "records", "differentiable", "stage", "granularity")
+# What an attack is about that says nothing of a facet: any training, and one record where it judges candidates.
+USUAL_STAGES = ("pre-training", "fine-tuning")
+USUAL_GRANULARITY = ("about-record",)
+# Goals whose attacks judge candidates.
+JUDGED = ("membership", "risk")
+# What every adversary has unless it states the other: who is shown recorded answers cannot ask by what it was told.
+ASSUMED = {"adaptive-questions": "recorded-answers"}
+RECORDED = "recorded-answers"
 # What a model answers of which nothing else is said; a generative model of text writes sequences.
 ANSWERS = {"discriminative": "answers-classes", "generative": "answers-record", "aggregate": "answers-statistic"}
 ANSWERS_OF_TEXT = {"generative": "answers-sequence"}
@@ -70,6 +82,9 @@ class Term(Strict):
     models: list[str] | None = None
     frames: list[str] | None = None
     answers: list[TermId] | None = Field(default=None, description="what a model answers that this belongs to; any, if absent")
+    about: list[TermId] | None = Field(
+        default=None, description="the stage of the pipeline, or the kind of candidate, that this is about; any, if absent"
+    )
     reading: bool = Field(default=False, description="a bare symbol of the survey, which a reading replaces")
     held_by: Holder | None = Field(default=None, description="who could withdraw it; unstated, what its aspect says")
 
@@ -83,6 +98,10 @@ class Term(Strict):
     def holder(self) -> Holder:
         """In whose hand it is: the owner of the model could withdraw it, the adversary has it of its own, or nobody can."""
         return self.held_by or HOLDERS.get(self.aspect, "nobody")
+
+    def fits(self, facets: Container[str]) -> bool:
+        """Whether the term has a meaning where these facets hold: by what the model answers, and what is asked about."""
+        return all(kinds is None or any(kind in facets for kind in kinds) for kinds in (self.answers, self.about))
 
     @property
     def grantable(self) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from taxonomy.entries import Guarantee, Limits, ReadyThreatModel, Setting, SurveyRow, Target
 from taxonomy.findings import InputError, unknown
-from taxonomy.terms import ANSWERS, ANSWERS_OF_TEXT, FACETS, FRAMES, MODEL_TYPES, OBSERVATIONS, SYMBOLS
+from taxonomy.terms import ANSWERS, ANSWERS_OF_TEXT, FACETS, FRAMES, MODEL_TYPES, OBSERVATIONS, RECORDED, SYMBOLS
 
 if TYPE_CHECKING:
     from taxonomy.catalog import Catalog
@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 class ThreatModel:
     """Terms granted to an adversary, with limits. The same type serves questions, papers and the survey.
 
-    `answers`, `records` and `differentiable` are what was stated of the model; `facets` are these aspects after reading
-    (`with_facets`), and empty before; `said` are those of them that do not follow from the model type alone.
+    `answers`, `records` and `differentiable` are what was stated of the model, `stage` and `granularity` what was stated of the
+    records that are asked about; `facets` are these aspects after reading (`with_facets`), and empty before; `said` are those of
+    them that do not follow from the model type alone. With `recorded` answers no question can depend on an earlier one. `prior`
+    is the share of members among those who are accused or cleared: it makes nothing feasible, and says what an accusation is
+    worth.
     """
 
     observation: str
@@ -32,6 +35,10 @@ class ThreatModel:
     answers: frozenset[str] = frozenset()
     records: frozenset[str] = frozenset()
     differentiable: bool = True
+    stage: frozenset[str] = frozenset()
+    granularity: frozenset[str] = frozenset()
+    recorded: bool = False
+    prior: float | None = None
     facets: frozenset[str] = field(default=frozenset(), compare=False)
     said: frozenset[str] = field(default=frozenset(), compare=False)
 
@@ -42,7 +49,8 @@ class ThreatModel:
     @property
     def aspects(self) -> tuple[str, ...]:
         """What frames the threat model, and says what is attacked, and cannot be withdrawn."""
-        return self.observation, self.model, self.frame, *sorted(self.answers | self.records | self.said)
+        said = self.answers | self.records | self.stage | self.granularity | self.said
+        return self.observation, self.model, self.frame, *sorted(said | ({RECORDED} if self.recorded else set()))
 
     @property
     def grants(self) -> list[str]:
@@ -65,6 +73,10 @@ class ThreatModel:
             "answers": sorted(self.answers),
             "records": sorted(self.records),
             "differentiable": self.differentiable,
+            "stage": sorted(self.stage),
+            "granularity": sorted(self.granularity),
+            "recorded": self.recorded,
+            "prior": self.prior,
             "limits": {"queries": self.limits.queries, "models": self.limits.models, "rows": self.limits.rows},
             "guarantee": self.guarantee.model_dump(mode="json") if self.guarantee else None,
             "grants": self.grants,
@@ -76,9 +88,15 @@ class ThreatModel:
         found = cls(stated.observation, stated.model, stated.frame, frozenset(stated.knows))
         if not isinstance(stated, ReadyThreatModel):
             return found
-        facets = frozenset(stated.answers), frozenset(stated.records), stated.differentiable
-        found = replace(found, limits=stated.limits, guarantee=stated.guarantee)
-        return replace(found, answers=facets[0], records=facets[1], differentiable=facets[2])
+        found = replace(found, limits=stated.limits, guarantee=stated.guarantee, recorded=stated.recorded, prior=stated.prior)
+        return replace(
+            found,
+            answers=frozenset(stated.answers),
+            records=frozenset(stated.records),
+            differentiable=stated.differentiable,
+            stage=frozenset(stated.stage),
+            granularity=frozenset(stated.granularity),
+        )
 
 
 def owner(target: Target) -> ThreatModel:
@@ -95,6 +113,7 @@ def about(target: Target, threat: ThreatModel) -> ThreatModel:
         answers=threat.answers or frozenset(target.answers),
         records=threat.records or frozenset(target.records),
         differentiable=threat.differentiable and target.differentiable,
+        recorded=threat.recorded or target.recorded,
         facets=frozenset(),
         said=frozenset(),
     )
@@ -104,14 +123,15 @@ def with_facets(catalog: Catalog, threat: ThreatModel) -> ThreatModel:
     """Return the threat model with its facets: what is stated, and what is read where nothing is.
 
     What the model answers is what terms say that belong to one kind of answer alone, else what models of its type answer; a
-    record is of any kind; a model is differentiable.
+    record is of any kind; a model is differentiable; records went in at any stage, and a candidate is anything.
     """
     if threat.facets:
         return threat
     known = {name: term for name, term in catalog.terms.items() if term.aspect in FACETS}
     answers = threat.answers or _answers(catalog, threat)
-    facets = set(answers) | threat.records
-    facets |= {name for name, term in known.items() if term.aspect == "records" and not threat.records}
+    facets = set(answers)
+    for aspect, stated in (("records", threat.records), ("stage", threat.stage), ("granularity", threat.granularity)):
+        facets |= stated or {name for name, term in known.items() if term.aspect == aspect}
     facets |= {name for name, term in known.items() if term.aspect == "differentiable" and threat.differentiable}
     kept = frozenset(n for n in facets if n in threat.answers or (n in known and known[n].applies(threat.model, "")))
     return replace(threat, facets=kept, said=kept & answers - {ANSWERS.get(threat.model, "")})
@@ -152,6 +172,10 @@ def from_user(
     answers: Iterable[str] = (),
     records: Iterable[str] = (),
     differentiable: bool = True,
+    stage: Iterable[str] = (),
+    granularity: Iterable[str] = (),
+    recorded: bool = False,
+    prior: float | None = None,
 ) -> ThreatModel:
     """Read what a user typed: apply the readings of taxonomy.yaml, refuse unknown and contradictory terms.
 
@@ -169,11 +193,14 @@ def from_user(
     for term in sorted(stated):
         if term not in catalog.terms:
             raise unknown("term", term, [*catalog.grantable, *SYMBOLS])
+    if prior is not None and not 0 < prior < 1:
+        raise InputError(f"--prior must lie between 0 and 1, e.g. 0.01 where one in a hundred is a member (found {prior:g})")
     kinds = frozenset(answers), frozenset(records)
-    for aspect, flag, names in (("answers", "--answers", kinds[0]), ("records", "--records", kinds[1])):
+    about = {"stage": frozenset(stage), "granularity": frozenset(granularity)}
+    for aspect, names in {"answers": kinds[0], "records": kinds[1], **about}.items():
         valid = [term.id for term in catalog.terms.values() if term.aspect == aspect]
         for name in sorted(names - set(valid)):
-            raise unknown(f"value of {flag}", name, valid)
+            raise unknown(f"value of --{aspect}", name, valid)
     text = _of_text(model, kinds[1])
     typed, stated = stated, _read(catalog, observation, model, stated, kinds[0] or frozenset([text] if text else ()))
     for term in sorted(stated):
@@ -181,6 +208,7 @@ def from_user(
             raise InputError(f"{term} cannot be granted: {_why_not_grantable(catalog, term)}")
     limits = Limits(queries=queries, models=models, rows=rows)
     threat = ThreatModel(observation, model, frame, frozenset(stated), limits, guarantee, *kinds, differentiable)
+    threat = replace(threat, stage=about["stage"], granularity=about["granularity"], recorded=recorded, prior=prior)
     threat = with_facets(catalog, threat)
     reasons = contradictions(catalog, threat, typed)
     if reasons:
@@ -202,6 +230,10 @@ def _why_not_grantable(catalog: Catalog, term: str) -> str:
         return "it is an artifact that the adversary makes; grant what its steps need"
     if aspect in ("observation", "model-type", "frame"):
         return "it is an aspect; state it with --observation, --model or --frame"
+    if aspect in ("stage", "granularity"):
+        return f"it says what is asked about; state it with --{aspect}"
+    if aspect == "asking":
+        return "state with --recorded that answers are recorded; else questions may depend on earlier answers"
     if aspect in FACETS:
         return "it says what is attacked; state it with --answers, --records or --not-differentiable"
     return "it has no reading for this model type"
@@ -251,9 +283,14 @@ def contradictions(catalog: Catalog, threat: ThreatModel, typed: Collection[str]
         needed = catalog.terms[term].answers
         if threat.answers and needed and not threat.answers.intersection(needed):
             reasons.append(f"{term}, which a model has that has {' or '.join(needed)}, with {', '.join(sorted(threat.answers))}")
-    for facet in sorted(threat.answers | threat.records):
+    for term in sorted(knows):
+        about = [name for name in catalog.terms[term].about or () if catalog.terms[name].aspect == "stage"]
+        if threat.stage and about and not threat.stage.intersection(about):
+            reasons.append(f"{term}, which is about {' or '.join(about)}, with {', '.join(sorted(threat.stage))}")
+    for facet in sorted(threat.answers | threat.records | threat.stage):
         if facet in catalog.terms and not catalog.terms[facet].applies(threat.model, threat.frame):
-            reasons.append(f"{facet} does not apply to {_a(threat.model)} model")
+            what = f"{_a(threat.model)} model" if threat.model != "aggregate" else "published statistics"
+            reasons.append(f"{facet} does not apply to {what}")
     roles = {"participant", "server"} & knows
     if "active" in knows and not roles | {"secure-aggregation"} & knows:
         reasons.append("active without a role: add participant or server")

@@ -22,15 +22,17 @@ from attacks.audit.kinds.specs import TransformersSpec
 from attacks.audit.parts import Ids, Parts
 from attacks.audit.tables import Wanted
 from attacks.handles import (
+    BaseModel,
     CompletionOracle,
     GeneratedLikelihoodOracle,
+    HandedLanguageModel,
     Ledger,
     LikelihoodOracle,
     NextSymbolOracle,
     Number,
-    ReferenceLanguageModel,
+    TopSymbolOracle,
 )
-from attacks.handles.language import Seeds, levels_of
+from attacks.handles.language import Seeds, levels_of, top_symbols
 from attacks.models.generators.language import PADDING
 from attacks.seeds import digest, record_ids
 from attacks.targets.target import HandleMaker
@@ -38,7 +40,7 @@ from taxonomy.findings import InputError
 
 # A classifier that never sees the model reads how often words stand in a text, in so many columns.
 WORDS = 1024
-REFERENCE = "reference-language-model"
+REFERENCE, BASE = "reference-language-model", "M2.base"
 
 
 def read(audit: Audit, spec: TransformersSpec) -> LanguageParts:
@@ -120,7 +122,7 @@ class LanguageParts(Parts):
     @property
     def beyond(self) -> frozenset[str]:
         """Terms for which the audit file of such a model has no part."""
-        return frozenset({"M2", "M3", "D1.samples"})
+        return super().beyond | {"M2", "M3", "D1.samples"}
 
     def tried(self, seed: int) -> tuple[list[Check], float | None]:
         """Nothing of a model at home has to be tried: it was read, and it is deterministic."""
@@ -155,7 +157,7 @@ class LanguageParts(Parts):
 
     def identities(self) -> dict[str, str]:
         """Return hashes of what the models' terms show."""
-        return {term: digest([self.files, term]) for term in self.makers() if term.startswith(("Q.", REFERENCE))}
+        return {term: digest([self.files, term]) for term in self.makers() if term.startswith(("Q.", REFERENCE, BASE))}
 
     def blind(self) -> Callable[[], NDArray[np.float64]]:
         """Return what counts words, which is all that a classifier reads that never sees the model."""
@@ -176,6 +178,9 @@ class LanguageParts(Parts):
     def _likelihood(self, x: Tensor) -> Tensor:
         return self._known[self.order] if torch.equal(x, self.x[self.order]) else self.model.likelihood(x)
 
+    def _top_symbols(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return top_symbols(self.model.scores, x, self.model.chunk(x.shape[1]))
+
     def makers(self) -> dict[str, HandleMaker]:
         """Return what makes a fresh handle for each term on offer."""
         model = self.model
@@ -192,6 +197,7 @@ class LanguageParts(Parts):
         makers: dict[str, Any] = {
             "Q.likelihood": lambda ledger: LikelihoodOracle("likelihood", self._likelihood, ledger),
             "Q.next-symbol": every_symbol,
+            "Q.top-symbol": lambda ledger: TopSymbolOracle("top_symbol", self._top_symbols, ledger),
             "Q.completions": completions,
             "Q.generated-likelihood": lambda ledger: GeneratedLikelihoodOracle(
                 "generated_likelihood", written, model.symbols, ledger
@@ -199,16 +205,6 @@ class LanguageParts(Parts):
             "D1.size": lambda ledger: Number("training_size", self.size, ledger),
         }
         if (base := self.base) is not None:
-            makers[REFERENCE] = lambda ledger: BaseLanguageModel(base, self.files)
+            makers[REFERENCE] = lambda ledger: HandedLanguageModel(base.likelihood, self.files)
+            makers[BASE] = lambda ledger: BaseModel("base_model", base.likelihood, self.files, ledger)
         return makers
-
-
-class BaseLanguageModel(ReferenceLanguageModel):
-    """A language model that was handed over to compare with; it answers at home, without a limit."""
-
-    def __init__(self, model: CausalModel, identity: str):
-        self._model, self.fingerprint = model, identity
-
-    def likelihood(self, x: Tensor) -> Tensor:
-        """Return for records x (n, length) the log-probability of each token after those before it, float64 (n, length)."""
-        return self._model.likelihood(x)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from attacks.audit.file import Audit, StatedDefense
+from attacks.audit.file import StatedDefense
 from attacks.audit.parts import Parts
 from attacks.audit.target import ClassifierParts
 from attacks.audit.threat_models import ALL, Adversary
@@ -22,6 +23,8 @@ from taxonomy.findings import InputError
 from taxonomy.threat import owner
 
 OWNER = "owner"
+# Makes the error that something is wrong, from a sentence and the keys below which it stands.
+Wrong = Callable[..., InputError]
 
 
 @dataclass(frozen=True)
@@ -36,17 +39,16 @@ class Simulated:
         return {"title": self.applied.defense.title, **self.applied.as_json()}
 
 
-def simulated(audit: Audit, catalog: Catalog, parts: Parts, entry: entries.Target, code: Code, seed: int) -> Simulated | None:
-    """Return the mask of an audit file, None without one; raise InputError with its line for one that cannot be simulated.
+def simulated(
+    stated: StatedDefense, wrong: Wrong, catalog: Catalog, parts: Parts, entry: entries.Target, code: Code, seed: int
+) -> Simulated:
+    """Return the mask that an audit states; raise the error that `wrong` makes for one that cannot be simulated.
 
     Nothing is asked of the model for that. `entry` is what is audited, as it stands without the mask.
     """
-    stated = audit.stated.defense
-    if stated is None:
-        return None
-    applied = _applied(audit, catalog, stated)
+    applied = _applied(stated, wrong, catalog)
     if reason := _refused(applied, parts, code):
-        raise audit.wrong(f"{stated.id} {reason}", "defense", "id")
+        raise wrong(f"{stated.id} {reason}", "defense", "id")
     assert isinstance(parts, ClassifierParts), "others were refused"
     mask = defending.mask(code, applied, seed)
     shape = (1,) if parts.rows is None else parts.rows.x.shape[1:]
@@ -54,14 +56,14 @@ def simulated(audit: Audit, catalog: Catalog, parts: Parts, entry: entries.Targe
         defended.target(catalog, entry, applied)
         mask.resolution(len(parts.names), shape)
     except InputError as error:
-        raise audit.wrong(str(error), "defense", "id") from error
+        raise wrong(str(error), "defense", "id") from error
     except AttackError as error:
-        raise audit.wrong(f"{stated.id}: {error}", "defense", *(["params"] if stated.params else [])) from error
+        raise wrong(f"{stated.id}: {error}", "defense", *(["params"] if stated.params else [])) from error
     return Simulated(applied, mask)
 
 
-def _applied(audit: Audit, catalog: Catalog, stated: StatedDefense) -> Applied:
-    """Return the defense by its id with what the file sets; raise InputError at the id or the parameter that is wrong."""
+def _applied(stated: StatedDefense, wrong: Wrong, catalog: Catalog) -> Applied:
+    """Return the defense by its id with what is set; raise InputError at the id or the parameter that is wrong."""
     settings = dict[str, str]()
     place: tuple[str, ...] = ("id",)
     try:
@@ -70,7 +72,7 @@ def _applied(audit: Audit, catalog: Catalog, stated: StatedDefense) -> Applied:
             settings[name], place = str(value), ("params", name)
             found = defended.apply(catalog, stated.id, settings, adaptive=stated.adaptive)
     except InputError as error:
-        raise audit.wrong(str(error), "defense", *place) from error
+        raise wrong(str(error), "defense", *place) from error
     return found
 
 
@@ -105,7 +107,7 @@ def masks(catalog: Catalog, code: Code) -> list[str]:
     return sorted(one.id for one in runs if Applied(one, {}).masks == SCORES and not _asks_owner(one, code))
 
 
-def facing(audit: Audit, catalog: Catalog, adversaries: list[Adversary], simulated: Simulated) -> list[Adversary]:
+def facing(wrong: Wrong, catalog: Catalog, adversaries: list[Adversary], simulated: Simulated) -> list[Adversary]:
     """Return the adversaries with what the mask leaves of their grants; raise InputError for one who has the model itself.
 
     Who was granted all that the file hands over has the answers alone, and what is known besides: a mask is for those outside.
@@ -113,7 +115,7 @@ def facing(audit: Audit, catalog: Catalog, adversaries: list[Adversary], simulat
     found = []
     for place, one in enumerate(adversaries):
         if one.id != ALL and (inside := sorted(defended.inside(catalog, one.target) & one.threat.knows)):
-            raise audit.wrong(
+            raise wrong(
                 f"{one.id} has the model itself ({', '.join(inside)}), past any mask; leave the threat model out, or `defense`",
                 "threat_models",
                 place,

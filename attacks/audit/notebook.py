@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from pydantic import ValidationError
 from torch import nn
 
 from attacks.audit import checks, classes, reading, running, tables
 from attacks.audit.answers import SCALES
+from attacks.audit.file import StatedDefense
 from attacks.audit.kinds import estimators
 from attacks.audit.kinds.model import OwnModel
 from attacks.audit.own_training import Method, answering
@@ -37,6 +39,7 @@ def run(
     missing_values: bool = False,
     attacks: Sequence[str] = (),
     models: int | None = None,
+    defense: str | Mapping[str, Any] | None = None,
     seed: int = 0,
     name: str = "model",
 ) -> AuditResult:
@@ -45,6 +48,8 @@ def run(
     `model` answers rows with scores (n, classes): a function, a fitted classifier with `predict_proba`, or a torch module.
     `members`, `non_members` and `population` are features (n, ...) and labels (n,): arrays, or a data frame and a series.
     `train` is `(x, y, seed) -> model`, by which the adversary trains shadow models; `models` limits their number.
+    `defense` is a mask that is put on top of the answers: its id (`mia defenses`), or what an audit file says of one, such as
+    `{"id": "rounded-scores", "params": {"digits": 1}, "adaptive": False}`.
     `class_names` names the outputs of a function in order; with `missing_values` features may be NaN. Raises InputError, a
     ValueError, for anything wrong, before training.
     """
@@ -61,8 +66,28 @@ def run(
     method = None if train is None else Method((), scale, uuid.uuid4().hex, local=train)
     parts = reading.assembled(name, sides[0], sides[1], sides[2] if population is not None else None, rows, own, train=method)
     catalog = loading.load(())
-    with running.prepared(catalog, parts, attacks=attacks, seed=seed, models=models) as ready:
+    mask = _defense(defense) if defense is not None else None
+    with running.prepared(catalog, parts, attacks=attacks, seed=seed, models=models, defense=mask) as ready:
         return running.run(ready, "audit.run(...)")
+
+
+def _defense(stated: str | Mapping[str, Any]) -> StatedDefense:
+    """Return a defense as an audit file states it; raise InputError for a key or a value that it does not take."""
+    keys = [*StatedDefense.model_fields]
+    given = {"id": stated} if isinstance(stated, str) else stated
+    if not isinstance(given, Mapping):
+        raise InputError(f"defense: give its id, or a mapping with {', '.join(keys)} (found a {type(stated).__name__})")
+    for key in given:
+        if key not in keys:
+            raise InputError(f"defense: unknown key {key!r} ({nearest(str(key), keys)})")
+    if "id" not in given:
+        raise InputError("defense: the key 'id' is missing; `mia defenses` lists them")
+    try:
+        return StatedDefense(**given)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        place = ".".join(map(str, ("defense", *problem["loc"])))
+        raise InputError(f"{place}: {problem['msg'][0].lower()}{problem['msg'][1:]} (found {problem['input']!r})") from error
 
 
 def _side(name: str, records: tuple[Any, Any] | None, own: OwnModel, missing_values: bool) -> Side:

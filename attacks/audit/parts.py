@@ -67,6 +67,11 @@ class Parts(ABC):
         return False
 
     @property
+    def recorded(self) -> bool:
+        """Whether answers were handed over in the place of what answers, so that no question can depend on an earlier one."""
+        return False
+
+    @property
     def differentiable(self) -> bool:
         """Whether gradients of the model can be had."""
         return False
@@ -83,8 +88,11 @@ class Parts(ABC):
 
     @property
     def beyond(self) -> frozenset[str]:
-        """Terms for which the audit file of such a model has no part, so that nothing is unlocked by them."""
-        return frozenset()
+        """Terms for which the audit file of such a model has no part, so that nothing is unlocked by them.
+
+        No audit file tells sets: its owner knows who is a member, and has nobody to ask about sets.
+        """
+        return frozenset({"record.sets"})
 
     def steps_of(self, catalog: Catalog) -> Catalog:
         """Return the catalog with those steps alone that can be carried out on such a model."""
@@ -162,6 +170,7 @@ class Parts(ABC):
             answers=list(self.answered),
             records=[self.records] if self.records else [],
             differentiable=self.differentiable,
+            recorded=self.recorded,
         )
 
     def made(self) -> Target:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from attacks.audit import checks, judging, masking, report, retrained, threat_models
 from attacks.audit.checks import Check
-from attacks.audit.file import Audit
+from attacks.audit.file import Audit, StatedDefense
 from attacks.audit.masking import Simulated
 from attacks.audit.parts import Parts, Settings
 from attacks.audit.result import AuditResult
@@ -107,6 +107,11 @@ class Prepared:
         }
 
 
+def _wrong(message: str, *place: str | int) -> InputError:
+    """Return the error that an argument of a call is wrong, where no file says it."""
+    return InputError(f"{'.'.join(map(str, place))}: {message}")
+
+
 @contextmanager
 def prepared(
     catalog: Catalog,
@@ -119,10 +124,12 @@ def prepared(
     progress: Progress | None = None,
     models: int | None = None,
     audit: Audit | None = None,
+    defense: StatedDefense | None = None,
 ) -> Iterator[Prepared]:
     """Plan, look at all that can be looked at, and ask the model about the candidates; raise InputError for anything wrong.
 
-    The threat models are those of the audit file; without one, it is the adversary who has all that the parts grant.
+    The threat models and the defense are those of the audit file; without one, it is the adversary who has all that the parts
+    grant, and `defense`.
     """
     entry, catalog = parts.entry(), parts.steps_of(catalog)
     engine = Engine(catalog, Store(), code=Code(), executor=executor, progress=progress)
@@ -131,9 +138,10 @@ def prepared(
     else:
         adversaries = [threat_models.everything(catalog, entry, models, None)]
     ready = Prepared(catalog, parts, entry, engine, seed, adversaries)
-    if audit is not None and (mask := masking.simulated(audit, catalog, parts, entry, engine.code, seed)) is not None:
-        ready.mask = mask
-        ready.adversaries = masking.facing(audit, catalog, adversaries, mask)
+    wrong = _wrong if audit is None else audit.wrong
+    if (stated := defense if audit is None else audit.stated.defense) is not None:
+        ready.mask = masking.simulated(stated, wrong, catalog, parts, entry, engine.code, seed)
+        ready.adversaries = masking.facing(wrong, catalog, adversaries, ready.mask)
     ready.plans = list(_plans(ready, attacks, parts.settings(catalog, settings or {})))
     ready.checks += checks.of_data(parts)
     said, ready.record_seconds = parts.tried(seed)

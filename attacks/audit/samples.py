@@ -97,7 +97,7 @@ class SampleParts(Parts):
     @property
     def beyond(self) -> frozenset[str]:
         """Terms for which the audit file of such a model has no part: nobody says how it was trained."""
-        return frozenset({"M2", "M3"})
+        return super().beyond | {"M2", "M3"}
 
     @property
     def _held(self) -> int:

@@ -157,6 +157,11 @@ class ClassifierParts(Parts):
         """Whether gradients of the model can be had."""
         return self.inside.recipe is not None
 
+    @property
+    def recorded(self) -> bool:
+        """Whether the model was handed over as recorded answers."""
+        return self.model.recorded is not None
+
     def steps_of(self, catalog: Catalog) -> Catalog:
         """Return the catalog without steps that train by an architecture alone, where it is a module that the user built.
 

@@ -12,6 +12,7 @@ from taxonomy.answers import Atlas, Infeasible, runnable_graph
 from taxonomy.catalog import Catalog
 from taxonomy.entries import Limits, ReadyThreatModel
 from taxonomy.findings import InputError
+from taxonomy.graph import Graph
 from taxonomy.ready import ready
 from taxonomy.resolver import Resolver
 from taxonomy.terms import ANSWERS
@@ -96,8 +97,22 @@ def _adversary(
         ),
         answers=frozenset(),
         records=frozenset(),
+        recorded=threat.recorded or target.recorded,
+        knows=threat.knows | _whole(catalog, target, threat),
     )
     return Adversary(name, title, threat, shown_to(catalog, target, threat))
+
+
+def _whole(catalog: Catalog, target: entries.Target, threat: ThreatModel) -> set[str]:
+    """Return what the target hands over whole and the threat model states in parts, as `M2` is read, with what follows from it.
+
+    A training function of the user's own is such a whole: no recipe can be told from it that another function would follow, and
+    on how many records it trained, the audit file says.
+    """
+    offered = [reading for reading in catalog.readings if reading.symbol in target.offers and reading.means]
+    stated = [reading for reading in offered if threat.knows.issuperset(reading.means)]
+    follows = Resolver(Graph.of(catalog)).closure(term for reading in stated for term in reading.means)
+    return follows.intersection(target.offers) if stated else set()
 
 
 def shown_to(catalog: Catalog, target: entries.Target, threat: ThreatModel) -> entries.Target:

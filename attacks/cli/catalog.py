@@ -19,7 +19,8 @@ from attacks.cli.options import (
     output,
     print_json,
 )
-from attacks.cli.threat_options import ModelOption
+from attacks.cli.threat_options import GranularityOption, ModelOption, StageOption
+from taxonomy.answers import facets
 from taxonomy.catalog import Catalog
 from taxonomy.findings import unknown
 
@@ -35,12 +36,20 @@ def list_attacks(
         typer.Option("--needs", help="Only attacks that need this term.", autocompletion=completions.terms),
     ] = None,
     model: ModelOption = None,
+    stage: StageOption = None,
+    granularity: GranularityOption = None,
     runs: Annotated[bool, typer.Option("--runs", help="Only attacks that have code.")] = False,
     as_json: Json = False,
     catalog: Catalogs = None,
 ) -> None:
     """List the attacks of the catalog."""
     loaded = load(catalog)
+    about = {"stage": stage or [], "granularity": granularity or []}
+    for aspect, names in about.items():
+        valid = [term.id for term in loaded.terms.values() if term.aspect == aspect]
+        for name in names:
+            if name not in valid:
+                raise unknown(f"value of --{aspect}", name, valid)
     wanted = [*(needs or ()), *([model] if model else ())]
     for term in wanted:
         if term not in loaded.terms:
@@ -51,7 +60,10 @@ def list_attacks(
     found = [
         attack
         for attack in sorted(loaded.attacks.values(), key=lambda a: a.id)
-        if set(wanted) <= set(attack.needs) and (goal is None or attack.goal == goal) and (attack.run or not runs)
+        if set(wanted) <= set(attack.needs)
+        and all(not names or {*names} & {*facets(loaded, attack, aspect)} for aspect, names in about.items())
+        and (goal is None or attack.goal == goal)
+        and (attack.run or not runs)
     ]
     if as_json:
         rows = [
@@ -62,6 +74,7 @@ def list_attacks(
                 "goal": a.goal,
                 "runs": a.run is not None,
                 "needs": a.needs,
+                **{aspect: list(facets(loaded, a, aspect)) for aspect in about},
             }
             for a in found
         ]

@@ -79,6 +79,8 @@ goals = _of(lambda catalog: ((goal, "") for goal in {attack.goal for attack in c
 aspects = _of(lambda catalog: ((aspect, "") for aspect in {term.aspect for term in catalog.terms.values()}))
 answered = _of(lambda catalog: ((t.id, t.title) for t in catalog.terms.values() if t.aspect == "answers"))
 records = _of(lambda catalog: ((t.id, t.title) for t in catalog.terms.values() if t.aspect == "records"))
+stages = _of(lambda catalog: ((t.id, t.title) for t in catalog.terms.values() if t.aspect == "stage"))
+granularities = _of(lambda catalog: ((t.id, t.title) for t in catalog.terms.values() if t.aspect == "granularity"))
 kinds = _of(lambda catalog: ((kind, "") for kind in catalog.kinds))
 observations = _fixed(*OBSERVATIONS)
 model_types = _fixed(*MODEL_TYPES)

@@ -13,6 +13,7 @@ from attacks.cli.tables import counted, price, table
 from taxonomy.answers import Answer, Atlas, Feasible, Inapplicable, Infeasible
 from taxonomy.entries import Attack
 from taxonomy.graph import Price, Rule
+from taxonomy.resolver import Resolver
 from taxonomy.strengths import Strength, ranked
 from taxonomy.threat import ThreatModel, fit
 
@@ -55,7 +56,11 @@ def threat(model: ThreatModel) -> str:
     if model.guarantee:
         stated = model.guarantee
         limits.append(f"trained with epsilon {stated.epsilon:g} and delta {stated.delta:g} for each {stated.protects}")
-    facets = ["", *sorted(model.answers | model.records), *([] if model.differentiable else ["not differentiable"])]
+    if model.prior is not None:
+        limits.append(f"{100 * model.prior:g} % of the candidates are members")
+    about_it = model.answers | model.records | model.stage | model.granularity
+    facets = ["", *sorted(about_it), *([] if model.differentiable else ["not differentiable"])]
+    facets += ["answers recorded"] if model.recorded else []
     about = f"{model.observation}, {model.model}, {model.frame}" + ", ".join(facets)
     return f"{about}; granted: {knows}" + "".join(f"; {limit}" for limit in limits)
 
@@ -82,7 +87,7 @@ def feasible(
             name,
             yes[name].attack.title + (" (weaker here)" if yes[name].weaker else ""),
             "yes" if yes[name].attack.run else "no",
-            strength(shown.get(name)) + ("†" if yes[name].weaker and name in shown else ""),
+            strength(shown.get(name), model.prior) + ("†" if yes[name].weaker and name in shown else ""),
             _cost(yes[name]),
         )
         for name in [*first, *(name for name in order if name not in first)]
@@ -108,11 +113,13 @@ def feasible(
         out.print(f"{counted(count, 'more attack')} {verb} not apply: {escape(why)}.")
 
 
-def strength(found: Strength | None) -> str:
-    """Return a measured figure in words; what is stale is marked."""
+def strength(found: Strength | None, prior: float | None = None) -> str:
+    """Return a measured figure in words, and what it makes of accusations at a prior; what is stale is marked."""
     if found is None:
         return ""
     figure = f"TPR {found.tpr:.3f} at 1 % FPR" if found.tpr is not None else f"AUC {found.auc:.3f}"
+    right = found.precision(prior) if prior is not None else None
+    figure += f" (right in {100 * right:.3g} % of accusations)" if right is not None else ""
     return f"{figure}, {found.target}{'*' if found.stale else ''}"
 
 
@@ -133,6 +140,9 @@ def guaranteed(out: Console, bounds: dict[str, Any] | None) -> None:
         for fpr, most in bounds["tpr_at_most"].items()
     ]
     out.print(f"What the guarantee allows of an attack on membership of a {bounds['protects']}: {', '.join(words)}.")
+    if right := bounds.get("precision_at_most"):
+        told = [f"{100 * most:.3g} % at {100 * float(fpr):g} % FPR" for fpr, most in right.items()]
+        out.print(f"Of its accusations at most so many are right: {', '.join(told)}.")
     out.print("Measured figures are those of targets that were trained without it.\n")
 
 
@@ -341,7 +351,7 @@ def derived(out: Console, answer: Feasible, model: ThreatModel, titles: dict[str
     kind = "cheapest derivation" if answer.derivation.cheapest else "a derivation"
     kind += " within the limits" if model.limits.any else ""
     out.print(f"Feasible, for {_cost(answer)} ({kind}):\n")
-    out.print(proof(answer.attack, answer.derivation.rules, model.grants, titles))
+    out.print(proof(answer.attack, answer.derivation.rules, Resolver.given(model.grants), titles))
     for because in answer.weaker:
         out.print(f"\nWeaker than in other ways: {escape(because)}")
     bounds = answer.bounds()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,6 +17,7 @@ from taxonomy.resolver import Missing
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from taxonomy.catalog import Catalog
     from taxonomy.threat import ThreatModel
     from taxonomy.what_if import Difference
 
@@ -54,10 +55,11 @@ def feasible(
     found = atlas.answers(threat, goal)
     difference = _difference(atlas, threat, changes) if changes else None
     if as_json:
+        yes = [a for a in found if isinstance(a, Feasible)]
         print_json(
             {
                 "threat_model": threat.as_json(),
-                "feasible": [a.as_json() for a in found if isinstance(a, Feasible)],
+                "feasible": [{**a.as_json(), **worth} for a, worth in zip(yes, _worth(loaded, yes, threat.prior), strict=True)],
                 "infeasible": [a.as_json() for a in found if isinstance(a, Infeasible)],
                 "inapplicable": [a.as_json() for a in found if isinstance(a, Inapplicable)],
                 "reasons": {a.attack.id: a.reason for a in found if isinstance(a, Inapplicable)},
@@ -73,6 +75,17 @@ def feasible(
     from taxonomy import strengths
 
     show.feasible(output(), atlas, threat, found, strengths.measured(loaded), every_set=every_set)
+
+
+def _worth(catalog: Catalog, answers: Sequence[Feasible], prior: float | None) -> list[dict[str, Any]]:
+    """Return for each feasible attack what it was measured to be worth at a stated prior."""
+    if prior is None:
+        return [{} for _ in answers]
+    from taxonomy import strengths
+
+    _, shown = strengths.ranked([a.attack.id for a in answers], strengths.measured(catalog))
+    of = [shown.get(a.attack.id) for a in answers]
+    return [{"measured": one.as_json(prior) if one else None} for one in of]
 
 
 def _difference(atlas: Atlas, threat: ThreatModel, changes: Sequence[str]) -> Difference:

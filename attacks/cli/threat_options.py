@@ -28,6 +28,16 @@ ModelsOption = Annotated[int | None, typer.Option("--models", help="At most so m
 RowsOption = Annotated[
     int | None, typer.Option("--rows", help="What was published, such as a synthetic table, has so many rows and no more.")
 ]
+StageOption = Annotated[
+    list[str] | None,
+    typer.Option("--stage", help="Where the records went in, e.g. retrieval (repeatable).", autocompletion=completions.stages),
+]
+GranularityOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--granularity", help="What a candidate is, e.g. about-user (repeatable).", autocompletion=completions.granularities
+    ),
+]
 GuaranteeOption = Annotated[
     str | None,
     typer.Option(
@@ -91,6 +101,15 @@ class ThreatOptions:
     not_differentiable: Annotated[
         bool, typer.Option("--not-differentiable", help="The model has no gradients: trees, forests, neighbours.")
     ] = False
+    stage: StageOption = None
+    granularity: GranularityOption = None
+    recorded: Annotated[
+        bool, typer.Option("--recorded", help="Answers were recorded: no question can depend on an earlier answer.")
+    ] = False
+    prior: Annotated[
+        float | None,
+        typer.Option("--prior", metavar="SHARE", help="So many of those who are accused or cleared are members, e.g. 0.01."),
+    ] = None
     rows: RowsOption = None
 
     @property
@@ -101,22 +120,26 @@ class ThreatOptions:
     @property
     def beside_limits(self) -> bool:
         """Whether something else than limits is stated."""
-        named = (self.threat_model, self.observation, self.model, self.frame)
-        return any(value is not None for value in named) or any((self.knows, self.answers, self.records, self.not_differentiable))
+        named = (self.threat_model, self.observation, self.model, self.frame, self.prior)
+        flags = (self.knows, self.answers, self.records, self.not_differentiable, self.stage, self.granularity, self.recorded)
+        return any(value is not None for value in named) or any(flags)
 
     def model_in(self, catalog: Catalog, guarantee: str | None = None) -> ThreatModel:
         """Return the threat model: a ready one or a file, with what the flags add."""
         stated, answers, records = set(self.knows or ()), set(self.answers or ()), set(self.records or ())
         observation, model, frame = self.observation, self.model, self.frame
         queries, models, rows = self.queries, self.models, self.rows
-        differentiable = not self.not_differentiable
+        stage, granularity = set(self.stage or ()), set(self.granularity or ())
+        differentiable, recorded, prior = not self.not_differentiable, self.recorded, self.prior
         bound = None if guarantee is None else _guarantee(guarantee)
         if self.threat_model is not None:
             found = ready(catalog, self.threat_model)
             observation, model, frame = observation or found.observation, model or found.model, frame or found.frame
             stated |= set(found.knows)
             answers, records = answers or set(found.answers), records or set(found.records)
-            differentiable = differentiable and found.differentiable
+            stage, granularity = stage or set(found.stage), granularity or set(found.granularity)
+            differentiable, recorded = differentiable and found.differentiable, recorded or found.recorded
+            prior = found.prior if prior is None else prior
             queries = found.limits.queries if queries is None else queries
             models = found.limits.models if models is None else models
             rows = found.limits.rows if rows is None else rows
@@ -134,6 +157,10 @@ class ThreatOptions:
             answers=answers,
             records=records,
             differentiable=differentiable,
+            stage=stage,
+            granularity=granularity,
+            recorded=recorded,
+            prior=prior,
         )
 
 

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from attacks.handles import (
+    BaseModel,
     CompletionOracle,
     DenoiserAccess,
     DiscriminatorAccess,
@@ -44,6 +45,7 @@ from attacks.handles import (
     Seat,
     ThresholdedScoreOracle,
     TopScoreOracle,
+    TopSymbolOracle,
     UpdatedScores,
     ValueOracle,
 )
@@ -101,7 +103,7 @@ def shown(handle: Handle, x: Tensor) -> Any:
 
 
 @shown.register(ScoreOracle | ValueOracle | HiddenValues | LikelihoodOracle | NextSymbolOracle | DiscriminatorAccess)
-@shown.register(EncoderAccess | EmbeddingOracle | TopScoreOracle | ThresholdedScoreOracle)
+@shown.register(EncoderAccess | EmbeddingOracle | TopScoreOracle | ThresholdedScoreOracle | TopSymbolOracle)
 def _on_records(handle: Any, x: Tensor) -> Any:
     return [_digest(handle(chunk)) for chunk in x.split(CHUNK)]
 
@@ -127,6 +129,11 @@ def _noise(handle: Any, x: Tensor) -> Any:
 def _written(handle: Any, x: Tensor) -> Any:
     half = x.shape[1] // 2
     return [handle(chunk[:, :half], min(half, SYMBOLS)) for chunk in x.split(CHUNK)]
+
+
+@shown.register
+def _base(handle: BaseModel, x: Tensor) -> Any:
+    return [handle.likelihood(chunk) for chunk in x.split(CHUNK)]
 
 
 @shown.register

@@ -171,7 +171,10 @@ def _of_target(catalog: Catalog, threat: ThreatModel, target: Target) -> ThreatM
     stated = threat.answers | (threat.records if target.records else frozenset())
     if wrong := sorted(stated - is_target.facets):
         raise InputError(f"the threat model states {', '.join(wrong)}, which {target.id} is not")
-    withheld = frozenset() if threat.differentiable else frozenset({"differentiable"})
+    withheld = set[str]() if threat.differentiable else {"differentiable"}
+    # A target says nothing of what is asked about, so what the adversary says counts.
+    for aspect, asked in (("stage", threat.stage), ("granularity", threat.granularity)):
+        withheld |= {name for name in is_target.facets - asked if asked and catalog.terms[name].aspect == aspect}
     return replace(about(target, threat), facets=is_target.facets - withheld, said=is_target.said)
 
 

@@ -34,7 +34,7 @@ Key = tuple[str, str, int, Settings]
 class Job:
     """One attack on one target with one seed; `settings` are parameters NAME.PARAM that differ from the catalog's.
 
-    A `defense` with its catalog's parameters may stand on the target.
+    A `defense` may stand on the target.
     """
 
     attack: Attack
@@ -46,8 +46,11 @@ class Job:
 
     @property
     def faced(self) -> Settings:
-        """The defense and whether the adversary knows of it, in the form of settings."""
-        return (("--defense", self.defense.defense.id), ("--adaptive", self.defense.adaptive)) if self.defense else ()
+        """The defense, its parameters and whether the adversary knows of it, in the form of settings."""
+        if self.defense is None:
+            return ()
+        params = ((name, str(value)) for name, value in self.defense.params.items())
+        return ("--defense", self.defense.defense.id), ("--adaptive", self.defense.adaptive), *params
 
     @property
     def key(self) -> Key:

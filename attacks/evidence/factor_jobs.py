@@ -20,7 +20,7 @@ def jobs(curves: Sequence[Curve], seeds: Sequence[int]) -> list[Job]:
 
 def job_of(point: Point, seed: int) -> Job:
     """Return the run of one point with one seed."""
-    return Job(point.attack, point.target.id, "other", seed, point.settings)
+    return Job(point.attack, point.target.id, "other", seed, point.settings, point.defense)
 
 
 def keep_fuller(path: Path, seeds: int) -> None:

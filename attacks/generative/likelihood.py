@@ -7,9 +7,18 @@ import zlib
 import torch
 from torch import Tensor
 
-from attacks.handles import AttackError, LikelihoodOracle, NextSymbolOracle, Records, ReferenceLanguageModel, TextRecords
+from attacks.handles import (
+    AttackError,
+    LikelihoodOracle,
+    NextSymbolOracle,
+    Population,
+    Records,
+    ReferenceLanguageModel,
+    SuspectSets,
+    TextRecords,
+)
 from attacks.handles.language import lengths, of_symbols
-from attacks.models import alphabet
+from attacks.models import alphabet, weighing
 
 
 def perplexity(records: Records, likelihood: LikelihoodOracle) -> Tensor:
@@ -91,3 +100,40 @@ def _lowest(values: Tensor, x: Tensor, share: float) -> Tensor:
     ordered = values.masked_fill(place >= length[:, None], torch.inf).sort(dim=1).values
     count = (length.double() * share).long().clamp(min=1)
     return ordered.masked_fill(place >= count[:, None], 0.0).sum(dim=1) / count
+
+
+# Shares of a record's symbols whose least likely ones are signals of a set.
+SHARES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
+
+
+def of_sets(
+    records: Records,
+    next_symbol: NextSymbolOracle,
+    population: Population,
+    suspect_sets: SuspectSets,
+    *,
+    penalty: float = 1.0,
+    draws: int = 1999,
+    seed: int = 0,
+) -> Tensor:
+    """P-value of each set, float64 (sets,), from many weak signals of membership (LLM dataset inference).
+
+    Maini et al. 2024, Section 5.1: perplexity, its ratio to what zlib makes of the text, Min-K % and Min-K %++ of each record are
+    weighed by a linear model that learns on one half of a set and of what was kept back with it, and tested on the other half.
+    Of the authors' signals those by changed texts and by other models are left out. They clip outliers and scale each signal on
+    the whole of a side, both halves, and take a t-test; here the scale is that of the first halves, and the test a permutation
+    (`weighing.p_values`). Records whose symbols are no characters have no signal by zlib, since it reads text.
+    """
+    both = suspect_sets.joined(records, population)
+    x, found = both.x, list[Tensor]()
+    for chunk in x.split(next_symbol.chunk):
+        scores = next_symbol(chunk)
+        likely, standardised = of_symbols(scores, chunk), _standardised(scores, chunk)
+        mean = _mean(likely, chunk)
+        lowest = [_lowest(values, chunk, share) for values in (likely, standardised) for share in SHARES]
+        found.append(torch.stack([mean, *lowest], dim=1))
+    signals = torch.cat(found)
+    if not isinstance(records, TextRecords):
+        size = torch.tensor([len(zlib.compress(alphabet.text(record).encode())) for record in x], dtype=torch.float64)
+        signals = torch.cat([signals, (signals[:, 0] / size)[:, None]], dim=1)
+    return weighing.p_values(signals, both.ids, len(suspect_sets), draws=draws, penalty=penalty, seed=seed)

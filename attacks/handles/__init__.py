@@ -55,13 +55,16 @@ from attacks.handles.handle import (
     UnsuitableError,
 )
 from attacks.handles.language import (
+    BaseModel,
     CompletionOracle,
     GeneratedLikelihoodOracle,
+    HandedLanguageModel,
     LikelihoodOracle,
     NextSymbolOracle,
     RecordFormat,
     ReferenceLanguageModel,
     RetrievalOracle,
+    TopSymbolOracle,
 )
 from attacks.handles.measurements import (
     AttackData,
@@ -95,6 +98,7 @@ from attacks.handles.records import (
     HeldRecords,
     KnownMembers,
     OwnTrainingSet,
+    Poison,
     Population,
     Records,
     ShadowData,
@@ -107,6 +111,7 @@ from attacks.handles.runnable import (
     RunnableModel,
     TrainingRecipe,
 )
+from attacks.handles.sets import SuspectSets
 from attacks.handles.split_model import (
     Activations,
     HiddenValues,
@@ -130,6 +135,7 @@ __all__ = [
     "Architecture",
     "AttackData",
     "AttackError",
+    "BaseModel",
     "Beacon",
     "Change",
     "CompletedScores",
@@ -146,6 +152,7 @@ __all__ = [
     "GeneratorPlatform",
     "GeneratorTrainer",
     "Guessed",
+    "HandedLanguageModel",
     "Handle",
     "HeldRecords",
     "HiddenValues",
@@ -175,6 +182,7 @@ __all__ = [
     "OwnUpdates",
     "Parameters",
     "Platform",
+    "Poison",
     "Population",
     "PopulationStatistics",
     "PropertyUpdates",
@@ -202,9 +210,11 @@ __all__ = [
     "Superset",
     "SuppressedAggregates",
     "Surrogate",
+    "SuspectSets",
     "TextRecords",
     "ThresholdedScoreOracle",
     "TopScoreOracle",
+    "TopSymbolOracle",
     "Trainer",
     "TrainingRecipe",
     "UnsuitableError",

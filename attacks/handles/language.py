@@ -48,6 +48,22 @@ class LikelihoodOracle(Oracle[Callable[[Tensor], Tensor]]):
         return answers.likelihoods(self._answer, x, self.ledger)
 
 
+class TopSymbolOracle(Oracle[Callable[[Tensor], tuple[Tensor, Tensor]]]):
+    """Answers with the probability of each symbol of a record and of the likeliest one there. Each record is one query."""
+
+    def __call__(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return for records x (n, length) the log-probabilities of their symbols and of the likeliest ones, float64 (n, length).
+
+        Both are 0 where a record is filled up. Where they are equal, the record's own symbol is the likeliest.
+        """
+        self._ask(len(x))
+        own, likeliest = self._answer(x.detach().clone())
+        return (
+            answers.likelihoods(lambda _: own, x, self.ledger),
+            answers.likelihoods(lambda _: likeliest, x, self.ledger),
+        )
+
+
 Seeds = NDArray[np.uint64] | None
 
 
@@ -149,6 +165,44 @@ class ReferenceLanguageModel:
         """Return for records x (n, length) the log-probability of each symbol after those before it, float64 (n, length)."""
         found: Tensor = self._generator.module.likelihood(x.detach().clone())
         return found
+
+
+class HandedLanguageModel(ReferenceLanguageModel):
+    """A language model that somebody else trained, to compare with; it answers at home, without a limit."""
+
+    def __init__(self, likelihood: Callable[[Tensor], Tensor], fingerprint: str):
+        self._likelihood, self.fingerprint = likelihood, fingerprint
+
+    def likelihood(self, x: Tensor) -> Tensor:
+        """Return for records x (n, length) the log-probability of each symbol after those before it, float64 (n, length)."""
+        return self._likelihood(x.detach().clone())
+
+
+class BaseModel(Handle):
+    """The pre-trained model that was tuned into the target, as everybody can download it; at home it answers without a limit."""
+
+    def __init__(self, name: str, likelihood: Callable[[Tensor], Tensor], fingerprint: str, ledger: Ledger):
+        super().__init__(name, ledger)
+        self._likelihood = likelihood
+        self.fingerprint = fingerprint
+
+    def likelihood(self, x: Tensor) -> Tensor:
+        """Return for records x (n, length) the log-probability of each symbol after those before it, float64 (n, length)."""
+        self._touch()
+        return answers.likelihoods(self._likelihood, x, self.ledger)
+
+
+def top_symbols(scores: Callable[[Tensor], Tensor], x: Tensor, chunk: int) -> tuple[Tensor, Tensor]:
+    """Return of the answers on records x (n, length), so many at a time, those for own and for likeliest symbols, (n, length).
+
+    `scores` answers with (n, length, symbols). What fills a record up gets 0 in both.
+    """
+    own, likeliest = [], []
+    for part in x.split(chunk):
+        found = scores(part)
+        own.append(of_symbols(found, part))
+        likeliest.append(found.amax(dim=-1).masked_fill(part == PADDING, 0.0))
+    return torch.cat(own), torch.cat(likeliest)
 
 
 def of_symbols(scores: Tensor, x: Tensor) -> Tensor:

@@ -112,6 +112,10 @@ class KnownMembers(HeldRecords):
         return ShadowData(self._non_members.x.clone(), self._non_members.label.clone(), self._non_members.ids.copy())
 
 
+class Poison(HeldRecords):
+    """Labelled records of the adversary's choice, which the target was trained on too; their labels need not be true."""
+
+
 class Superset(HeldRecords):
     """Labelled records among which all members are, without a mark."""
 

@@ -18,7 +18,10 @@
   const FACETS = [
     ["answers", "What the model answers (as its queries say, if nothing is ticked)"],
     ["records", "What a record is (anything, if nothing is ticked)"],
+    ["stage", "Where the records went in (anywhere, if nothing is ticked)"],
+    ["granularity", "What a candidate is (anything, if nothing is ticked)"],
   ];
+  const LISTS = ["knows", ...FACETS.map(([name]) => name)];
   const ASPECTS = [
     ["model", "Model", ["discriminative", "generative", "aggregate"]],
     ["frame", "Frame", ["stand-alone", "federated"]],
@@ -34,12 +37,12 @@
 
   function known(id) {
     const found = data.threat_models.find((one) => one.id === id) || data.threat_models[0];
-    const { model, frame, observation, differentiable, limits } = found;
-    return { model, frame, observation, differentiable, limits: { ...limits }, ...lists(found) };
+    const { model, frame, observation, differentiable, recorded, limits } = found;
+    return { model, frame, observation, differentiable, recorded, limits: { ...limits }, ...lists(found) };
   }
 
   function lists(of) {
-    return { knows: [...of.knows], answers: [...of.answers], records: [...of.records] };
+    return Object.fromEntries(LISTS.map((name) => [name, [...of[name]]]));
   }
 
   function fromUrl() {
@@ -52,14 +55,17 @@
     const differentiable = parts.get("differentiable") !== "no";
     const limits = {};
     for (const [name] of LIMITS) if (/^\d{1,15}$/.test(parts.get(name) || "")) limits[name] = Number(parts.get(name));
-    return { ...stated, knows: [...new Set(knows)], answers: facets("answers"), records: facets("records"), differentiable, limits };
+    const recorded = parts.get("recorded") === "yes";
+    const about = Object.fromEntries(FACETS.map(([name]) => [name, facets(name)]));
+    return { ...stated, knows: [...new Set(knows)], ...about, differentiable, recorded, limits };
   }
 
   function toUrl() {
     const parts = new URLSearchParams({ model: threat.model, frame: threat.frame, observation: threat.observation });
-    for (const name of ["knows", "answers", "records"])
+    for (const name of LISTS)
       if (threat[name].length) parts.set(name, [...threat[name]].sort().join(","));
     if (!threat.differentiable) parts.set("differentiable", "no");
+    if (threat.recorded) parts.set("recorded", "yes");
     for (const [name] of LIMITS) if ((threat.limits[name] ?? null) !== null) parts.set(name, threat.limits[name]);
     history.replaceState(null, "", "#" + parts.toString().replaceAll("%2C", ","));
   }
@@ -87,8 +93,8 @@
     const ready = element("select", { id: "ready" }, element("option", { value: "" }, "Choose one to start from …"));
     for (const one of data.threat_models) {
       const same = ["model", "frame", "observation"].every((key) => one[key] === threat[key]);
-      const alike = ["knows", "answers", "records"].every((key) => [...threat[key]].sort().join() === [...one[key]].sort().join());
-      const chosen = same && alike && threat.differentiable === one.differentiable;
+      const alike = LISTS.every((key) => [...threat[key]].sort().join() === [...one[key]].sort().join());
+      const chosen = same && alike && threat.differentiable === one.differentiable && threat.recorded === one.recorded;
       ready.append(element("option", { value: one.id, ...(chosen ? { selected: "" } : {}) }, one.title));
     }
     form.append(element("p", {}, element("label", { for: "ready" }, "Ready threat models"), ready));
@@ -111,6 +117,9 @@
       gradients.append(choice("differentiable", "no", !threat.differentiable, "checkbox", label));
       form.append(gradients);
     }
+    const asking = element("fieldset", {}, element("legend", {}, "Asking"));
+    asking.append(choice("recorded", "yes", threat.recorded, "checkbox", ["Answers were recorded: none leads to the next question"]));
+    form.append(asking);
     const limits = element("fieldset", {}, element("legend", {}, "Limits (empty: none; a copy at home is free)"));
     for (const [name, title] of LIMITS) {
       const value = threat.limits[name] ?? "";
@@ -241,7 +250,7 @@
 
   function change(next) {
     threat = next;
-    for (const name of ["knows", "answers", "records"])
+    for (const name of LISTS)
       threat[name] = threat[name].filter((id) => atlas.applies(atlas.terms.get(id), threat));
     toUrl();
     drawForm();
@@ -252,11 +261,13 @@
     const { name, value, id } = event.target;
     if (id === "ready") {
       if (value) change(known(value));
-    } else if (["knows", "answers", "records"].includes(name)) {
+    } else if (LISTS.includes(name)) {
       const rest = threat[name].filter((term) => term !== value);
       change({ ...threat, [name]: event.target.checked ? [...rest, value] : rest });
     } else if (name === "differentiable") {
       change({ ...threat, differentiable: !event.target.checked });
+    } else if (name === "recorded") {
+      change({ ...threat, recorded: event.target.checked });
     } else if (LIMITS.some(([limit]) => limit === name)) {
       const limits = { ...threat.limits };
       delete limits[name];

@@ -19,9 +19,10 @@ const Graphs = (() => {
   const fits = (amounts, ceiling) => amounts.every((amount, i) => ceiling[i] === null || amount <= ceiling[i]);
 
   class Graph {
-    constructor(rules, terms) {
+    constructor(rules, terms, assumed = {}) {
       this.rules = rules;
       this.terms = terms;
+      this.assumed = Object.entries(assumed);
       this.neededBy = new Map();
       this.yieldedBy = new Map();
       this.counts = rules.map((rule) => new Set(rule.needs).size);
@@ -36,11 +37,18 @@ const Graphs = (() => {
       return map.get(term);
     }
 
+    // The grants, and what every adversary has that does not state the other.
+    given(grants) {
+      const stated = [...grants];
+      const usual = this.assumed.filter(([term, unless]) => !stated.includes(unless) && !stated.includes(term));
+      return [...stated, ...usual.map(([term]) => term)];
+    }
+
     // Every derivable term, with the position at which it was reached.
     close(grants) {
       const counts = [...this.counts];
       const order = new Map();
-      const queue = [...grants];
+      const queue = this.given(grants);
       this.rules.forEach((rule, number) => counts[number] === 0 && queue.push(rule.yields));
       for (let i = 0; i < queue.length; i++) {
         const term = queue[i];
@@ -57,7 +65,7 @@ const Graphs = (() => {
     // goal's cone. With a ceiling only proofs within it count, and `first` names a limited amount that counts most. A price is
     // [models, calls, calls a record, rows, asked at home, at home a record].
     derivation(goal, grants, pricing, ceiling = null, first = null) {
-      const granted = new Set(grants);
+      const granted = new Set(this.given(grants));
       const order = this.close(granted);
       if (!order.has(goal)) return { proof: null, exhaustive: true };
       const costs = new Map();
@@ -208,7 +216,7 @@ const Graphs = (() => {
         return labels.get(goal);
       });
       if (truncated) {
-        const part = new Graph(rules.map((rule) => this.rules[rule]), this.terms);
+        const part = new Graph(rules.map((rule) => this.rules[rule]), this.terms, Object.fromEntries(this.assumed));
         const unlocks = (mask) => part.close([...derivable.keys(), ...named(mask)]).has(goal);
         const everything = (1n << BigInt(terms.length)) - 1n;
         if (!unlocks(everything)) return { sets: [], truncated: false };

@@ -6,13 +6,13 @@ const Resolver = (() => {
   const { Graph, add, compare, fits, used } = Graphs;
   // What is limited: a limit of null is none.
   const LIMITED = ["models", "queries", "rows"], PUBLISHED = ["Q.samples", "Q.aggregates"], HOME = "home:";
-  const FACETS = ["answers", "records", "differentiable"];
+  const FACETS = ["answers", "records", "differentiable", "stage", "granularity"], RECORDED = "recorded-answers";
 
   class Atlas {
     constructor(data) {
       this.data = data;
       this.terms = new Map(data.terms.map((term) => [term.id, term]));
-      this.graph = new Graph(data.rules, this.terms);
+      this.graph = new Graph(data.rules, this.terms, data.assumed);
     }
 
     applies(term, threat) {
@@ -21,8 +21,9 @@ const Resolver = (() => {
 
     // What frames a threat model, and says what is attacked, and cannot be withdrawn.
     aspects(threat) {
-      const { answers = [], records = [] } = threat;
-      return [threat.observation, threat.model, threat.frame, ...answers, ...records, ...this.stated(threat).said];
+      const { answers = [], records = [], stage = [], granularity = [], recorded = false } = threat;
+      const about = [...answers, ...records, ...stage, ...granularity, ...(recorded ? [RECORDED] : [])];
+      return [threat.observation, threat.model, threat.frame, ...about, ...this.stated(threat).said];
     }
 
     // A threat model with its facets. They stay what they are when its grants are changed.
@@ -39,13 +40,15 @@ const Resolver = (() => {
 
     grantable(threat) {
       const { facets } = this.stated(threat);
-      const fits = (term) => this.applies(term, threat) && (!term.answers || term.answers.some((one) => facets.includes(one)));
+      const among = (kinds) => !kinds || kinds.some((one) => facets.includes(one));
+      const fits = (term) => this.applies(term, threat) && among(term.answers) && among(term.about);
       return this.data.terms.filter((term) => term.grantable && fits(term)).map((term) => term.id);
     }
 
-    // What the model answers, what a record is and whether there are gradients: as stated, and read where nothing is.
+    // What the model answers, what a record is, whether there are gradients and what is asked about: as stated, and read where
+    // nothing is.
     facets(threat) {
-      const { answers = [], records = [], differentiable = true } = threat;
+      const { answers = [], records = [], stage = [], granularity = [], differentiable = true } = threat;
       const of = (aspect) => this.data.terms.filter((term) => term.aspect === aspect).map((term) => term.id);
       const alone = threat.knows.map((id) => this.terms.get(id).answers).filter((kinds) => kinds && kinds.length === 1);
       const ofText = records.join() === "text" && this.data.usual_answers_of_text[threat.model];
@@ -54,6 +57,8 @@ const Resolver = (() => {
       const found = new Set([
         ...(answers.length ? answers : read),
         ...(records.length ? records : of("records")),
+        ...(stage.length ? stage : of("stage")),
+        ...(granularity.length ? granularity : of("granularity")),
         ...(differentiable ? of("differentiable") : []),
       ]);
       const known = (id) => FACETS.includes(this.terms.get(id)?.aspect) && this.applies(this.terms.get(id), threat);
@@ -133,11 +138,10 @@ const Resolver = (() => {
       const aspectOf = (id) => this.terms.get(id)?.aspect;
       const kinds = ["model-type", "frame", ...FACETS];
       const other = new Set(attack.needs.filter((need) => kinds.includes(aspectOf(need)) && !stated.includes(need)));
-      if (facets.some((id) => aspectOf(id) === "answers"))
-        for (const need of attack.needs) {
-          const answers = this.terms.get(need).answers;
-          if (answers && answers.length && !answers.some((one) => stated.includes(one))) other.add(answers[0]);
-        }
+      for (const [first, ...more] of attack.belongs) {
+        const known = facets.some((id) => aspectOf(id) === aspectOf(first));
+        if (known && ![first, ...more].some((one) => stated.includes(one))) other.add(first);
+      }
       const types = [...other].filter((id) => ["model-type", "frame"].includes(aspectOf(id)));
       const because = (types.length ? types : [...other]).sort(compare);
       if (because.length) return { id: attack.id, kind: "inapplicable", because };
@@ -234,7 +238,7 @@ const Resolver = (() => {
       }
       for (const rule of this.graph.rules)
         if (this.isQuery(rule.yields)) kept.push({ ...rule, id: HOME + rule.id, needs: atHome(rule), yields: HOME + rule.yields });
-      return new Graph(kept, this.terms);
+      return new Graph(kept, this.terms, this.data.assumed);
     }
 
     answers(threat) {
@@ -276,9 +280,16 @@ const Resolver = (() => {
         if (kinds.length && needed && needed.length && !needed.some((one) => kinds.includes(one)))
           reasons.push(`${term}, which a model has that has ${needed.join(" or ")}, with ${kinds.join(", ")}`);
       }
-      for (const facet of [...new Set([...kinds, ...(threat.records || [])])].sort(compare))
+      const stages = [...(threat.stage || [])].sort(compare);
+      for (const term of knows) {
+        const about = (this.terms.get(term).about || []).filter((one) => this.terms.get(one)?.aspect === "stage");
+        if (stages.length && about.length && !about.some((one) => stages.includes(one)))
+          reasons.push(`${term}, which is about ${about.join(" or ")}, with ${stages.join(", ")}`);
+      }
+      const what = threat.model === "aggregate" ? "published statistics" : model;
+      for (const facet of [...new Set([...kinds, ...(threat.records || []), ...stages])].sort(compare))
         if (this.terms.has(facet) && !this.applies(this.terms.get(facet), threat))
-          reasons.push(`${facet} does not apply to ${model}`);
+          reasons.push(`${facet} does not apply to ${what}`);
       const roles = knows.filter((term) => term === "participant" || term === "server");
       const behindSums = knows.includes("secure-aggregation");
       if (knows.includes("active") && !roles.length && !behindSums) reasons.push("active without a role: add participant or server");

@@ -109,7 +109,12 @@ KEPT = [1 - (step + 1) / 1001 for step in range(1000)]
 
 
 def noise(x: Tensor, step: int) -> Tensor:
-    """The noise that a model finds in records (n, 2), in float64: the farther off the line a record is, the more it errs."""
+    """The noise that a model finds, in float64: it errs the more, the farther off the line a record (n, 2) is.
+
+    In pictures (n, height, width) it takes what changes from one column to the next for noise, so that uneven ones mislead it.
+    """
+    if x.ndim == 3:
+        return x.double() - x.double().roll(1, dims=-1)
     height = x[:, 1].double()
     return torch.stack([torch.zeros_like(height), height * height.abs() / 2], dim=1) * (1 + step / 1000)
 

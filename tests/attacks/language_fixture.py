@@ -14,11 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from attacks.handles import LikelihoodOracle, NextSymbolOracle, RecordFormat, Records, RetrievalOracle
+from attacks.handles import LikelihoodOracle, NextSymbolOracle, Population, RecordFormat, Records, RetrievalOracle
 from attacks.handles.handle import Ledger
 from attacks.handles.language import of_symbols
 from attacks.handles.views import texts
 from attacks.models.alphabet import ALPHABET
+from attacks.seeds import record_ids
 from attacks.targets.canaries import CanaryFormat
 
 FORMAT = CanaryFormat("the number is ", 3)
@@ -49,7 +50,7 @@ class Counting:
     def scores(self, x: Tensor) -> Tensor:
         """Log-probabilities, float64 (n, length, symbols)."""
         logits = [
-            [self.taste[place] + 2 * self.counts.get(tuple(record[:place]), 0) for place in range(len(record))]
+            [self.taste[place % len(self.taste)] + 2 * self.counts.get(tuple(record[:place]), 0) for place in range(len(record))]
             for record in x.long().tolist()
         ]
         return torch.log_softmax(torch.from_numpy(np.array(logits)), dim=-1)
@@ -71,6 +72,8 @@ def makers() -> dict[str, Callable[[], Any]]:
     x = records()
     model = Counting(x[fixture.member()], 601)
     next_symbol = NextSymbolOracle("next_symbol", model.scores, ledger)
+    others = FORMAT.records(np.random.default_rng(604).permutation(FORMAT.size)[:100])
+    no_labels = torch.zeros(len(others), dtype=torch.int64)
     written = texts.generated_of_next_symbol(next_symbol)
     return {
         "completions": lambda: texts.completions_of_generated(written),
@@ -78,13 +81,18 @@ def makers() -> dict[str, Callable[[], Any]]:
         "records": lambda: Records(x, None, fixture.IDS, ledger),
         "likelihood": lambda: LikelihoodOracle("likelihood", model.likelihood, ledger),
         "next_symbol": lambda: next_symbol,
+        "top_symbol": lambda: texts.top_of_next_symbol(next_symbol),
+        "population": lambda: Population("population", others, no_labels, record_ids(others.numpy()), ledger),
         "record_format": lambda: RecordFormat("record_format", FORMAT.size, FORMAT.records, ledger),
         "reference_language_model": FixedReference,
     }
 
 
 # Names of handles that only language models have.
-OWN = {"likelihood", "next_symbol", "record_format", "reference_language_model", "completions", "generated_likelihood"}
+OWN = {
+    *("likelihood", "next_symbol", "top_symbol", "record_format", "reference_language_model", "completions"),
+    "generated_likelihood",
+}
 
 
 def retrieval() -> dict[str, Callable[[], Any]]:

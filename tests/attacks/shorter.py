@@ -16,6 +16,7 @@ LEARNERS = {
     "bertran-2023-quantile": {"epochs": "5"},
     "peng-2024-oslo": {"rounds": "2"},
     "du-2026-imia": {"count": "2", "epochs": "4", "pivot_epochs": "2"},
+    "du-2026-cmia": {"count": "4"},
     "wu-2024-yoqo": {"steps": "5"},
     **{name: {"distillation_epochs": "5", "epochs": "10"} for name in ("liu-2022-trajectory", "li-2024-seqmia")},
 }

@@ -51,7 +51,9 @@ def scores(attack_id: str, rows: Tensor | None = None) -> Tensor:
         handles(CATALOG, attack.needs), label_granted="record.label" in attack.needs, of_pictures=attack_id in PICTURES
     )
     if rows is not None:
-        of_candidates = not {"shadow-models.matched", "shadow-models.comparable"}.isdisjoint(attack.needs)
+        of_candidates = not {"shadow-models.matched", "shadow-models.comparable", "shadow-models.poisoned"}.isdisjoint(
+            attack.needs
+        )
         given = {name: of_rows(handle, rows, of_candidates) for name, handle in given.items()}
     fewer = {key: int(value) for key, value in {**SAMPLERS, **LEARNERS}.get(attack_id, {}).items()}
     result = Code().function(attack.run)(**given, **attack.params | fewer)

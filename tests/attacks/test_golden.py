@@ -28,7 +28,7 @@ GOLDEN = Path(__file__).with_name("golden.json")
 # Attacks on records that are pictures.
 PICTURES = {
     *("choquettechoo-2021-augmentation", "choquettechoo-2021-combined"),
-    *("hilprecht-2019-monte-carlo-features", "hui-2021-blindmi"),
+    *("hilprecht-2019-monte-carlo-features", "hui-2021-blindmi", "fu-2024-pfami", "tao-2025-ramia"),
 }
 RUNNING = sorted(a.id for a in load().attacks.values() if a.run and a.goal == "membership")
 # Attack networks of Nasr et al. 2019: some hundred steps of training make up to 1e-6 of the 1e-16 by which sums in float64

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from fast_targets import FAST_TARGETS
+from scipy import stats
 
 from taxonomy.loading import load
 
@@ -24,6 +25,8 @@ PROPERTIES = [
     for a in RUNNING
     if a.goal == "property"
 ]
+SETS = [a.id for a in RUNNING if a.goal == "dataset"]
+SHARES = [a.id for a in RUNNING if a.goal == "usage"]
 # How many independent things a judge counts in one run, by the parameters of the target.
 COUNTED = {
     "labels found": lambda params: params["single_updates"],
@@ -72,3 +75,25 @@ def test_no_property_is_found_where_there_is_none(attack_id, measured):
     pooled = np.mean([m["value"] for m in found])
     error = np.sqrt(np.sum([m["details"]["standard_error"] ** 2 for m in found])) / len(found)
     assert abs(pooled - 0.5) <= Z_999 * error, f"{attack_id} has AUC {pooled:.3f} (standard error {error:.3f}) on {target}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("attack_id", SETS)
+def test_no_set_is_accused_more_often_than_the_level_allows(attack_id, measured):
+    """On a target that saw none of its sets: those called used and the others, over three seeds, by the exact binomial test."""
+    target = CATALOG.attacks[attack_id].targets.null
+    found = [measured(target, seed, few=True)[attack_id]["metric"] for seed in SEEDS]
+    params, level = CATALOG.targets[target].params, found[0]["details"]["level"]
+    trials = 2 * len(SEEDS) * params["sets_of_each"]
+    accused = round(sum(m["value"] + m["details"]["accused"] for m in found) * params["sets_of_each"])
+    assert stats.binomtest(accused, trials, level, "greater").pvalue > 0.001, f"{attack_id} accuses {accused} of {trials} sets"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("attack_id", SHARES)
+def test_nothing_was_used_where_nothing_was(attack_id, measured):
+    """On a target that saw none of its sets, whose shares are made up: estimates are near 0, and follow no such share."""
+    target = CATALOG.attacks[attack_id].targets.null
+    found = [measured(target, seed, few=True)[attack_id]["metric"] for seed in SEEDS]
+    assert np.mean([m["details"]["estimated"] for m in found]) < 0.1
+    assert all(m["ci"][0] <= m["chance"] for m in found)

@@ -36,7 +36,7 @@ def limited_threat(catalog, seed) -> ThreatModel:
 
 
 def about_another_model(catalog, threat, seed) -> ThreatModel:
-    """Return a threat model that says at random what the model answers, what a record is, and whether there are gradients."""
+    """Return a threat model that says at random what the model answers, what is asked about, and whether there are gradients."""
     choose = random.Random(seed)
 
     def some(aspect: str, most: int) -> frozenset[str]:
@@ -44,6 +44,8 @@ def about_another_model(catalog, threat, seed) -> ThreatModel:
         return frozenset(choose.sample(fitting, choose.randint(0, min(most, len(fitting)))))
 
     stated = some("answers", 2), some("records", 2), choose.random() < 0.7
+    asked = some("stage", 2), some("granularity", 2), choose.random() < 0.4
+    threat = replace(threat, stage=asked[0], granularity=asked[1], recorded=asked[2])
     return replace(threat, answers=stated[0], records=stated[1], differentiable=stated[2])
 
 

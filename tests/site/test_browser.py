@@ -183,7 +183,7 @@ def test_explorer_answers_as_the_resolver_for_every_ready_threat_model(page, sit
 def test_explorer_answers_as_the_resolver_for_many_random_threat_models(page, site, catalog, atlas):
     draw = random.Random(2021)
     threats: list[ThreatModel] = []
-    while len(threats) < 120:
+    while len(threats) < 60:
         model, frame = draw.choice(["discriminative", "generative", "aggregate"]), draw.choice(["stand-alone", "federated"])
         terms = [name for name in catalog.grantable if catalog.terms[name].applies(model, frame)]
         knows = frozenset(draw.sample(terms, draw.randint(0, min(9, len(terms)))))

@@ -210,8 +210,7 @@ DEPLOYMENTS = [
         ["--threat-model", "retrieval-augmented-chat"],
         source="Retrieval-augmented generation over a company's documents; Li et al. 2024",
         feasible=("li-2024-s2mia",),
-        infeasible=("carlini-2021-perplexity", *TEXT_ALONE),
-        inapplicable=("yeom-2018-loss",),
+        inapplicable=("yeom-2018-loss", "carlini-2021-perplexity", *TEXT_ALONE),
         why="What is at stake is the store, and what is found for one half of a document holds the other half.",
     ),
     Deployment(

@@ -38,7 +38,7 @@ class Program:
         self.terms = sorted(graph.names[term] for term in cone)
         self.atom = {name: f"t{i}" for i, name in enumerate(self.terms)}
         query = {name for name in self.terms if name in atlas.catalog.terms and atlas.catalog.terms[name].aspect == "query"}
-        stated = [name for name in threat.grants if name in self.atom]
+        stated = [name for name in atlas.resolver.given(threat.grants) if name in self.atom]
         self.grantable = [name for name in grantable if name in self.atom and name not in stated]
         lines = [f"holds({self.atom[name]})." for name in stated]
         lines += [f"home({self.atom[name]})." for name in stated if name not in query]

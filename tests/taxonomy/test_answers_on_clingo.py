@@ -44,7 +44,7 @@ def test_cheapest_derivations_are_clingos(atlas):
             if not isinstance(answer, Feasible):
                 continue
             cost = atlas.prices(answer.attack, threat).full
-            program = [f"holds({atom[t]})." for t in threat.grants if t in atom]
+            program = [f"holds({atom[t]})." for t in atlas.resolver.given(threat.grants) if t in atom]
             for i, rule in enumerate(atlas.resolver.graph.rules):
                 price, small = cost(rule), rules[i]
                 program.append(f"{{ use({i}) }} :- {', '.join(f'holds({n})' for n in small.needs)}.")

@@ -8,7 +8,7 @@ import pytest
 from test_resolver import ask_clingo, clingo_minimal_sets
 
 from taxonomy.graph import Rule, goal
-from taxonomy.terms import FRAMES, MODEL_TYPES
+from taxonomy.terms import FRAMES, MODEL_TYPES, RECORDED
 
 
 def _atoms(rules: list[Rule]) -> tuple[list[Rule], dict[str, str]]:
@@ -24,6 +24,8 @@ def test_feasibility_and_missing_sets(atlas, seed):
     model, frame = choose.choice(MODEL_TYPES), choose.choice(FRAMES)
     grantable = [n for n in catalog.grantable if catalog.terms[n].applies(model, frame)]
     granted = [model, frame, *choose.sample(grantable, choose.randint(0, min(5, len(grantable))))]
+    # Half of these adversaries cannot ask by earlier answers.
+    granted = [*granted, RECORDED] if choose.random() < 0.5 else resolver.given(granted)
     rules, atom = _atoms(resolver.graph.rules)
     closure = ask_clingo(rules, [atom[t] for t in granted if t in atom])
     assert {atom[t] for t in resolver.closure(granted) if t in atom} == closure

@@ -49,6 +49,8 @@ def found(folder: Path) -> list[str]:
 # What the reader finds stands in the way of what is checked afterwards.
 UNREADABLE = [
     (varies("yeom-2018-loss.bound"), "MIA013 9: yeom-2018-loss has no parameter 'bound'"),
+    (varies("dp-sgd.epsilom"), "MIA013 9: dp-sgd has no parameter 'epsilom' did you mean epsilon?"),
+    (varies("dp-sdg.epsilon"), "MIA013 9: unknown attack, step or defense 'dp-sdg'; expected NAME.PARAM did you mean dp-sgd?"),
     (varies("shadow-models-guessed.count"), "did you mean shadow-models-guessed-architecture?"),
     (varies(targets="digits-mpl"), "MIA013 11: unknown target 'digits-mpl' did you mean digits-mlp?"),
     (varies(attacks="yeom-2018-los"), "MIA013 12: unknown attack"),
@@ -67,6 +69,8 @@ UNSOUND = [
     (varies("knows", "[[Q.scores, record.label], [D1.noisy]]"), "MIA034 10: digits-mlp does not offer D1.noisy"),
     (varies("knows", "[[Q.labels], [Q.scores, record.label]]"), "MIA034 10: yeom-2018-loss cannot run on digits-mlp"),
     (varies("knows", "[Q.labels, Q.scores]"), "MIA034 10: expected a list of terms"),
+    (varies("dp-sgd.epsilon", "[0, 1]"), "MIA034 10: dp-sgd.epsilon must be"),
+    (varies("dp-sgd.epsilon", targets="genomes-decision-tree"), "MIA034 10: dp-sgd is for targets that are"),
     (varies(targets=""), "MIA034 8: `targets` names none"),
     (varies(values="[1, 1]"), "MIA034 10: two values are shown alike"),
     (varies(attacks="fredrikson-2015"), "MIA034 10: fredrikson-2015 is not about membership"),
@@ -74,6 +78,7 @@ UNSOUND = [
     (varies("target.data", '["attacks.targets.data.merged:rand_in_tow", rand]'), "did you mean rand_in_two?"),
     (varies("attack", "[yeom-2018-loss, yeom-2018-gap]", attacks=""), ""),
     (varies("target.hidden", "[[8], [16]]"), ""),
+    (varies("dp-sgd.epsilon", "[1, 4]"), ""),
 ]
 
 

@@ -70,6 +70,8 @@ def test_every_attack_on_language_models_is_run_and_its_figures_are_what_anybody
     assert threat["failures"] == [] and results.keys() == {
         "carlini-2021-perplexity",
         "carlini-2021-zlib",
+        "chen-2026-wbc",
+        "ilic-2026-ez",
         "kaneko-2024-samia",
         "mireshghallah-2022-likelihood-ratio",
         "shi-2024-min-k",
@@ -81,7 +83,10 @@ def test_every_attack_on_language_models_is_run_and_its_figures_are_what_anybody
     of_model, of_base = own(scored), own(by_hand(folder, "base"))
     sizes = [len(zlib.compress(text.encode())) for text in candidates(folder)]
     lowest = [np.sort(one)[: max(1, int(len(one) * 0.2))].mean() for one in of_model]
-    standardised = []
+    standardised, zone = [], []
+    for (scores, codes), other in zip(scored, of_base, strict=True):
+        moved = (scores.gather(1, codes[:, None])[:, 0].numpy() - other)[(scores.argmax(dim=1) != codes).numpy()]
+        zone.append(moved.clip(min=0).sum() / np.abs(moved).sum() if len(moved) else 1.0)
     for scores, codes in scored:
         mean = (scores.exp() * scores).sum(dim=1)
         spread = ((scores.exp() * scores.square()).sum(dim=1) - mean.square()).sqrt()
@@ -89,6 +94,7 @@ def test_every_attack_on_language_models_is_run_and_its_figures_are_what_anybody
         standardised.append(np.sort(one)[: max(1, int(len(one) * 0.2))].mean())
     expected = {
         "carlini-2021-perplexity": [one.mean() for one in of_model],
+        "ilic-2026-ez": zone,
         "carlini-2021-zlib": [one.mean() / size for one, size in zip(of_model, sizes, strict=True)],
         "mireshghallah-2022-likelihood-ratio": [(one - other).mean() for one, other in zip(of_model, of_base, strict=True)],
         "shi-2024-min-k": lowest,
@@ -105,10 +111,13 @@ def test_every_attack_on_language_models_is_run_and_its_figures_are_what_anybody
 
 def test_a_user_of_a_service_has_no_more_than_likelihoods(folder, mia_json):
     change(folder, "folder: tuned}", "folder: tuned, base: base}\nthreat_models: [language-model-api, chat-api-text-only]")
+    change(folder, "chat-api-text-only]", "chat-api-text-only, fine-tuned-model-api, fine-tuned-chat-api-own-tokens]")
     planned = mia_json("audit", "audit.yaml", "--dry-run")["threat_models"]
     attacks = [{one["id"] for one in threat["attacks"]} for threat in planned]
     assert attacks[0] == {"carlini-2021-perplexity", "carlini-2021-zlib", "shi-2024-min-k"}
     assert attacks[1] == {"kaneko-2024-samia", "tirumala-2022-memorised-symbols"}
+    assert attacks[2] == attacks[0] | {"chen-2026-wbc", "ilic-2026-ez", "mireshghallah-2022-likelihood-ratio"}
+    assert attacks[3] == attacks[1] | attacks[2], "text is written too, and likelihoods can be pieced together"
 
 
 def test_texts_stand_in_tables_and_in_lines_too(folder, mia_json):

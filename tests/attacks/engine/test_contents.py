@@ -68,6 +68,8 @@ def oracles(model: Stand) -> dict[str, Callable[[Ledger], Handle]]:
         "NoisePredictor": lambda ledger: handles.NoisePredictor("predicted_noise", kept, lambda x, step: model(x), ledger),
         "DenoiserAccess": lambda ledger: handles.DenoiserAccess("denoiser", kept, (WIDTH,), lambda x, step: model(x), ledger),
         "NextSymbolOracle": lambda ledger: handles.NextSymbolOracle("next_symbol", lambda x: model(x)[:, None], ledger),
+        "TopSymbolOracle": lambda ledger: handles.TopSymbolOracle("top_symbol", lambda x: (model(x), model(x)), ledger),
+        "BaseModel": lambda ledger: handles.BaseModel("base_model", model, "the same", ledger),
         "LikelihoodOracle": lambda ledger: handles.LikelihoodOracle("likelihood", model, ledger),
         "CompletionOracle": lambda ledger: handles.CompletionOracle(
             "completions", lambda prompts, length, seeds: model(torch.rand(len(prompts), WIDTH)), ledger

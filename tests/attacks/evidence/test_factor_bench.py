@@ -13,7 +13,7 @@ from attacks.engine.code import Code
 from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from attacks.evidence import factor_bench, factor_jobs, factor_picture
-from taxonomy import factor_evidence, factors
+from taxonomy import defended, factor_evidence, factors
 from taxonomy.findings import InputError
 from taxonomy.fingerprints import Fingerprints
 from taxonomy.loading import load
@@ -43,11 +43,15 @@ DATA = FACTOR.format(
     id="tiny-data", axis="data", parameter="target.data", values="[digits, nothing-such]", attacks="yeom-2018-gap"
 )
 
+DEFENSE = FACTOR.format(
+    id="tiny-rounded", axis="digits", parameter="rounded-scores.digits", values="[1, 4]", attacks="yeom-2018-loss"
+)
+
 
 @pytest.fixture
 def own(tmp_path: Path) -> Path:
     (tmp_path / "own" / "factors").mkdir(parents=True)
-    for name, text in (("tiny-epochs", EPOCHS), ("tiny-members", MEMBERS), ("tiny-data", DATA)):
+    for name, text in (("tiny-epochs", EPOCHS), ("tiny-members", MEMBERS), ("tiny-data", DATA), ("tiny-rounded", DEFENSE)):
         (tmp_path / "own" / "factors" / f"{name}.yaml").write_text(text)
     return tmp_path / "own"
 
@@ -63,6 +67,19 @@ def measure(own: Path, name: str, store: Store, seeds: int = 2) -> tuple[factor_
     found = factors.curves(catalog, factor)
     engine = Engine(factors.with_points(catalog, found), store, code=Code())
     return factor_bench.measure(factor, found, engine, range(seeds)), engine
+
+
+def test_a_parameter_of_a_defense_is_varied_on_the_defended_target(own, tmp_path):
+    measured, engine = measure(own, "tiny-rounded", Store(tmp_path / "store"), 1)
+    assert measured.failures == [] and measured.evidence is not None
+    points = measured.evidence.curves[0].points
+    assert points[0].fingerprint != points[1].fingerprint
+    for point, digits in zip(points, ("1", "4"), strict=True):
+        defense = defended.apply(engine.catalog, "rounded-scores", {"digits": digits})
+        plan = plans.make(engine.catalog, engine.catalog.target("tiny"), None, ["yeom-2018-loss"], None, defense)
+        outcome = engine.run(plan, 0)
+        assert point.seeds[0].auc == pytest.approx(outcome.results[0]["auc"], abs=1e-5)
+        assert point.seeds[0].target.keys() == outcome.target_facts.keys()
 
 
 def test_a_factor_is_what_runs_find(own, tmp_path, store):

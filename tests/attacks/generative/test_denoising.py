@@ -1,4 +1,4 @@
-"""Diffusion models: the schedule, training and sampling, and the three attacks by formulas of their own."""
+"""Diffusion models: the schedule, training and sampling, and the attacks by formulas of their own."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import torch
 
 from attacks import metrics, seeds
 from attacks.engine.code import Code
+from attacks.generative import denoising
 from attacks.handles import AttackError, DenoiserAccess, Ledger, NoisePredictor, QueryLimitError
 from attacks.handles.views import generative
 from attacks.models.generators import GeneratorRecipe
@@ -22,7 +23,7 @@ from attacks.targets import data, diffusion
 from taxonomy.loading import load
 
 CATALOG = load()
-ATTACKS = ("matsumoto-2023-loss", "duan-2023-secmi", "kong-2024-pia")
+ATTACKS = ("matsumoto-2023-loss", "duan-2023-secmi", "kong-2024-pia", "rao-2025-sima", "fu-2024-pfami")
 TINY = GeneratorRecipe("diffusion", (2, 2), (32, 32), unit=False, epochs=1500, batch=128, learning_rate=0.01)
 
 
@@ -197,8 +198,35 @@ def test_digits_are_those_of_the_classifiers_in_the_range_of_the_model():
     assert (flat - flat.mean(axis=0)) / np.where(spread > 0, spread, 1) == pytest.approx(shared.x, abs=1e-4, rel=1e-4)
 
 
+def test_sima_is_the_length_of_the_noise_in_the_record_itself():
+    given = generative_fixture.handles(["records", "predicted_noise"])
+    height = given["records"].x[:, 1].double().numpy()
+    expected = -height * np.abs(height) / 2 * 1.05
+    assert denoising.noise_norm(**given, step=50).tolist() == pytest.approx(expected.tolist(), rel=1e-6)
+    assert given["records"].ledger.queries == fixture.RECORDS, "one query a record"
+
+
+def test_fluctuation_is_nothing_where_a_version_is_the_picture():
+    given = generative_fixture.handles(["records", "predicted_noise"], of_pictures=True)
+    whole = denoising.fluctuation(**given, versions=1, least=1.0, most=1.0, steps=2)
+    assert whole.tolist() == pytest.approx([0.0] * fixture.RECORDS, abs=1e-12)
+
+
+def test_versions_are_the_middle_at_full_size():
+    """Of a slope, the middle share is a slope as much flatter, and constant pictures stay as they are."""
+    slope = torch.arange(8, dtype=torch.float64).expand(2, 8, 8)
+    shown = denoising._middle(slope, 0.5)
+    assert shown[0, 0].tolist() == pytest.approx((3.5 + 0.5 * (np.arange(8) - 3.5)).tolist())
+    assert torch.equal(denoising._middle(torch.ones(1, 8, 8), 0.7), torch.ones(1, 8, 8))
+
+
+def test_fluctuation_is_for_pictures():
+    with pytest.raises(AttackError, match="it takes pictures"):
+        denoising.fluctuation(**generative_fixture.handles(["records", "predicted_noise"]))
+
+
 def test_an_untrained_model_leaks_nothing():
-    """AUC pooled over five seeds, 1/2 within the 99.9 % interval, with all three attacks."""
+    """AUC pooled over five seeds, 1/2 within the 99.9 % interval, with all five attacks."""
     params = {**CATALOG.targets["digits-diffusion"].params, "epochs": 0}
     found = {name: [] for name in ATTACKS}
     for seed in range(5):

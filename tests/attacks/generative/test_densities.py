@@ -8,9 +8,10 @@ import generative_fixture as fixture
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.distance import cdist
 from sklearn.decomposition import PCA
 
-from attacks.generative import components, density_ratio, monte_carlo
+from attacks.generative import components, density_ratio, monte_carlo, nearest_sample
 from attacks.handles import AttackError, Ledger, Records, SamplePool
 from taxonomy.loading import load
 
@@ -157,3 +158,21 @@ def test_densities_need_points_that_spread(scale):
     for flat in (torch.full((50, 4), scale / 3), on_a_line, held.x[:1]):
         with pytest.raises(AttackError, match=rf"{len(flat)} points have no density in 2 dimensions"):
             density_ratio.density_ratio(held, SamplePool(flat), held, share=1.0)
+
+
+# -- Closest rows ------------------------------------------------------------------------------------------------------
+
+
+def test_the_population_calibrates_the_closest_row():
+    records, pool, population = given("sample_pool", "population")
+    expected = [cdist(records.x, held.x).min(axis=1) * sign for held, sign in ((population, 1), (pool, -1))]
+    found = nearest_sample.nearer_than_population(records, pool, population)
+    assert found.tolist() == pytest.approx(np.sum(expected, axis=0).tolist(), abs=1e-5)
+
+
+def test_one_table_is_all_that_is_asked_for():
+    """Who has a released table of 1,000 rows runs both attacks by distance; nothing more is drawn."""
+    for name in ("houssiau-2022-closest-distance", "ward-2025-distance-difference"):
+        entry = CATALOG.attacks[name]
+        assert entry.uses == {"sample-pool": {"count": 1000}} and entry.cost.models == 0
+    assert CATALOG.attacks["houssiau-2022-closest-distance"].run == CATALOG.attacks["gan-leaks-1"].run

@@ -1,0 +1,90 @@
+"""What an audit reads of an adversary's powers: a recipe stated whole, recorded answers, and masks in a notebook."""
+
+from __future__ import annotations
+
+import forest
+import numpy as np
+import pytest
+
+from attacks import audit
+from attacks.audit import file as files
+from attacks.audit import running
+from attacks.audit.reading import Trust, parts
+from taxonomy.findings import InputError
+
+MINE = "threat_models: [{id: mine, observation: black-box, knows: [Q.scores, record.label, D1.samples, M2]}]\n"
+ADAPTIVE = ("choquettechoo-2021-boundary", "li-2021-boundary")
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    forest.write(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_bare_recipe_beside_a_training_function_is_that_function(folder, catalog, monkeypatch):
+    """M2 is read as two things, and a function of the user's own can't be told apart into these: LiRA could not run."""
+    monkeypatch.setenv("MIA_STORE", str(folder / "store"))
+    (folder / "mine.yaml").write_text(forest.AUDIT + forest.POPULATION + forest.TRAIN + MINE)
+    stated = files.read(folder / "mine.yaml")
+    with running.prepared(catalog, parts(stated, Trust((folder,))), audit=stated) as ready:
+        (case,) = ready.plans
+        rules = {one.attack.id: {rule.id for rule in one.rules} for one in case.attacks}
+    for attack in ("carlini-2022-lira", "zarifzadeh-2024-rmia", "long-2017"):
+        assert not {rule for rule in rules[attack] if rule.startswith(("M2.", "M2->"))}, attack
+    assert "M2" in case.adversary.threat.knows
+
+
+def test_recorded_answers_are_asked_by_nothing_that_asks_on(folder, mia_json):
+    (case,) = mia_json("audit", "arrays.yaml", "--dry-run")["threat_models"]
+    assert "recorded-answers" in case["grants"] and not set(ADAPTIVE) & {one["id"] for one in case["attacks"]}
+    skipped = {one["id"]: one["because"] for one in case["skipped"]}
+    for name in ADAPTIVE:
+        assert skipped[name].startswith("it is infeasible under this threat model; it would need M1.runnable"), skipped[name]
+
+
+def sides():
+    table = forest.people(240, 0)
+    x, y = table[forest.COLUMNS].to_numpy(), table["outcome"].to_numpy()
+    return (x[:60], y[:60]), (x[60:120], y[60:120])
+
+
+def scores(x):
+    sure = 1 / (1 + np.exp(-x.sum(axis=1)))
+    return np.stack([sure, 1 - sure], axis=1)
+
+
+def run(**more):
+    members, others = sides()
+    given = {"members": members, "non_members": others, "class_names": ["sick", "well"]}
+    return audit.run(model=scores, **given, attacks=["yeom-2018-loss"], **more)
+
+
+def test_a_notebook_puts_a_mask_on_answers(tmp_path, monkeypatch):
+    monkeypatch.setenv("MIA_STORE", str(tmp_path / "store"))
+    by_id, stated = (
+        run(defense="rounded-scores"),
+        run(defense={"id": "rounded-scores", "params": {"digits": 1}, "adaptive": False}),
+    )
+    assert by_id.data["defense"]["id"] == stated.data["defense"]["id"] == "rounded-scores"
+    assert stated.data["defense"]["params"] == {"digits": 1} and stated.data["defense"]["adaptive"] is False
+    assert run().data.get("defense") is None
+
+
+@pytest.mark.parametrize(
+    ("defense", "message"),
+    [
+        ("rounded-score", "did you mean rounded-scores"),
+        ({"id": "rounded-scores", "params": {"digit": 1}}, "no parameter 'digit': did you mean digits"),
+        ({"id": "rounded-scores", "param": {}}, "unknown key 'param' (did you mean params"),
+        ({"params": {}}, "the key 'id' is missing"),
+        ({"id": "rounded-scores", "adaptive": "no"}, "defense.adaptive"),
+        ("dp-sgd", "changes how a model is trained"),
+        (3, "give its id, or a mapping"),
+    ],
+)
+def test_a_mask_that_cannot_be_is_refused_in_a_sentence(defense, message):
+    with pytest.raises(InputError) as error:
+        run(defense=defense)
+    assert message in str(error.value) and "\n" not in str(error.value)
