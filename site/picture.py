@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
 from taxonomy.coverage import Cell
@@ -11,13 +12,16 @@ from taxonomy.defense_matrix import Point
 from taxonomy.frontier import Priced
 from taxonomy.graph import Rule
 
-BOX_WIDTH, BOX_HEIGHT, COLUMN, ROW = 190, 34, 270, 58
+BOX_WIDTH, BOX_HEIGHT, COLUMN, ROW = 200, 58, 270, 76
 MARGIN = 12
 DASHES = ("", "6 3", "2 3", "8 3 2 3", "1 2")
 
 
-def derivation(rules: Sequence[Rule], title: str) -> str:
-    """Return a proof as a picture: what is granted stands left, each rule's result right of all that it needs."""
+def derivation(rules: Sequence[Rule], title: str, names: Mapping[str, str]) -> str:
+    """Return a proof as a picture: what is granted stands left, each rule's result right of all that it needs.
+
+    `names` says in words what a term or attack is; its code stands below.
+    """
     level: dict[str, int] = {}
     by: dict[str, Rule] = {}
     for rule in rules:
@@ -47,10 +51,13 @@ def derivation(rules: Sequence[Rule], title: str) -> str:
         rule = by.get(term)
         kind = rule.kind if rule else "granted"
         name = term.removeprefix("attack:")
+        lines = textwrap.wrap(names[name], 28, max_lines=2, placeholder=" …")
+        middle, first = x + BOX_WIDTH / 2, y + BOX_HEIGHT / 2 + 4 - 7 * len(lines)
+        words = "".join(f'<text x="{middle:.0f}" y="{first + 14 * i:.0f}">{escape(line)}</text>' for i, line in enumerate(lines))
+        code = f'<text class="code" x="{middle:.0f}" y="{first + 14 * len(lines):.0f}">{escape(_short(name))}</text>'
         parts.append(
             f'<g class="{kind}"><title>{escape(rule.because if rule else "granted by the threat model")}</title>'
-            f'<rect x="{x:.0f}" y="{y:.0f}" width="{BOX_WIDTH}" height="{BOX_HEIGHT}" rx="5"/>'
-            f'<text x="{x + BOX_WIDTH / 2:.0f}" y="{y + BOX_HEIGHT / 2 + 4:.0f}">{escape(_short(name))}</text></g>'
+            f'<rect x="{x:.0f}" y="{y:.0f}" width="{BOX_WIDTH}" height="{BOX_HEIGHT}" rx="5"/>{words}{code}</g>'
         )
     sentences = " ".join(f"{', '.join(rule.needs)} yield {rule.yields.removeprefix('attack:')}." for rule in rules)
     return _svg(width, height, "derivation", title, sentences, parts)
@@ -64,7 +71,7 @@ def roc(curves: Sequence[tuple[str, Sequence[tuple[float, float]]]], title: str)
     """Return mean ROC curves, by target, on log-log axes; a dotted line shows guessing."""
     least = min((rate for _, points in curves for rate, _ in points if rate > 0), default=0.001)
     decades = max(2, math.ceil(-math.log10(least) - 1e-9))
-    left, top, size = 56, 12, 300
+    left, top, size = 52, 12, 284
 
     def x(rate: float) -> float:
         return left + size * (1 + math.log10(max(rate, 10**-decades)) / decades)
@@ -84,25 +91,32 @@ def roc(curves: Sequence[tuple[str, Sequence[tuple[float, float]]]], title: str)
         path = "".join(f"{'L' if k else 'M'}{x(a):.1f} {y(b):.1f}" for k, (a, b) in enumerate(points) if a > 0)
         dash = f' stroke-dasharray="{DASHES[i % len(DASHES)]}"' if i % len(DASHES) else ""
         parts.append(f'<path class="curve c{i % 6}" d="{path}"{dash}/>')
-        at = top + 14 + 20 * i
-        parts.append(f'<path class="curve c{i % 6}" d="M{left + size + 16} {at}h26"{dash}/>')
-        parts.append(f'<text x="{left + size + 48}" y="{at + 4}" text-anchor="start">{escape(name)}</text>')
+        at = top + size + 66 + 20 * i
+        parts.append(f'<path class="curve c{i % 6}" d="M{left} {at}h26"{dash}/>')
+        parts.append(f'<text x="{left + 34}" y="{at + 4}" text-anchor="start">{escape(name)}</text>')
     middle = left + size / 2
     parts.append(f'<text x="{middle:.0f}" y="{top + size + 38}" text-anchor="middle">false positive rate</text>')
     parts.append(
         f'<text transform="translate(12 {top + size / 2:.0f}) rotate(-90)" text-anchor="middle">true positive rate</text>'
     )
     words = "True positive rate against false positive rate, both on log axes. The table holds the figures."
-    return _svg(left + size + 230, top + size + 48, "roc", title, words, parts)
+    return _svg(left + size + 14, top + size + 62 + 20 * len(curves), "roc", title, words, parts, grows=1.5)
 
 
 def intervals(
-    rows: Sequence[tuple[str, float, tuple[float, float]]], title: str, chance: float = 0.5, figure: str = "AUC"
+    rows: Sequence[tuple[str, float, tuple[float, float]]],
+    title: str,
+    chance: float = 0.5,
+    figure: str = "AUC",
+    least: float | None = None,
 ) -> str:
-    """Return a mean with its interval for each row, one below the other; a dashed line shows chance, or no difference."""
-    low = math.floor(min(chance - 0.1, *(ci[0] for _, _, ci in rows)) * 10) / 10
+    """Return a mean with its interval for each row, its name above it; a dashed line shows chance, or no difference.
+
+    It is as wide as a telephone, so that nothing has to be moved into sight. No figure is below `least`, if that is given.
+    """
+    low = math.floor(min(chance - 0.1, *(ci[0] for _, _, ci in rows)) * 10) / 10 if least is None else least
     high = math.ceil(max(chance + 0.1, *(ci[1] for _, _, ci in rows)) * 10) / 10
-    left, top, width, step = 270, 8, 360, 24
+    left, top, width, step = 14, 8, 312, 36
     bottom = top + step * len(rows)
 
     def x(value: float) -> float:
@@ -111,17 +125,15 @@ def intervals(
     parts = _tenths(low, high, x, top, bottom)
     parts.append(f'<path class="chance-line" d="M{x(chance):.0f} {top}V{bottom}"/>')
     for i, (name, mean, ci) in enumerate(rows):
-        y = top + step * (i + 0.5)
+        y = top + step * i + 27
         figures = f"{name}: {mean:.3f}, interval {ci[0]:.3f} to {ci[1]:.3f}"
-        label = escape(_short(name, 38))
         parts.append(
-            f'<g><title>{escape(figures)}</title><text x="{left - 12}" y="{y + 4:.0f}" text-anchor="end">{label}</text>'
-            f'<path class="interval" d="M{x(ci[0]):.1f} {y:.0f}H{x(ci[1]):.1f}"/>'
-            f'<circle cx="{x(mean):.1f}" cy="{y:.0f}" r="4"/></g>'
+            f'<g><title>{escape(figures)}</title><text class="name" x="0" y="{y - 13}">{escape(_short(name, 48))}</text>'
+            f'<path class="interval" d="M{x(ci[0]):.1f} {y}H{x(ci[1]):.1f}"/><circle cx="{x(mean):.1f}" cy="{y}" r="4"/></g>'
         )
     parts.append(f'<text x="{left + width / 2:.0f}" y="{bottom + 36}" text-anchor="middle">{escape(figure)}</text>')
     words = "; ".join(f"{name} {mean:.3f}" for name, mean, _ in rows)
-    return _svg(left + width + 20, bottom + 46, "intervals", title, words, parts)
+    return _svg(left + width + 14, bottom + 46, "intervals", title, words, parts, grows=1.6)
 
 
 def bar(mean: float, ci: tuple[float, float]) -> str:
@@ -139,11 +151,13 @@ def bar(mean: float, ci: tuple[float, float]) -> str:
 
 
 def _tenths(low: float, high: float, x: Callable[[float], float], top: int, bottom: int) -> list[str]:
-    """Return an upright line at each tenth from low to high, and its number below."""
+    """Return an upright line at each tenth from low to high, and its number below, or every other one where they are many."""
     parts = []
     for tenth in range(round(low * 10), round(high * 10) + 1):
         at = x(tenth / 10)
         parts.append(f'<path class="grid" d="M{at:.0f} {top}V{bottom}"/>')
+        if high - low > 0.95 and tenth % 2:
+            continue
         parts.append(f'<text class="tick" x="{at:.0f}" y="{bottom + 16}" text-anchor="middle">{tenth / 10:.1f}</text>')
     return parts
 
@@ -261,7 +275,7 @@ def crowd(groups: Sequence[tuple[int, int, str]], title: str) -> str:
             parts.append(f'<circle class="{"chosen" if i < accused else "other"}" cx="{x}" cy="{y}" r="4"/>')
     width = 2 * MARGIN + len(groups) * across * step + (len(groups) - 1) * gap
     words = "; ".join(f"{accused} of {count} {name} are accused" for count, accused, name in groups)
-    return _svg(width, tall + MARGIN, "crowd", title, words, parts)
+    return _svg(width, tall + MARGIN, "crowd", title, words, parts, shrinks=0.58)
 
 
 def coverage(cells: Sequence[Cell], title: str) -> str:
@@ -281,20 +295,45 @@ def coverage(cells: Sequence[Cell], title: str) -> str:
         x = left + across.index(cell.knowledge) * (width + gap)
         y = top + down.index((cell.observation, cell.model, cell.frame)) * (height + gap)
         count, feasible = len(cell.published), len(cell.feasible)
-        words = f"{count} published" if count else "a gap"
+        words = f"{count} published" if count else "a gap" if feasible else "none"
+        shown = count or ("gap" if feasible else "–")
         place = ", ".join((cell.observation, cell.model, cell.frame, " ".join(cell.knowledge) or "nothing"))
         # More attacks, a deeper colour; the number stands in every box, so nothing rests on colour alone.
         shade = f' style="fill-opacity:{0.12 + 0.4 * math.log1p(count) / math.log1p(most):.2f}"' if count else ""
         parts.append(
             f'<g class="{"covered" if count else "empty"}"><title>{place}: {words}, {feasible} feasible</title>'
             f'<rect x="{x}" y="{y}" width="{width}" height="{height}" rx="3"{shade}/>'
-            f'<text x="{x + width / 2:.0f}" y="{y + height / 2 + 4:.0f}" text-anchor="middle">{count or "gap"}</text></g>'
+            f'<text x="{x + width / 2:.0f}" y="{y + height / 2 + 4:.0f}" text-anchor="middle">{shown}</text></g>'
         )
     words = "The table below holds every combination."
     return _svg(left + len(across) * (width + gap), top + len(down) * (height + gap), "coverage", title, words, parts)
 
 
-def _svg(width: float, height: float, kind: str, title: str, description: str, parts: Sequence[str]) -> str:
-    head = f'<svg class="picture {kind}" viewBox="0 0 {width:.0f} {height:.0f}" style="max-width:{width:.0f}px" role="img"'
+def _svg(
+    width: float,
+    height: float,
+    kind: str,
+    title: str,
+    description: str,
+    parts: Sequence[str],
+    *,
+    grows: float = 1.0,
+    shrinks: float = 1.0,
+) -> str:
+    """Return a picture, no smaller than its text (11 pixels, if the style says nothing else) can be read at; it may grow."""
+    sizes = f"min-width:{width * shrinks:.0f}px;max-width:{width * grows:.0f}px"
+    head = f'<svg class="picture {kind}" viewBox="0 0 {width:.0f} {height:.0f}" style="{sizes}" role="img"'
     label = f' aria-label="{escape(title, quote=True)}"><title>{escape(title)}</title><desc>{escape(description)}</desc>'
     return head + label + "".join(parts) + "</svg>"
+
+
+def pixels(text: str, title: str) -> str:
+    """Return a square picture of grey values, one digit to base 36 a pixel, row by row; 0 is blank and g is black."""
+    side = math.isqrt(len(text))
+    parts = [
+        f'<rect x="{i % side}" y="{i // side}" width="1" height="1" fill-opacity="{int(grey, 36) / 16:.2f}"/>'
+        for i, grey in enumerate(text)
+        if grey != "0"
+    ]
+    head = f'<svg class="pixels" viewBox="0 0 {side} {side}" role="img" aria-label="{escape(title, quote=True)}">'
+    return f'{head}<rect class="paper" width="{side}" height="{side}"/>{"".join(parts)}</svg>'

@@ -14,19 +14,16 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-import audits
-import beyond
 import explorer
 import frontier
-import home
-import matrix
-import others
+import learning
+import outputs
+import overviews
 import performance
 import picture
 import reference
 import rerun
-import side_by_side
-import vocabularies
+import tasks
 import written
 from by_target import ByTarget
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -34,22 +31,19 @@ from markupsafe import Markup
 
 from taxonomy import (
     clauses,
-    coverage,
     defense_evidence,
     edition,
     evidence,
     figures,
-    handles,
+    record_evidence,
     references,
     survey,
-    tables,
     withdrawals,
 )
 from taxonomy.answers import Atlas, Feasible, facets
 from taxonomy.catalog import Catalog
 from taxonomy.current import fingerprints
 from taxonomy.entries import Attack
-from taxonomy.exports import atlas
 from taxonomy.loading import load
 from taxonomy.threat import ThreatModel
 
@@ -73,6 +67,8 @@ class Site:
             self.stale = {name: set(evidence.stale(prints, found)) for name, found in self.measured.items()}
             self.curves = rerun.curves(catalog, prints)
             self.defended = defense_evidence.find_all(catalog)
+            scored = [record_evidence.read(path) for path in record_evidence.files(catalog)]
+            self.stale_records = {one.target for one in scored if record_evidence.stale(prints, one)}
             self.stale |= {name: set(defense_evidence.stale(prints, found)) for name, found in self.defended.items()}
         self.kind_of = {
             **{name: kind for kind, entries in catalog.kinds.items() for name in entries},
@@ -150,7 +146,8 @@ class Site:
                 return Markup(f"<code>{escape(shown)}</code>")
             page = f"{kind}/{name}.html" if kind in (*KINDS, "terms", "references") else f"{kind}.html#{name}"
             body = escape(shown) if text else f"<code>{escape(shown)}</code>"
-            return Markup(f'<a href="{escape(home + page)}">{body}</a>')
+            titled = f' class="term" title="{escape(self.catalog.terms[name].title)}"' if kind == "terms" and not text else ""
+            return Markup(f'<a{titled} href="{escape(home + page)}">{body}</a>')
 
         return link
 
@@ -159,7 +156,8 @@ class Site:
     def all(self) -> None:
         """Write every page."""
         self.entries()
-        self.overviews()
+        overviews.write(self)
+        learning.write(self)
         self.explorer()
         self.programs()
         self.write("catalog.json", json.dumps(self.as_json(), indent=1, sort_keys=True, ensure_ascii=False))
@@ -195,7 +193,7 @@ class Site:
             if isinstance(answer, Feasible):
                 title = f"Derivation of {attack.title} from its published setting {setting.name}"
                 found["derivation"] = answer.derivation
-                found["drawn"] = Markup(picture.derivation(answer.derivation.rules, title))
+                found["drawn"] = Markup(picture.derivation(answer.derivation.rules, title, self.names()))
             found["cuts"] = withdrawals.stops(self.atlas, attack, threat)
         measured = self.measured.get(attack.id)
         curves = [(m.target, m.roc) for m in measured.targets if m.roc] if measured else []
@@ -205,6 +203,7 @@ class Site:
             "printed": survey.cells(ThreatModel.of(attack.surveyed)) if attack.surveyed else None,
             "original": survey.cells(ThreatModel.of(setting)) if setting else None,
             "differing": survey.differences(attack),
+            "near": self.near(attack),
             "extensions": survey.extensions(setting.knows) if setting else [],
             "defenses": [
                 (defense, effect, works)
@@ -227,6 +226,15 @@ class Site:
             ],
             "errata": sorted(e.id for e in self.catalog.kinds["errata"].values() if attack.id in e.attacks),
         }
+
+    def near(self, attack: Attack, most: int = 8) -> list[Attack]:
+        """Return the first other attacks whose code stands in the same file, which is one mechanism."""
+        file = (attack.run or "").split(":")[0]
+        return [a for a in self.attacks if file and a is not attack and (a.run or "").split(":")[0] == file][:most]
+
+    def names(self) -> dict[str, str]:
+        """Return what terms and attacks are called in words."""
+        return {term.id: term.title for term in self.catalog.terms.values()} | {a.id: a.title for a in self.attacks}
 
     def around(self, kind: str, name: str) -> dict[str, Any]:
         """Return what stands around an entry: who uses it."""
@@ -262,76 +270,6 @@ class Site:
             "offered": sorted(t.id for t in self.catalog.targets.values() if name in t.offers),
         }
 
-    def overviews(self) -> None:
-        """Write the pages about the whole."""
-        catalog = self.catalog
-        cells = coverage.gaps(self.atlas)
-        found = home.found(catalog, self.measured, self.stale)
-        self.page("index.md", "index.md.j2", attacks=self.attacks, found=found)
-        self.page("table-1.md", "table_1.md.j2", symbols=[t for t in catalog.terms.values() if t.symbol])
-        self.page("table-2.md", "table_2.md.j2", printed=tables.surveyed(catalog), original=tables.published(catalog))
-        self.page("differences.md", "differences.md.j2", rows=tables.differing(catalog))
-        self.page("vocabularies.md", "vocabularies.md.j2", **vocabularies.shown(catalog))
-        self.page("map.md", "map.md.j2", cells=cells, drawn=Markup(picture.coverage(cells, "Coverage of the taxonomy by papers")))
-        self.page("results.md", "results.md.j2", by_target=self.by_target)
-        self.page("matrix.md", "matrix.md.j2", **matrix.shown(catalog, self.defended))
-        self.page("frontier.md", "frontier.md.j2", **frontier.shown(catalog, self.measured.values(), self.stale))
-        rows, machines = performance.results()
-        self.page("performance.md", "performance.md.j2", groups=performance.grouped(rows), machines=machines)
-        missing = beyond.missing(rows)
-        laws = None if missing else beyond.Laws.of(rows, machines)
-        self.page(
-            "beyond-this-machine.md",
-            "beyond_this_machine.md.j2",
-            b=beyond,
-            laws=laws,
-            missing=missing,
-            rows=rows,
-            machines=machines,
-        )
-        beside = side_by_side
-        self.page(
-            "side-by-side.md",
-            "side_by_side.md.j2",
-            table=beside.measured(),
-            works=beside.WORKS,
-            tools=beside.TOOLS,
-            rows=beside.rows,
-            verdicts=beside.verdicts,
-        )
-        for kind in (
-            "errata",
-            "glossary",
-            "factors",
-            "directions",
-            "milestones",
-            "elements",
-            "datasets",
-            "perturbations",
-        ):
-            entries = sorted(catalog.kinds[kind].values(), key=lambda e: (getattr(e, "year", 0), e.id))
-            self.page(f"{kind}.md", f"{kind}.md.j2", entries=entries)
-        claims = sorted(catalog.kinds["orderings"].values(), key=lambda e: e.id)
-        self.page("orderings.md", "orderings.md.j2", entries=claims, verdicts=rerun.orderings(catalog, self.ordered()))
-        self.page("statements.md", "statements.md.j2", **rerun.statements(catalog))
-        self.page("clauses.md", "clauses.md.j2", **others.of_clauses(catalog))
-        draft = others.draft(catalog, self.works, self.edition, {name: self.stale[name] for name in self.measured})
-        self.write("assets/atlas-contribution.json", draft)
-        self.page("atlas-contribution.md", "atlas_contribution.md.j2", text=draft, checks=atlas.CHECKS)
-        self.page("changes.md", "changes.md.j2", **others.changes(self.measured, self.stale))
-        self.page("defenses-and-attacks.md", "defenses_and_attacks.md.j2", effects=matrix.told(catalog))
-        self.page("flower.md", "flower.md.j2", files=_files("flower"))
-        drawn_audits = audits.drawn()
-        drawn_forest, masks = drawn_audits["people-forest"], audits.masks(catalog)
-        self.page("audit.md", "audit.md.j2", kinds=audits.kinds(), codes=audits.codes(), masks=masks, drawn=drawn_forest)
-        self.page("audit-examples.md", "audit_examples.md.j2", files=_files("audits"), drawn=drawn_audits, found=audits.found)
-        self.page(
-            "audit-torch.md", "audit_torch.md.j2", files=_files("audits/torch-digits"), drawn=drawn_audits, found=audits.found
-        )
-        self.page("cluster.md", "cluster.md.j2")
-        self.page("handles.md", "handles.md.j2", handles=handles.offered(catalog, handles.packages()), type=reference.type_link)
-        self.page("add-an-attack.md", "add_an_attack.md.j2", text=Markup((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")))
-
     def explorer(self) -> None:
         """Write the explorer, its data, and the table that stands in for it where there is no JavaScript."""
         data = json.dumps(explorer.data(self.catalog), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
@@ -344,9 +282,12 @@ class Site:
 
     def programs(self) -> None:
         """Write the reference of the command line and of the code."""
-        self.page("cli.md", "cli.md.j2", commands=reference.commands())
+        commands = reference.commands()
+        shown = {c.name: outputs.of(outputs.RUN[c.name]) for c in commands if c.name in outputs.RUN}
+        self.page("cli.md", "cli.md.j2", commands=commands, outputs=shown)
         modules = reference.modules()
-        self.page("api/index.md", "api_index.md.j2", modules=modules)
+        by_name = {module.name: module for module in modules}
+        self.page("api/index.md", "api_index.md.j2", modules=modules, tasks=tasks.TASKS, by_name=by_name)
         for module in modules:
             self.page(f"api/{module.name}.md", "api.md.j2", module=module)
 
@@ -359,16 +300,6 @@ class Site:
         terms = [t.model_dump(mode="json", exclude_defaults=True) for t in self.catalog.terms.values()]
         version = self.edition.model_dump(mode="json", exclude={"schema_"})
         return {**dumped, "edition": version, "terms": terms, "graph": self.atlas.resolver.graph.export(self.catalog)}
-
-
-def _files(example: str) -> dict[str, Markup]:
-    """Return the texts of an example's files, by their paths within it."""
-    folder = HERE / "examples" / example
-    return {
-        str(path.relative_to(folder)): Markup(path.read_text(encoding="utf-8").rstrip())
-        for path in sorted(folder.rglob("*"))
-        if path.suffix in (".py", ".toml", ".yaml")
-    }
 
 
 def render(out: Path, extra: Iterable[Path] = ()) -> Site:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from taxonomy import artifact_forms, defended, defense_evidence, evidence, factor_checks, factor_evidence, fingerprints, source
+from taxonomy import all_evidence, artifact_forms, defended, factor_checks, fingerprints, source
 from taxonomy.catalog import Catalog, installed_sources
 from taxonomy.entries import Attack, Defense, Step
 from taxonomy.findings import Finding, InputError, nearest, some
@@ -49,8 +49,7 @@ def check(extra: Sequence[Path] = (), code: Sequence[Path] = ()) -> tuple[Catalo
         knowledge = (_orderings(catalog), of_factors, factor_checks.statements(catalog))
         for found in (*of_code, _targets(catalog), *knowledge, _least(catalog)):
             findings.extend(some(found))
-        for check_evidence in (evidence.check, factor_evidence.check, defense_evidence.check):
-            findings.extend(check_evidence(catalog, [*packages.values(), package("taxonomy")]))
+        findings.extend(all_evidence.check(catalog, [*packages.values(), package("taxonomy")]))
     return catalog, sorted(findings, key=lambda f: (f.file, f.line, f.column, f.code))
 
 

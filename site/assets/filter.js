@@ -2,6 +2,20 @@
 // columns that are marked with data-sort. Without JavaScript they are plain tables.
 "use strict";
 
+// On a telephone a row of a table with many columns becomes a card: each cell then says what its column is. Without JavaScript
+// the table is moved sideways.
+for (const table of document.querySelectorAll(".wide table:not(.index)")) {
+  const head = table.tHead?.rows[0];
+  if (!head || head.cells.length < 3 || table.querySelector("[rowspan]")) continue;
+  const labels = [...head.cells].map((cell) => cell.textContent.trim());
+  for (const row of table.tBodies[0].rows) {
+    [...row.cells].forEach((cell, i) => {
+      if (cell.tagName === "TD" && labels[i] && !cell.dataset.label) cell.dataset.label = labels[i];
+    });
+  }
+  table.classList.add("stacked");
+}
+
 for (const table of document.querySelectorAll("table.filterable")) {
   const rows = [...table.tBodies[0].rows];
   if (rows.length < 8) continue;

@@ -19,7 +19,15 @@ from taxonomy.threat import ThreatModel, contradictions
 pytestmark = pytest.mark.debian("chromium")
 
 # A page of each build: text, the explorer, an entry, a wide table. `make test-all` looks at others too, and as on a telephone.
-PAGES = ("index.html", "explorer.html", "attacks/carlini-2022-lira.html", "attacks/index.html", "frontier.html", "table-2.html")
+PAGES = (
+    "index.html",
+    "explorer.html",
+    "attacks/carlini-2022-lira.html",
+    "attacks/index.html",
+    "frontier.html",
+    "table-2.html",
+    "play.html",
+)
 MORE_PAGES = (
     *("targets/index.html", "map.html", "results.html", "cli.html", "milestones.html"),
     *("clauses.html", "atlas-contribution.html", "changes.html", "defenses/label-only.html"),
@@ -188,3 +196,26 @@ def test_explorer_answers_as_the_resolver_for_many_random_threat_models(page, si
             threats.append(threat)
     visit(page, site, "explorer.html")
     agree(page, atlas, threats)
+
+
+def test_the_game_and_the_threshold(page, site):
+    """Ten guesses by keyboard alone, the attacks on the same records, and a threshold that is moved; nothing leaves the page."""
+    visit(page, site, "play.html")
+    for number in range(1, 11):
+        assert f"Digit {number} of 10" in page.locator("#play .turn").inner_text()
+        button = page.get_by_role("button", name="It was trained on it" if number % 2 else "It never saw it")
+        button.focus()
+        page.keyboard.press("Enter")
+    rows = page.locator("#play .told tbody tr")
+    assert rows.count() == 11 and "You were right on" in page.locator("#play [role=status]").inner_text()
+    assert rows.last.locator("td").all_text_contents()[1].endswith("of 10 right")
+    says = page.locator("#play .says")
+    page.get_by_role("radio", name="Likelihood ratio attack (LiRA), online").check()
+    slider = page.get_by_role("slider", name="how many are accused")
+    slider.fill("56")  # 52 members and 4 others lie above the threshold of 1 % FPR
+    assert "13.0 %" in says.inner_text() and "4 of 400 others" in says.inner_text() and "92.9 %" in says.inner_text()
+    page.get_by_role("slider", name="prior").fill("0")
+    assert "1.3 %" in says.inner_text()
+    slider.press("ArrowRight")
+    assert "57" not in says.inner_text() and slider.input_value() == "57"
+    assert not page.errors and all(url.startswith("file:") for url in page.requested)

@@ -1,0 +1,69 @@
+"""What commands of `mia` print, run while the site is built: in this process, on a store of its own that holds nothing."""
+
+from __future__ import annotations
+
+import functools
+import shlex
+import tempfile
+from contextlib import chdir
+from dataclasses import dataclass
+from pathlib import Path
+
+# So many columns a terminal has, and so many lines of an output are shown.
+COLUMNS, LINES = 120, 22
+# What is run for each command. What trains a model, writes files, or says something of one machine is not run here.
+RUN = {
+    "mia feasible": "mia feasible --observation black-box --model discriminative --knows Q.labels --knows record.label",
+    "mia explain": "mia explain carlini-2022-lira --threat-model prediction-api-labels",
+    "mia table": "mia table --surveyed --format csv",
+    "mia harden": "mia harden --threat-model prediction-api-scores",
+    "mia gaps": "mia gaps",
+    "mia compare": "mia compare carlini-2022-lira shokri-2017",
+    "mia attacks": "mia attacks --model discriminative --runs",
+    "mia entries": "mia entries errata",
+    "mia show": "mia show shokri-2017",
+    "mia terms": "mia terms --aspect query",
+    "mia defenses": "mia defenses",
+    "mia targets": "mia targets",
+    "mia run": "mia run carlini-2022-lira yeom-2018-loss --dry-run",
+    "mia audit": "mia audit --init",
+    "mia bench": "mia bench carlini-2022-lira --dry-run",
+    "mia factors": "mia factors",
+    "mia statements": "mia statements --kind defense",
+    "mia frontier": "mia frontier digits-mlp --models 4",
+    "mia export graph": "mia export graph --format graphml",
+    "mia export bibtex": "mia export bibtex shokri-2017",
+    "mia export csl": "mia export csl shokri-2017",
+    "mia export stix": "mia export stix",
+    "mia export navigator": "mia export navigator",
+    "mia export json-schema": "mia export json-schema attacks",
+    "mia export atlas": "mia export atlas",
+    "mia new attack": "mia new attack doe-2027-example --needs Q.scores,record.label --catalog my-catalog --code my-code",
+}
+
+
+@dataclass(frozen=True)
+class Output:
+    """A command as typed, the first lines that it printed, how many more there were, and its exit code."""
+
+    command: str
+    text: str
+    more: int
+    code: int
+
+
+@functools.cache
+def of(command: str, most: int = LINES) -> Output:
+    """Run a command as typed, and return the first lines of what it printed."""
+    import typer
+    from click.testing import CliRunner
+
+    from attacks.cli.commands import app
+
+    with tempfile.TemporaryDirectory() as folder, chdir(folder):
+        settings = {"COLUMNS": str(COLUMNS), "MIA_STORE": str(Path(folder) / "store"), "NO_COLOR": "1", "TERM": "dumb"}
+        done = CliRunner(env=settings).invoke(typer.main.get_command(app), shlex.split(command)[1:], prog_name="mia")
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    lines = [line.rstrip() for line in done.output.replace(folder, "…").strip("\n").splitlines()]
+    return Output(command, "\n".join(lines[:most]), max(0, len(lines) - most), done.exit_code)
