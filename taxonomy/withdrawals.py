@@ -255,7 +255,9 @@ class _Withdrawals:
         have = {*terms, *left}
         self.environments: dict[str, list[int]] = {}
         for attack, supports in base.of.items():
-            masks = {sum(bit.get(name, 0) for name in support) for support in supports if support <= have}
+            # A grant that is left in another's place too is there whether it is withdrawn or not.
+            hittable = (support.difference(left) for support in supports if support <= have)
+            masks = {sum(bit[name] for name in support) for support in hittable}
             self.environments[attack] = _minimal(masks)
         number: dict[int, int] = {}
         self.hit_by = dict.fromkeys(bit.values(), 0)
