@@ -202,14 +202,14 @@
         const fit = atlas.fit(threat, set);
         const reasons = fit.contradicts.map((reason) => `contradicts itself: ${reason}`);
         const remark = [fit.observation && `needs ${fit.observation} observation`, ...reasons].filter(Boolean).join("; ");
-        const button = element("button", { type: "button", "data-grant": set.join(",") }, "grant");
+        const button = element("button", { type: "button", "data-grant": set.join(",") }, "add");
         return element("li", {}, ...terms(set), remark ? ` (${remark}) ` : " ", button);
       });
       if (answer.truncated) ways.push(element("li", {}, "The search was cut short: there may be more."));
       const detail = element("details", {}, element("summary", {}, `what is missing (${least.length})`), element("ul", {}, ...ways));
       const words = (way) => Object.entries(way).map(([name, n]) => `${n.toLocaleString("en")} ${name}`).join(" and ");
       const over = answer.wouldDo.length ? ` (does not fit the limits; ${answer.wouldDo.map(words).join(" or ")} would do)` : "";
-      const nothing = answer.beyond.length ? " (nothing within the limits)" : " (no grant would do)";
+      const nothing = answer.beyond.length ? " (nothing within the limits)" : " (nothing more would do)";
       no.append(element("li", {}, attackLink(answer.id), over, ways.length ? detail : over ? "" : nothing));
     }
     out.append(section("Not feasible", infeasible.length, false, no));
@@ -227,21 +227,21 @@
     );
     const table = element(
       "div",
-      { class: "wide", tabindex: "0", role: "region", "aria-label": "What to withdraw" },
+      { class: "wide", tabindex: "0", role: "region", "aria-label": "What to take away" },
       element(
         "table",
         {},
-        element("thead", {}, element("tr", {}, ...["withdraw, or replace →", "in whose hand", "stops", "remain"].map((t) => element("th", { scope: "col" }, t)))),
+        element("thead", {}, element("tr", {}, ...["take away, or replace →", "in whose hand", "stops", "remain"].map((t) => element("th", { scope: "col" }, t)))),
         element("tbody", {}, ...rows)
       )
     );
     const note = [
-      "Each line is a smallest set of grants to withdraw, or to replace by something poorer: nothing less stops as many attacks.",
-      "What was stated is withdrawn, and what follows from it goes with it. What the owner can do comes first, cheapest for users first.",
+      "Each line is a smallest set of what the adversary has, to take away or to replace by something poorer: nothing less stops as many attacks.",
+      "What is ticked is taken away, and what follows from it goes with it. What the owner can do comes first, cheapest for users first.",
       cuts.length > 40 && "The first 40 are shown.",
       truncated && "The search was cut short: there may be more.",
     ];
-    out.append(section("What to withdraw", cuts.length, false, table, note.filter(Boolean).join(" ")));
+    out.append(section("What to take away", cuts.length, false, table, note.filter(Boolean).join(" ")));
 
     const apart = element("ul", { class: "plain" });
     for (const answer of other) apart.append(element("li", {}, attackLink(answer.id), " (", answer.because.join(", "), ")"));

@@ -64,9 +64,7 @@ def questions(entry: Any, shift: int) -> list[bytes]:
     return asked
 
 
-@pytest.mark.parametrize(
-    "entry", [pytest.param(e, id=e.id, marks=[pytest.mark.slow] if e.id in SLOW else []) for e in ASKED]
-)
+@pytest.mark.parametrize("entry", [pytest.param(e, id=e.id, marks=[pytest.mark.slow] if e.id in SLOW else []) for e in ASKED])
 def test_what_an_entry_says_of_its_questions_is_what_its_code_does(entry):
     first = questions(entry, 0)
     if not first:

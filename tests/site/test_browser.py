@@ -31,7 +31,27 @@ PAGES = (
 MORE_PAGES = (
     *("targets/index.html", "map.html", "results.html", "cli.html", "milestones.html"),
     *("clauses.html", "atlas-contribution.html", "changes.html", "defenses/label-only.html"),
+    *("learn/threat-models.html", "api/index.html", "orderings.html", "attacks/shokri-2017.html", "statements.html"),
 )
+# Ids whose words are broken at the end of a line, and the smallest text in a picture, in pixels on the screen.
+BROKEN = """() => {
+  const found = [];
+  for (const code of document.querySelectorAll(".md-content a > code, .md-content th code, .md-content td code")) {
+    const node = code.firstChild;
+    if (!node || node.nodeType !== 3 || !code.getClientRects().length) continue;
+    for (const word of node.data.matchAll(/[A-Za-z0-9]+/g)) {
+      const range = document.createRange();
+      range.setStart(node, word.index);
+      range.setEnd(node, word.index + word[0].length);
+      if (new Set([...range.getClientRects()].map((rect) => Math.round(rect.top))).size > 1) found.push(node.data);
+    }
+  }
+  return found;
+}"""
+SMALLEST = """() => Math.min(99, ...[...document.querySelectorAll(".md-content svg.picture text")].map((text) => {
+  const svg = text.ownerSVGElement, width = svg.getBoundingClientRect().width;
+  return width ? parseFloat(getComputedStyle(text).fontSize) * width / svg.viewBox.baseVal.width : 99;
+}))"""
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
 
@@ -62,7 +82,7 @@ def visit(page, site: Path, path: str) -> None:
     indirect=["page"],
 )
 def test_pages(page, paths, site):
-    """No error, no request elsewhere, no serious finding of axe, nothing wider than the window."""
+    """No error, no request elsewhere, no serious finding of axe, nothing wider than the window, broken or too small to read."""
     from axe_playwright_python.sync_playwright import Axe
 
     found = {}
@@ -78,6 +98,8 @@ def test_pages(page, paths, site):
             found[path] = serious
         too_wide = page.evaluate("document.documentElement.scrollWidth > window.innerWidth + 1")
         assert not too_wide, f"{path} is wider than the window"
+        assert page.evaluate(BROKEN) == [], path
+        assert page.evaluate(SMALLEST) > 10.95, path
     assert not page.errors
     assert [url for url in page.requested if not url.startswith(("file:", "data:", "blob:", "about:"))] == []
     assert found == {}
