@@ -40,10 +40,13 @@ def guessed_recipe(
 ) -> ReferenceLanguageModel:
     """Train a recurrent network by common settings on the population, whatever the target is.
 
-    Mireshghallah et al. 2022 take for a reference any model of the same kind of text. Raises AttackError without records.
+    Mireshghallah et al. 2022 take for a reference any model of the same kind of text. Raises AttackError without records, and
+    for records that are tokens of some tokenizer.
     """
     if not len(population):
         raise AttackError("a reference language model is trained on the adversary's own text, and there is none")
+    if int(population.x.max()) >= len(ALPHABET):
+        raise AttackError("the step trains a model of characters, and these records are tokens; a base model serves in its place")
     recipe = GeneratorRecipe(
         "gru",
         tuple(population.x.shape[1:]),

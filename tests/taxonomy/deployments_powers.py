@@ -206,6 +206,23 @@ DEPLOYMENTS = [
         why="It says how likely it finds the text that one sends.",
     ),
     Deployment(
+        "fine-tuned model behind vLLM",
+        ["--threat-model", "fine-tuned-model-api"],
+        source="The `prompt_logprobs` of vLLM on a model that was tuned from one on a public hub; Ilić et al. 2026, Abstract",
+        feasible=("ilic-2026-ez", "chen-2026-wbc", "mireshghallah-2022-likelihood-ratio", "carlini-2021-perplexity"),
+        infeasible=("zhang-2025-min-k-plus-plus", "xie-2024-recall", "zhang-2024-dc-pdd", *TEXT_ALONE),
+        inapplicable=("yeom-2018-loss",),
+        why="The public model is a reference that nobody has to train; what takes other text of the same kind is out of reach.",
+    ),
+    Deployment(
+        "fine-tuned chat service with log-probabilities of generated tokens",
+        ["--threat-model", "fine-tuned-chat-api-own-tokens"],
+        source="The `logprobs` of hosted chat services, asked of a fine-tuned model",
+        feasible=("ilic-2026-ez", "chen-2026-wbc", "mireshghallah-2022-likelihood-ratio", *TEXT_ALONE),
+        infeasible=("zhang-2025-min-k-plus-plus", "xie-2024-recall"),
+        why="Asked symbol by symbol, it shows where it errs; how far it errs there is only bounded.",
+    ),
+    Deployment(
         "retrieval system",
         ["--threat-model", "retrieval-augmented-chat"],
         source="Retrieval-augmented generation over a company's documents; Li et al. 2024",

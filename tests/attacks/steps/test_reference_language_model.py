@@ -51,3 +51,11 @@ def test_a_reference_model_lies_in_the_store(tmp_path):
     (kept,) = engine.workshop.fit_generators(TINY, [data], "models")
     back = artifacts.unpack(*artifacts.pack(ReferenceLanguageModel(kept)), engine.workshop)
     assert torch.equal(back.likelihood(SEQUENCES), learned().likelihood(SEQUENCES))
+
+
+def test_a_model_of_characters_learns_no_tokens():
+    ledger, tokens = Ledger(), torch.full((3, 4), 400.0)
+    records = Records(SEQUENCES[:1], None, record_ids(SEQUENCES[:1].numpy()), ledger)
+    population = Population("population", tokens, torch.zeros(3, dtype=torch.int64), record_ids(SEQUENCES[:3].numpy()), ledger)
+    with pytest.raises(AttackError, match="these records are tokens; a base model serves in its place"):
+        reference_language_model.guessed_recipe(records, population)
