@@ -125,6 +125,14 @@ def test_harden_orders_by_what_users_lose_and_names_defenses(atlas):
     )
 
 
+def test_what_is_left_in_anothers_place_stays_whether_it_is_withdrawn_or_not(atlas):
+    threat = ready(atlas.catalog, "prediction-api-scores")
+    cuts, _ = withdrawals.harden(atlas, replace(threat, knows=threat.knows | {"Q.labels"}))
+    moves = [set(cut.moves) for cut in cuts]
+    assert {("Q.scores", None), ("Q.labels", None)} in moves and {("Q.scores", "Q.labels")} in moves
+    assert not any({("Q.scores", "Q.labels"), ("Q.labels", None)} <= each for each in moves)
+
+
 def test_masks_that_stop_nothing_are_told_with_what_they_weaken(atlas):
     """Rounded, noisy and top scores are still scores: attacks on them stand, in a weaker way; labels stop them."""
     threat = ready(atlas.catalog, "prediction-api-scores")
