@@ -41,3 +41,14 @@ def told(catalog: Catalog) -> list[tuple[Defense, Effect, bool]]:
         for effect in effects
         if effect.attack
     ]
+
+
+def against(found: Mapping[str, DefenseEvidence], attack: str) -> list[tuple[str, str, Cell]]:
+    """Return what was measured of an attack with each defense: the defense, the target, and the figures."""
+    return [
+        (name, one.target, cell)
+        for name, evidence in sorted(found.items())
+        for one in evidence.targets
+        for cell in one.attacks
+        if cell.attack == attack
+    ]

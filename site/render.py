@@ -17,6 +17,7 @@ from typing import Any
 import explorer
 import frontier
 import learning
+import matrix
 import outputs
 import overviews
 import performance
@@ -204,6 +205,7 @@ class Site:
             "original": survey.cells(ThreatModel.of(setting)) if setting else None,
             "differing": survey.differences(attack),
             "near": self.near(attack),
+            "defended": matrix.against(self.defended, attack.id),
             "extensions": survey.extensions(setting.knows) if setting else [],
             "defenses": [
                 (defense, effect, works)

@@ -29,7 +29,16 @@ def pages(tmp_path_factory) -> Path:
     for name in ("tiny-dropout", "tiny-labels"):
         entry = site.catalog.defenses[name]
         site.page(f"defenses/{name}.md", "defense.md.j2", entry=entry, **site.around("defenses", name))
+    attack = site.catalog.attacks["yeom-2018-loss"]
+    site.page("attacks/yeom-2018-loss.md", "attack.md.j2", **site.of_attack(attack))
     return folder / "docs"
+
+
+def test_an_attack_says_what_defenses_leave_of_it(pages):
+    text = (pages / "attacks" / "yeom-2018-loss.md").read_text(encoding="utf-8")
+    rows = text[text.index("{ #defended }") : text.index("{ #derivation }")]
+    for shown in ("tiny-dropout", "tiny-l2", "tiny-labels", "0.550", "0.650", "stopped"):
+        assert shown in rows, shown
 
 
 def test_the_page_shows_every_figure_that_was_measured(pages):
