@@ -100,7 +100,10 @@ def _points(catalog: Catalog, varies: Varies, attack: str | None, target: str | 
         elif varies.sets_parameter and defense is None:
             assert not isinstance(value, list), "checked where the entry is"
             settings = ((varies.parameter, value),)
-        applied = None if defense is None else Applied(defense, {**defense.params, parameter: value})
+        applied = None
+        if defense is not None:
+            assert not isinstance(value, list), "checked where the entry is"
+            applied = Applied(defense, {**defense.params, parameter: value})
         yield Point(label, catalog.attack(attack or str(value)), entry, settings, applied)
 
 
