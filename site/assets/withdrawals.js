@@ -135,12 +135,14 @@ const Withdrawals = (() => {
       this.inPart = base.inPart;
       this.truncated = false;
       const bit = new Map(terms.map((name, i) => [name, 1n << BigInt(i)]));
+      const stays = new Set(left);
       const have = new Set([...terms, ...left]);
       this.environments = new Map();
       for (const [id, supports] of base.of) {
         const masks = supports
           .filter((support) => support.every((name) => have.has(name)))
-          .map((support) => support.reduce((mask, name) => mask | (bit.get(name) ?? 0n), 0n));
+          // A grant that is left in another's place too is there whether it is withdrawn or not.
+          .map((support) => support.reduce((mask, name) => mask | (stays.has(name) ? 0n : bit.get(name)), 0n));
         const kept = [];
         for (const mask of bySize(masks)) if (!kept.some((other) => (other & mask) === other)) kept.push(mask);
         this.environments.set(id, kept);

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from shorter import SEARCHES
 
+from taxonomy.terms import ASSUMED
+
 TINY = Path(__file__).parents[2] / "data" / "tiny"
 SCORES = ["--observation", "black-box", "--model", "discriminative", "--knows", "Q", "--knows", "record.label"]
 TINY_RUN = ["run", "--catalog", TINY, "--target", "tiny", "--set", "shadow-models.count=4"]
@@ -98,7 +100,7 @@ def test_threat_models_are_files_ids_or_flags(mia_json, tmp_path):
 def test_explain(mia, mia_json):
     yes = mia_json("explain", "shokri-2017", *SCORES)
     assert yes["feasible"] and yes["missing"] == []
-    known = set(yes["threat_model"]["grants"])
+    known = {*yes["threat_model"]["grants"], *ASSUMED}
     for line in yes["derivation"]:
         assert {"rule", "needs", "yields", "because"} <= set(line)
         assert set(line["needs"]) <= known

@@ -87,7 +87,7 @@ def test_needs_of_every_attack_give_a_skeleton_or_say_which_target_lacks_what(ca
         except InputError as error:
             refused[entry.id] = str(error)
     assert all("lacks" in message for message in refused.values())
-    assert {catalog.attacks[name].goal for name in refused} & {"membership"} == set()
+    assert {catalog.attacks[name].goal for name in refused if catalog.attacks[name].run} & {"membership"} == set()
 
 
 @pytest.mark.parametrize("needs", [*(sorted(body[0]) for body in BODIES), ["Q.embeddings"]], ids="+".join)

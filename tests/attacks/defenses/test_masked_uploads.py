@@ -23,6 +23,7 @@ UPLOADS = [
 # What a server does with single uploads, and what anybody does with the global models.
 STOPPED = {
     "nasr-2019-passive-server", "nasr-2019-active-server", "nasr-2019-isolating", "nasr-2019-isolating-ascent", "aono-2017",
+    "zhu-2025-fedmia", "zhu-2025-fedmia-loss",
 }  # fmt: skip
 UNTOUCHED = {"nasr-2019-passive", "nasr-2019-unsupervised-federated", "nasr-2019-stand-alone", "yeom-2018-loss"}
 
