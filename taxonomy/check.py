@@ -44,6 +44,7 @@ def check(extra: Sequence[Path] = (), code: Sequence[Path] = ()) -> tuple[Catalo
         packages |= {s.package: package(s.package) for s in sources if s.package}
         for check_one in (_rules, _references, _settings, _survey, _unreachable, _replacements):
             findings.extend(some(check_one(catalog, resolver)))
+        findings.extend(some(_threat_models(catalog)))
         of_code = (_code(catalog, packages), _defenses(catalog, packages), artifact_forms.check(catalog, packages))
         of_factors = factor_checks.factors(catalog, lambda document, *more: _function(document, packages, *more))
         knowledge = (_orderings(catalog), of_factors, factor_checks.statements(catalog))
@@ -240,6 +241,22 @@ def _granting_least(resolver: Resolver, threat: ThreatModel, sets: Sequence[tupl
         for terms, mine in zip(sets, closures, strict=True)
         if not any(other != mine and other & mine == other for other in closures)
     ]
+
+
+def _threat_models(catalog: Catalog) -> Iterator[Finding]:
+    """A ready threat model says of the records and the model what can be said of them, and does not contradict itself."""
+    for entry in catalog.threat_models.values():
+        document = catalog.documents[entry.id]
+        wrong = False
+        for key in ("answers", "records", "stage", "granularity"):
+            for i, name in enumerate(getattr(entry, key)):
+                if catalog.terms[name].aspect != key:
+                    valid = [term.id for term in catalog.terms.values() if term.aspect == key]
+                    yield document.finding("MIA024", f"{name} is no value of `{key}`", (key, i), nearest(name, valid))
+                    wrong = True
+        if not wrong:
+            for reason in contradictions(catalog, with_facets(catalog, ThreatModel.of(entry))):
+                yield document.finding("MIA024", f"the threat model contradicts itself: {reason}")
 
 
 def _survey(catalog: Catalog, resolver: Resolver) -> Iterator[Finding]:

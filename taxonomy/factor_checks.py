@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from taxonomy.catalog import Catalog
-from taxonomy.defended import check_range, faced
+from taxonomy.defended import check_range, faced, value_of
 from taxonomy.factors import KNOWS, OF_TARGET, Factor, Varies, curves
-from taxonomy.findings import Finding, InputError, nearest
+from taxonomy.findings import CatalogError, Finding, InputError, nearest
 from taxonomy.fingerprints import Fingerprints
 from taxonomy.named_code import named
-from taxonomy.yamlfile import Document, Place
+from taxonomy.yamlfile import Document, Place, read
 
 # Yields what is wrong with the function behind a path, by what it must take: positional arguments, parameters; None is anything.
 FunctionCheck = Callable[[Document, str, list[str] | None, set[str] | None, Place], Iterator[Finding]]
@@ -20,16 +20,30 @@ def factors(catalog: Catalog, function: FunctionCheck) -> Iterator[Finding]:
     """A factor varies something that can be varied and measured, or says what is missing."""
     entries: dict[str, Factor] = catalog.kinds["factors"]
     prints = Fingerprints(catalog, lambda run: "")
-    for name, entry in entries.items():
-        document = catalog.documents[name]
-        if (entry.varies is None) == (entry.missing is None):
-            message = "a factor says in `varies` what is varied, or in `missing` why nothing here can"
-            yield document.finding("MIA034", message, ("missing",) if entry.missing else (), key=entry.missing is not None)
-        elif entry.varies is not None:
-            wrong = list(_varies(catalog, entry.varies))
-            yield from (document.finding("MIA034", message, ("varies", *place)) for place, message in wrong)
-            if not wrong:
-                yield from _curves(catalog, function, prints, document, entry)
+    for entry in entries.values():
+        yield from _factor(catalog, function, prints, catalog.documents[entry.id], entry)
+
+
+def refuse(catalog: Catalog, entry: Factor) -> None:
+    """Raise InputError with what is wrong with a factor that is to be measured; what its code takes, running it tells."""
+    prints = Fingerprints(catalog, lambda run: "")
+    files = (folder / "factors" / f"{entry.id}.yaml" for folder in catalog.folders)
+    document = read(next(path for path in files if path.is_file()))
+    if wrong := list(_factor(catalog, lambda *_: iter(()), prints, document, entry)):
+        raise CatalogError(dict.fromkeys(wrong))
+
+
+def _factor(
+    catalog: Catalog, function: FunctionCheck, prints: Fingerprints, document: Document, entry: Factor
+) -> Iterator[Finding]:
+    if (entry.varies is None) == (entry.missing is None):
+        message = "a factor says in `varies` what is varied, or in `missing` why nothing here can"
+        yield document.finding("MIA034", message, ("missing",) if entry.missing else (), key=entry.missing is not None)
+    elif entry.varies is not None:
+        wrong = list(_varies(catalog, entry.varies))
+        yield from (document.finding("MIA034", message, ("varies", *place)) for place, message in wrong)
+        if not wrong:
+            yield from _curves(catalog, function, prints, document, entry)
 
 
 def _varies(catalog: Catalog, varies: Varies) -> Iterator[tuple[tuple[str | int, ...], str]]:
@@ -76,8 +90,10 @@ def _curves(
             place = ("varies", "values", i)
             target = point.target
             if point.defense is not None:
+                value, like = point.defense.params[name], point.defense.defense.params[name]
                 try:
-                    check_range(point.defense.defense, name, point.defense.params[name])
+                    value_of(entry.varies.parameter, str(value), like)
+                    check_range(point.defense.defense, name, value)
                     target = faced(catalog, target, point.defense)[0]
                 except InputError as error:
                     yield document.finding("MIA034", str(error), place)

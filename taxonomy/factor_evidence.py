@@ -107,7 +107,12 @@ def stale(prints: Fingerprints, found: FactorEvidence) -> list[str]:
     factor: Factor = prints.catalog.kinds["factors"][found.factor]
     if factor.varies is None:
         return [curve.name for curve in found.curves]
-    today = {(c.attack, c.target): {p.value: fingerprint(prints, p) for p in c.points} for c in curves(prints.catalog, factor)}
+    try:
+        today = {
+            (c.attack, c.target): {p.value: fingerprint(prints, p) for p in c.points} for c in curves(prints.catalog, factor)
+        }
+    except ValueError:  # MIA034 says what is wrong with the factor
+        return [curve.name for curve in found.curves]
     measured = {(c.attack, c.target): {p.value: p.fingerprint for p in c.points} for c in found.curves}
     names = {(c.attack, c.target): c.name for c in found.curves}
     lacking = [" on ".join(filter(None, key)) for key in today if key not in measured]

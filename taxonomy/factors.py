@@ -77,7 +77,7 @@ class Curve:
 
 
 def curves(catalog: Catalog, factor: Factor) -> list[Curve]:
-    """Return what is to be measured of a factor; raise InputError for one that nothing here varies."""
+    """Return what is to be measured of a factor; raise InputError for one that nothing here varies, or of wrong values."""
     if factor.varies is None:
         raise InputError(f"{factor.id} cannot be measured here: {factor.missing}")
     varies = factor.varies
@@ -92,17 +92,20 @@ def _points(catalog: Catalog, varies: Varies, attack: str | None, target: str | 
         settings: tuple[tuple[str, Setting], ...] = ()
         name, _, parameter = varies.parameter.rpartition(".")
         defense = catalog.defenses.get(name)
-        if varies.parameter == KNOWS:
-            assert isinstance(value, list), "checked where the entry is"
+        terms = varies.parameter == KNOWS
+        if isinstance(value, list) != terms and not varies.parameter.startswith(OF_TARGET):
+            raise InputError(f"{varies.parameter} is set to {'a list of terms' if terms else 'one value'} (found {label})")
+        if terms:
+            assert isinstance(value, list)
             entry = derived(entry, label, offers=[str(term) for term in value])
         elif varies.parameter.startswith(OF_TARGET):
             entry = derived(entry, label, params={**entry.params, varies.parameter.removeprefix(OF_TARGET): value})
         elif varies.sets_parameter and defense is None:
-            assert not isinstance(value, list), "checked where the entry is"
+            assert not isinstance(value, list)
             settings = ((varies.parameter, value),)
         applied = None
         if defense is not None:
-            assert not isinstance(value, list), "checked where the entry is"
+            assert not isinstance(value, list)
             applied = Applied(defense, {**defense.params, parameter: value})
         yield Point(label, catalog.attack(attack or str(value)), entry, settings, applied)
 

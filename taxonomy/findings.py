@@ -46,7 +46,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "MIA021": ("error", "no threat model reaches the step"),
     "MIA022": ("error", "an artifact is yielded by no step"),
     "MIA023": ("error", "a rule needs or yields a term that it may not"),
-    "MIA024": ("error", "a setting contradicts itself"),
+    "MIA024": ("error", "a setting or a threat model contradicts itself"),
     "MIA025": ("error", "the attack needs a term of one model type without stating that model type"),
     "MIA026": ("error", "a cost or a range names no parameter of the entry"),
     "MIA027": ("error", "`differs` stands where nothing differs"),

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, FiniteFloat
 
 from taxonomy import evidence_files, source
 from taxonomy.catalog import Catalog
@@ -23,6 +23,9 @@ KIND = "records"
 FOLDER = f"{evidence_files.FOLDER}/{KIND}"
 
 
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
 class ScoredRecord(Strict):
     """One candidate: its picture, label and side, the probability of each class that the model answers, and a score an attack.
 
@@ -32,8 +35,8 @@ class ScoredRecord(Strict):
     picture: str = Field(pattern=r"^[0-9a-z]+$")
     label: int = Field(ge=0)
     member: bool
-    answer: list[float] = Field(min_length=2)
-    scores: list[float] = Field(min_length=1)
+    answer: list[Probability] = Field(min_length=2)
+    scores: list[FiniteFloat] = Field(min_length=1)
 
 
 class Scorer(Strict):
@@ -48,7 +51,7 @@ class RecordEvidence(Strict):
 
     schema_: Literal[1] = Field(alias="schema")
     target: EntryId
-    seed: int
+    seed: int = Field(ge=0)
     versions: dict[str, str]
     commit: str | None = None
     attacks: list[Scorer] = Field(min_length=1)
@@ -96,6 +99,11 @@ def _unknown(catalog: Catalog, found: RecordEvidence, stem: str) -> Iterator[tup
     odd = next((i for i, record in enumerate(found.records) if len(record.scores) != wanted), None)
     if odd is not None:
         yield f"record {odd} has {len(found.records[odd].scores)} scores, and {wanted} attacks are named", ""
+    forms = {(len(record.picture), len(record.answer)) for record in found.records}
+    if len(forms) > 1:
+        yield "the records are not all of as many pixels and classes", ""
+    if any(record.label >= len(record.answer) for record in found.records):
+        yield "a record has the label of a class that is not answered", ""
 
 
 def _old(prints: Fingerprints, found: RecordEvidence, path: Path) -> Iterator[tuple[str, str]]:

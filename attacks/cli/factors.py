@@ -46,6 +46,7 @@ def factors(
     intervals; so is the change from the first value to each other, paired where the candidates are the same records. Finished
     work is kept: what was measured once is not run again.
     """
+    from taxonomy.factor_checks import refuse
     from taxonomy.factors import curves, with_points
 
     loaded = load_sound(catalog)
@@ -57,6 +58,7 @@ def factors(
     if save and out is not None:
         raise InputError("--save writes into the catalog's own folder of evidence, and --out into another: use one of them")
     entry = _named(loaded, factor)
+    refuse(loaded, entry)
     found = curves(loaded, entry)
     loaded = with_points(loaded, found)
     from attacks.engine.code import Code

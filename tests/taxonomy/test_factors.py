@@ -70,6 +70,8 @@ UNSOUND = [
     (varies("knows", "[[Q.labels], [Q.scores, record.label]]"), "MIA034 10: yeom-2018-loss cannot run on digits-mlp"),
     (varies("knows", "[Q.labels, Q.scores]"), "MIA034 10: expected a list of terms"),
     (varies("dp-sgd.epsilon", "[0, 1]"), "MIA034 10: dp-sgd.epsilon must be"),
+    (varies("dp-sgd.epsilon", "[1, far]"), "MIA034 10: dp-sgd.epsilon must be a finite number (found 'far')"),
+    (varies("dp-sgd.epsilon", "[1, true]"), "MIA034 10: dp-sgd.epsilon must be a finite number (found 'True')"),
     (varies("dp-sgd.epsilon", targets="genomes-decision-tree"), "MIA034 10: dp-sgd is for targets that are"),
     (varies(targets=""), "MIA034 8: `targets` names none"),
     (varies(values="[1, 1]"), "MIA034 10: two values are shown alike"),
@@ -205,3 +207,26 @@ def test_every_factor_of_the_issue_is_there(catalog):
     ):
         assert f"factor-{name}" in names
     assert all((f.varies is None) != (f.missing is None) for f in catalog.kinds["factors"].values())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        varies("dp-sgd.epsilon", "[[1], [4]]"),
+        varies("dp-sgd.epsilon", targets="genomes-decision-tree"),
+        varies("knows", "[Q.labels, Q.scores]"),
+        varies(more="  labels: [few]\n"),
+    ],
+)
+def test_check_tells_of_a_factor_that_became_wrong_after_it_was_measured(tmp_path, text):
+    seed = {"seed": 0, "target": {}, "auc": 0.5, "auc_ci": [0.4, 0.6], "tpr": None, "tpr_ci": None, "warnings": []}
+    auc = {"mean": 0.5, "ci": [0.4, 0.6]}
+    point = {"fingerprint": "x", "auc": auc, "tpr": None, "paired": True, "auc_change": None, "tpr_change": None, "seeds": [seed]}
+    curve = {"attack": "yeom-2018-loss", "target": "digits-mlp", "points": [{"value": one, **point} for one in "12"]}
+    whole = {"schema": 1, "factor": "factor-own", "axis": "epochs", "versions": {}, "commit": None, "curves": [curve]}
+    folder = write(tmp_path, text)
+    path = tmp_path / "evidence" / "factors" / "factor-own.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(whole))
+    codes = {one.code for one in check([folder])[1] if "factor-own" in one.file}
+    assert codes == {"MIA028", "MIA034"}

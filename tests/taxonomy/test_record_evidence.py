@@ -48,6 +48,21 @@ def test_unknown_names_and_missing_scores_are_told(told):
     assert "named after digits-mlp" in messages[0] and "unknown target 'digits-forest'" in messages[1]
 
 
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"picture": "0"}, "not all of as many pixels"),
+        ({"label": 10}, "the label of a class that is not answered"),
+        ({"answer": [2.0] + [0.0] * 9}, "records.0.answer.0: input should be less than or equal to 1"),
+        ({"scores": [float("nan"), 0.0, 0.0]}, "records.0.scores.0: input should be a finite number"),
+    ],
+)
+def test_a_record_that_cannot_be_is_told(told, changed, said):
+    first, *others = stored()["records"]
+    (finding,) = told(records=[{**first, **changed}, *others])
+    assert finding.code == "MIA029" and said in finding.message
+
+
 def test_a_damaged_file_is_one_sentence(tmp_path):
     path = tmp_path / "digits-mlp.json"
     path.write_text(json.dumps({**stored(), "seed": "first"}))

@@ -64,6 +64,16 @@ def test_a_dry_run_measures_nothing(mia_json, own, tmp_path, monkeypatch):
     assert not (tmp_path / "mia-runs").exists()
 
 
+@pytest.mark.parametrize("values", ["[0.1, -1]", "[0.1, far]", "[0.1, true]", "[[0.1], [0.2]]", "[0.1, 0.1]"])
+def test_a_factor_that_is_wrong_is_not_measured(mia, own, tmp_path, monkeypatch, values):
+    monkeypatch.chdir(tmp_path)
+    text = FACTOR.replace("target.epochs", "adversarial-training.bound").replace("[1, 40]", values)
+    (tmp_path / "own" / "factors" / "factor-tiny.yaml").write_text(text)
+    done = mia("factors", "tiny", *own)
+    assert done.returncode == 2 and "factor-tiny.yaml:10:" in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "mia-runs").exists()
+
+
 def test_a_factor_is_measured_once(mia, mia_json, own, tmp_path):
     first = mia_json("factors", "factor-tiny", *own, "--seeds", "1", "--out", str(tmp_path / "out"))
     (curve,) = first["evidence"]["curves"]
