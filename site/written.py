@@ -28,3 +28,18 @@ def count_of(number: int, what: str) -> str:
 def interval(pair: Iterable[float] | None) -> str:
     """Return an interval as words say it; nothing for none."""
     return "" if pair is None else "{:.3f} to {:.3f}".format(*pair)
+
+
+# What further figures are called where their names say too little: those of sets (`attacks.metrics.sets`).
+DETAILS = {
+    "accused": "share of the sets without members that are accused",
+    "accused_low": "lower end of its 95 % interval",
+    "accused_high": "upper end",
+    "auc": "AUC by p-values",
+    "level": "level of the test",
+}
+
+
+def detail(name: str) -> str:
+    """Return a further figure of a metric by its name in words."""
+    return DETAILS.get(name, name.replace("_", " "))
