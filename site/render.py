@@ -95,6 +95,7 @@ class Site:
             detail=written.detail,
             interval=written.interval,
             number=performance.number,
+            prose=written.prose,
             described=performance.described,
         )
         self.jinja.globals.update(

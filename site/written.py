@@ -6,12 +6,19 @@ import re
 from collections.abc import Iterable
 from html import escape
 
+from markupsafe import Markup
+
 PUNCTUATION = re.compile(r"([\\`*_{}\[\]()#+\-.!|~$&<>])")
 
 
 def title_in_markdown(text: str) -> str:
     """Return text that Markdown shows as typed in a heading."""
     return "".join(escape(c) if c in "<>&" else f"\\{c}" if PUNCTUATION.match(c) else c for c in text)
+
+
+def prose(text: str) -> Markup:
+    """Return text in which what stands between backticks is code."""
+    return Markup(re.sub(r"`([^`\n]+)`", r"<code>\1</code>", escape(text)))  # noqa: S704  (it is escaped)
 
 
 def rate(value: float | None) -> str:

@@ -93,7 +93,7 @@ def plain(text: str) -> str:
     import latexcodec  # noqa: F401 -- it is what knows how to decode `ulatex`
 
     decoded: str = codecs.decode(text, "ulatex")  # type: ignore[call-overload]
-    return decoded.replace("{", "").replace("}", "").replace("--", "–")
+    return decoded.replace("{", "").replace("}", "").replace("--", "–").replace("``", "“").replace("''", "”")
 
 
 def bibtex(found: Mapping[str, Any], wanted: set[str] | None = None) -> str:
