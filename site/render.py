@@ -38,6 +38,7 @@ from taxonomy import (
     figures,
     record_evidence,
     references,
+    strengths,
     survey,
     withdrawals,
 )
@@ -71,6 +72,7 @@ class Site:
             scored = [record_evidence.read(path) for path in record_evidence.files(catalog)]
             self.stale_records = {one.target for one in scored if record_evidence.stale(prints, one)}
             self.stale |= {name: set(defense_evidence.stale(prints, found)) for name, found in self.defended.items()}
+        self.strengths = {name: strengths.of(found, self.stale[name]) for name, found in self.measured.items()}
         self.kind_of = {
             **{name: kind for kind, entries in catalog.kinds.items() for name in entries},
             **dict.fromkeys(catalog.terms, "terms"),
@@ -90,8 +92,10 @@ class Site:
             shown=lambda text: escape(text, quote=False),
             rate=written.rate,
             count_of=written.count_of,
+            detail=written.detail,
             interval=written.interval,
             number=performance.number,
+            prose=written.prose,
             described=performance.described,
         )
         self.jinja.globals.update(
@@ -249,7 +253,9 @@ class Site:
             }
         if kind == "threat-models":
             answers = self.atlas.answers(explorer.threat_model(self.catalog, name))
-            return {"feasible": [a for a in answers if isinstance(a, Feasible)]}
+            feasible = {a.attack.id: a for a in answers if isinstance(a, Feasible)}
+            order, shown = strengths.ranked(feasible, self.strengths)
+            return {"feasible": [feasible[attack] for attack in order], "shown": shown}
         if kind in ("steps", "defenses"):
             entry = self.catalog.kinds[kind][name]
             found = {"source": reference.source_of(entry.run) if entry.run else None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import functools
 import os
 import re
@@ -68,11 +69,11 @@ def citation(work: Any) -> str:
     """Return a work as one line of plain text: authors, title, venue, year, and where to find it."""
     people = [plain(" ".join([*p.prelast_names, *p.last_names])) for p in work.persons.get("author", [])]
     if len(people) > 3:
-        people = [people[0], "et al."]
+        people = [f"{people[0]} et al."]
     fields = {name: plain(str(value)) for name, value in work.fields.items()}
     venue = next((fields[k] for k in ("booktitle", "journal", "howpublished", "publisher") if k in fields), "")
     link = next(
-        (prefix + fields[key] for key, prefix in (("doi", "doi:"), ("eprint", "arXiv:"), ("url", "")) if key in fields),
+        (prefix + work.fields[key] for key, prefix in (("doi", "doi:"), ("eprint", "arXiv:"), ("url", "")) if key in work.fields),
         "",
     )
     parts = [", ".join(people).removesuffix("."), fields.get("title", ""), venue, fields.get("year", ""), link]
@@ -88,8 +89,11 @@ def reached(work: Any) -> str | None:
 
 
 def plain(text: str) -> str:
-    """Return a field of BibTeX without its braces and with a real dash."""
-    return text.replace("{", "").replace("}", "").replace("--", "–")
+    """Return a field of BibTeX as plain text: accents as letters, no braces, real dashes."""
+    import latexcodec  # noqa: F401 -- it is what knows how to decode `ulatex`
+
+    decoded: str = codecs.decode(text, "ulatex")  # type: ignore[call-overload]
+    return decoded.replace("{", "").replace("}", "").replace("--", "–").replace("``", "“").replace("''", "”")
 
 
 def bibtex(found: Mapping[str, Any], wanted: set[str] | None = None) -> str:

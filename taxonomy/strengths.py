@@ -9,7 +9,7 @@ import hashlib
 import importlib.util
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from taxonomy.findings import InputError
 from taxonomy.priors import precision
 
 if TYPE_CHECKING:
-    from taxonomy.figures import Average
+    from taxonomy.figures import Average, Evidence
     from taxonomy.fingerprints import Fingerprints
 
 PART = "strengths"
@@ -82,12 +82,15 @@ def _strengths(catalog: Catalog, fingerprints: Fingerprints) -> dict[str, list[S
             old = evidence.stale(fingerprints, found)
         except InputError:
             continue  # `mia check` says what is wrong with the file
-        result[found.attack] = [
-            Strength(m.target, _mean(m.auc), _mean(m.tpr_at_fpr.get(FPR)), m.target in old)
-            for m in found.targets
-            if m.role != "null"
-        ]
+        result[found.attack] = of(found, old)
     return result
+
+
+def of(found: Evidence, old: Collection[str]) -> list[Strength]:
+    """Return what was measured of one attack; `old` are the targets on which that is stale, and controls are left out."""
+    return [
+        Strength(m.target, _mean(m.auc), _mean(m.tpr_at_fpr.get(FPR)), m.target in old) for m in found.targets if m.role != "null"
+    ]
 
 
 def _mean(value: Average | None) -> float | None:

@@ -66,7 +66,11 @@ class AuditResult:
         return folder
 
     def __repr__(self) -> str:
-        return "\n".join([f"Audit of {self.data['name']}", *self.sentences()])
+        return "\n".join([f"Audit of {self.data['name']}", *(f"Warning: {text}." for text in self._wrong()), *self.sentences()])
+
+    def _wrong(self) -> list[str]:
+        """Return what makes the figures worthless, if anything does: it is said before them."""
+        return [check["message"] for check in self.data["checks"] if check["severity"] == "error"]
 
     def sentences(self) -> list[str]:
         """Return one sentence a threat model, for people: what the best attack finds, in counts of records."""
@@ -83,11 +87,7 @@ class AuditResult:
     def _repr_html_(self) -> str:
         """Return a table for a notebook; everything is escaped."""
         said = "".join(f"<p>{html.escape(text)}</p>" for text in self.sentences())
-        wrong = "".join(
-            f"<p><strong>{html.escape(check['message'])}</strong></p>"
-            for check in self.data["checks"]
-            if check["severity"] == "error"
-        )
+        wrong = "".join(f"<p><strong>{html.escape(text)}</strong></p>" for text in self._wrong())
         table = self.table().to_html(index=False, float_format="{:.3f}".format)
         return f"<h4>Audit of {html.escape(self.data['name'])}</h4>{wrong}{said}{table}"
 

@@ -59,7 +59,7 @@ KINDS = """\
 def text(source: Path | None = None) -> str:
     """Return the text of a starter; raise InputError for a source that is nothing to begin with."""
     if source is None:
-        model = "model: {kind: sklearn, file: model.skops}\n" + "\n".join(KINDS.splitlines()[1:])
+        model = KINDS.removeprefix("# ")
         return STARTER.format(name="my-audit", members="train.csv", others="holdout.csv", label=", label: target", model=model)
     if not source.is_file():
         raise InputError(f"no such file {relative(source)}")

@@ -60,7 +60,7 @@ def everything(
     """Return the adversary who is granted all that the parts of an audit grant."""
     threat = owner(target)
     limits = Limits(queries=queries, models=models, rows=rows)
-    return Adversary(ALL, "Someone who has all that the audit file grants", replace(threat, limits=limits), target)
+    return Adversary(ALL, "Someone who has all that the audit was given", replace(threat, limits=limits), target)
 
 
 def _adversary(

@@ -5,7 +5,6 @@ https://docs.citationstyles.org; the keys are those of its schema `csl-data.json
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Mapping
 from typing import Any
 
@@ -50,9 +49,9 @@ def _item(key: str, work: Any, edition: Edition) -> dict[str, Any]:
     for role in ("author", "editor"):
         if people := [_person(one) for one in work.persons.get(role, [])]:
             found[role] = people
-    found |= {names[name]: _text(value) for name, value in fields.items() if name in names}
+    found |= {names[name]: plain(value) for name, value in fields.items() if name in names}
     if "pages" in fields:
-        found["page"] = _text(fields["pages"]).replace("–", "-")
+        found["page"] = plain(fields["pages"]).replace("–", "-")
     if "eprint" in fields:
         found.setdefault("URL", f"https://arxiv.org/abs/{fields['eprint']}")
         if work.type == "misc":
@@ -60,25 +59,18 @@ def _item(key: str, work: Any, edition: Edition) -> dict[str, Any]:
     if "year" in fields:
         found["issued"] = {"date-parts": [[int(fields["year"])]]}
     if "checked" in fields:
-        found["note"] = _text(fields["checked"])
+        found["note"] = plain(fields["checked"])
     return {**found, "source": str(edition)}
 
 
 def _person(person: Any) -> dict[str, str]:
     whole = str(person)
     if (whole.startswith("{") and whole.endswith("}")) or whole == "others":
-        return {"literal": _text(whole)}
+        return {"literal": plain(whole)}
     parts = {
         "family": [*person.last_names],
         "given": [*person.first_names, *person.middle_names],
         "non-dropping-particle": person.prelast_names,
         "suffix": person.lineage_names,
     }
-    return {name: _text(" ".join(words)) for name, words in parts.items() if words}
-
-
-def _text(value: str) -> str:
-    """Return a field of BibTeX as plain text: accents as letters, no braces, real dashes."""
-    import latexcodec  # noqa: F401 -- it is what knows how to decode `ulatex`
-
-    return plain(codecs.decode(value, "ulatex"))  # type: ignore[call-overload]
+    return {name: plain(" ".join(words)) for name, words in parts.items() if words}

@@ -21,7 +21,7 @@ def test_references_are_complete(catalog):
     for key, work in references.works(catalog).items():
         assert work.fields.get("title") and work.fields.get("year"), key
         assert work.persons.get("author") or work.persons.get("editor"), key
-        assert references.citation(work)
+        assert not set("\\{}") & set(references.citation(work)), "accents are letters in what people read"
 
 
 def test_the_whole_reference_list_of_the_survey_is_there(catalog):

@@ -13,6 +13,8 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 
 from attacks import audit as notebook
+from attacks.audit.result import AuditResult
+from taxonomy.loading import load
 
 FEW = "attacks: [yeom-2018-loss, yeom-2018-gap]\n"
 
@@ -176,6 +178,14 @@ def test_in_a_notebook(folder):
     assert result.table()["auc"].tolist() == [pytest.approx(roc_auc_score(member, -loss), abs=1e-12)]
     assert "of 60 members" in result.sentences()[0] or "too few" in result.sentences()[0]
     assert "<table" in result._repr_html_()
+
+
+def test_what_makes_figures_worthless_is_said_before_them():
+    checks = [{"severity": "error", "message": "the split is wrong"}, {"severity": "warning", "message": "no more than that"}]
+    data = {"name": "mine", "valid": False, "checks": checks, "threat_models": [{"id": "a", "title": "Somebody", "results": []}]}
+    printed = repr(AuditResult(data, {}, np.zeros(0, dtype=bool), np.zeros(0), load())).splitlines()
+    assert printed[:2] == ["Audit of mine", "Warning: the split is wrong."] and printed[2].startswith("Somebody: ")
+    assert len(printed) == 3
 
 
 def test_a_starter_is_an_audit_file(folder, mia):
