@@ -48,8 +48,9 @@ def test_everything_feasible_runs_and_shadow_models_are_shared(first):
     assert not outcome.failures
     trained = [(node.name, node.meta["models"]) for node in Store(folder).nodes() if node.kind in ("model", "block")]
     assert trained.count(("target", 1)) == 1
-    # Blocks of four: four shadow models once for all, three reference models with one to fill up, and MATT's by itself.
-    assert sorted(models for name, models in trained if name == "shadow models") == [1, 4, 4]
+    # Blocks of four: four shadow models once for all, three reference models with one to fill up, CMIA's sixteen in rounds, and
+    # MATT's by itself.
+    assert sorted(models for name, models in trained if name == "shadow models") == [1, 4, 4, 4, 4, 4, 4]
     assert outcome.trained == sum(models for _, models in trained) and outcome.spare == 1
 
 
