@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import importlib.util
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from taxonomy import all_evidence, artifact_forms, defended, factor_checks, fingerprints, source
+from taxonomy import all_evidence, artifact_forms, defended, factor_checks, ordering_checks, source
 from taxonomy.catalog import Catalog, installed_sources
 from taxonomy.entries import Attack, Defense, Step
 from taxonomy.findings import Finding, InputError, nearest, some
@@ -17,7 +16,6 @@ from taxonomy.knowledge import DataSet
 from taxonomy.loading import for_checks
 from taxonomy.named_code import named
 from taxonomy.nearness import meant
-from taxonomy.orderings import Ordering
 from taxonomy.references import FILE, keys, problems
 from taxonomy.resolver import Resolver
 from taxonomy.survey import differences, published_setting
@@ -47,7 +45,7 @@ def check(extra: Sequence[Path] = (), code: Sequence[Path] = ()) -> tuple[Catalo
         findings.extend(some(_threat_models(catalog)))
         of_code = (_code(catalog, packages), _defenses(catalog, packages), artifact_forms.check(catalog, packages))
         of_factors = factor_checks.factors(catalog, lambda document, *more: _function(document, packages, *more))
-        knowledge = (_orderings(catalog), of_factors, factor_checks.statements(catalog))
+        knowledge = (ordering_checks.orderings(catalog), of_factors, factor_checks.statements(catalog))
         for found in (*of_code, _targets(catalog), *knowledge, _least(catalog)):
             findings.extend(some(found))
         findings.extend(all_evidence.check(catalog, [*packages.values(), package("taxonomy")]))
@@ -139,38 +137,6 @@ def _targets(catalog: Catalog) -> Iterator[Finding]:
             yield document.finding("MIA032", message, ("targets",), "name one as `null`")
         if targets.null and not catalog.targets[targets.null].control:
             yield document.finding("MIA032", f"{targets.null} is no control", ("targets", "null"))
-
-
-def _orderings(catalog: Catalog) -> Iterator[Finding]:
-    """Both sides of an ordering run, differ, have the figure that is compared, and use what a setting sets."""
-    orderings: dict[str, Ordering] = catalog.kinds["orderings"]
-    prints = fingerprints.Fingerprints(catalog, lambda run: "")
-    proof = functools.cache(lambda attack, target: prints.proof(catalog.attack(attack), catalog.target(target)))
-    for name, entry in orderings.items():
-        document = catalog.documents[name]
-        for attack in (entry.better, entry.worse):
-            of_membership = catalog.attack(attack).goal == "membership"
-            if of_membership == (entry.metric == "judged"):
-                message = f"{attack} is {'not ' if of_membership else ''}judged by its target, so it has no {entry.metric}"
-                yield document.finding("MIA030", message, ("metric",))
-                break
-        for i, sides in enumerate(entry.sides()):
-            place = ("targets", i)
-            if sides[0] == sides[1]:
-                yield document.finding("MIA030", "both sides are the same attack, target and settings", place)
-            for key, side in zip(("better", "worse"), sides, strict=True):
-                rules = {rule.id for rule in proof(side.attack, side.target)}
-                if not rules:
-                    yield document.finding("MIA030", f"{side.attack} cannot run on {side.target}", place)
-                # What a step of somebody else's folder changed about a proof is no mistake of this entry.
-                folder = document.path.parent.parent
-                changed = any(catalog.documents[rule].path.parent.parent != folder for rule in rules if rule in catalog.steps)
-                for path, _ in side.settings if rules and not changed else ():
-                    owner = path.rpartition(".")[0]
-                    if owner not in rules:
-                        message = f"{side.attack} does not use {owner} on {side.target}"
-                        hint = nearest(owner, rules)
-                        yield document.finding("MIA030", message, ("settings", key, path), hint, key=True)
 
 
 def _references(catalog: Catalog, resolver: Resolver) -> Iterator[Finding]:
