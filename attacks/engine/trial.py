@@ -45,7 +45,9 @@ OF_TARGETS = {
     "population": 50,
     "records": 50,
     "rounds": 12,
+    "sets_of_each": 2,
     "single_updates": 20,
+    "size": 8,
     "update_epochs": 2,
 }
 OF_RULES = {
