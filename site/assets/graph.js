@@ -66,7 +66,7 @@ const Graphs = (() => {
     // [models, calls, calls a record, rows, asked at home, at home a record].
     derivation(goal, grants, pricing, ceiling = null, first = null) {
       const granted = new Set(this.given(grants));
-      const order = this.close(granted);
+      const order = this.close([...granted].sort());
       if (!order.has(goal)) return { proof: null, exhaustive: true };
       const costs = new Map();
       const costOfRule = (rule) => {
