@@ -177,6 +177,13 @@ def test_text_is_shown_as_typed(strange):
     assert NASTY in "".join(Page(strange / "attacks" / "index.html").words)
 
 
+def test_no_page_is_heavy_but_for_its_pictures(site):
+    weights = {
+        page: len(re.sub(r"<svg.*?</svg>", "", page.read_text(), flags=re.DOTALL).encode()) for page in site.rglob("*.html")
+    }
+    assert not {page: weight for page, weight in weights.items() if weight > 300_000}
+
+
 @pytest.mark.slow
 def test_the_weight_of_a_page_does_not_grow_with_their_number(site, tmp_path):
     """Three hundred more entries: the page of an attack is as heavy as before."""
