@@ -53,7 +53,7 @@ def frontier(
     out.print(
         "Means over seeds with 95 % intervals. * lies on the Pareto front: nothing at its price or below has a larger mean AUC."
         if found
-        else "Nothing was measured within this budget."
+        else "No attack on membership was measured within this budget."
     )
     if left_out:
         out.print(f"{tables.counted(left_out, 'stale figure')} left out: the code has changed since (mia check).")

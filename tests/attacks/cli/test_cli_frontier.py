@@ -14,7 +14,7 @@ def test_what_attacks_cost_and_find(mia, mia_json):
     assert {attack["models"] for attack in few["attacks"]} == {0}
     shown = mia("frontier", "digits-mlp").stdout
     assert "carlini-2022-lira" in shown and "Pareto front" in shown
-    assert "Nothing was measured within this budget." in mia("frontier", "digits-null").stdout
+    assert "No attack on membership was measured within this budget." in mia("frontier", "digits-null").stdout
 
 
 @pytest.mark.parametrize(
