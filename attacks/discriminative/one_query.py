@@ -39,23 +39,27 @@ def between_in_and_out(
         raise AttackError("a record is in all shadow models, or in none, so nothing lies between; train at least two")
     moved = []
     for rows in torch.arange(len(x)).split(CHUNK):
-        some, within, right = x[rows], inside[:, rows].double(), label[rows]
+        some, within, right = x[rows].clone(), inside[:, rows].double(), label[rows]
         with torch.no_grad():
             answers = torch.stack([network(some) for network in networks])
         wanted = answers.scatter(2, right.expand(len(networks), -1).unsqueeze(2), float("-inf")).argmax(dim=2)
         wanted = torch.where(inside[:, rows], right, wanted)
         weight = within / within.sum(dim=0) + alpha * (1 - within) / (1 - within).sum(dim=0)
-        active = torch.ones(len(rows), dtype=torch.bool)
+        moving = torch.arange(len(rows))
         for _ in range(steps):
-            some = some.detach().requires_grad_(True)
-            parts = [nn.functional.cross_entropy(net(some), w, reduction="none") for net, w in zip(networks, wanted, strict=True)]
-            loss = (weight * torch.stack(parts)).sum(dim=0) / (1 + alpha)
-            active &= loss.detach() >= enough
-            if not active.any():
+            at = some[moving].requires_grad_(True)
+            parts = [
+                nn.functional.cross_entropy(network(at), w, reduction="none")
+                for network, w in zip(networks, wanted[:, moving], strict=True)
+            ]
+            loss = (weight[:, moving] * torch.stack(parts)).sum(dim=0) / (1 + alpha)
+            on = loss.detach() >= enough
+            if not on.any():
                 break
-            (slope,) = torch.autograd.grad(loss.sum(), some)
-            some = some - step * slope * _wide(active, slope)
-        moved.append(some.detach())
+            (slope,) = torch.autograd.grad(loss.sum(), at)
+            moving = moving[on]
+            some[moving] -= step * slope[on]
+        moved.append(some)
     return _kept(labels, torch.cat(moved), label)
 
 
@@ -89,23 +93,21 @@ def just_across(
     moved = []
     for rows in torch.arange(len(x)).split(CHUNK):
         start, right = x[rows], label[rows]
-        away, active = torch.zeros_like(start), torch.ones(len(rows), dtype=torch.bool)
+        away, moving = torch.zeros_like(start), torch.arange(len(rows))
         for round_ in range(1, rounds + 1):
             reach = farthest * width * round_ / rounds
             for _ in range(steps):
+                at = start[moving] + away[moving]
                 with torch.no_grad():
-                    sure = torch.stack([torch.softmax(net(start + away), -1) for net in judges]).mean(dim=0)
-                active &= sure.gather(1, right[:, None]).squeeze(1) >= confidence
-                if not active.any():
+                    sure = torch.stack([torch.softmax(judge(at), -1) for judge in judges]).mean(dim=0)
+                on = sure.gather(1, right[moving, None]).squeeze(1) >= confidence
+                moving, at = moving[on], at[on].requires_grad_(True)
+                if not len(moving):
                     break
-                some = (start + away).detach().requires_grad_(True)
-                loss = torch.stack([nn.functional.cross_entropy(net(some), right, reduction="none") for net in source]).mean(
-                    dim=0
-                )
-                (slope,) = torch.autograd.grad(loss.sum(), some)
-                further = away + farthest * width / rounds / steps * _unit(slope)
-                further = further * (reach / _length(further)).clamp(max=1)
-                away = torch.where(_wide(active, away), further, away)
+                losses = [nn.functional.cross_entropy(network(at), right[moving], reduction="none") for network in source]
+                (slope,) = torch.autograd.grad(torch.stack(losses).mean(dim=0).sum(), at)
+                further = away[moving] + farthest * width / rounds / steps * _unit(slope)
+                away[moving] = further * (reach / _length(further)).clamp(max=1)
         moved.append(start + away)
     return _kept(labels, torch.cat(moved), label)
 
