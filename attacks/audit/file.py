@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, create_model
 
-from attacks.audit.kinds.specs import KINDS, ArraysSpec, ClassifierSpec, ModelSpec, TransformersSpec
+from attacks.audit.kinds.specs import KINDS, ArraysSpec, ClassifierSpec, ModelSpec, SamplesSpec, TransformersSpec
 from taxonomy import yamlfile
 from taxonomy.entries import EntryId
 from taxonomy.findings import CatalogError, Finding, InputError, nearest
@@ -67,6 +67,17 @@ class Coins(Strict):
     delta: float = Field(gt=0, lt=1)
 
 
+class Sets(Strict):
+    """Candidates in sets of one size: as many sets as can be dealt, some without any member and some that hold a share of them.
+
+    With every set go as many records of the population, which its owner kept back.
+    """
+
+    size: int = Field(ge=2)
+    shares: list[Annotated[float, Field(gt=0, le=1)]] = Field(default=[1.0], min_length=1)
+    level: float = Field(default=0.05, gt=0, lt=1, description="the p-value at which a set counts as found")
+
+
 class StatedDefense(Strict):
     """A mask by its id (mia defenses) that is put on top of the model's answers; `adaptive`: the adversary knows of it."""
 
@@ -91,6 +102,7 @@ class AuditFile(Strict):
     records: Literal["picture", "table", "text", "signal", "genotype"] | None = None
     training_size: int | None = Field(default=None, ge=1, description="records the model was trained on; unstated, the members")
     coins: Coins | None = None
+    sets: Sets | None = None
     defense: StatedDefense | None = None
     threat_models: list[Text | InlineThreatModel] = Field(default_factory=list)
     attacks: list[EntryId] = Field(default_factory=list)
@@ -174,6 +186,8 @@ def _check(audit: Audit) -> None:
         )
     if not isinstance(audit.model, ClassifierSpec):
         _check_generator(audit)
+    if stated.sets is not None and isinstance(audit.model, SamplesSpec):
+        raise audit.wrong("no attack on sets is made for samples; `sets` is for classifiers and language models", "sets")
     if not isinstance(audit.model, TransformersSpec):
         for key in SIDES:
             if (part := getattr(stated, key)) is not None and part.text is not None:

@@ -30,7 +30,9 @@ from attacks.handles import (
     LikelihoodOracle,
     NextSymbolOracle,
     Number,
+    Population,
     TopSymbolOracle,
+    UnsuitableError,
 )
 from attacks.handles.language import Seeds, levels_of, top_symbols
 from attacks.models.generators.language import PADDING
@@ -46,15 +48,15 @@ REFERENCE, BASE = "reference-language-model", "M2.base"
 def read(audit: Audit, spec: TransformersSpec) -> LanguageParts:
     """Return the parts of an audit of a language model; raise InputError for anything wrong."""
     stated, folder = audit.stated, audit.folder
-    for key in ("population", "features"):
-        if getattr(stated, key) is not None:
-            raise audit.wrong(f"a language model takes no `{key}`; what it is compared with is `base`, another model", key)
+    if stated.features is not None:
+        raise audit.wrong("a language model takes no `features`; what it is compared with is `base`, another model", "features")
     wanted = Wanted(groups=stated.groups)
     members, of_members = texts.read(folder, "members", stated.members, wanted)
     others, of_others = texts.read(folder, "non_members", stated.non_members, wanted)
     checks.refuse_overlap(members, others, None)
     texts.refuse_overlap(members, of_members, others, of_others)
-    everything = [*of_members, *of_others]
+    population, of_population = texts.read(folder, "population", stated.population, Wanted()) if stated.population else (None, [])
+    everything = [*of_members, *of_others, *of_population]
     model = causal.load(folder / spec.folder, "model")
     tokens = model.tokens(everything)
     base = _base(audit, spec, everything, tokens)
@@ -64,11 +66,14 @@ def read(audit: Audit, spec: TransformersSpec) -> LanguageParts:
         name=stated.name,
         members=members,
         others=others,
+        population=population,
         rows=None,
         training_size=stated.training_size,
         records="text",
-        texts=everything,
-        x=x,
+        texts=everything[: len(members) + len(others)],
+        x=x[: len(members) + len(others)],
+        pool=x[len(members) + len(others) :],
+        shared=len({*of_members, *of_others}.intersection(of_population)),
         cut=cut,
         model=model,
         base=base,
@@ -105,8 +110,8 @@ def padded(tokens: Sequence[Sequence[int]], limits: Sequence[int | None]) -> tup
 class LanguageParts(Parts):
     """What the audit file of a language model grants: texts, the model itself, and another one.
 
-    `x` float32 (n, length) are the texts as tokens; `cut` of them are longer than the model can look at. `files` is a hash of the
-    models' files.
+    `x` float32 (n, length) are the candidates as tokens, and `pool` float32 (m, length) the texts of the population, with which
+    candidates have `shared` texts; `cut` texts are longer than the model can look at. `files` is a hash of the models' files.
     """
 
     model_type = "generative"
@@ -114,6 +119,8 @@ class LanguageParts(Parts):
 
     texts: list[str]
     x: Tensor
+    pool: Tensor
+    shared: int
     cut: int
     model: CausalModel
     base: CausalModel | None
@@ -122,7 +129,7 @@ class LanguageParts(Parts):
     @property
     def beyond(self) -> frozenset[str]:
         """Terms for which the audit file of such a model has no part."""
-        return super().beyond | {"M2", "M3", "D1.samples"}
+        return super().beyond | {"M2", "M3"}
 
     def tried(self, seed: int) -> tuple[list[Check], float | None]:
         """Nothing of a model at home has to be tried: it was read, and it is deterministic."""
@@ -138,6 +145,9 @@ class LanguageParts(Parts):
         if self.cut:
             text = f"{self.cut:,} texts are longer than the {self.x.shape[1]:,} tokens that the model can look at, and are cut"
             found.append(Check("cut", "warning", text))
+        if self.shared:
+            text = f"{self.shared:,} candidates stand in the population too; what the adversary holds is no candidate"
+            found.append(Check("population-overlap", "error", text))
         for name, part in (("members", self.texts[: len(self.members)]), ("non-members", self.texts[len(self.members) :])):
             if copies := len(part) - len(set(part)):
                 found.append(Check("copies", "warning", f"{copies:,} of {len(part):,} {name} are exact copies of others of them"))
@@ -176,6 +186,9 @@ class LanguageParts(Parts):
         return np.column_stack([counts, [len(text) for text in self.texts]]).astype(np.float64)
 
     def _likelihood(self, x: Tensor) -> Tensor:
+        longest = self.model.longest
+        if longest is not None and x.shape[1] > longest:
+            raise UnsuitableError(f"it puts text before each record, and the model looks at no more than {longest:,} tokens")
         return self._known[self.order] if torch.equal(x, self.x[self.order]) else self.model.likelihood(x)
 
     def _top_symbols(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -204,7 +217,13 @@ class LanguageParts(Parts):
             ),
             "D1.size": lambda ledger: Number("training_size", self.size, ledger),
         }
+        if self.population is not None:
+            # By what they are, so that nothing hangs on the order of a file.
+            ids = record_ids(self.pool.numpy())
+            order = np.argsort(ids, kind="stable")
+            held, label = self.pool[order], torch.zeros(len(order), dtype=torch.int64)
+            makers["D1.samples"] = lambda ledger: Population("population", held, label, ids[order], ledger)
         if (base := self.base) is not None:
             makers[REFERENCE] = lambda ledger: HandedLanguageModel(base.likelihood, self.files)
             makers[BASE] = lambda ledger: BaseModel("base_model", base.likelihood, self.files, ledger)
-        return makers
+        return makers | self.of_sets()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from torch import nn
 
 from attacks.audit import checks, classes, reading, running, tables
 from attacks.audit.answers import SCALES
-from attacks.audit.file import StatedDefense
+from attacks.audit.file import Sets, StatedDefense
 from attacks.audit.kinds import estimators
 from attacks.audit.kinds.model import OwnModel
 from attacks.audit.own_training import Method, answering
@@ -22,7 +22,9 @@ from attacks.audit.rows import rows_of
 from attacks.audit.tables import Side
 from taxonomy import loading
 from taxonomy.findings import InputError, nearest
+from taxonomy.terms import Strict
 
+Stated = TypeVar("Stated", bound=Strict)
 # What every audit takes.
 SIDES = ("members", "non_members")
 
@@ -40,6 +42,7 @@ def run(
     attacks: Sequence[str] = (),
     models: int | None = None,
     defense: str | Mapping[str, Any] | None = None,
+    sets: int | Mapping[str, Any] | None = None,
     seed: int = 0,
     name: str = "model",
 ) -> AuditResult:
@@ -50,6 +53,8 @@ def run(
     `train` is `(x, y, seed) -> model`, by which the adversary trains shadow models; `models` limits their number.
     `defense` is a mask that is put on top of the answers: its id (`mia defenses`), or what an audit file says of one, such as
     `{"id": "rounded-scores", "params": {"digits": 1}, "adaptive": False}`.
+    `sets` deals the candidates into sets of so many, of which attacks on sets say whether they were trained on (it takes a
+    `population`): a size, or what an audit file says of them, such as `{"size": 20, "shares": [0.5, 1]}`.
     `class_names` names the outputs of a function in order; with `missing_values` features may be NaN. Raises InputError, a
     ValueError, for anything wrong, before training.
     """
@@ -66,27 +71,30 @@ def run(
     method = None if train is None else Method((), scale, uuid.uuid4().hex, local=train)
     parts = reading.assembled(name, sides[0], sides[1], sides[2] if population is not None else None, rows, own, train=method)
     catalog = loading.load(())
-    mask = _defense(defense) if defense is not None else None
-    with running.prepared(catalog, parts, attacks=attacks, seed=seed, models=models, defense=mask) as ready:
+    mask = _stated("defense", StatedDefense, "id", defense) if defense is not None else None
+    dealt = _stated("sets", Sets, "size", sets) if sets is not None else None
+    with running.prepared(catalog, parts, attacks=attacks, seed=seed, models=models, defense=mask, sets=dealt) as ready:
         return running.run(ready, "audit.run(...)")
 
 
-def _defense(stated: str | Mapping[str, Any]) -> StatedDefense:
-    """Return a defense as an audit file states it; raise InputError for a key or a value that it does not take."""
-    keys = [*StatedDefense.model_fields]
-    given = {"id": stated} if isinstance(stated, str) else stated
+def _stated(key: str, form: type[Stated], only: str, given: Any) -> Stated:
+    """Return what an audit file states under a key, of which one part is `only` needed; raise InputError for anything else."""
+    keys = [*form.model_fields]
     if not isinstance(given, Mapping):
-        raise InputError(f"defense: give its id, or a mapping with {', '.join(keys)} (found a {type(stated).__name__})")
-    for key in given:
-        if key not in keys:
-            raise InputError(f"defense: unknown key {key!r} ({nearest(str(key), keys)})")
-    if "id" not in given:
-        raise InputError("defense: the key 'id' is missing; `mia defenses` lists them")
+        try:
+            return form(**{only: given})
+        except ValidationError as error:
+            raise InputError(f"{key}: give its {only}, or a mapping with {', '.join(keys)} (found {given!r})") from error
+    for name in given:
+        if name not in keys:
+            raise InputError(f"{key}: unknown key {name!r} ({nearest(str(name), keys)})")
+    if only not in given:
+        raise InputError(f"{key}: the key {only!r} is missing")
     try:
-        return StatedDefense(**given)
+        return form(**given)
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
-        place = ".".join(map(str, ("defense", *problem["loc"])))
+        place = ".".join(map(str, (key, *problem["loc"])))
         raise InputError(f"{place}: {problem['msg'][0].lower()}{problem['msg'][1:]} (found {problem['input']!r})") from error
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -13,6 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from attacks.handles import SuspectSets
+from attacks.seeds import derive_seed
+from attacks.targets import dealt_sets
 from attacks.targets.target import HandleMaker, Judge, Target
 from taxonomy import entries
 from taxonomy.findings import InputError
@@ -46,6 +49,7 @@ class Parts(ABC):
     records: str | None = None
     judges: dict[str, Judge] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
+    dealt: tuple[NDArray[np.int64], NDArray[np.int64]] | None = field(default=None, init=False)
 
     # What kind of model it is, and what it answers where its terms do not say so.
     model_type: ClassVar[entries.ModelType]
@@ -88,11 +92,8 @@ class Parts(ABC):
 
     @property
     def beyond(self) -> frozenset[str]:
-        """Terms for which the audit file of such a model has no part, so that nothing is unlocked by them.
-
-        No audit file tells sets: its owner knows who is a member, and has nobody to ask about sets.
-        """
-        return frozenset({"record.sets"})
+        """Terms for which the audit file of such a model has no part, so that nothing is unlocked by them."""
+        return frozenset()
 
     def steps_of(self, catalog: Catalog) -> Catalog:
         """Return the catalog with those steps alone that can be carried out on such a model."""
@@ -101,6 +102,35 @@ class Parts(ABC):
     def settings(self, catalog: Catalog, given: Settings) -> Settings:
         """Return the parameters of attacks for this audit, in which those that the user has `given` stand as they are."""
         return given
+
+    def deal(self, size: int, shares: Sequence[float], level: float, seed: int) -> None:
+        """Deal the candidates into sets, as many as there can be (record.sets), and judge what is found of them.
+
+        There are as many sets without any member as with each of the `shares`. Raises InputError where there is no population,
+        of which with every set go as many records, or not even one set of each share.
+        """
+        if self.population is None:
+            raise InputError("with every set go as many records that its owner kept back; hand over a `population` of them")
+        wanted = np.array([0, *(max(1, round(share * size)) for share in shares)])
+        there = len(self.members), len(self.others), len(self.population)
+        each = int(wanted.sum()), int((size - wanted).sum()), len(wanted) * size
+        many = min(have // need for have, need in zip(there, each, strict=True) if need)
+        if many < 1:
+            raise InputError(
+                f"sets of {size:,} take at least {each[0]:,} members, {each[1]:,} non-members and {each[2]:,} records of the "
+                f"population; there are {there[0]:,}, {there[1]:,} and {there[2]:,}"
+            )
+        member = self.order < len(self.members)
+        drawn = np.random.default_rng(derive_seed(seed, "sets", self.name))
+        self.dealt = dealt_sets.dealt(member, len(self.population), np.repeat(wanted, many), size, drawn)
+        self.judges |= dealt_sets.judges(member[self.dealt[0]].mean(axis=1), level)
+
+    def of_sets(self) -> dict[str, HandleMaker]:
+        """Return what makes the handle of the sets, if the candidates were dealt into some."""
+        if self.dealt is None:
+            return {}
+        rows, held_out = (torch.from_numpy(part) for part in self.dealt)
+        return {"record.sets": lambda ledger: SuspectSets("suspect_sets", rows, held_out, ledger)}
 
     @abstractmethod
     def tried(self, seed: int) -> tuple[list[Check], float | None]:

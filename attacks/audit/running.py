@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from attacks.audit import checks, judging, masking, report, retrained, threat_models
 from attacks.audit.checks import Check
-from attacks.audit.file import Audit, StatedDefense
+from attacks.audit.file import Audit, Sets, StatedDefense
 from attacks.audit.masking import Simulated
 from attacks.audit.parts import Parts, Settings
 from attacks.audit.result import AuditResult
@@ -125,12 +125,19 @@ def prepared(
     models: int | None = None,
     audit: Audit | None = None,
     defense: StatedDefense | None = None,
+    sets: Sets | None = None,
 ) -> Iterator[Prepared]:
     """Plan, look at all that can be looked at, and ask the model about the candidates; raise InputError for anything wrong.
 
-    The threat models and the defense are those of the audit file; without one, it is the adversary who has all that the parts
-    grant, and `defense`.
+    The threat models, the defense and the sets are those of the audit file; without one, it is the adversary who has all that
+    the parts grant, `defense` and `sets`.
     """
+    wrong = _wrong if audit is None else audit.wrong
+    if (wanted := sets if audit is None else audit.stated.sets) is not None:
+        try:
+            parts.deal(wanted.size, wanted.shares, wanted.level, seed)
+        except InputError as error:
+            raise wrong(str(error), "sets") from error
     entry, catalog = parts.entry(), parts.steps_of(catalog)
     engine = Engine(catalog, Store(), code=Code(), executor=executor, progress=progress)
     if audit is not None:
@@ -138,7 +145,6 @@ def prepared(
     else:
         adversaries = [threat_models.everything(catalog, entry, models, None)]
     ready = Prepared(catalog, parts, entry, engine, seed, adversaries)
-    wrong = _wrong if audit is None else audit.wrong
     if (stated := defense if audit is None else audit.stated.defense) is not None:
         ready.mask = masking.simulated(stated, wrong, catalog, parts, entry, engine.code, seed)
         ready.adversaries = masking.facing(wrong, catalog, adversaries, ready.mask)

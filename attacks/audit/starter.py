@@ -36,6 +36,9 @@ non_members: {{file: {others}{label}}}
 # Columns by which results are sliced.
 # groups: [sex, age_band]
 
+# Deals the records into sets: can their owner find out that a set was trained on? Takes a population.
+# sets: {{size: 20}}
+
 # Which adversaries to ask about (mia entries threat-models); unstated, one who has all that this file grants.
 # threat_models: [prediction-api-scores, prediction-api-labels]
 

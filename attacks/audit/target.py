@@ -257,7 +257,7 @@ class ClassifierParts(Parts):
                 makers["M2"] = lambda ledger: FunctionTrainer(own, size, ledger)
         if self.references is not None:
             makers |= self.references.makers
-        return makers | self.inside.makers()
+        return makers | self.inside.makers() | self.of_sets()
 
 
 class Asked(Protocol):

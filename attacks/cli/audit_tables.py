@@ -26,6 +26,7 @@ GIVES = {
     "M2": "`train`",
     "M3": "`train` with `hidden: true`",
     "record.label": "`label`",
+    "record.sets": "`sets`",
 }
 
 
@@ -69,6 +70,9 @@ def found(out: Console, result: AuditResult, folder: Path) -> None:
     for threat, said in zip(result.data["threat_models"], result.sentences(), strict=True):
         out.print(escape(said))
         figures(out, threat)
+        for one in threat["results"]:
+            if "metric" in one:
+                out.print(escape(sentences.other_goal(one)))
         for line in threat["left_out"]:
             out.print(f"[yellow]{escape(line)}[/]")
         for line in unlocked(threat["unlock"]):

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from attacks.handles import AttackError, Ledger, Population, SuspectSets
-from attacks.metrics import Metric, sets
+from attacks.handles import Ledger, Population, SuspectSets
 from attacks.seeds import derive_seed
-from attacks.targets import classifier, diffusion, language_model
+from attacks.targets import classifier, dealt_sets, diffusion, language_model
 from attacks.targets.target import Target
 from taxonomy.findings import InputError
 
@@ -129,43 +126,12 @@ def _in_sets(target: Target, size: int, shares: Sequence[float], sets_of_each: i
     counts = np.repeat([round(share * size) for share in shares], sets_of_each)
     drawn = np.random.default_rng(derive_seed(seed, "sets", target.id))
     member = target.member.numpy()
-    inside, outside = (drawn.permutation(np.flatnonzero(side)) for side in (member, ~member))
-    wanted = int(counts.sum()), int((size - counts).sum()), len(counts) * size
-    there = len(inside), len(outside), len(population)
-    for name, some, every in zip(("members", "non-members", "records of the population"), wanted, there, strict=True):
-        if some > every:
-            raise InputError(f"{target.id}: {len(counts):,} sets of {size:,} take {some:,} {name}; there are {every:,}")
-    first, second = np.cumsum(counts) - counts, np.cumsum(size - counts) - (size - counts)
-    rows = np.stack(
-        [
-            drawn.permutation(np.concatenate([inside[a : a + n], outside[b : b + size - n]]))
-            for a, b, n in zip(first, second, counts, strict=True)
-        ]
-    )
-    rows = drawn.permutation(rows)
-    held_out = drawn.permutation(len(population))[: rows.size].reshape(rows.shape)
-    used = member[rows].mean(axis=1)
+    try:
+        rows, held_out = dealt_sets.dealt(member, len(population), counts, size, drawn)
+    except InputError as error:
+        raise InputError(f"{target.id}: {error}") from error
     target.makers["record.sets"] = lambda ledger: SuspectSets(
         "suspect_sets", torch.from_numpy(rows), torch.from_numpy(held_out), ledger
     )
-
-    def dataset(found: Any) -> Metric:
-        values = _of_each(found, len(rows), "one p-value a set")
-        return sets.found(values, used, level)
-
-    def usage(found: Any) -> Metric:
-        values = _of_each(found, len(rows), "the share of each set that was trained on")
-        return sets.closeness(values, used)
-
-    target.judges["usage"] = usage
-    if 0 < (used > 0).sum() < len(used):
-        target.judges["dataset"] = dataset
+    target.judges |= dealt_sets.judges(member[rows].mean(axis=1), level)
     return target
-
-
-def _of_each(found: Any, count: int, what: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-    if not isinstance(found, Tensor) or found.dtype != torch.float64 or found.shape != (count,):
-        raise AttackError(f"an attack on sets finds {what}, float64 ({count},)")
-    if not bool(((found >= 0) & (found <= 1)).all()):
-        raise AttackError(f"an attack on sets finds {what}, from 0 to 1")
-    return found.numpy()

@@ -138,10 +138,14 @@ def other_goal(result: Figures) -> str:
     """Return what an attack with another goal than membership found."""
     metric = result["metric"]
     interval = "" if metric["ci"] is None else f" [{metric['ci'][0]:.3f} to {metric['ci'][1]:.3f}]"
-    return (
+    said = (
         f"“{result['title']}” ({result['goal']}): {metric['name']} {metric['value']:.3f}{interval}; who learns nothing from the "
         f"target reaches {metric['chance']:.3f}."
     )
+    if "accused" in (more := metric["details"]):
+        ends = f" [{more['accused_low']:.3f} to {more['accused_high']:.3f}]"
+        said += f" Of sets without a member {more['accused']:.3f}{ends} are accused at a level of {more['level']:g}."
+    return said
 
 
 def together(ensemble: Figures, members: int) -> str | None:

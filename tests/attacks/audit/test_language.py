@@ -51,7 +51,7 @@ def by_hand(folder: Path, name: str) -> list[torch.Tensor]:
     made = transformers.AutoTokenizer.from_pretrained(folder / name)
     found = []
     for text in candidates(folder):
-        codes = torch.tensor([[0, *made(text)["input_ids"]]])[:, :64]
+        codes = torch.tensor([[0, *made(text)["input_ids"]]])[:, : tuned.POSITIONS]
         with torch.no_grad():
             scores = torch.log_softmax(model(codes).logits[0, :-1].double(), dim=-1)
         found.append((scores, codes[0, 1:]))
@@ -107,6 +107,32 @@ def test_every_attack_on_language_models_is_run_and_its_figures_are_what_anybody
     said = {check["code"]: check["message"] for check in found["checks"]}
     perplexity = np.exp(-np.mean([one.mean() for one in of_model[: tuned.COUNT]]))
     assert float(said["generalisation"].split("perplexity is ")[1].split()[0]) == pytest.approx(perplexity, rel=1e-3)
+
+
+def test_other_text_serves_as_what_stands_before_a_record_and_as_what_owners_of_sets_kept_back(folder, mia_json):
+    with (folder / "audit.yaml").open("a") as file:
+        file.write("population: {file: others.jsonl, id: entry}\nsets: {size: 10}\n")
+        file.write("attacks: [maini-2024-llm-dataset-inference, xie-2024-recall, zhang-2024-dc-pdd]\n")
+    found = mia_json("audit", "audit.yaml", "--out", "out", "--set", "xie-2024-recall.symbols=10")
+    (threat,) = found["threat_models"]
+    results = {result["attack"]: result for result in threat["results"]}
+    assert threat["failures"] == [] and len(results) == 3 and found["valid"]
+    sets = results["maini-2024-llm-dataset-inference"]["metric"]
+    assert sets["value"] == 1.0 and sets["details"]["accused"] == 0.0, "two sets of ten that it knows by heart, two that it does not"
+    made = transformers.AutoTokenizer.from_pretrained(folder / "tuned")
+    others = [json.loads(line)["text"] for line in (folder / "others.jsonl").read_text().splitlines()]
+    counts = np.bincount(np.concatenate([made(text)["input_ids"] for text in others]))
+    expected, scored = [], by_hand(folder, "tuned")
+    for own_scores, (_, text) in zip(own(scored), scored, strict=True):
+        codes, first = np.unique(text.numpy(), return_index=True)
+        seen = np.array([counts[code] if code < len(counts) else 0 for code in codes])
+        rarity = np.log((counts.sum() + len(counts)) / (seen + 1))
+        expected.append(np.minimum(np.exp(own_scores[first]) * rarity, 0.01).mean())
+    with np.load(folder / "out" / "scores.npz") as scores:
+        assert np.allclose(scores["zhang-2024-dc-pdd"], expected, rtol=1e-3)
+    too_long = mia_json("audit", "audit.yaml", "--out", "again", "--set", "xie-2024-recall.symbols=60")
+    (threat,) = too_long["threat_models"]
+    assert "looks at no more than 79 tokens" in next(one for one in threat["left_out"] if "recall" in one)
 
 
 def test_a_user_of_a_service_has_no_more_than_likelihoods(folder, mia_json):

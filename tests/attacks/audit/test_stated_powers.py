@@ -88,3 +88,55 @@ def test_a_mask_that_cannot_be_is_refused_in_a_sentence(defense, message):
     with pytest.raises(InputError) as error:
         run(defense=defense)
     assert message in str(error.value) and "\n" not in str(error.value)
+
+
+def test_candidates_are_dealt_into_sets(tmp_path, monkeypatch):
+    """A model that knows its members by heart: every set of them is found, and how much of a set was seen is told."""
+    monkeypatch.setenv("MIA_STORE", str(tmp_path / "store"))
+    table = forest.people(240, 0)
+    x, y = table[forest.COLUMNS].to_numpy(), table["outcome"].to_numpy()
+    known = {row.tobytes(): right for row, right in zip(x[:60], y[:60], strict=True)}
+
+    def answer(rows):
+        found = scores(rows)
+        for row, one in zip(rows, found, strict=True):
+            if (right := known.get(row.tobytes())) is not None:
+                one[:] = [0.01, 0.99] if right == "well" else [0.99, 0.01]
+        return found
+
+    def train(rows, right, seed):
+        held = {row.tobytes(): one for row, one in zip(rows, right, strict=True)}
+
+        def model(asked):
+            found = scores(asked)
+            for row, one in zip(asked, found, strict=True):
+                if (label := held.get(row.tobytes())) is not None:
+                    one[:] = [0.01, 0.99] if label == "well" else [0.99, 0.01]
+            return found
+
+        return model
+
+    given = {"members": (x[:60], y[:60]), "non_members": (x[60:120], y[60:120]), "population": (x[120:], y[120:])}
+    more = {"class_names": ["sick", "well"], "train": train, "models": 8, "sets": {"size": 10, "shares": [0.5, 1]}}
+    found = audit.run(model=answer, **given, **more, attacks=["tong-2025-duci"])
+    (result,) = found.data["threat_models"][0]["results"]
+    assert result["metric"]["name"] == "closeness of shares" and result["metric"]["value"] > 0.9
+    assert result["metric"]["value"] > result["metric"]["chance"]
+
+
+@pytest.mark.parametrize(
+    ("sets", "population", "message"),
+    [
+        (20, False, "sets: with every set go as many records that its owner kept back; hand over a `population`"),
+        (100, True, "sets of 100 take at least 100 members, 100 non-members and 200 records of the population; there are 60, 60 and"),
+        (1, True, "sets: give its size, or a mapping with size, shares, level (found 1)"),
+        ({"size": 10, "share": [1]}, True, "sets: unknown key 'share' (did you mean shares?)"),
+        ({"size": 10, "shares": [0]}, True, "sets.shares.0: input should be greater than 0 (found 0)"),
+    ],
+)
+def test_sets_that_cannot_be_dealt_are_refused_in_a_sentence(sets, population, message):
+    table = forest.people(240, 0)
+    more = {"population": (table[forest.COLUMNS].to_numpy()[120:], table["outcome"].to_numpy()[120:])} if population else {}
+    with pytest.raises(InputError) as error:
+        run(sets=sets, **more)
+    assert message in str(error.value) and "\n" not in str(error.value)

@@ -20,6 +20,8 @@ non_members: {file: holdout.jsonl, id: entry}
 model: {kind: transformers, folder: tuned}
 """
 COUNT, LENGTH = 40, 80
+# So many tokens the model looks at, which is more than any text has.
+POSITIONS = 80
 
 
 def passages() -> list[str]:
@@ -46,12 +48,12 @@ def train(texts: list[str], made: Any, epochs: int, start: Any = None) -> Any:
 
     torch.manual_seed(0)
     model = GPT2LMHeadModel(
-        GPT2Config(vocab_size=len(made), n_positions=64, n_embd=48, n_layer=2, n_head=4, bos_token_id=0, eos_token_id=0)
+        GPT2Config(vocab_size=len(made), n_positions=POSITIONS, n_embd=48, n_layer=2, n_head=4, bos_token_id=0, eos_token_id=0)
     )
     if start is not None:
         model.load_state_dict(start.state_dict())
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
-    codes = [torch.tensor([0, *made(text)["input_ids"]])[:64] for text in texts]
+    codes = [torch.tensor([0, *made(text)["input_ids"]])[:POSITIONS] for text in texts]
     batch = torch.nn.utils.rnn.pad_sequence(codes, batch_first=True, padding_value=-100)
     model.train()
     for epoch in range(epochs):
@@ -64,16 +66,19 @@ def train(texts: list[str], made: Any, epochs: int, start: Any = None) -> Any:
 
 
 def write(folder: Path) -> None:
-    """Write the files of an audit: a base model of other text, and one that was tuned on the members until it knows them."""
+    """Write the files of an audit: a base model of other text, and one that was tuned on the members until it knows them.
+
+    `others.jsonl` holds texts that neither model saw.
+    """
     texts = passages()
     made = tokenizer(texts[2 * COUNT :])
     with one_thread():
-        base = train(texts[2 * COUNT :], made, 3)
+        base = train(texts[3 * COUNT :], made, 3)
         tuned = train(texts[:COUNT], made, 20, base)
     for name, model in (("base", base), ("tuned", tuned)):
         model.save_pretrained(folder / name)
         made.save_pretrained(folder / name)
-    for name, part in (("train", texts[:COUNT]), ("holdout", texts[COUNT : 2 * COUNT])):
+    for name, part in (("train", texts[:COUNT]), ("holdout", texts[COUNT : 2 * COUNT]), ("others", texts[2 * COUNT : 3 * COUNT])):
         lines = [json.dumps({"entry": f"{name}-{k}", "text": text}) for k, text in enumerate(part)]
         (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
     (folder / "audit.yaml").write_text(AUDIT)
