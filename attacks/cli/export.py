@@ -11,9 +11,12 @@ from typing import Annotated, Any
 import typer
 
 from attacks.cli import completions
-from attacks.cli.options import Catalogs, Json, TrustedCode, export_app, load, print_json
+from attacks.cli.options import Catalogs, Json, TrustedCode, export_app, load, output, print_json
 from taxonomy.answers import Atlas
 from taxonomy.findings import InputError, unknown
+
+# So many of the files that were written are named.
+NAMED = 3
 
 
 class GraphFormat(StrEnum):
@@ -197,3 +200,4 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
             (folder / name).write_bytes(content)
     except OSError as error:
         raise InputError(f"{folder} cannot be written ({error.strerror})") from error
+    output(stderr=True).print(f"Written to {folder}: {', '.join(sorted(files)[:NAMED])}{', …' if len(files) > NAMED else ''}")
