@@ -79,7 +79,7 @@ def run(
 
 def _stated(key: str, form: type[Stated], only: str, given: Any) -> Stated:
     """Return what an audit file states under a key, of which one part is `only` needed; raise InputError for anything else."""
-    keys = [*form.model_fields]
+    keys, given = [*form.model_fields], _plain(given)
     if not isinstance(given, Mapping):
         try:
             return form(**{only: given})
@@ -96,6 +96,15 @@ def _stated(key: str, form: type[Stated], only: str, given: Any) -> Stated:
         problem = error.errors(include_url=False)[0]
         place = ".".join(map(str, (key, *problem["loc"])))
         raise InputError(f"{place}: {problem['msg'][0].lower()}{problem['msg'][1:]} (found {problem['input']!r})") from error
+
+
+def _plain(value: Any) -> Any:
+    """Return numbers of numpy as those of Python, in mappings and lists too."""
+    if isinstance(value, Mapping):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _side(name: str, records: tuple[Any, Any] | None, own: OwnModel, missing_values: bool) -> Side:

@@ -118,7 +118,9 @@ def test_other_text_serves_as_what_stands_before_a_record_and_as_what_owners_of_
     results = {result["attack"]: result for result in threat["results"]}
     assert threat["failures"] == [] and len(results) == 3 and found["valid"]
     sets = results["maini-2024-llm-dataset-inference"]["metric"]
-    assert sets["value"] == 1.0 and sets["details"]["accused"] == 0.0, "two sets of ten that it knows by heart, two that it does not"
+    assert sets["value"] == 1.0 and sets["details"]["accused"] == 0.0, (
+        "two sets of ten that it knows by heart, two that it does not"
+    )
     made = transformers.AutoTokenizer.from_pretrained(folder / "tuned")
     others = [json.loads(line)["text"] for line in (folder / "others.jsonl").read_text().splitlines()]
     counts = np.bincount(np.concatenate([made(text)["input_ids"] for text in others]))

@@ -71,7 +71,10 @@ WRONG: dict[str, tuple[Change, str]] = {
     ),
     "arrays": (both(content("t.npz", b""), text("train.jsonl", "t.npz")), "expected one of .csv, .parquet, .jsonl, .txt"),
     "sets of nothing": (more("sets: {}"), "the key 'size' is missing"),
-    "sets of one": (more("sets: {size: 1}"), "audit.yaml:6:14: error MIA008: input should be greater than or equal to 2 (found 1)"),
+    "sets of one": (
+        more("sets: {size: 1}"),
+        "audit.yaml:6:14: error MIA008: input should be greater than or equal to 2",
+    ),
     "features": (more("features: [text]"), "a language model takes no `features`"),
     "a label": (text("train.jsonl", "train.jsonl, label: y"), "have no labels; leave `label` out"),
     "a training function": (more("train: {function: a.py:train}"), "a model of the kind transformers takes no `train`"),
