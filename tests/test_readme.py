@@ -91,6 +91,7 @@ def test_the_proof_in_the_readme_is_what_mia_explain_prints(mia):
     assert printed.returncode == 0 and tidy(printed.stdout) == shown()[command], "run: python tests/test_readme.py explain"
 
 
+@pytest.mark.slow
 def test_the_figures_in_the_readme_are_what_mia_run_prints(mia, kept_store):
     (command,) = (name for name in shown() if "mia run" in name)
     printed = mia(*command.split()[1:], MIA_STORE=str(kept_store))
@@ -123,6 +124,7 @@ def write_audited(folder: Path) -> None:
     skops.io.dump(LogisticRegression().fit(x[:120], y[:120]), folder / "model.skops")
 
 
+@pytest.mark.slow
 def test_commands_in_the_readme_work(mia, kept_store, tmp_path):
     write_audited(tmp_path)
     text = re.sub(r" *\\\n *", " ", README.read_text())

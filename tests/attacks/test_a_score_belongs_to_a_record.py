@@ -65,6 +65,7 @@ def of_all(attack_id: str) -> Tensor:
     return scores(attack_id)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attack_id", RUNNING)
 def test_the_order_of_the_candidates_changes_no_score(attack_id):
     every = of_all(attack_id)

@@ -68,6 +68,7 @@ def score(attack_id, world, rows):
     return Code().function(attack.run)(**{name: given[name] for name in handles(CATALOG, attack.needs)}, **params).score
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attack_id", ATTACKS)
 def test_company_changes_no_score(attack_id, world):
     """What is left are sums in float64 over blocks of another size."""

@@ -36,6 +36,7 @@ def forget(store: Store) -> None:
             shutil.rmtree(node.folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS)
 def test_every_attack_alone_equals_itself_in_company(target, tmp_path):
     catalog, store = load([TINY]), Store(tmp_path)

@@ -23,6 +23,7 @@ CASES = [
 MORE_SEEDS = {"long-2018-gmia-indirect": (1, 2), "he-2020-segmentation-concatenation": (1, 2)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("attack_id", "target"), CASES)
 def test_power(attack_id, target, measured):
     result = measured(target, 0)[attack_id]

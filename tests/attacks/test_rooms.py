@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 HOUSE = ROOT / "attacks"
 TESTS = ROOT / "tests"
@@ -73,6 +75,7 @@ def test_tests_lie_in_the_rooms_of_what_they_test():
     assert len(names) == len(set(names)), "pytest tells files of tests by their names alone"
 
 
+@pytest.mark.slow
 def test_no_arrow_runs_up():
     wrong = {(one, other) for one, other in arrows() if other not in GROUND and FLOOR[other] >= FLOOR[one]}
     assert wrong == set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+import pytest
 from building import ROOT
 from test_pages import Page
 
@@ -12,6 +13,8 @@ from attacks.audit.checks import CODES
 from attacks.audit.file import AuditFile
 from attacks.audit.kinds.specs import KINDS
 from attacks.audit.report.writing import FORMATS
+
+pytestmark = pytest.mark.slow
 
 
 def test_every_kind_code_part_and_format_is_told(site):

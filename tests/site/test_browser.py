@@ -16,7 +16,7 @@ from taxonomy.entries import Limits
 from taxonomy.threat import ThreatModel, contradictions
 
 # The site is looked at in the browser of the system.
-pytestmark = pytest.mark.debian("chromium")
+pytestmark = [pytest.mark.slow, pytest.mark.debian("chromium")]
 
 # A page of each build: text, the explorer, an entry, a wide table. `make test-all` looks at others too, and as on a telephone.
 PAGES = (

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from jinja2.sandbox import SandboxedEnvironment
 
 from taxonomy import evidence, figures
 from taxonomy.loading import load
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_page_says_where_its_figures_are_from(site):

@@ -5,12 +5,15 @@ from __future__ import annotations
 import itertools
 import re
 
+import pytest
 from test_pages import Page, words
 
 from taxonomy.current import measured
 from taxonomy.figures import Average
 from taxonomy.frontier import Priced, frontiers
 from taxonomy.loading import load
+
+pytestmark = pytest.mark.slow
 
 
 def test_every_target_with_two_attacks_has_its_front(site):

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from building import ROOT  # noqa: F401  puts site/ on the path
 from test_pages import NASTY, Page
 
 from taxonomy.handles import HandleOffers, Kind, offered, packages
 from taxonomy.loading import load
 from taxonomy.offers import Offer, Type
+
+pytestmark = pytest.mark.slow
 
 
 def as_code(doc: str) -> str:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 
 import home
+import pytest
 from by_target import ByTarget
 from test_pages import Page, words
 
 from taxonomy import evidence
 from taxonomy.loading import load
+
+pytestmark = pytest.mark.slow
 
 
 def test_the_first_page_says_what_was_measured(site):

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from test_pages import Page, words
 
 from taxonomy import clauses, edition
 from taxonomy.exports import atlas
 from taxonomy.loading import load
+
+pytestmark = pytest.mark.slow
 
 
 def test_every_page_says_which_edition_it_is_of(site):

@@ -14,6 +14,8 @@ from test_pages import words
 from taxonomy import evidence
 from taxonomy.loading import load
 
+pytestmark = pytest.mark.slow
+
 
 def site_of(measured, stale=()):
     return SimpleNamespace(catalog=load(), measured=measured, stale={name: set(stale) for name in measured}, defended={})

@@ -16,6 +16,8 @@ from building import ROOT, build
 from taxonomy import references
 from taxonomy.loading import load
 
+pytestmark = pytest.mark.slow
+
 KINDS = ("attacks", "steps", "defenses", "targets", "threat-models")
 NASTY = "Nasty | *x* <b>y</b> {{ 1 + 1 }} $z$ & `w` _v_ #u <script>alert(1)</script>"
 

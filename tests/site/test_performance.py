@@ -8,6 +8,8 @@ import beyond
 import performance
 import pytest
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_readme_shows_what_was_measured():
     assert performance.BLOCK.search(performance.README.read_text())[2] == performance.in_readme(), (

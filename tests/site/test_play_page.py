@@ -13,6 +13,8 @@ from attacks import metrics
 from taxonomy import evidence, record_evidence
 from taxonomy.loading import load
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def found() -> record_evidence.RecordEvidence:

@@ -20,6 +20,8 @@ from taxonomy import coverage, tables
 from taxonomy.answers import Atlas
 from taxonomy.loading import load
 
+pytestmark = pytest.mark.slow
+
 
 def test_every_code_of_table_2_says_what_it_means_and_differences_stand_in_place(site):
     catalog = load()

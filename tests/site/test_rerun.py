@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from building import ROOT
 
 from taxonomy.loading import load
@@ -31,6 +32,7 @@ def evidence() -> str:
     )
 
 
+@pytest.mark.slow
 def test_a_factor_shows_its_curve_and_a_statement_its_verdict(tmp_path: Path):
     assert ROOT  # which puts the site's sources on the path
     import render

@@ -61,6 +61,7 @@ def test_the_same_part_of_what_is_too_much(page, case):
     assert cut_short == ("in full" not in case), "these catalogs are meant to be too much work, or not"
 
 
+@pytest.mark.slow
 def test_the_same_answers_within_limits(page):
     """Another proof, smaller amounts, the numbers that would do, what would unlock, and what to withdraw, all within limits."""
     import explorer

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import clingo
+import pytest
 from test_catalog_on_clingo import _atoms
 from test_what_if import ready
 
@@ -13,6 +14,7 @@ from taxonomy.graph import goal
 from taxonomy.threat import contradictions, from_user
 
 
+@pytest.mark.slow
 def test_sets_that_the_stated_observation_rules_out_are_marked_and_come_last(atlas):
     marked = 0
     for name in sorted(atlas.catalog.threat_models):
@@ -35,6 +37,7 @@ def test_sets_that_the_stated_observation_rules_out_are_marked_and_come_last(atl
     assert marked
 
 
+@pytest.mark.slow
 def test_cheapest_derivations_are_clingos(atlas):
     """For every ready threat model: the cheapest price over all sets of rules, by clingo's optimisation."""
     for name in sorted(atlas.catalog.threat_models):

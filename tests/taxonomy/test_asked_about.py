@@ -150,6 +150,7 @@ def test_a_guarantee_bounds_how_many_accusations_are_right(catalog):
     assert as_json(Guarantee(epsilon=1.0), catalog.attacks["tramer-2016"], 0.01)["precision_at_most"] is None
 
 
+@pytest.mark.slow
 def test_commands_take_what_is_asked_about(mia_json):
     flags = ["--observation", "black-box", "--model", "discriminative", *(f for t in LABELS for f in ("--knows", t))]
     found = mia_json("feasible", *flags, "--recorded", "--prior", "0.01", "--granularity", "about-record")

@@ -81,6 +81,7 @@ def attack_file(folder: Path, text: str) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [
@@ -120,6 +121,7 @@ def test_reading_more_entries_takes_time_in_proportion(tmp_path, monkeypatch):
     assert counts[0] == counts[1] > 0
 
 
+@pytest.mark.slow
 def test_thousands_of_unknown_works_are_cut_short(tmp_path, monkeypatch):
     monkeypatch.setattr("taxonomy.evidence.files", lambda catalog: [])
     works = ", ".join(f"shokri{i}" for i in range(15_000))

@@ -44,6 +44,7 @@ BAD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", BAD)
 def test_a_bad_entry_is_told_at_its_place(tmp_path, case):
     changes, code, line, hint = BAD[case]

@@ -41,6 +41,7 @@ def test_what_an_expert_says(ask, catalog, deployment):
     assert not wrong, deployment.why
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("deployment", [row for row in DEPLOYMENTS if row.harden_first], ids=lambda row: row.name)
 def test_what_an_owner_is_told_first(ask, deployment):
     cuts = ask("harden", deployment.asked)["cuts"]

@@ -119,6 +119,7 @@ def test_figures_of_stix_are_those_of_the_evidence(catalog, works, today):
         assert ("control" in content) is (one.role == "null")
 
 
+@pytest.mark.slow
 def test_stix_is_the_same_twice(catalog, works, today):
     pytest.importorskip("stix2")
     first, second = (json.dumps(stix.bundle(catalog, works, today, {})) for _ in range(2))

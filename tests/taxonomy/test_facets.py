@@ -119,6 +119,7 @@ summary: An entry that was written before M2 was two things.
 """
 
 
+@pytest.mark.slow
 def test_entries_of_others_with_old_terms_load_and_are_answered(tmp_path):
     for kind, name, rest in (
         ("attacks", "of-old", "needs: [discriminative, M1.parameters, M2, record.label, shadow-models.matched]"),

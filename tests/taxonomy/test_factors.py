@@ -157,6 +157,7 @@ def put(folder: Path, evidence: dict) -> None:
     (folder / "evidence" / "factors" / "factor-own.json").write_text(json.dumps(evidence))
 
 
+@pytest.mark.slow
 def test_evidence_is_stale_when_the_entry_changes(tmp_path):
     catalog = load([write(tmp_path, varies())])
     with kept_digests([package("attacks"), package("taxonomy")]) as digest:
@@ -209,6 +210,7 @@ def test_every_factor_of_the_issue_is_there(catalog):
     assert all((f.varies is None) != (f.missing is None) for f in catalog.kinds["factors"].values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

@@ -24,6 +24,7 @@ def test_every_code_has_a_bad_catalog():
     assert set(BAD) == set(CODES), "add a bad catalog for the code to tests/data/bad_catalogs.py"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", sorted(BAD))
 def test_finding(code, tmp_path):
     files, file, line, hint = BAD[code]
@@ -86,6 +87,7 @@ def test_several_errors_are_reported_together(tmp_path):
     assert codes == ["MIA007", "MIA006", "MIA012", "MIA012"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("value", "hint"),
     [
@@ -118,6 +120,7 @@ def test_a_huge_file_is_refused(tmp_path):
     assert caught.value.findings[0].code == "MIA001"
 
 
+@pytest.mark.slow
 def test_a_target_may_leave_out_what_has_a_default_and_nothing_else(tmp_path):
     target = """schema: 1
 id: bad-target
@@ -135,6 +138,7 @@ params: {{data: digits, members: 10{more}}}
         assert (not [f for f in findings if f.code == "MIA017"]) is clean, findings
 
 
+@pytest.mark.slow
 def test_a_work_that_stands_twice_is_a_finding(tmp_path):
     bad = {**BAD["MIA014"][0], "references.bib": "@misc{x, title={A}}\n@misc{x, title={B}}\n"}
     (found,) = (f for f in check([write(tmp_path, bad)])[1] if f.code == "MIA014")
@@ -147,6 +151,7 @@ def test_a_work_that_is_like_no_other_is_to_be_added(tmp_path):
     assert "unknown work 'doe2027' (add it to references.bib in the folder of its catalog)" in str(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "place", "message"),
     [
@@ -172,6 +177,7 @@ RUNS = ATTACK.replace("Q.scores", "Q.top-k") + "run: attacks.discriminative.thre
 OTHER = RUNS + "goal: inversion\nanswers: {unit: class, result: A picture, metric: likeness}\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [

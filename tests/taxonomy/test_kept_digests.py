@@ -134,6 +134,7 @@ def test_several_at_once(code, own_cache):
 IDLE = PUBLISHED.format(knows="Q.scores, D1.size")
 
 
+@pytest.mark.slow
 def test_a_check_says_the_same_from_the_cache(tmp_path, own_cache, monkeypatch):
     """At the same places too, though files in which nothing is wrong are read only where something is said of them."""
     entry = tmp_path / "mine" / "attacks" / "bad-attack.yaml"
@@ -152,6 +153,7 @@ def test_a_check_says_the_same_from_the_cache(tmp_path, own_cache, monkeypatch):
         assert [f.code for f in check([tmp_path / "mine"])[1] if f.severity == "error"] == ["MIA012"]
 
 
+@pytest.mark.slow
 def test_a_check_survives_a_damaged_catalog(tmp_path, own_cache):
     first = check()[1]
     for file in own_cache.glob("*/*.json"):

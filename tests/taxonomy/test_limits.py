@@ -187,6 +187,7 @@ utility_cost: None.
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "text", "code", "line", "message"),
     [

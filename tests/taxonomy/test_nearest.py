@@ -69,6 +69,7 @@ def test_fewer_typos_go_first_and_a_whole_name_before_a_part():
     assert nearest("anything", []) == ""
 
 
+@pytest.mark.slow
 def test_every_id_is_found_with_a_typo(catalog):
     """With two letters swapped in its middle, an id is offered, or one that is as near."""
     for kind in catalog.kinds.values():
@@ -96,6 +97,7 @@ def test_edits_are_those_of_the_definition():
         assert nearness._edits(first, second, most) == (expected if expected <= most else None), (first, second, most)
 
 
+@pytest.mark.slow
 def test_long_names_cost_little():
     started = time.process_time()
     assert meant("a" * 100_000, ["a" * 297 + str(n) for n in range(100, 600)]) is not None

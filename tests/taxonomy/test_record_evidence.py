@@ -37,6 +37,7 @@ def test_what_is_older_than_the_code_is_told_by_attack(told):
     assert "scored_records" in finding.hint
 
 
+@pytest.mark.slow
 def test_unknown_names_and_missing_scores_are_told(told):
     (finding,) = told(attacks=[{**one, "attack": one["attack"].replace("loss", "lost")} for one in stored()["attacks"]])
     assert finding.code == "MIA029" and "yeom-2018-lost" in finding.message and "yeom-2018-loss" in finding.hint

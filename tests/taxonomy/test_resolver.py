@@ -75,6 +75,7 @@ def test_missing_sets_are_clingos(graph_rules, granted, grantable):
     assert list(missing.sets) == sorted(missing.sets, key=lambda s: (len(s), s))
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(rules, grants, st.lists(st.sampled_from(TERMS), min_size=1, max_size=2, unique=True))
 def test_derivation_is_valid_and_cheapest(graph_rules, granted, goals):
@@ -122,6 +123,7 @@ def test_shared_steps_count_once():
     assert derivation.price.models == 10, "summing over sub-goals would have counted the shared step twice"
 
 
+@pytest.mark.slow
 def test_long_chains_need_no_recursion():
     chain = [Rule(f"r{i}", "step", (f"t{i}",), f"t{i + 1}") for i in range(5000)]
     derivation = Resolver(Graph(chain)).derivation(["t5000"], ["t0"])

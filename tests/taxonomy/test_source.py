@@ -268,6 +268,7 @@ def test_a_file_that_cannot_be_read_is_one_sentence(mine, monkeypatch):
         digests.digest(list(source.packages_in(folder).values()), "mine.attack:missing")
 
 
+@pytest.mark.slow
 def test_our_own_code_keeps_to_what_can_be_followed():
     """It is followed name by name, so that evidence hangs on what it rests on; here is what that would miss."""
     missed = []
@@ -294,6 +295,7 @@ def test_our_own_code_keeps_to_what_can_be_followed():
 LOADED_LATE = {"audit", "cli", "edition", "engine", "loading", "ready", "strengths"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "place"),
     [

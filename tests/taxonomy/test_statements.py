@@ -73,6 +73,7 @@ UNSOUND = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cases", [UNREADABLE, UNSOUND], ids=["unreadable", "unsound"])
 def test_what_check_says_of_a_statement(tmp_path, cases):
     (tmp_path / "statements").mkdir()
@@ -127,6 +128,7 @@ def test_a_statement_that_an_attack_succeeds(tmp_path):
     assert judgement(tmp_path) == "not measured yet"
 
 
+@pytest.mark.slow
 def test_a_statement_on_a_defense_is_not_measured_yet_and_an_untestable_one_never(tmp_path):
     write(tmp_path, STATEMENT + "measured_by: {defenses: {dropout: lowers AUC}}\n")
     assert judgement(tmp_path) == "not measured yet"

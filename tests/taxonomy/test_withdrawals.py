@@ -102,6 +102,7 @@ def hold_to(atlas, threat, before, removed, cuts, truncated):
         assert any(cut.remaining == 0 for cut in cuts)
 
 
+@pytest.mark.slow
 def test_ready_threat_models_are_answered_in_full(atlas):
     for name in atlas.catalog.threat_models:
         threat = ready(atlas.catalog, name)

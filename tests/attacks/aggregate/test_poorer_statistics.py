@@ -32,6 +32,7 @@ def made(engine, name="flights-group-25", seed=0):
     return target, {term: make(ledger) for term, make in target.makers.items()}, ledger
 
 
+@pytest.mark.slow
 def test_what_is_published_with_noise(engine):
     _, given, _ = made(engine)
     exact, noisy = given["Q.aggregates"].values, given["Q.noisy-aggregates"].values

@@ -33,6 +33,7 @@ def test_figures_are_what_anybody_works_out(folder, mia_json):
     assert forest.by_attack(found)["yeom-2018-loss"]["auc"] == pytest.approx(roc_auc_score(member, -loss), abs=1e-12)
 
 
+@pytest.mark.slow
 def test_recorded_answers_and_the_model_itself_give_the_same(folder, mia_json):
     forest.add(folder, FEW)
     forest.add(folder, FEW, "arrays.yaml")
@@ -44,6 +45,7 @@ def test_recorded_answers_and_the_model_itself_give_the_same(folder, mia_json):
         }
 
 
+@pytest.mark.slow
 def test_the_contract(folder, mia_json):
     forest.add(folder, FEW + "groups: [sex]\nthreat_models: [prediction-api-scores, prediction-api-labels]\n" + forest.POPULATION)
     found = mia_json("audit", "audit.yaml", "--out", "out")
@@ -67,12 +69,14 @@ def test_the_contract(folder, mia_json):
         assert scores["id"][0] == str(2**64 + 7)
 
 
+@pytest.mark.slow
 def test_what_one_more_thing_would_unlock(folder, mia, mia_json):
     unlock = {one["attack"]: one["missing"] for one in mia_json("audit", "audit.yaml", "--dry-run")["threat_models"][0]["unlock"]}
     assert ["D1.samples"] in unlock["carlini-2022-lira"]
     assert "Give `population`: " in mia("audit", "audit.yaml", "--out", "out").stdout
 
 
+@pytest.mark.slow
 def test_a_failed_split_is_run_and_is_not_valid(folder, mia_json):
     for name in ("train", "holdout"):
         table = pd.read_csv(folder / f"{name}.csv", dtype={"patient": str})
@@ -86,6 +90,7 @@ def test_a_failed_split_is_run_and_is_not_valid(folder, mia_json):
     assert forest.by_attack(found)["yeom-2018-loss"]["auc"] > 0.5
 
 
+@pytest.mark.slow
 def test_the_control_is_at_chance(folder, mia_json):
     forest.add(folder, FEW)
     control = mia_json("audit", "audit.yaml", "--out", "out")["threat_models"][0]["control"]
@@ -94,6 +99,7 @@ def test_the_control_is_at_chance(folder, mia_json):
         assert row["auc_ci"][0] <= 0.5 <= row["auc_ci"][1]
 
 
+@pytest.mark.slow
 def test_what_a_function_prints_stays_out_of_the_results(folder, mia_json):
     forest.add(folder, forest.POPULATION + forest.TRAIN + "attacks: [sablayrolles-2019-mast]\nlimits: {models: 2}\n")
     (folder / "my_training.py").write_text(
@@ -120,6 +126,7 @@ def test_a_folder_that_cannot_be_written_is_told_and_nothing_else(folder, mia):
     assert done.returncode == 2 and not done.stdout and "--out" in done.stderr
 
 
+@pytest.mark.slow
 def test_lira_by_a_function_is_lira_by_hand(folder, mia_json):
     """The training function is called on records and labels as they stand in the file, by seeds that follow from the run's."""
     forest.add(folder, forest.POPULATION + forest.TRAIN + "attacks: [sablayrolles-2019-mast]\nlimits: {models: 8}\n")
@@ -159,6 +166,7 @@ def test_lira_by_a_function_is_lira_by_hand(folder, mia_json):
     assert np.abs(mine - theirs).max() < 1e-6
 
 
+@pytest.mark.slow
 def test_false_accusations_are_told_record_by_record(folder, mia_json):
     forest.write(folder, count=120)
     forest.add(folder, forest.POPULATION + forest.TRAIN + "attacks: [sablayrolles-2019-mast]\nlimits: {models: 4}\n")
@@ -199,6 +207,7 @@ def test_a_starter_is_an_audit_file(folder, mia):
     assert 'columns: "p_*"' in done.stdout and "id: patient" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("separator", [",", ";"])
 def test_tables_of_other_programs(folder, mia_json, separator):
     """With a byte-order mark, Windows' line ends, and semicolons."""
@@ -259,6 +268,7 @@ def test_references_alone_run_all_that_they_allow(folder, mia_json):
     assert "records that the reference models were trained on" in reason
 
 
+@pytest.mark.slow
 def test_what_a_threat_model_grants_and_nobody_hands_over_is_said(folder, mia, mia_json):
     forest.add(folder, "threat_models: [prediction-api-scores]\n")
     done = mia("audit", "audit.yaml", "--dry-run")
@@ -268,6 +278,7 @@ def test_what_a_threat_model_grants_and_nobody_hands_over_is_said(folder, mia, m
     assert "which the audit file does not hand over" in (folder / "out" / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_attacks_that_the_records_do_not_suit_are_counted(folder, mia):
     few = pd.read_csv(folder / "others.csv", dtype={"patient": str})[:20]
     few.to_csv(folder / "others.csv", index=False)
@@ -310,6 +321,7 @@ def test_coins_bound_the_privacy_from_below(folder, mia_json):
     assert result["metric"]["name"] == "lower bound on epsilon" and result["metric"]["value"] > 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", ["audit.yaml", "arrays.yaml"])
 def test_the_place_of_a_record_tells_nothing(folder, file):
     """Members stand first in the files, and an attack that ranks by place would be perfect if they did for attacks."""
@@ -331,6 +343,7 @@ def test_the_place_of_a_record_tells_nothing(folder, file):
         assert parts.as_in_files(member).tolist() == [True] * 60 + [False] * 60
 
 
+@pytest.mark.slow
 def test_classes_go_by_name_whatever_their_order(folder, mia_json):
     found = []
     for names in (["sick", "well"], ["well", "sick"]):

@@ -28,6 +28,7 @@ def train(x, y, seed):
 """
 
 
+@pytest.mark.slow
 def test_a_second_run_trains_nothing_and_finds_the_same(folder, mia_json):
     forest.add(
         folder, forest.POPULATION + forest.TRAIN + "attacks: [carlini-2022-lira, zarifzadeh-2024-rmia]\nlimits: {models: 4}\n"
@@ -40,6 +41,7 @@ def test_a_second_run_trains_nothing_and_finds_the_same(folder, mia_json):
         assert result["auc"] == forest.by_attack(first)[name]["auc"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", ["audit.yaml", "arrays.yaml"])
 def test_the_order_of_the_files_changes_no_score(folder, mia_json, file):
     """Of attacks that train on what they are shown too: their batches follow the records and not the rows of a file."""
@@ -60,6 +62,7 @@ def test_the_order_of_the_files_changes_no_score(folder, mia_json, file):
             assert np.allclose(one[name], two[name][there], rtol=0, atol=1e-9), name
 
 
+@pytest.mark.slow
 def test_another_model_or_training_under_the_same_name_is_run_anew(folder, mia_json):
     forest.add(folder, forest.POPULATION + forest.TRAIN + "attacks: [yeom-2018-loss, carlini-2022-lira]\nlimits: {models: 2}\n")
     run = ["audit", "audit.yaml", "--trust-code", ".", "--out", "out"]
@@ -74,6 +77,7 @@ def test_another_model_or_training_under_the_same_name_is_run_anew(folder, mia_j
     assert forest.by_attack(mia_json(*run))["carlini-2022-lira"]["trained"] == 2
 
 
+@pytest.mark.slow
 def test_an_interrupted_audit_goes_on_from_there(folder, mia):
     forest.add(folder, forest.POPULATION + forest.TRAIN + "attacks: [carlini-2022-lira]\nlimits: {models: 4}\n")
     (folder / "my_training.py").write_text(INTERRUPTED)
@@ -105,6 +109,7 @@ def trained(found) -> int:
     return sum(result["trained"] for result in forest.by_attack(found).values())
 
 
+@pytest.mark.slow
 def test_a_file_that_training_may_read_makes_models_anew(folder, mia_json):
     forest.add(folder, forest.POPULATION + forest.TRAIN + "attacks: [sablayrolles-2019-mast]\nlimits: {models: 2}\n")
     (folder / "my_training.py").write_text(READS)
@@ -141,6 +146,7 @@ def test_training_that_writes_into_its_folder_is_told(folder, mia_json):
     assert check["severity"] == "warning" and "log.txt" in check["message"]
 
 
+@pytest.mark.slow
 def test_the_price_counts_what_the_store_lacks(folder, mia, mia_json):
     forest.add(folder, forest.POPULATION + forest.TRAIN + "attacks: [sablayrolles-2019-mast]\nlimits: {models: 2}\n")
     run = ["audit", "audit.yaml", "--trust-code", "."]

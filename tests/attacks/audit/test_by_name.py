@@ -32,6 +32,7 @@ def auc(found: dict) -> float:
     return found["threat_models"][0]["results"][0]["auc"]
 
 
+@pytest.mark.slow
 def test_features_in_another_order_than_the_model_was_fitted_on(folder, mia_json, mia):
     text = (folder / "audit.yaml").read_text() + GAP
     (folder / "audit.yaml").write_text(text)

@@ -42,6 +42,7 @@ def scores(folder: Path, attack: str) -> np.ndarray:
         return found[attack]
 
 
+@pytest.mark.slow
 def test_gradient_norms_of_pictures(tmp_path, mia_json):
     x, y, network = pictures.write(tmp_path)
     (tmp_path / "audit.yaml").write_text(pictures.AUDIT + NORM)
@@ -50,6 +51,7 @@ def test_gradient_norms_of_pictures(tmp_path, mia_json):
     np.testing.assert_allclose(scores(tmp_path, "carlini-2022-gradient-norm"), -norms(network, x, y), rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_gradient_norms_of_a_table_are_those_of_its_own_units(tmp_path, mia_json):
     """Attacks see standardised columns; the network is asked, and differentiated, in the units that the file has."""
     table = forest.people(120, 0)
@@ -85,6 +87,7 @@ def test_gradient_norms_of_a_table_are_those_of_its_own_units(tmp_path, mia_json
     np.testing.assert_allclose(scores(tmp_path, "carlini-2022-gradient-norm"), expected, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_every_white_box_attack_that_can_be_runs_and_a_threat_model_narrows(tmp_path, mia_json):
     pictures.write(tmp_path)
     (tmp_path / "audit.yaml").write_text(

@@ -46,6 +46,7 @@ def scores(folder) -> dict[str, np.ndarray]:
         return dict(found)
 
 
+@pytest.mark.slow
 def test_a_mask_gives_what_answers_give_that_were_rounded_by_hand(recorded, mia_json):
     names = ("plain", "masked", "by_hand")
     plain, masked, _ = (mia_json("audit", f"{name}.yaml", "--out", name)["threat_models"][0] for name in names)
@@ -73,6 +74,7 @@ def test_the_label_that_is_left_is_the_models_own(recorded, catalog, monkeypatch
     assert len(shown.mul(1e6).round().unique()) <= 11, "tenths, and what stands for 0 and 1"
 
 
+@pytest.mark.slow
 def test_report_results_and_text_say_what_the_mask_is(recorded, mia, mia_json):
     found = mia_json("audit", "masked.yaml", "--out", "masked", "--format", "sacro", "--format", "aisvs")
     defense = found["defense"]
@@ -102,6 +104,7 @@ def test_report_results_and_text_say_what_the_mask_is(recorded, mia, mia_json):
     assert "The defense of A is none, and that of B rounded-scores (digits 1, not known to the adversary)." in noted
 
 
+@pytest.mark.slow
 def test_models_of_an_adversary_who_knows_of_the_mask_answer_through_it(folder, mia_json):
     forest.add(folder, forest.POPULATION + forest.TRAIN + "attacks: [sablayrolles-2019-mast]\nlimits: {models: 4}\n")
     found = {}
@@ -117,6 +120,7 @@ def test_models_of_an_adversary_who_knows_of_the_mask_answer_through_it(folder, 
     assert np.median(np.abs(found["knows"])) < np.median(np.abs(found["does-not"])) / 3
 
 
+@pytest.mark.slow
 def test_recorded_models_of_ones_own_answer_through_it_too(recorded, mia_json):
     generator = np.random.default_rng(11)
     answers = generator.dirichlet([1, 1], size=(4, 2 * COUNT))
@@ -209,6 +213,7 @@ def test_who_has_the_model_itself_is_past_any_mask(mia, mia_json, tmp_path, monk
     refused(mia, tmp_path, monkeypatch, said, "audit.yaml", "--trust-code", ".")
 
 
+@pytest.mark.slow
 def test_a_mask_costs_no_more_calls_to_a_service(server, mia_json, tmp_path):
     """A mask is put on answers that are there: no record is asked about for it, and queries are counted as without it."""
     forest.write(tmp_path)

@@ -55,6 +55,7 @@ def test_every_file_of_weights_gives_the_network_to_the_bit(tmp_path):
     assert loaded(tmp_path, "state.pt").identity != loaded(tmp_path, "model.pt").identity
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_whole_network_answers_as_the_one_that_was_saved(tmp_path):
     x, _, network = pictures.write(tmp_path)

@@ -139,6 +139,7 @@ def test_one_of_several_outputs_is_named(tmp_path):
     assert named.identity != other.identity
 
 
+@pytest.mark.slow
 def test_a_network_in_the_format_of_onnx_is_audited_like_the_network_itself(mia_json, tmp_path, monkeypatch):
     x, _, network = pictures.write(tmp_path)
     monkeypatch.chdir(tmp_path)

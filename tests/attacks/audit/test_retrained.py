@@ -23,6 +23,7 @@ def kept_calls(folder) -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_spread_is_what_anybody_works_out(folder, mia_json):
     """MAST by hand: every model once the target, the others but the other half of its deal the shadow models."""
     kept_calls(folder)
@@ -62,6 +63,7 @@ def test_the_spread_is_what_anybody_works_out(folder, mia_json):
         assert (spread["auc"]["lowest"], spread["auc"]["highest"]) == pytest.approx((min(expected), max(expected)), abs=2e-3)
 
 
+@pytest.mark.slow
 def test_it_costs_no_training_and_is_told_of_formulas_alone(folder, mia_json):
     forest.write(folder, count=120)
     kept_calls(folder)
@@ -83,6 +85,7 @@ def test_without_a_training_function_nothing_is_said(folder, mia_json):
     assert "models of the training function" not in (folder / "out" / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_one_deal_of_models_gives_no_spread_to_attacks_that_need_others(folder, mia_json):
     forest.add(folder, forest.TRAIN + "attacks: [sablayrolles-2019-mast, yeom-2018-loss]\nlimits: {models: 2}\n")
     found = forest.by_attack(mia_json("audit", "audit.yaml", "--trust-code", ".", "--out", "out"))

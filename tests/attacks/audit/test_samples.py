@@ -63,6 +63,7 @@ def test_the_nearest_sample_is_what_anybody_works_out(folder, mia_json):
     assert by_attack(found)["gan-leaks-1"]["auc"] == pytest.approx(roc_auc_score(member, score), abs=1e-12)
 
 
+@pytest.mark.slow
 def test_every_attack_by_samples_is_run_and_finds_an_overfitted_generator(folder, mia_json):
     add(folder, "threat_models: [published-gan-samples]\n")
     found = mia_json("audit", "audit.yaml", "--out", "out")
@@ -88,6 +89,7 @@ def test_without_a_population_the_nearest_sample_is_left(folder, mia_json):
     assert ["D1.samples"] in unlock["vanbreugel-2023-domias"]
 
 
+@pytest.mark.slow
 def test_the_user_says_how_many_samples_are_drawn(folder, mia_json):
     add(folder, "attacks: [gan-leaks-1, hilprecht-2019-monte-carlo]\n")
     fewer = ("--set", "sample-pool.count=100", "--set", "hilprecht-2019-monte-carlo.count=200")
@@ -98,6 +100,7 @@ def test_the_user_says_how_many_samples_are_drawn(folder, mia_json):
     }
 
 
+@pytest.mark.slow
 def test_copies_of_candidates_among_the_samples_are_counted(folder, mia_json):
     said = checked(mia_json("audit", "audit.yaml", "--dry-run"), "published-copies")
     assert said[0].startswith("warning: 3 of 60 members and 0 of 60 non-members stand among the samples word for word")
@@ -111,6 +114,7 @@ def test_copies_of_candidates_among_the_samples_are_counted(folder, mia_json):
     assert checked(found, "copies") == ["info: 1 of 1,200 samples are exact copies of others of them"]
 
 
+@pytest.mark.slow
 def test_pictures_are_compared_in_one_scale(tmp_path, mia_json):
     synthetic.write_pictures(tmp_path)
     found = mia_json("audit", "audit.yaml", "--out", "out")

@@ -97,12 +97,14 @@ def test_a_forest_on_records_of_people(follow):
     assert {column for column, _ in groups} == {"sex", "age_band"} and ("age_band", "below 50") in groups
 
 
+@pytest.mark.slow
 def test_recorded_answers(follow):
     found = attacks_of(follow("recorded-answers")["mia-audits/recorded-answers"])
     agrees(found, "recorded-answers")
     assert all(result["trained"] == 0 for result in found.values())
 
 
+@pytest.mark.slow
 def test_a_notebook(follow, capsys):
     found = attacks_of(follow("notebook")["notebook-audit"])
     assert set(found) == {"yeom-2018-loss", "carlini-2022-lira", "zarifzadeh-2024-rmia"}
@@ -110,6 +112,7 @@ def test_a_notebook(follow, capsys):
     assert "Of 150 members" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_before_and_after(follow):
     results = follow("before-and-after")
     for name in ("before", "after"):
@@ -127,6 +130,7 @@ def test_a_fine_tuned_language_model(follow):
     assert found["mireshghallah-2022-likelihood-ratio"]["auc_ci"][0] > found["carlini-2021-zlib"]["auc"]
 
 
+@pytest.mark.slow
 def test_synthetic_records(follow):
     found = attacks_of(follow("synthetic-records")["mia-audits/synthetic-records"])
     agrees(found, "synthetic-records")

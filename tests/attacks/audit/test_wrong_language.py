@@ -89,6 +89,7 @@ def test_wrong_language_models(case, mia, tmp_path, monkeypatch):
     refused(mia, tmp_path, monkeypatch, said, "audit.yaml")
 
 
+@pytest.mark.slow
 def test_what_is_no_model_is_told(mia, tmp_path, monkeypatch):
     pytest.importorskip("transformers")
     write(tmp_path)

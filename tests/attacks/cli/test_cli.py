@@ -115,6 +115,7 @@ def test_explain(mia, mia_json):
     assert text.count("log-likelihood ratio") == 1
 
 
+@pytest.mark.slow
 def test_feasible_does_not_load_torch():
     program = (
         "import sys; from attacks.cli.commands import app\n"
@@ -148,6 +149,7 @@ def test_export_graphml(mia, tmp_path):
     assert graph.nodes["rule:shokri-2017"]["kind"] == "attack" and graph.has_edge("Q.scores", "rule:shokri-2017")
 
 
+@pytest.mark.slow
 def test_entries(mia, mia_json):
     assert mia_json("entries")["kinds"]["attacks"] >= 83
     assert len(mia_json("entries", "errata")["entries"]) >= 14
@@ -155,6 +157,7 @@ def test_entries(mia, mia_json):
     assert mia("entries", "erata").returncode == 2
 
 
+@pytest.mark.slow
 def test_harden(mia, mia_json):
     data = mia_json("harden", "--threat-model", "prediction-api-labels")
     assert data["cuts"][0] == {
@@ -165,6 +168,7 @@ def test_harden(mia, mia_json):
     assert "Q.labels" in mia("harden", "--threat-model", "prediction-api-labels").stdout
 
 
+@pytest.mark.slow
 def test_what_if(mia, mia_json):
     flags = ["feasible", "--threat-model", "prediction-api-labels", "--what-if", "+D2.members", "--what-if", "-record.label"]
     change = mia_json(*flags)["what_if"]
@@ -178,6 +182,7 @@ def test_as_surveyed(mia, mia_json):
     assert "the row says too much" in mia("feasible", "--threat-model", "prediction-api-scores", "--as", "surveyed").stdout
 
 
+@pytest.mark.slow
 def test_gaps_and_compare(mia, mia_json):
     assert len(mia_json("gaps")["cells"]) == 64
     assert "no attack" in mia("gaps").stdout
@@ -196,6 +201,7 @@ def test_defenses_schema_and_bibtex(mia, mia_json, tmp_path):
 # -- running
 
 
+@pytest.mark.slow
 def test_run(mia, mia_json, tmp_path):
     data = mia_json(*TINY_RUN, "yeom-2018-loss", "carlini-2022-lira", "--seed", "3", "--out", "out")
     assert {"target", "threat_model", "seed", "results", "skipped", "out"} <= set(data)
@@ -227,6 +233,7 @@ def test_price_is_shown_first_and_dry_run_runs_nothing(mia, mia_json, tmp_path):
     assert not (tmp_path / "store").exists() and not (tmp_path / "mia-runs").exists()
 
 
+@pytest.mark.slow
 def test_entry_text_is_escaped_in_html(mia, tmp_path):
     (tmp_path / "more" / "attacks").mkdir(parents=True)
     (tmp_path / "more" / "attacks" / "evil.yaml").write_text(
@@ -240,6 +247,7 @@ def test_entry_text_is_escaped_in_html(mia, tmp_path):
     assert "[red]{{ 7 }}" in mia("attacks", "--catalog", tmp_path / "more").stdout
 
 
+@pytest.mark.slow
 def test_a_failing_attack_keeps_the_others_and_exits_with_1(mia):
     done = mia(
         "run", "--catalog", TINY, "--target", "tiny", "yeom-2018-loss", "carlini-2022-lira", "--set", "shadow-models.count=0"
@@ -248,6 +256,7 @@ def test_a_failing_attack_keeps_the_others_and_exits_with_1(mia):
     assert "failed carlini-2022-lira: at least one model must be trained" in done.stdout and "yeom-2018-loss" in done.stdout
 
 
+@pytest.mark.slow
 def test_without_a_name_what_cannot_run_is_skipped_and_listed(mia_json):
     few = {"shadow-data-by-queries": {"queries": 4000, "wanted": 40}, "shadow-models": {"count": 2}, **SEARCHES}
     settings = [f"--set={name}.{key}={value}" for name, values in few.items() for key, value in values.items()]
@@ -279,6 +288,7 @@ def test_a_target_that_cannot_be_made_is_one_sentence(mia, tmp_path):
         assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr, done.stderr
 
 
+@pytest.mark.slow
 def test_store(mia, mia_json, tmp_path):
     assert mia("store", "where").stdout.strip() == str(tmp_path / "store")
     mia(*TINY_RUN, "yeom-2018-gap")
@@ -287,6 +297,7 @@ def test_store(mia, mia_json, tmp_path):
     assert mia_json("store", "gc", "--all")["dropped"] == 3
 
 
+@pytest.mark.slow
 def test_check(mia, mia_json, tmp_path):
     done = mia("check")
     assert done.returncode == 0 and "0 errors" in done.stdout

@@ -23,6 +23,7 @@ def test_what_needs_no_library_prints_json(mia):
     assert json.loads(mia("export", "atlas").stdout)["contact"] == {"name": None, "emails": None}
 
 
+@pytest.mark.slow
 def test_avid_writes_a_file_a_report(mia, tmp_path):
     assert mia("export", "avid", "digits-mlp", "genomes-mlp", "--out", "reports").returncode == 0
     written = {path.name: json.loads(path.read_text()) for path in (tmp_path / "reports").iterdir()}
@@ -30,6 +31,7 @@ def test_avid_writes_a_file_a_report(mia, tmp_path):
     assert [written["digits-mlp.json"]] == json.loads(mia("export", "avid", "digits-mlp").stdout)
 
 
+@pytest.mark.slow
 def test_stix_prints_a_bundle(mia):
     pytest.importorskip("stix2")
     first, second = mia("export", "stix").stdout, mia("export", "stix").stdout
@@ -61,6 +63,7 @@ def test_without_the_library_it_is_one_sentence(library, arguments, monkeypatch,
     assert told.err.count("\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -77,6 +80,7 @@ def test_bad_input(mia, tmp_path, arguments, message):
     assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_what_answers_a_clause_is_a_command_of_ours_with_these_options():
     """Options are looked for in the help of the command; what stands in capitals is for the reader to fill in."""
     commands = {families.called(one): one for one in options.app.registered_commands}

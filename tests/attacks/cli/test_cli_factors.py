@@ -74,6 +74,7 @@ def test_a_factor_that_is_wrong_is_not_measured(mia, own, tmp_path, monkeypatch,
     assert not (tmp_path / "mia-runs").exists()
 
 
+@pytest.mark.slow
 def test_a_factor_is_measured_once(mia, mia_json, own, tmp_path):
     first = mia_json("factors", "factor-tiny", *own, "--seeds", "1", "--out", str(tmp_path / "out"))
     (curve,) = first["evidence"]["curves"]

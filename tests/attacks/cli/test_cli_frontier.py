@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 
+@pytest.mark.slow
 def test_what_attacks_cost_and_find(mia, mia_json):
     (found,) = mia_json("frontier", "digits-mlp")["targets"]
     assert found["target"] == "digits-mlp" and any(attack["front"] for attack in found["attacks"])

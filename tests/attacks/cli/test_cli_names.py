@@ -93,6 +93,7 @@ def test_near_names_are_offered(catalog: Catalog):
     assert "\x1b" not in str(unknown_name("attack", "\x1b[31m§", attacks))
 
 
+@pytest.mark.slow
 def test_commands_take_names(mia, mia_json):
     assert mia_json("show", "gap attack")["id"] == "yeom-2018-gap"
     assert mia_json("explain", "LiRA", "--threat-model", "prediction-api-labels")["id"] == "carlini-2022-lira"

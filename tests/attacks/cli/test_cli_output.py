@@ -44,6 +44,7 @@ def test_a_closed_pipe_is_quiet_and_no_error(arguments):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_does_not_hide_a_failure(tmp_path):
     (tmp_path / "attacks").mkdir()
     (tmp_path / "attacks" / "x.yaml").write_text("schema: 1\n")
@@ -94,6 +95,7 @@ def test_json_loses_nothing_without_utf8(mia_process):
     assert ascii_only.isascii() and json.loads(ascii_only) == json.loads(plain)
 
 
+@pytest.mark.slow
 def test_columns_is_heeded_in_a_pipe(mia_process):
     lines = mia_process("attacks", COLUMNS="60").stdout.splitlines()
     assert max(map(len, lines)) == 60
@@ -109,6 +111,7 @@ def test_an_entry_begins_with_what_it_is(mia_process):
     assert first.split() == ["goal", "membership"], "no empty head stands above the first row"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
@@ -134,6 +137,7 @@ def test_a_cache_that_cannot_be_used_costs_only_time(mia_process):
         assert done.returncode == 0 and done.stderr == "", done.stderr
 
 
+@pytest.mark.slow
 def test_a_damaged_cache_costs_only_time(mia_process, tmp_path):
     cache = tmp_path / "cache"
     assert mia_process("attacks", MIA_CATALOG_CACHE=str(cache)).returncode == 0
@@ -144,6 +148,7 @@ def test_a_damaged_cache_costs_only_time(mia_process, tmp_path):
         assert done.returncode == 0 and "shokri-2017" in done.stdout, done.stderr
 
 
+@pytest.mark.slow
 def test_attacks_that_records_do_not_suit_are_listed_and_no_failure(mia, tmp_path):
     """A target that says what its records are is not attacked so at all; of one that does not it is found out on the way."""
     stated = mia("run", "--target", "breast-cancer-mlp", "choquettechoo-2021-augmentation")

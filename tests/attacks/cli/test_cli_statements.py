@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 
+
+@pytest.mark.slow
 def test_statements_and_their_verdicts(mia, mia_json):
     found = mia_json("statements")["statements"]
     assert len(found) >= 40

@@ -85,6 +85,7 @@ def test_what_cannot_be_is_refused_before_anything_is_trained(mia, case):
     assert json.loads(mia("store", "ls", "--json").stdout)["nodes"] == []
 
 
+@pytest.mark.slow
 def test_a_run_says_what_a_defense_costs_and_leaves(mia, mia_json, tmp_path):
     data = mia_json(*TINY_RUN, "yeom-2018-loss", "--defense", "top-k-scores", "--set", "top-k-scores.k=1", "--naive")
     defense = data["defense"]

@@ -83,6 +83,7 @@ def test_an_attack_in_progress_is_no_failed_attack(tmp_path):
     assert not any((tmp_path / "mia-runs").rglob("*.*")), "nothing is reported, and no draft lies about"
 
 
+@pytest.mark.slow
 def test_workers_end_at_once(tmp_path):
     """They stand in the middle of a model, and would stand there for ever."""
     process = start(tmp_path, "piece 1", *RUN, "--workers", "2")
@@ -92,6 +93,7 @@ def test_workers_end_at_once(tmp_path):
     assert_gone(workers)
 
 
+@pytest.mark.slow
 def test_ctrl_c_reaches_workers_that_have_just_begun(tmp_path):
     """In a terminal Ctrl-C goes to all processes at once; a worker that still loads must not answer with a traceback."""
     process = start(tmp_path, "worker", *RUN, "--workers", "2")

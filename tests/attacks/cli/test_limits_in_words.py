@@ -193,6 +193,7 @@ def test_a_plan_says_what_it_made_smaller(ask):
     ]
 
 
+@pytest.mark.slow
 def test_a_run_says_what_it_made_smaller(mia):
     done = mia("run", "--catalog", TINY, "--target", "tiny", "zarifzadeh-2024-rmia", "--models", "4", "--json")
     assert done.returncode == 0, done.stderr

@@ -55,6 +55,7 @@ def own_findings(folder: Path) -> list[str]:
 # -- a catalog of one's own
 
 
+@pytest.mark.slow
 def test_attacks_pass_check_at_once(mia_json, mia, tmp_path):
     """An attack for each model type, frame and observation, all in one catalog; the loss is run, and finds members."""
     for name, (needs, added, observation, frame, target) in NEEDS.items():
@@ -77,6 +78,7 @@ def test_attacks_pass_check_at_once(mia_json, mia, tmp_path):
     assert result["auc"] > 0.6 and result["queries"] == 240
 
 
+@pytest.mark.slow
 def test_needs_of_every_attack_give_a_skeleton_or_say_which_target_lacks_what(catalog):
     """What is feasible for the attacks that are there is found for a new one that needs the same."""
     refused = {}
@@ -99,6 +101,7 @@ def test_a_first_score_is_float64_of_each_record(catalog, needs):
     assert (score.unique().numel() == 1) is (needs == ["Q.embeddings"]), "where nothing simple is known, it is chance"
 
 
+@pytest.mark.slow
 def test_a_step_with_a_new_term_and_an_attack_that_needs_it(mia, tmp_path):
     done = mia("new", "step", "rare", "--needs", "D1.samples,Q.scores", "--yields", "rare-pool", *OWN)
     assert done.returncode == 0 and "my-catalog/taxonomy.yaml" in done.stdout
@@ -112,6 +115,7 @@ def test_a_step_with_a_new_term_and_an_attack_that_needs_it(mia, tmp_path):
     assert "doe-2027-rare" in mia("run", "doe-2027-rare", "--dry-run", *TRUSTED).stdout
 
 
+@pytest.mark.slow
 def test_a_finer_grade_of_an_artifact_is_of_its_type(mia, tmp_path):
     assert mia("new", "step", "rare", "--needs", "D1.samples", "--yields", "rare-pool", *OWN).returncode == 0
     assert mia("new", "step", "rarer", "--needs", "D1.samples,M3", "--yields", "rare-pool.best", *OWN).returncode == 0
@@ -121,6 +125,7 @@ def test_a_finer_grade_of_an_artifact_is_of_its_type(mia, tmp_path):
     assert [term.handle for term in terms] == ["rare_pool"] * 2
 
 
+@pytest.mark.slow
 def test_a_step_to_an_artifact_that_is_there_takes_part_in_runs_once_it_is_written(mia, tmp_path):
     needs = ("--needs", "D1.samples,M3", "--yields", "shadow-models.matched")
     assert mia("new", "step", "more-shadows", *needs, *OWN).returncode == 0
@@ -158,6 +163,7 @@ def test_a_defense(mia, tmp_path):
     assert defenses["calmer-training"].changes == "training" and defenses["calmer-training"].cites == []
 
 
+@pytest.mark.slow
 def test_what_a_user_wrote_stays(mia, tmp_path):
     """Works and terms are added to files that are there, without a change to what they say, and to how it is written."""
     folder = tmp_path / "my-catalog"
@@ -204,6 +210,7 @@ def checkout(tmp_path):
     return tmp_path, run
 
 
+@pytest.mark.slow
 def test_in_this_repository_everything_has_its_room(checkout):
     folder, run = checkout
     before = files(folder)
@@ -274,6 +281,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_cannot_be_written_is_one_message_and_leaves_nothing(mia, tmp_path, case):
     (tmp_path / "file").write_text("x")

@@ -39,6 +39,7 @@ def own(folder: Path, name: str, body: str) -> list[object]:
     return ["--catalog", TINY, "--catalog", folder / "catalog", "--trust-code", folder / "code"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("body", "code"), [(GOOD, 0), (BAD, 1), ("return records.x.double().sum(1)[:-1]", 1), ("raise 1", 1)])
 def test_an_attack_is_tried(mia, tmp_path, body, code):
     options = own(tmp_path, "trial-one", body)
@@ -65,6 +66,7 @@ def test_without_trust_nothing_is_tried(mia, tmp_path):
     assert done.returncode == 1 and "MIA015" in done.stdout and "runs on" not in done.stdout
 
 
+@pytest.mark.slow
 def test_a_run_tries_code_of_ones_own_before_it_trains(mia, tmp_path):
     own(tmp_path, "trial-good", GOOD)
     options = own(tmp_path, "trial-bad", BAD)
@@ -79,6 +81,7 @@ def test_a_run_tries_code_of_ones_own_before_it_trains(mia, tmp_path):
     assert scores["trial-good"] == scores["yeom-2018-loss"]
 
 
+@pytest.mark.slow
 def test_a_broken_file_does_not_stop_a_run_that_does_not_need_it(mia, tmp_path):
     options = own(tmp_path, "trial-good", GOOD)
     (tmp_path / "catalog" / "attacks" / "half.yaml").write_text("schema: 1\nid: half\nneeds: [oops")
@@ -91,6 +94,7 @@ def test_a_broken_file_does_not_stop_a_run_that_does_not_need_it(mia, tmp_path):
     assert asked.returncode == 2 and "half.yaml:4" in asked.stderr
 
 
+@pytest.mark.slow
 def test_a_broken_bibliography_does_not_stop_a_run(mia, tmp_path):
     options = own(tmp_path, "trial-good", GOOD)
     (tmp_path / "catalog" / "references.bib").write_text("@misc{oops")
@@ -110,6 +114,7 @@ def test_every_attack_of_the_catalog_can_be_tried(attack_id):
     assert tried.scores is None or tried.scores.dtype == "float64"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "said"),
     [

@@ -71,6 +71,7 @@ def store(tmp_path_factory):
     return tmp_path_factory.mktemp("store")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MASKS)
 def test_the_resolver_and_the_engine_agree_on_what_a_mask_leaves(name):
     """For every attack: infeasible to the resolver, and refused by the engine; or feasible to both."""
@@ -196,6 +197,7 @@ def test_a_defended_target_is_a_target_of_its_own(store):
     assert again.trained == 0
 
 
+@pytest.mark.slow
 def test_who_knows_of_a_defense_hands_its_models_records_of_its_own(tmp_path, monkeypatch):
     """Early stopping watches other records: the target's owner has the population, and this adversary has it with errors."""
     entry = (TINY / "targets" / "tiny.yaml").read_text().replace("id: tiny", "id: noisy").replace("D1.samples", "D1.noisy")

@@ -84,6 +84,7 @@ def test_opacus_and_our_descent_take_the_same_step_without_noise():
         assert torch.allclose(weight, theirs.state_dict()[name], atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("epsilon", "rate", "steps"), [(1.0, 1.0, 20), (0.1, 1.0, 60), (4.0, 0.25, 20), (0.5, 0.25, 20)])
 def test_the_noise_is_the_least_that_epsilon_takes(epsilon, rate, steps):
     noise, reached = noise_for(epsilon, DELTA, rate, steps)
@@ -98,6 +99,7 @@ def test_a_budget_that_no_noise_meets_is_one_sentence():
         noise_for(1e-9, 1e-30, 1.0, 40)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [32, 64])
 def test_a_network_tells_what_it_was_trained_by(batch):
     found = [dp_sgd(replace(RECIPE, batch=batch), records(), epsilon=2.0, delta=DELTA, clip=1.0).facts]
@@ -107,6 +109,7 @@ def test_a_network_tells_what_it_was_trained_by(batch):
     assert found == [facts]
 
 
+@pytest.mark.slow
 def test_records_are_drawn_one_by_one_and_noise_follows_from_the_seed():
     def weights(seed, epsilon):
         torch.manual_seed(seed)
@@ -130,6 +133,7 @@ def test_a_target_that_descends_on_all_records_gets_the_noise_of_the_exact_epsil
         dp_sgd(replace(recipe, noise=1.0), data, epsilon=1.0, delta=DELTA, clip=1.0)
 
 
+@pytest.mark.slow
 def test_the_epsilon_stands_in_the_results_and_more_of_it_means_less_noise(tmp_path):
     accuracy = {}
     for epsilon in (1.0, 30.0):

@@ -36,6 +36,7 @@ def owner(recipe: Recipe) -> Owner:
     return Owner(Model(recipe, recipe.build(), "mine"), none, none)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hidden", [(), (4,), (4, 3)])
 def test_answers_are_the_same(hidden):
     pytest.importorskip("tenseal")

@@ -65,6 +65,7 @@ def planned(target: str, applied: defended.Applied | None, attacks=()) -> plans.
     return plans.make(catalog, catalog.target(target), None, attacks, {}, applied)
 
 
+@pytest.mark.slow
 def test_the_resolver_says_which_attacks_it_stops():
     applied = defended.apply(load(), NAME, {})
     before, after = ({one.attack.id for one in planned(SERVER, each).attacks} for each in (None, applied))

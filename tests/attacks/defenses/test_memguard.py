@@ -55,6 +55,7 @@ def distance(one: Tensor, other: Tensor) -> Tensor:
     return (one.exp() - other.exp()).abs().sum(dim=-1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EITHER)
 def test_labels_stay_and_scores_are_probabilities(mine, name):
     masked, exact = shown(mine, name, everybody(mine))
@@ -72,6 +73,7 @@ def test_the_owners_classifier_is_misled(mine, name):
     assert right[0] > 0.6 and right[1] < 0.4
 
 
+@pytest.mark.slow
 def test_noise_is_shown_as_often_as_the_budget_allows(mine):
     """Each record's noise is shown with a probability of budget over distance: half of it moves answers half as far."""
     x = torch.cat([everybody(mine), part(7, 300).x])

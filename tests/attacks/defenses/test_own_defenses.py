@@ -134,6 +134,7 @@ def mine(tmp_path):
     return load([TINY, tmp_path / "mine"]), Code([code]), code / "my_defense.py"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in OWN if name not in ("lost", "in-tenths", "broken")])
 def test_a_defense_of_ones_own_costs_an_entry_and_a_function(mine, tmp_path, name):
     catalog, code, _ = mine
@@ -161,6 +162,7 @@ def test_a_network_that_cannot_be_had_again_is_one_sentence(mine, tmp_path):
         run(tmp_path / "store", ["yeom-2018-loss"], applied("my-lost", catalog=catalog), catalog=catalog, code=code)
 
 
+@pytest.mark.slow
 def test_a_mask_that_asks_its_owner_is_refused_by_what_stands_beside_it_before_anything_is_trained(mine, tmp_path):
     catalog, code, _ = mine
     with pytest.raises(InputError, match="my-smoothed: so much of the mean"):

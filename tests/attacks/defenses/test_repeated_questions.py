@@ -32,6 +32,7 @@ def of(store, attack, **noise):
     return result
 
 
+@pytest.mark.slow
 def test_averaging_undoes_noise_that_is_drawn_anew(store):
     low, high = of(store, ONCE)["auc_ci"]
     once, again = (of(store, attack, spread="4.0", repeats="false") for attack in (ONCE, AGAIN))

@@ -54,6 +54,7 @@ def test_a_forest_is_stacked_with_another_kind(fitted):
     assert [name for name, _ in fitted] == ["random-forest", "logistic-regression", "logistic-regression"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", [RECIPE, FOREST], ids=["network", "forest"])
 def test_a_stack_learns_the_task_and_can_be_had_again_from_its_weights(recipe):
     stack = stacked(recipe)

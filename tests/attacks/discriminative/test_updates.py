@@ -113,6 +113,7 @@ def test_the_records_of_updates_are_nobodys(target):
     assert not new & set(record_ids(reachable(target.makers["Q.updates"](Ledger()), 64)).tolist())
 
 
+@pytest.mark.slow
 def test_the_control_is_updated_with_other_records(target):
     """Same pool, candidates and judge; other records change other answers."""
     with_others = updated.build(**{**PARAMS, "updates_judged": False})

@@ -102,6 +102,7 @@ def in_another_order(given):
     return {**given, "population": Population("population", held.x[order], held.label[order], held.ids[order.numpy()], Ledger())}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attack", [white_box.taylor, white_box.supervised])
 def test_the_order_of_the_population_changes_no_score(attack, monkeypatch):
     """More records than are wanted, so that some are drawn. A model is told from another by the records that it is trained on."""

@@ -297,6 +297,7 @@ def own(tmp_path):
     sys.path[:] = [p for p in sys.path if p != str(tmp_path / "code")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attack", ["ml-leaks-3", "yeom-2018-gap"])
 def test_a_model_file_that_was_replaced_is_another_target(own, tmp_path, attack):
     first = own(0, attack=attack)

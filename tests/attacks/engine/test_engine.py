@@ -20,6 +20,8 @@ from taxonomy.findings import InputError
 from taxonomy.loading import load
 from taxonomy.threat import from_user
 
+pytestmark = pytest.mark.slow
+
 TINY = Path(__file__).parents[2] / "data" / "tiny"
 SMALL = {"shadow-models": {"count": "4"}, "reference-models": {"count": "3"}, **SEARCHES}
 

@@ -65,6 +65,7 @@ def own(tmp_path):
     sys.path[:] = [p for p in sys.path if p != str(tmp_path / "code")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("how", "note"), [("float32", "answers in float32, cast"), ("rounded", "such answers are ties")])
 def test_what_was_noted_stands_in_the_result_also_of_finished_work(own, how, note):
     first, again = (own(how, "yeom-2018-loss", "carlini-2022-lira", "ye-2022-attack-p") for _ in range(2))

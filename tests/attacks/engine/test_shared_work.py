@@ -67,6 +67,7 @@ def test_a_dropped_block_is_made_again(store):
     assert again.trained == SIZE and scores(again) == scores(first)
 
 
+@pytest.mark.slow
 def test_collection_by_age_does_no_damage(store):
     first, other = run(store), run(store, RMIA)
     for place in nodes(store, "model") + nodes(store, "block"):
@@ -130,6 +131,7 @@ def test_a_full_disk_is_one_sentence_and_no_fault_of_the_entry(store, tmp_path):
     assert list((store.folder / "unfinished").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_report_is_written_whole_or_not_at_all(store, tmp_path, monkeypatch):
     outcome, folder = run(store), tmp_path / "out"
     report.prepare(folder)

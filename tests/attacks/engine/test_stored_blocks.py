@@ -67,6 +67,7 @@ def test_neither_the_number_nor_the_order_of_requests_matters(nine, tmp_path, re
     assert kinds == ["block"] * 4 and at_work.trained == 4 * SIZE, "each block is made once"
 
 
+@pytest.mark.slow
 def test_several_workers_give_the_same_bits(nine, tmp_path):
     with executor(2) as pool:
         assert bits(workshop(tmp_path, pool).fit_many(RECIPE, sets(9), "models")) == nine

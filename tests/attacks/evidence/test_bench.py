@@ -88,6 +88,7 @@ def measure(folder: Path, out: Path, store: Store, names=("tiny-base", "tiny-los
     return bench.Bench(catalog, Engine(catalog, store), out).run(groups, range(seeds))
 
 
+@pytest.mark.slow
 def test_evidence_is_what_a_run_finds(own, tmp_path, store):
     measure(own, tmp_path / "out", store)
     found = json.loads((tmp_path / "out" / "tiny-base.json").read_text())
@@ -117,6 +118,7 @@ def test_a_second_run_measures_nothing_and_writes_the_same_bytes(own, tmp_path, 
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_what_was_named_later_is_reported_as_unmeasured(own, tmp_path, store):
     """A target that an entry names since, and one that an ordering does; an ordering elsewhere is none of this folder's."""
     measure(own, own / "evidence", store, seeds=1)
@@ -132,6 +134,7 @@ def test_what_was_named_later_is_reported_as_unmeasured(own, tmp_path, store):
     assert found == {"tiny-loss.json": "not measured yet: tinier", "orderings.json": "not measured yet: tiny-ordering"}
 
 
+@pytest.mark.slow
 def test_the_fingerprint_follows_the_proof_that_runs(catalog):
     """`mia check` names the same proof as a run of that attack alone, for every attack and target of the catalog."""
     prints = fingerprints.Fingerprints(catalog, Code().digest)
@@ -149,6 +152,7 @@ def codes(*folders: Path) -> list[str]:
     return [f.code for f in check([TINY, *folders])[1] if "own" in f.file and f.code != "MIA032"]
 
 
+@pytest.mark.slow
 def test_stale_after_another_parameter_and_no_sooner(own, tmp_path, store, mia):
     measure(own, own / "evidence", store)
     measure(own, own / "evidence", store, names=())
@@ -182,6 +186,7 @@ def test_stale_after_other_code_of_the_attack_or_the_target(own, store):
         assert evidence.stale(fingerprints.Fingerprints(catalog, digest), found) == ["tiny"], changed
 
 
+@pytest.mark.slow
 def test_orderings_are_measured_on_the_same_records(own, tmp_path, store):
     measured = measure(own, tmp_path / "out", store, names=())
     (found,) = json.loads((tmp_path / "out" / "orderings.json").read_text())["orderings"]
@@ -194,6 +199,7 @@ def test_orderings_are_measured_on_the_same_records(own, tmp_path, store):
     assert unresolved.verdict == "undecided" and "120 non-members cannot resolve" in unresolved.unresolved
 
 
+@pytest.mark.slow
 def test_an_attack_is_compared_with_itself(own, tmp_path, store):
     """With two settings it is as two runs with `--set`; on two targets the figures are those of each."""
     (own / "targets").mkdir()
@@ -243,6 +249,7 @@ def test_an_attack_that_fails_gets_no_file_and_costs_no_other(own, tmp_path, sto
 # -- the command
 
 
+@pytest.mark.slow
 def test_command(own, tmp_path, mia, mia_json):
     arguments = ["bench", "tiny-loss", "--catalog", TINY, "--catalog", own, "--seeds", "1", "--out", tmp_path / "out"]
     planned = mia_json(*arguments, "--dry-run")
@@ -265,6 +272,7 @@ def test_wrong_names(mia):
             bench_plan.groups(catalog, attacks=[name])
 
 
+@pytest.mark.slow
 def test_groups_are_the_files_of_the_attacks(catalog: Catalog):
     groups = {group.name: {a.id for a in group.attacks} for group in bench_plan.groups(catalog)}
     assert "yeom-2018-loss" in groups["threshold"] and "carlini-2022-lira" in groups["calibrated"]
@@ -301,6 +309,7 @@ def test_an_audits_bounds_stand_seed_by_seed_beside_its_auc():
     assert [s.metric.value for s in measured.seeds] == [0.0, 1.5]
 
 
+@pytest.mark.slow
 def test_fuller_evidence_is_never_replaced(own, tmp_path, mia, mia_json):
     arguments = ["bench", "tiny-loss", "--catalog", TINY, "--catalog", own, "--out", tmp_path / "out"]
     mia_json(*arguments, "--seeds", "2")

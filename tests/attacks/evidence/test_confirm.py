@@ -22,6 +22,8 @@ from taxonomy.findings import InputError
 from taxonomy.fingerprints import Fingerprints
 from taxonomy.loading import load
 
+pytestmark = pytest.mark.slow
+
 TINY = next(folder / "data" / "tiny" for folder in Path(__file__).parents if (folder / "data" / "tiny").is_dir())
 ENTRY = """\
 schema: 1

@@ -22,6 +22,8 @@ from taxonomy.findings import CatalogError, InputError
 from taxonomy.fingerprints import Fingerprints
 from taxonomy.loading import load
 
+pytestmark = pytest.mark.slow
+
 TINY = Path(__file__).parents[2] / "data" / "tiny"
 DEFENSE = """\
 schema: 1

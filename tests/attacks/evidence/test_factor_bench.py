@@ -82,6 +82,7 @@ def test_a_parameter_of_a_defense_is_varied_on_the_defended_target(own, tmp_path
         assert point.seeds[0].target.keys() == outcome.target_facts.keys()
 
 
+@pytest.mark.slow
 def test_a_factor_is_what_runs_find(own, tmp_path, store):
     measured, engine = measure(own, "tiny-epochs", store)
     evidence = measured.evidence
@@ -107,6 +108,7 @@ def test_a_factor_is_what_runs_find(own, tmp_path, store):
     factor_jobs.keep_fuller(tmp_path / "tiny-epochs.json", 2)
 
 
+@pytest.mark.slow
 def test_other_candidates_are_not_paired(own, store):
     evidence = measure(own, "tiny-members", store)[0].evidence
     assert evidence is not None

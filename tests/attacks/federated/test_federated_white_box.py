@@ -91,6 +91,7 @@ def test_one_participant_and_one_snapshot_is_the_stand_alone_attack(features):
     assert torch.equal(found.score, alone.score) and found.cut == alone.cut
 
 
+@pytest.mark.slow
 def test_honest_seats_see_what_is_seen_passively():
     """With a step of length 0 nothing is altered, and the active attacks are the passive ones, to the bit."""
     world = World(3)

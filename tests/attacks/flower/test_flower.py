@@ -111,6 +111,7 @@ def check(place: Path, run: str) -> None:
     assert found["victim's last upload"] > found["final global model"], found
 
 
+@pytest.mark.slow
 def test_what_is_recorded_equals_what_is_computed_anew(place, mia):
     grid = OneProcess(client_app.app, enumerate([{"partition-id": k} for k in range(3)]))
     server_app.app(grid, Context(RUN, 0, {}, RecordDict(), {"num-server-rounds": ROUNDS}))

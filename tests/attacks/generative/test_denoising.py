@@ -55,6 +55,7 @@ def test_training_finds_noise_and_samples_lie_where_the_records_do(trained):
     assert (torch.cdist(made.flatten(1), corners[:2].flatten(1)).min(dim=1).values < 0.3).double().mean() > 0.9
 
 
+@pytest.mark.slow
 def test_the_same_seed_trains_the_same_bits(trained):
     model, corners = trained
     again = fit(TINY, TrainingSet(corners, torch.zeros(128, dtype=torch.long), 3))
@@ -189,6 +190,7 @@ def test_a_denoiser_at_home_answers_alike_without_a_limit_and_generates(trained)
     assert slope.abs().sum() > 0
 
 
+@pytest.mark.slow
 def test_digits_are_those_of_the_classifiers_in_the_range_of_the_model():
     own, shared = diffusion.digits(), data.load("digits")
     assert own.x.shape == (len(shared.x), 8, 8) and own.x.dtype == np.float32
@@ -225,6 +227,7 @@ def test_fluctuation_is_for_pictures():
         denoising.fluctuation(**generative_fixture.handles(["records", "predicted_noise"]))
 
 
+@pytest.mark.slow
 def test_an_untrained_model_leaks_nothing():
     """AUC pooled over five seeds, 1/2 within the 99.9 % interval, with all five attacks."""
     params = {**CATALOG.targets["digits-diffusion"].params, "epochs": 0}

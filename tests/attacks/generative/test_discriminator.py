@@ -303,6 +303,7 @@ def of_discriminator(built):
     return metrics.auc(score.numpy(), built.member.numpy())
 
 
+@pytest.mark.slow
 def test_leakage_grows_with_epochs_and_is_that_of_members():
     """A discriminator that is trained long knows its records; the control, trained as long on others, knows none of these."""
     brief, long = of_discriminator(of_digits(epochs=20)), of_discriminator(of_digits(epochs=1000))

@@ -157,6 +157,7 @@ def test_calibration_subtracts_the_distance_to_the_reference():
     assert found.tolist() == pytest.approx(expected.tolist(), abs=1e-4)
 
 
+@pytest.mark.slow
 def test_searches_come_nearer_than_the_nearest_sample(trained):
     x = trained.records.x
     decode = trained["Q.latent"]
@@ -204,6 +205,7 @@ def test_queries_are_counted(trained):
         latent_search.by_queries(trained.records, trained["Q.latent"], queries=1)
 
 
+@pytest.mark.slow
 def test_samples_at_home_are_drawn_by_the_seed_of_the_run(tmp_path, monkeypatch):
     """Who has the generator makes its own samples: of other codes in every run, and of the same ones in the same run."""
     codes = []
@@ -253,6 +255,7 @@ def test_who_gets_samples_cannot_choose_codes(trained):
     assert not {goal(f"gan-leaks-{kind}") for kind in ("2", "3", "2-calibrated", "3-calibrated")} & closure
 
 
+@pytest.mark.slow
 def test_a_reference_generator_of_the_platform_has_no_gradient(trained):
     hosted = reference_generator.same_platform(trained.records, trained["D1.samples"], trained["M3"], trained["D1.size"], seed=3)
     own = trained.reference

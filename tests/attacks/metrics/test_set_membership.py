@@ -113,6 +113,7 @@ def test_the_same_figures_each_time_and_infinite_scores_are_ranked():
     assert first == second and first["set_membership"]["set_accuracy"] > 0.5
 
 
+@pytest.mark.slow
 def test_a_run_says_how_it_does_on_sets(mia, tmp_path):
     done = mia("run", "--catalog", TINY, "--target", "tiny", "yeom-2018-loss", "--out", "out", "--json")
     (result,) = json.loads(done.stdout)["results"]

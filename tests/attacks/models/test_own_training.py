@@ -86,6 +86,7 @@ def some(count=30, seed=0):
     return TrainingSet(x, torch.arange(count) % 3, seed=2**40 + seed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trainer", ["", "train", "forest", "pipeline"])
 def test_a_model_of_ones_own_is_trained_kept_and_the_same_again(code, tmp_path, trainer):
     name, trusted = code()

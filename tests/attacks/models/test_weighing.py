@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from scipy import special
 from sklearn.linear_model import LogisticRegression
@@ -25,6 +26,7 @@ def p_values(values: Tensor, ids: np.ndarray, sets: int) -> np.ndarray:
     return weighing.p_values(values, ids, sets, draws=199, penalty=1.0, seed=4).numpy()
 
 
+@pytest.mark.slow
 def test_p_values_are_never_too_small_where_there_is_nothing_to_find():
     count = 800
     found = p_values(*signals(count, 0.0, 0), count)

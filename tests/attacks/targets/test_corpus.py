@@ -16,6 +16,7 @@ from taxonomy.findings import InputError
 needs_jargon = pytest.mark.debian("dict-jargon")
 
 
+@pytest.mark.slow
 @needs_jargon
 def test_the_jargon_file_makes_passages():
     found = corpus.load("jargon", 100)

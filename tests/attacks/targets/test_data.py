@@ -73,6 +73,7 @@ def test_labels_without_records_and_one_class_are_no_classes():
             data.Data("x", x, np.full(8, label)).classes  # noqa: B018
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "shape", "classes"),
     [

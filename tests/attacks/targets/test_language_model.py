@@ -37,6 +37,7 @@ def test_build(name, kept_store):
         assert target.makers["Q.samples"](Ledger())(5).shape == (5, 100)
 
 
+@pytest.mark.slow
 @needs_jargon
 def test_canaries_stand_in_the_training_text_as_often_as_is_said(monkeypatch):
     sets = []

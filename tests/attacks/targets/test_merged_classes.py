@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from attacks.engine.code import Code
 from attacks.targets import data
 
 
+@pytest.mark.slow
 def test_bands_of_visits_are_merged_in_their_order():
     Code()  # which lets data sets be named by path
     whole = data.load("rand")

@@ -191,6 +191,7 @@ def another(folder, place, of=lambda value: value, without=()):
     return str(place)
 
 
+@pytest.mark.slow
 def test_half_precision_can_be_attacked(ours, tmp_path):
     """Weights of bfloat16, from uploads to scores."""
     folder, _ = ours

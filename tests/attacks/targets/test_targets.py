@@ -195,6 +195,7 @@ def test_candidates_that_are_none_are_refused(changes, message):
         small(**changes).check()
 
 
+@pytest.mark.slow
 def test_what_is_odd_about_a_targets_candidates_stands_in_every_output(mia, tmp_path):
     """A target of the user's own whose non-members hold copies of its members."""
     (tmp_path / "catalog" / "targets").mkdir(parents=True)
