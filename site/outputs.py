@@ -11,7 +11,7 @@ from pathlib import Path
 
 # So many columns a terminal has, and so many lines of an output are shown.
 COLUMNS, LINES = 120, 22
-# What is run for each command. What takes long, or says something of one machine, is not run here.
+# What is run for each command: a form of it that takes seconds at most, and tells of no machine.
 RUN = {
     "mia feasible": "mia feasible --observation black-box --model discriminative --knows Q.labels --knows record.label",
     "mia explain": "mia explain carlini-2022-lira --threat-model prediction-api-labels",
@@ -30,6 +30,9 @@ RUN = {
     "mia run": "mia run carlini-2022-lira yeom-2018-loss --dry-run",
     "mia audit": "mia audit --init",
     "mia bench": "mia bench carlini-2022-lira --dry-run",
+    "mia store where": "mia store where",
+    "mia store ls": "mia store ls",
+    "mia store gc": "mia store gc",
     "mia factors": "mia factors",
     "mia statements": "mia statements --kind defense",
     "mia frontier": "mia frontier digits-mlp --models 4",

@@ -291,7 +291,7 @@ class Site:
     def programs(self) -> None:
         """Write the reference of the command line and of the code."""
         commands = reference.commands()
-        shown = {c.name: outputs.of(outputs.RUN[c.name]) for c in commands if c.name in outputs.RUN}
+        shown = {c.name: outputs.of(outputs.RUN[c.name]) for c in commands}
         self.page("cli.md", "cli.md.j2", commands=commands, outputs=shown)
         modules = reference.modules()
         by_name = {module.name: module for module in modules}
