@@ -56,7 +56,7 @@ def read(audit: Audit, spec: TransformersSpec) -> LanguageParts:
     checks.refuse_overlap(members, others, None)
     texts.refuse_overlap(members, of_members, others, of_others)
     population, of_population = texts.read(folder, "population", stated.population, Wanted()) if stated.population else (None, [])
-    everything = [*of_members, *of_others, *of_population]
+    everything, known = [*of_members, *of_others, *of_population], set(of_population)
     model = causal.load(folder / spec.folder, "model")
     tokens = model.tokens(everything)
     base = _base(audit, spec, everything, tokens)
@@ -73,7 +73,7 @@ def read(audit: Audit, spec: TransformersSpec) -> LanguageParts:
         texts=everything[: len(members) + len(others)],
         x=x[: len(members) + len(others)],
         pool=x[len(members) + len(others) :],
-        shared=len({*of_members, *of_others}.intersection(of_population)),
+        shared=sum(text in known for text in (*of_members, *of_others)),
         cut=cut,
         model=model,
         base=base,
@@ -110,8 +110,8 @@ def padded(tokens: Sequence[Sequence[int]], limits: Sequence[int | None]) -> tup
 class LanguageParts(Parts):
     """What the audit file of a language model grants: texts, the model itself, and another one.
 
-    `x` float32 (n, length) are the candidates as tokens, and `pool` float32 (m, length) the texts of the population, with which
-    candidates have `shared` texts; `cut` texts are longer than the model can look at. `files` is a hash of the models' files.
+    `x` float32 (n, length) are the candidates as tokens, and `pool` float32 (m, length) the texts of the population, in which
+    `shared` candidates stand; `cut` texts are longer than the model can look at. `files` is a hash of the models' files.
     """
 
     model_type = "generative"
