@@ -7,14 +7,14 @@ label, is all that is offered of them; everything else is derived from that by t
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from taxonomy.catalog import Catalog
 from taxonomy.entries import Defense, Params, Target
 from taxonomy.findings import InputError, nearest
-from taxonomy.graph import Graph
+from taxonomy.graph import Graph, Rule
 from taxonomy.resolver import Resolver
 from taxonomy.terms import FACETS
 from taxonomy.threat import ThreatModel, owner, with_facets
@@ -62,6 +62,23 @@ class Applied:
 # By what a defense is put on a target and on an adversary's own models: one that changes the training or the model, or a mask.
 TRAINED = ("attacks.defenses.owner:Trained",)
 MASKED = tuple(f"attacks.defenses.answers:{name}" for name in ("scores_shown", "label_shown", "answering"))
+
+
+# Handles of models that stand for the target, or that train such: these an adversary masks too who knows of a mask.
+STAND_INS = ("shadow_models", "reference_models", "trainer")
+
+
+def imitated(catalog: Catalog, applied: Applied, rules: Iterable[Rule]) -> bool:
+    """Return whether a proof is carried out in another way by who knows of a defense than by who does not.
+
+    Of a mask that is so where the proof asks for answers that are masked, and has models of the adversary's own to mask alike.
+    """
+    if applied.left is None:
+        return applied.adaptive
+    rules = list(rules)
+    needs = {need for rule in rules for need in rule.needs}
+    asked = applied.left != LABELS and applied.left in needs - {rule.yields for rule in rules}
+    return applied.adaptive and asked and any(catalog.terms[need].handle in STAND_INS for need in needs)
 
 
 def apply(catalog: Catalog, name: str, settings: Mapping[str, str], *, adaptive: bool = True) -> Applied:

@@ -11,13 +11,23 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from attacks.defenses.owner import SEED, Owner, check_suits, takes
+from attacks.defenses.owner import NOTHING, SEED, Owner, check_suits, others, takes
 from attacks.errors import AttackError
-from attacks.handles import Handle, HostedModel, LabelOracle, Ledger, ReferenceModels, ScoreOracle, ShadowModels, TopScoreOracle
+from attacks.handles import (
+    Handle,
+    HostedModel,
+    LabelOracle,
+    Ledger,
+    ReferenceModels,
+    ScoreOracle,
+    ShadowModels,
+    TopScoreOracle,
+    Trainer,
+)
 from attacks.models.poorer_answers import completed
 from attacks.models.resolution import bounded
 from attacks.models.signals import predicted
-from attacks.models.training import Model, Recipe, TrainingSet, one_thread
+from attacks.models.training import Model, NumberedSets, Recipe, TrainingSet, one_thread
 from attacks.seeds import derive_seed, record_ids
 
 # What a mask may ask for beside the log-probabilities.
@@ -72,9 +82,9 @@ class Mask:
             )
         return found
 
-    def suits(self, recipe: Recipe) -> None:
-        """Raise AttackError if its function says that it is not for models of a recipe."""
-        check_suits(self.function, self.params, recipe)
+    def suits(self, recipe: Recipe, beside: Mapping[str, object] = NOTHING) -> None:
+        """Raise AttackError if its function says that it is not for models of a recipe (`check_suits`)."""
+        check_suits(self.function, self.params, recipe, beside)
 
     @property
     def asks_owner(self) -> bool:
@@ -209,7 +219,7 @@ def preferred(shown: Tensor, log_probs: Tensor) -> Tensor:
 
 
 def answering(artifact: Any, mask: Mask) -> Any:
-    """Return an artifact whose models answer through a mask, as an adversary puts it on models of its own who knows of it.
+    """Return an artifact, or a trainer, whose models answer through a mask, as who knows of it puts it on models of its own.
 
     Only models that stand for the target do: a surrogate learned from answers that were masked already. Answers that are
     computed in another way are the same, and an adversary computes its own as ever.
@@ -218,7 +228,28 @@ def answering(artifact: Any, mask: Mask) -> Any:
         return artifact
     if isinstance(artifact, ReferenceModels):
         return ReferenceModels(_masked_models(artifact.own, mask))
+    if isinstance(artifact, Trainer):
+        return _MaskingTrainer(artifact, mask)
     return _masked_models(artifact, mask) if isinstance(artifact, ShadowModels) else artifact
+
+
+class _MaskingTrainer(Trainer):
+    """Trains as another trainer does, and has what comes of it answer through a mask."""
+
+    def __init__(self, own: Trainer, mask: Mask):
+        super().__init__(own._name, own._recipe, own._training_size, own.ledger)
+        self._mask = mask
+
+    def _fitted(self, recipe: Recipe, sets: Sequence[TrainingSet]) -> list[Model]:
+        return [self._masked(model, sets, k) for k, model in enumerate(super()._fitted(recipe, sets))]
+
+    def _masked(self, model: Model, sets: Sequence[TrainingSet], number: int) -> Model:
+        data, mask = sets[number], self._mask
+        # Beside a training set there are the other records that it was dealt from.
+        pool = TrainingSet(sets.x, sets.y, data.seed) if isinstance(sets, NumberedSets) else data
+        owner = Owner(model, data, others(pool, data)) if mask.asks_owner else None
+        masked: Model = _through(model, replace(mask, seed=derive_seed(mask.seed, "model", data.seed), owner=owner))
+        return masked
 
 
 def _masked_models(own: ShadowModels, mask: Mask) -> ShadowModels:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from attacks.defenses.answers import keeps_label
 from attacks.defenses.owner import Owner
 from attacks.errors import AttackError
+from attacks.models.training import Recipe
 from attacks.seeds import derive_seed, digest_arrays, record_ids, streams
 
 # The authors' layers, length and number of steps, and weights of the three terms, of which that of the distortion grows tenfold
@@ -25,6 +26,7 @@ UNDECIDED, LABEL, DISTORTION, GROWTH, LAST = 1.0, 10.0, 0.1, 10.0, 1e5
 EPOCHS, BATCH, RATE = 100, 64, 0.001
 # So near to undecided an answer is shown as it is.
 NEAR = 1e-5
+NO_OTHERS = "the defender trains a classifier of members, and has no records of others to do so"
 # Of so many owners what was trained is kept: of the target, and of shadow models of an adversary who does the same.
 OWNERS = 64
 # Attacks ask about the same candidates one after another: the noise of so many questions is kept.
@@ -71,6 +73,15 @@ def fool(log_probs: Tensor, x: Tensor, owner: Owner, *, step: float, steps: int,
     return torch.where(crossed.unsqueeze(-1), moved.log_softmax(dim=-1), log_probs)
 
 
+def guard_suits(recipe: Recipe, *, others: bool = True, **settings: object) -> None:
+    """Raise AttackError for an owner without records of others."""
+    if not others:
+        raise AttackError(NO_OTHERS)
+
+
+fool_suits = guard_suits
+
+
 class _Classifier(nn.Module):
     """Log-probabilities (n, classes) -> log-odds of membership float64 (n,), by the probabilities in order of size."""
 
@@ -89,7 +100,7 @@ class _Classifier(nn.Module):
 def _classifier(owner: Owner, seed: int) -> _Classifier:
     """Return a classifier that tells answers about the owner's members from those about as many others."""
     if not len(owner.data.x) or not len(owner.reference.x):
-        raise AttackError("the defender trains a classifier of members, and has no records of others to do so")
+        raise AttackError(NO_OTHERS)
     many = min(len(owner.data.x), len(owner.reference.x))
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(derive_seed(seed, "classifier"))

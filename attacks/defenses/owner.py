@@ -6,6 +6,7 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from attacks.seeds import record_ids
 REFERENCE, SEED = "reference", "seed"
 # Where a network may carry numbers about its training by name, such as an epsilon, which stand in the results of a run.
 FACTS = "facts"
+NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,9 +90,9 @@ class Trained:
             )
         return found
 
-    def suits(self, recipe: Recipe | GeneratorRecipe) -> None:
-        """Raise AttackError if its function says that it is not for models of a recipe."""
-        check_suits(own_code.function(self.run), self.params, recipe)
+    def suits(self, recipe: Recipe | GeneratorRecipe, beside: Mapping[str, object] = NOTHING) -> None:
+        """Raise AttackError if its function says that it is not for models of a recipe (`check_suits`)."""
+        check_suits(own_code.function(self.run), self.params, recipe, beside)
 
     @property
     def takes_records(self) -> bool:
@@ -123,12 +125,21 @@ def others(records: TrainingSet, data: TrainingSet) -> TrainingSet:
     return TrainingSet(records.x[outside], records.y[outside], data.seed)
 
 
-def check_suits(function: Callable[..., Any], params: Mapping[str, Any], recipe: Recipe | GeneratorRecipe) -> None:
-    """Raise AttackError if the function `..._suits(recipe, *, params...)` beside a defense's, where there is one, does."""
+def check_suits(
+    function: Callable[..., Any],
+    params: Mapping[str, Any],
+    recipe: Recipe | GeneratorRecipe,
+    beside: Mapping[str, object] = NOTHING,
+) -> None:
+    """Raise AttackError if the function `..._suits(recipe, *, params...)` beside a defense's, where there is one, does.
+
+    It may ask for what else is known `beside` the recipe: `others`, whether the owner has records that are not trained on.
+    """
     module = sys.modules[function.__module__]
     if check := getattr(module, f"{function.__name__}_suits", None):
+        asked = {name: value for name, value in beside.items() if takes(check, name) and name not in params}
         with torch.random.fork_rng(devices=[]):  # it may build a network, which draws weights
-            check(recipe, **params)
+            check(recipe, **params, **asked)
 
 
 def takes(function: Callable[..., Any], argument: str) -> bool:

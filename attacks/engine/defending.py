@@ -94,14 +94,19 @@ def untold(applied: Applied, entry: entries.Target) -> AttackError:
     return AttackError(f"{entry.id} cannot be trained again with it, for its code trains in a way of its own")
 
 
-def check(of: Mask, found: Foreseen) -> None:
+def beside(entry: entries.Target) -> dict[str, object]:
+    """Return what is known of a target beside its recipe, before it is there (`check_suits`)."""
+    return {"others": POPULATION in entry.offers}
+
+
+def check(of: Mask, found: Foreseen, entry: entries.Target) -> None:
     """Raise AttackError if a mask does not suit a training; of one that asks its owner only its function `..._suits` can tell."""
     if of.asks_owner and not found.told:
         raise AttackError(UNASKED)
     if isinstance(found.recipe, Recipe):
         if found.recipe.regression:
             raise AttackError("it masks scores of classes, and the target predicts a number")
-        of.suits(found.recipe)
+        of.suits(found.recipe, beside(entry))
         if not of.asks_owner:
             of.resolution(found.recipe.classes, found.recipe.shape)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from attacks.metrics import set_membership
 from attacks.seeds import derive_seed, digest
 from attacks.targets.target import Judge, Target
 from taxonomy.check import SEED
+from taxonomy.defended import imitated
 from taxonomy.entries import Attack
 from taxonomy.findings import InputError
 from taxonomy.graph import Rule, goal
@@ -117,7 +119,7 @@ class Run:
                 # So that `mia bench` can tell, without building the target, what of its work is done.
                 "target": self.plan.target.id,
                 "seed": self.seed,
-                "code": self.code(planned.attack),
+                "code": self.code(planned),
                 "untouched": sorted(str(h) for h in handles & proof.tracked(rule) - ledger.touched),
             }
             inputs = artifacts.models(meta)
@@ -128,9 +130,12 @@ class Run:
             self.engine.store.once(fingerprint, make)
         return fingerprint
 
-    def code(self, attack: Attack) -> str:
+    def code(self, planned: Planned) -> str:
         """Return a hash of the code of an attack and of the target, with their parameters and the defense."""
-        return self.engine.code.behind(attack, self.plan.target, self.plan.defense)
+        applied = self.plan.defense
+        if applied is not None:
+            applied = replace(applied, adaptive=imitated(self.engine.catalog, applied, planned.rules))
+        return self.engine.code.behind(planned.attack, self.plan.target, applied)
 
     def attack(
         self, planned: Planned, collect: Callable[[], None] | None = None

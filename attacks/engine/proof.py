@@ -19,7 +19,7 @@ from attacks.models import training
 from attacks.models.training import TrainingSet
 from attacks.seeds import derive_seed, digest
 from taxonomy.check import CANDIDATES, SEED
-from taxonomy.defended import LABELS
+from taxonomy.defended import imitated
 from taxonomy.entries import Params
 from taxonomy.graph import Rule
 
@@ -45,10 +45,10 @@ class Proof:
     def __init__(self, run: Run, planned: Planned):
         self.run, self.planned = run, planned
         self.yields = {rule.yields: rule for rule in planned.rules}
-        # An adversary who knows of a mask puts it on models of its own where the scores that it is shown were masked.
-        asked = {need for rule in planned.rules for need in rule.needs} - self.yields.keys() - {LABELS}
         found = run.defended
-        self.mask = found.mask if found and found.applied.adaptive and found.applied.left in asked else None
+        # Whether the adversary does on its own models as the owner of the target does.
+        self.imitates = found is not None and imitated(run.engine.catalog, found.applied, planned.rules)
+        self.mask = found.mask if found and self.imitates else None
 
     # -- fingerprints ------------------------------------------------------------------------------------------------
 
@@ -68,7 +68,7 @@ class Proof:
                 "target": [target.params, run.target.fingerprint, run.contents.answers],
                 "inputs": {need: self.input_fingerprint(need) for need in rule.needs},
                 "environment": environment(device=self.run.engine.workshop.device),
-                **({"adversary": [run.defended.applied.adaptive, self.mask is not None]} if run.defended else {}),
+                **({"adversary": self.imitates} if run.defended else {}),
             }
         )
 
@@ -101,6 +101,9 @@ class Proof:
             name = self.run.terms[need].handle
             if name:
                 handles[name] = self.handle(need, ledger)
+                # What a step trains is kept as it is, and masked when it is handed on.
+                if self.mask is not None and rule.kind == "attack" and need not in self.yields:
+                    handles[name] = answering(handles[name], self.mask)
         return handles
 
     def handle(self, term: str, ledger: Ledger) -> Any:

@@ -153,11 +153,11 @@ class Engine:
             if found is None:
                 return
             if by is None:
-                defending.check(defending.mask(self.code, applied, seed), found)
+                defending.check(defending.mask(self.code, applied, seed), found, entry)
             elif not found.told:
                 raise defending.untold(applied, entry)
             elif found.recipe is not None:
-                by.suits(found.recipe)
+                by.suits(found.recipe, defending.beside(entry))
 
     @contextmanager
     def _putting(self, applied: Applied, name: str) -> Iterator[None]:

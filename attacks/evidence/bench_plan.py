@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from attacks.engine.store import Store
 from attacks.evidence.defense_places import Place, Places, adversaries
 from taxonomy import defense_evidence
 from taxonomy.catalog import Catalog
-from taxonomy.defended import Applied
+from taxonomy.defended import Applied, imitated
 from taxonomy.defense_evidence import DefenseFingerprints
 from taxonomy.entries import Attack, Defense
 from taxonomy.evidence import ORDERINGS, read
@@ -215,7 +215,11 @@ class _Needs:
         """Return the hash of the code behind a job, as its result in the store has it."""
         key = job.attack.id, job.target, job.faced
         if key not in self._code:
-            self._code[key] = self._behind(job.attack, self.catalog.target(job.target), job.defense)
+            applied = job.defense
+            if applied is not None:
+                rules = self.prints.proof(job.attack, self.defended.entries(job.target, applied).defended)
+                applied = replace(applied, adaptive=imitated(self.catalog, applied, rules))
+            self._code[key] = self._behind(job.attack, self.catalog.target(job.target), applied)
         return self._code[key]
 
     def models(self, job: Job) -> int:

@@ -22,8 +22,8 @@ BAD = {
         "posterior-noise masks Q.scores, which digits-gan does not offer",
     ),
     "training of a federation": (["--defense", "dp-sgd", "--target", "digits-federated"], "digits-federated is not stand-alone"),
-    "no epsilon": (["--defense", "dp-sgd", "--set", "dp-sgd.epsilon=0"], "dp-sgd.epsilon must be above 0 and at most 100"),
-    "negative epsilon": (["--defense", "dp-sgd", "--set", "dp-sgd.epsilon=-1"], "dp-sgd.epsilon must be above 0"),
+    "no epsilon": (["--defense", "dp-sgd", "--set", "dp-sgd.epsilon=0"], "dp-sgd.epsilon must be at least 0.01 and at most 100"),
+    "negative epsilon": (["--defense", "dp-sgd", "--set", "dp-sgd.epsilon=-1"], "dp-sgd.epsilon must be at least 0.01"),
     "negative noise": (
         ["--defense", "posterior-noise", "--set", "posterior-noise.spread=-0.5"],
         "posterior-noise.spread must be at least 0 (found -0.5)",

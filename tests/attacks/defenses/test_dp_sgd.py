@@ -148,12 +148,13 @@ def test_the_epsilon_stands_in_the_results_and_more_of_it_means_less_noise(tmp_p
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"epsilon": 0}, "epsilon must be above 0"),
-        ({"epsilon": -1}, "epsilon must be above 0"),
+        ({"epsilon": 0}, "epsilon must be at least 0.01"),
+        ({"epsilon": 0.001}, "epsilon must be at least 0.01"),
+        ({"epsilon": -1}, "epsilon must be at least 0.01"),
         ({"epsilon": "nan"}, "epsilon must be a finite number"),
         ({"epsilon": "inf"}, "epsilon must be a finite number"),
-        ({"delta": 0}, "delta must be above 0"),
-        ({"delta": 1}, "delta must be above 0 and at most"),
+        ({"delta": 0}, "delta must be at least 1e-12"),
+        ({"delta": 1}, "delta must be at least 1e-12 and at most"),
         ({"clip": 0}, "clip must be above 0"),
         ({"noise": 1}, "no parameter 'noise'"),
     ],

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from attacks.defenses import masks
 from attacks.defenses.answers import Mask, Stepped, answering, label_shown, preferred, scores_shown
+from attacks.defenses.owner import Owner
 from attacks.errors import AttackError
-from attacks.handles import HostedModel, Ledger, QueryLimitError, ReferenceModels, ScoreOracle, ShadowData, ShadowModels
-from attacks.models.training import Model, Recipe
+from attacks.handles import HostedModel, Ledger, QueryLimitError, ReferenceModels, ScoreOracle, ShadowData, ShadowModels, Trainer
+from attacks.models.training import Model, NumberedSets, Recipe
 from attacks.seeds import record_ids
 
 SEED, CLASSES = 3, 5
@@ -156,6 +157,29 @@ def test_an_adversary_who_knows_masks_its_own_models(name, hosted):
     assert torch.equal(own.log_probs(0), EXACT), "the models themselves are as they were"
     references = answering(ReferenceModels(own), mask(name))
     assert torch.equal(references.answers(X)[0], answers[0])
+
+
+def test_what_a_trainer_hands_over_is_masked_alike():
+    """As an attack has it that trains models of its own, each on rows of one pool (CMIA)."""
+    x, y = X, torch.arange(len(X)) % CLASSES
+    recipe = Recipe("mlp", (6,), CLASSES, (8,), epochs=1, batch=10)
+    sets = NumberedSets(x, y, count=2, rows=lambda k: torch.arange(k, 30), seed=lambda k: k)
+    owners = []
+
+    def told(log_probs: Tensor, owner: Owner) -> Tensor:
+        owners.append(owner)
+        return masks.round_scores(log_probs, digits=1).log_probs
+
+    ledger = Ledger()
+    trainer = answering(Trainer("trainer", recipe, 30, ledger), Mask(told, {}, SEED))
+    plain = Trainer("trainer", recipe, 30, Ledger()).fit_many(sets)
+    for number, (model, own) in enumerate(zip(trainer.fit_many(sets), plain, strict=True)):
+        probs = model.log_probs(X).exp()
+        assert not torch.equal(probs, own.log_probs(X).exp())
+        assert torch.allclose(10 * probs, (10 * probs).round(), atol=1e-6)
+        assert len(owners[-1].data.x) == 30 - number and len(owners[-1].reference.x) == len(X) - 30 + number
+        assert model.parameters().keys() == own.parameters().keys(), "weights are as they were"
+    assert ledger.touched == {"trainer"} and trainer.recipe == recipe and trainer.training_size == 30
 
 
 def test_what_stands_for_nothing_is_not_masked():

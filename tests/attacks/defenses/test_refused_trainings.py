@@ -62,3 +62,13 @@ def test_a_stack_offers_neither_weights_nor_embeddings():
     entry = CATALOG.target("digits-mlp")
     left = defended.target(CATALOG, entry, defended.apply(CATALOG, "model-stacking", {})).offers
     assert set(entry.offers) - set(left) == {"M1.parameters", "Q.embeddings"}
+
+
+@pytest.mark.parametrize("name", ["memguard", "adversarial-examples"])
+def test_noise_against_a_classifier_takes_records_of_others(tmp_path, name):
+    offers = [term for term in CATALOG.target("tiny").offers if term != "D1.samples"]
+    alone = CATALOG.target("tiny").model_copy(update={"offers": offers})
+    plan = plans.make(CATALOG, alone, None, ["yeom-2018-gap"], {}, defended.apply(CATALOG, name, {}))
+    with pytest.raises(InputError, match="has no records of others"):
+        Engine(CATALOG, Store(tmp_path)).run(plan, 0)
+    assert not list(Store(tmp_path).nodes())
