@@ -83,9 +83,14 @@ def run(
         raise InputError("--adaptive and --naive say what the adversary knows of a defense: add --defense ID")
     applied = defended.apply(loaded, defense, named.pop(defense, {}), adaptive=adaptive is not False) if defense else None
     if adversary.beside_limits:
-        if adversary.threat_model is None:  # what is not said of the model and its records, the target says
+        if adversary.threat_model is None:
+            # Of whom no grants are stated, all is granted that the target offers; and the target says what it is.
+            if adversary.observation is None and adversary.knows is None:
+                offered = defended.faced(loaded, entry, applied)[1]
+                adversary = replace(adversary, observation=offered.observation, knows=sorted(offered.knows))
             answers, records = adversary.answers or list(entry.answers), adversary.records or list(entry.records)
-            adversary = replace(adversary, answers=answers, records=records)
+            model, frame = adversary.model or entry.model, adversary.frame or entry.frame
+            adversary = replace(adversary, answers=answers, records=records, model=model, frame=frame)
         threat = adversary.model_in(loaded)
     elif adversary.limits.any:
         threat = replace(defended.faced(loaded, entry, applied)[1], limits=adversary.limits)

@@ -272,6 +272,17 @@ def test_a_setting_that_nothing_uses_is_said(mia):
     assert "changes nothing" not in mia(*run, "yeom-2018-gap", "carlini-2022-lira").stderr
 
 
+def test_who_is_granted_nothing_by_name_is_granted_all_that_the_target_offers(mia_json):
+    """A circumstance that is stated takes nothing away: whose answers were recorded still has them."""
+    run = ("run", "--catalog", TINY, "--target", "tiny", "--dry-run")
+    every = {one["id"] for one in mia_json(*run)["attacks"]}
+    assert {one["id"] for one in mia_json(*run, "--prior", "0.5")["attacks"]} == every
+    recorded = mia_json(*run, "--recorded")
+    assert {one["id"] for one in recorded["attacks"]} <= every and recorded["threat_model"]["recorded"]
+    masked = mia_json(*run, "--prior", "0.5", "--defense", "label-only")["threat_model"]["grants"]
+    assert "Q.labels" in masked and not {"Q.scores", "M1.parameters"} & set(masked)
+
+
 def test_a_target_that_cannot_be_made_is_one_sentence(mia, tmp_path):
     """Whatever a target's code makes of wrong parameters: no traceback, exit code 2, and the place."""
     text = (Path(__file__).parents[3] / "catalog" / "targets" / "digits-federated.yaml").read_text()
