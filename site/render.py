@@ -45,7 +45,9 @@ from taxonomy import (
 from taxonomy.answers import Atlas, Feasible, facets
 from taxonomy.catalog import Catalog
 from taxonomy.current import fingerprints
+from taxonomy.defense_matrix import audited
 from taxonomy.entries import Attack
+from taxonomy.guarantees import largest_auc
 from taxonomy.loading import load
 from taxonomy.threat import ThreatModel
 
@@ -108,6 +110,8 @@ class Site:
             measured=self.measured,
             measured_orderings=self.ordered(),
             confirmation=figures.confirmation,
+            audited=audited,
+            largest_auc=largest_auc,
             curves=self.curves,
             stale=self.stale,
             strongest=frontier.strongest(self.measured, self.stale),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from taxonomy.defense_evidence import Cell, DefenseEvidence, Leak, OnDefended
 from taxonomy.figures import Average
+from taxonomy.guarantees import least_epsilon
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,26 @@ class Strongest:
     def as_json(self) -> dict[str, Any]:
         """Return it as plain data."""
         return {"attack": self.attack, "auc": self.auc.model_dump(mode="json")}
+
+
+@dataclass(frozen=True)
+class Audited:
+    """What was measured of trainings with differential privacy, beside what their accountant says of them.
+
+    `epsilon` is the accountant's, of the seed with the largest, at `delta`. `lower_bound` is the largest epsilon that an attack's
+    interval rules out, 0 for none, and `attack` the one that does. Each interval is a 95 % one, so of many attacks a few rule
+    out more than is true.
+    """
+
+    epsilon: float
+    delta: float
+    lower_bound: float
+    attack: str | None
+    of: int
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -46,6 +67,7 @@ class Row:
             "strongest": {name: one.as_json() if one else None for name, one in each.items()},
             "stopped": list(self.stopped),
             "of": self.of,
+            "audited": found.as_json() if (found := audited(self.measured)) else None,
             **self.measured.model_dump(mode="json", exclude={"target", "attacks"}),
         }
 
@@ -96,6 +118,21 @@ class Matrix:
         rows = [{**row.as_json(), "attacks": [c.model_dump(mode="json") for c in row.measured.attacks]} for row in self.rows]
         undefended = self.undefended.as_json() if self.undefended else None
         return {"target": self.target, "undefended": undefended, "front": front, "defenses": rows}
+
+
+def audited(measured: OnDefended) -> Audited | None:
+    """Return what was measured beside what the accountant says; None of a defense that tells no epsilon, as most."""
+    told = measured.facts
+    if "epsilon" not in told or "delta" not in told:
+        return None
+    delta, found = max(told["delta"]), list[tuple[float, str]]()
+    for cell in measured.attacks:
+        for leak in (cell.naive, cell.adaptive):
+            if leak is not None:
+                rates = {float(fpr): tpr.ci[0] for fpr, tpr in leak.tpr_at_fpr.items() if tpr}
+                found.append((least_epsilon(leak.auc.ci[0], rates, delta), cell.attack))
+    most, attack = max(found, default=(0.0, ""))
+    return Audited(max(told["epsilon"]), delta, most, attack if most else None, len(found))
 
 
 def matrices(evidence: Mapping[str, DefenseEvidence]) -> list[Matrix]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from taxonomy.entries import Attack, Guarantee
@@ -24,6 +25,28 @@ def bound(guarantee: Guarantee, fpr: float) -> float:
     if guarantee.epsilon > -math.log(fpr):  # the bound is above 1, and e^epsilon may be too large for a float
         return 1.0
     return min(1.0, math.exp(guarantee.epsilon) * fpr + guarantee.delta)
+
+
+def largest_auc(epsilon: float, delta: float) -> float:
+    """Return the largest AUC under a guarantee: 1 - (1 - delta)^2 / (1 + e^epsilon).
+
+    It is the area under the bound on the TPR at every FPR, and under its mirror image for records that are cleared: at most
+    1 - e^-epsilon (1 - delta - FPR) (Kairouz, Oh and Viswanath 2015, Theorem 2.1, for the two errors of a test).
+    """
+    return 1 - (1 - delta) ** 2 * math.exp(-epsilon) / (1 + math.exp(-epsilon))
+
+
+def least_epsilon(auc: float, tpr_at_fpr: Mapping[float, float], delta: float) -> float:
+    """Return the smallest epsilon under which an AUC, and true positive rates at false positive rates, are possible.
+
+    With the lower ends of intervals that is a lower bound on what training kept, at their confidence; 0 where they say nothing.
+    """
+    found = [0.0]
+    if auc < 1:
+        found.append(math.log(max(1.0, (1 - delta) ** 2 / (1 - auc) - 1)))
+    else:
+        found.append(math.inf)
+    return max([*found, *(math.log(max(1.0, (tpr - delta) / fpr)) for fpr, tpr in tpr_at_fpr.items())])
 
 
 def holds(guarantee: Guarantee, attack: Attack) -> bool:

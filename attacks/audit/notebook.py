@@ -27,6 +27,8 @@ from taxonomy.terms import Strict
 Stated = TypeVar("Stated", bound=Strict)
 # What every audit takes.
 SIDES = ("members", "non_members")
+# Where it is told what may stand in a part that has no default.
+LISTED = {"defense": "; `mia defenses` lists them"}
 
 
 def run(
@@ -89,7 +91,7 @@ def _stated(key: str, form: type[Stated], only: str, given: Any) -> Stated:
         if name not in keys:
             raise InputError(f"{key}: unknown key {name!r} ({nearest(str(name), keys)})")
     if only not in given:
-        raise InputError(f"{key}: the key {only!r} is missing")
+        raise InputError(f"{key}: the key {only!r} is missing{LISTED.get(key, '')}")
     try:
         return form(**given)
     except ValidationError as error:

@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from attacks.cli.tables import average, counted, table
 from taxonomy.defense_evidence import Accuracy, DefenseEvidence, Leak, OnDefended, Seconds
-from taxonomy.defense_matrix import Matrix, Row, Strongest
+from taxonomy.defense_matrix import Matrix, Row, Strongest, audited
 from taxonomy.figures import Average, confirmation
 
 
@@ -99,6 +99,11 @@ def _sentence(found: OnDefended) -> str:
     if found.confirmed:
         parts.append(confirmation(found.confirmed))
     parts += [f"{name.replace('_', ' ')} {', '.join(f'{value:g}' for value in values)}" for name, values in found.facts.items()]
+    if beside := audited(found):
+        parts.append(
+            f"the largest lower bound on epsilon, of {beside.of} intervals, is {beside.lower_bound:.2g}"
+            + (f" ({beside.attack})" if beside.attack else "")
+        )
     return f"{'; '.join(parts)}; {counted(len(found.attacks), 'attack')}"
 
 

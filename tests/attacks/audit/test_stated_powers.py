@@ -78,7 +78,7 @@ def test_a_notebook_puts_a_mask_on_answers(tmp_path, monkeypatch):
         ("rounded-score", "did you mean rounded-scores"),
         ({"id": "rounded-scores", "params": {"digit": 1}}, "no parameter 'digit': did you mean digits"),
         ({"id": "rounded-scores", "param": {}}, "unknown key 'param' (did you mean params"),
-        ({"params": {}}, "the key 'id' is missing"),
+        ({"params": {}}, "the key 'id' is missing; `mia defenses` lists them"),
         ({"id": "rounded-scores", "adaptive": "no"}, "defense.adaptive"),
         ("dp-sgd", "changes how a model is trained"),
         (3, "give its id, or a mapping"),
