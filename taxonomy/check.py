@@ -43,7 +43,12 @@ def check(extra: Sequence[Path] = (), code: Sequence[Path] = ()) -> tuple[Catalo
         for check_one in (_rules, _references, _settings, _survey, _unreachable, _replacements):
             findings.extend(some(check_one(catalog, resolver)))
         findings.extend(some(_threat_models(catalog)))
-        of_code = (_code(catalog, packages), _defenses(catalog, packages), artifact_forms.check(catalog, packages))
+        of_code = (
+            _code(catalog, packages),
+            _defenses(catalog, packages),
+            _ranges(catalog),
+            artifact_forms.check(catalog, packages),
+        )
         of_factors = factor_checks.factors(catalog, lambda document, *more: _function(document, packages, *more))
         knowledge = (ordering_checks.orderings(catalog), of_factors, factor_checks.statements(catalog))
         for found in (*of_code, _targets(catalog), *knowledge, _least(catalog)):
@@ -294,7 +299,7 @@ TAKES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 
 def _defenses(catalog: Catalog, packages: dict[str, source.Package]) -> Iterator[Finding]:
-    """A defense's code takes what one of its kind takes, and its ranges are of its parameters and hold their defaults."""
+    """A defense's code takes what one of its kind takes."""
     for defense in catalog.defenses.values():
         document = catalog.documents[defense.id]
         if wrong := defended.wrong_in(catalog, defense):
@@ -304,18 +309,24 @@ def _defenses(catalog: Catalog, packages: dict[str, source.Package]) -> Iterator
                 defended.target(catalog, catalog.target(name), defended.Applied(defense, defense.params))
             except InputError as error:
                 yield document.finding("MIA036", str(error), ("targets", i))
-        for name, allowed in defense.ranges.items():
-            value = defense.params.get(name)
-            if name not in defense.params:
-                hint = nearest(name, defense.params)
-                yield document.finding("MIA026", f"no parameter {name!r}", ("ranges", name), hint, key=True)
-            elif not isinstance(value, int | float) or not allowed.holds(value):
-                yield document.finding("MIA008", f"{value} is not {allowed}, as its range says", ("params", name))
         if defense.run is not None:
             given = _positional(packages, defense.run)
             first, more = TAKES[_kind(defense, given)]
             expected = [*first, *(name for name in more if name in given)]
             yield from _function(document, packages, defense.run, expected, set(defense.params), ("run",))
+
+
+def _ranges(catalog: Catalog) -> Iterator[Finding]:
+    """Ranges are of an entry's parameters, and hold their defaults."""
+    entries: list[Attack | Step | Defense] = [*catalog.attacks.values(), *catalog.steps.values(), *catalog.defenses.values()]
+    for entry in entries:
+        for name, allowed in entry.ranges.items():
+            document, value = catalog.documents[entry.id], entry.params.get(name)
+            if name not in entry.params:
+                hint = nearest(name, entry.params)
+                yield document.finding("MIA026", f"no parameter {name!r}", ("ranges", name), hint, key=True)
+            elif not isinstance(value, int | float) or not allowed.holds(value):
+                yield document.finding("MIA008", f"{value} is not {allowed}, as its range says", ("params", name))
 
 
 def _kind(defense: Defense, given: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from taxonomy.catalog import Catalog
-from taxonomy.entries import Defense, Params, Target
+from taxonomy.entries import Attack, Defense, Params, Range, Step, Target
 from taxonomy.findings import InputError, nearest
 from taxonomy.graph import Graph, Rule
 from taxonomy.resolver import Resolver
@@ -96,11 +96,19 @@ def apply(catalog: Catalog, name: str, settings: Mapping[str, str], *, adaptive:
     return Applied(defense, params, adaptive)
 
 
-def check_range(defense: Defense, parameter: str, value: object) -> None:
-    """Raise InputError for a number that lies outside the range that the entry states, or is none."""
-    allowed = defense.ranges.get(parameter)
+def check_range(entry: Attack | Step | Defense, parameter: str, value: object, name: str = "") -> None:
+    """Raise InputError for a number that lies outside the range of an entry's parameter, or is none.
+
+    An entry states the range; what it leaves unstated and is a whole number by default counts something: it is not negative,
+    unless its default is, and of models there is one at least. `name` is what the user called the entry.
+    """
+    allowed = entry.ranges.get(parameter)
+    default = entry.params[parameter]
+    if allowed is None and isinstance(default, int) and not isinstance(default, bool) and default >= 0:
+        trained = not isinstance(entry, Defense) and entry.cost is not None and entry.cost.models == parameter
+        allowed = Range(least=1 if trained else 0)
     if allowed is not None and isinstance(value, int | float) and not allowed.holds(value):
-        raise InputError(f"{defense.id}.{parameter} must be {allowed} (found {value})")
+        raise InputError(f"{name or entry.id}.{parameter} must be {allowed} (found {value})")
 
 
 def value_of(name: str, text: str, like: object) -> bool | int | float | str:

@@ -114,6 +114,26 @@ class Answer(Strict):
     metric: Text
 
 
+class Range(Strict):
+    """What a number may be: at least, or above, and at most; what is not stated has no end."""
+
+    least: float | None = None
+    above: float | None = None
+    most: float | None = None
+
+    def holds(self, value: float) -> bool:
+        """Return whether a number lies in the range."""
+        at_least = self.least is None or value >= self.least
+        return at_least and (self.above is None or value > self.above) and (self.most is None or value <= self.most)
+
+    def __str__(self) -> str:
+        ends = (("at least", self.least), ("above", self.above), ("at most", self.most))
+        return " and ".join(f"{words} {end:g}" for words, end in ends if end is not None) or "any number"
+
+
+RANGES = "what a user may set a parameter to; unstated, a whole number that is not negative by default may not be made so"
+
+
 class Attack(Entry):
     """One attack of one paper: a rule that yields `attack:<id>` from the terms that it needs."""
 
@@ -136,6 +156,7 @@ class Attack(Entry):
     differs: Text | None = None
     run: RunPath | None = None
     params: Params = Field(default_factory=dict)
+    ranges: dict[str, Range] = Field(default_factory=dict, description=RANGES)
     cost: Cost | None = Field(default=None, description="absent where it is not known")
     targets: AttackTargets = Field(default_factory=AttackTargets)
     reported: list[Claim] = Field(default_factory=list)
@@ -152,6 +173,7 @@ class Step(Entry):
     depends_on: DependsOn = Field(default="record", description=DEPENDS_ON)
     run: RunPath | None = None
     params: Params = Field(default_factory=dict)
+    ranges: dict[str, Range] = Field(default_factory=dict, description=RANGES)
     cost: Cost | None = None
 
 
@@ -236,23 +258,6 @@ class Effect(Strict):
     source: Known
 
 
-class Range(Strict):
-    """What a number may be: at least, or above, and at most; what is not stated has no end."""
-
-    least: float | None = None
-    above: float | None = None
-    most: float | None = None
-
-    def holds(self, value: float) -> bool:
-        """Return whether a number lies in the range."""
-        at_least = self.least is None or value >= self.least
-        return at_least and (self.above is None or value > self.above) and (self.most is None or value <= self.most)
-
-    def __str__(self) -> str:
-        ends = (("at least", self.least), ("above", self.above), ("at most", self.most))
-        return " and ".join(f"{words} {end:g}" for words, end in ends if end is not None) or "any number"
-
-
 # What a defense changes: what is answered, how the model is trained, the trained model, how answers or updates are computed.
 Changes = Literal["answers", "training", "model", "channel"]
 
@@ -279,7 +284,7 @@ class Defense(Entry):
     fails_against: list[Effect] = Field(default_factory=list)
     run: RunPath | None = Field(default=None, description="its function; what it takes hangs on what it changes")
     params: Params = Field(default_factory=dict)
-    ranges: dict[str, Range] = Field(default_factory=dict, description="what a user may set a parameter to")
+    ranges: dict[str, Range] = Field(default_factory=dict, description=RANGES)
     targets: list[EntryId] = Field(default_factory=list, description="targets that `mia bench` puts it on")
     maps: Maps = Field(default_factory=Maps)
 

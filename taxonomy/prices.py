@@ -128,6 +128,18 @@ class Prices:
             found.append(Amount(rule.id, parameter, many, least, one))
         return found
 
+    def too_few(self, rule: Rule) -> list[Amount]:
+        """Return the parameters of a rule that were set below the least with which the attack is the paper's."""
+        entry = self.entry(rule)
+        if entry is None:
+            return []
+        stated, params = self._stated(entry), self.params(entry)
+        return [
+            Amount(rule.id, parameter, many, least, Price())
+            for parameter, least in sorted(stated.items())
+            if (entry.id, parameter) in self.kept and isinstance(many := params.get(parameter), int) and many < least
+        ]
+
     def _stated(self, entry: Attack | Step) -> dict[str, int]:
         """Return the least amounts that the attack's entry states of an entry's parameters."""
         if isinstance(entry, Attack):

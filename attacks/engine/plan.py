@@ -79,7 +79,7 @@ class Node:
 class Plan:
     """A run: attacks that are planned each by itself, and the union of their proofs, in which a shared step stands once.
 
-    `unused` are the names whose parameters were set, but which no attack of the run needs. `derived` are the implications, by
+    `unused` are the parameters NAME.PARAM that were set, but which no attack of the run has. `derived` are the implications, by
     what they yield, by which the target shows what it offers in another form: a file of the model from weights and structure.
     With a `defense`, `target` is the entry of the defended target, which offers what the defense leaves.
     """
@@ -159,7 +159,12 @@ def make(
     if not kept:
         raise NothingToRunError(target.id, skipped)
     used = {rule.id for planned in kept for rule in planned.rules}
-    unused = tuple(name for name in overrides or {} if not used & set(owners(catalog, name)))
+    unused = tuple(
+        f"{name}.{parameter}"
+        for name, values in (overrides or {}).items()
+        for parameter in values
+        if not any(parameter in planner.entries[owner].params for owner in used.intersection(owners(catalog, name)))
+    )
     nodes = _union(kept, planner.entries)
     of_attacks = target, threat, tuple(granted), tuple(kept), nodes, params, tuple(skipped)
     return Plan(*of_attacks, planner.entries, unused, derived, defense)
@@ -252,7 +257,10 @@ class _Planner:
             if proof is not None:
                 proof, reduced = prices.enlarged(proof, ceiling)
         if proof is None:
-            return _over_limit(over.price, limits)
+            least = self.resolver.derivation(goals, grants, prices.least) or over
+            return _over_limit(over.price, least.price, limits)
+        for few in (one for rule in proof.rules for one in prices.too_few(rule)):
+            return f"{few.rule}.{few.parameter} is set to {few.wanted:,}, and the method takes {few.least:,} at least"
         own = {rule.id: self.wants(attack, self.steps[rule.id]) for rule in proof.rules if rule.id in self.steps}
         for change in reduced:
             own[change.rule] = {**own.get(change.rule, self.params[change.rule]), change.parameter: change.used}
@@ -297,13 +305,19 @@ def _key(planned: Planned, rule: Rule, entries: Mapping[str, Attack | Step]) -> 
     return json.dumps(recipe(rule, amount(step)), sort_keys=True)
 
 
-def _over_limit(cost: Price, limit: Limits) -> str:
-    """Return which limit the cheapest proof of an attack passes."""
+def _over_limit(cost: Price, least: Price, limit: Limits) -> str:
+    """Return which limit an attack passes, whose cheapest proof has this cost, or in smaller amounts the `least`."""
     if limit.models is not None and cost.models > limit.models:
-        return f"it needs {cost.models} models and the limit is {limit.models} (--models)"
+        would = f", and with {least.models} it is carried out" if limit.models < least.models < cost.models else ""
+        return f"it needs {cost.models} models and the limit is {limit.models} (--models){would}"
     if limit.rows is not None and cost.rows > limit.rows:
-        return f"it needs {cost.rows:,} rows of what was published; the limit is {limit.rows:,} (--rows)"
-    return f"it needs {cost.queries:,} queries beside those for each record; the limit is {limit.queries:,} (--queries)"
+        would = f", and with {least.rows:,} it is carried out" if limit.rows < least.rows < cost.rows else ""
+        return f"it needs {cost.rows:,} rows of what was published; the limit is {limit.rows:,} (--rows){would}"
+    each = f"{cost.queries_per_record:,} for each record" if cost.queries_per_record else ""
+    beside = f"{cost.queries:,}{' beside' if each else ''}" if cost.queries or not each else ""
+    return (
+        f"it needs queries: {' and '.join(part for part in (each, beside) if part)}; the limit is {limit.queries:,} (--queries)"
+    )
 
 
 def check_queries(plan: Plan, records: int) -> None:

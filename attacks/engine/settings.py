@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from taxonomy.catalog import Catalog
-from taxonomy.defended import value_of
+from taxonomy.defended import check_range, value_of
 from taxonomy.entries import Attack, Params, Step
 from taxonomy.findings import InputError, nearest, unknown
 
@@ -22,7 +22,10 @@ def parameters(catalog: Catalog, overrides: Mapping[str, Mapping[str, str]]) -> 
         found = owners(catalog, name)
         if not found:
             if name in catalog.defenses:
-                raise InputError(f"{name} is a defense, which this run does not have: add --defense {name}")
+                raise InputError(
+                    f"{name} is a defense that this run does not have: add --defense {name} to mia run, or its id and params "
+                    "under `defense` to an audit file"
+                )
             raise unknown("attack, step or artifact", name, [*entries, *(s.yields for s in catalog.steps.values())])
         for parameter, text in values.items():
             having = [entry for entry in found if parameter in entries[entry].params]
@@ -30,7 +33,9 @@ def parameters(catalog: Catalog, overrides: Mapping[str, Mapping[str, str]]) -> 
                 known = sorted({p for entry in found for p in entries[entry].params})
                 raise InputError(f"{name} has no parameter {parameter!r}: {nearest(parameter, known) or 'it has none'}")
             for entry in having:
-                result[entry][parameter] = value_of(f"{name}.{parameter}", text, entries[entry].params[parameter])
+                value = value_of(f"{name}.{parameter}", text, entries[entry].params[parameter])
+                check_range(entries[entry], parameter, value, name)
+                result[entry][parameter] = value
                 set_by_user.add((entry, parameter))
     return result, set_by_user
 

@@ -268,7 +268,7 @@ def test_without_a_name_what_cannot_run_is_skipped_and_listed(mia_json):
 
 def test_a_setting_that_nothing_uses_is_said(mia):
     run = ("run", "--catalog", TINY, "--target", "tiny", "--dry-run", "--set", "shadow-models.count=4")
-    assert "--set shadow-models changes nothing" in mia(*run, "yeom-2018-gap").stderr
+    assert "--set shadow-models.count changes nothing" in mia(*run, "yeom-2018-gap").stderr
     assert "changes nothing" not in mia(*run, "yeom-2018-gap", "carlini-2022-lira").stderr
 
 
