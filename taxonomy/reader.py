@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import typing
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -286,7 +287,21 @@ def _explain(model: type[BaseModel], document: Document, problem: Any) -> Findin
     shown = (
         f" (found {quoted(given) if isinstance(given, str) else given})" if isinstance(given, str | int | float | bool) else ""
     )
-    return document.finding("MIA008", problem["msg"][0].lower() + problem["msg"][1:] + shown, place, hint)
+    return document.finding("MIA008", wanted(problem) + shown, place, hint)
+
+
+# What text of a form looks like, for people who read no regular expressions.
+EXAMPLES = ("my-model", "Q.scores", "train.py:train", "my_package.my_module:function", "2026-11-30")
+
+
+def wanted(problem: Any) -> str:
+    """Return what one of pydantic's errors asks for, in words; of text that has another form than it must, an example."""
+    if problem["type"] == "string_pattern_mismatch":
+        fits = re.compile(problem["ctx"]["pattern"]).match
+        if example := next(filter(fits, EXAMPLES), None):
+            return f"text is expected that looks like {example!r}"
+    said: str = problem["msg"]
+    return said[0].lower() + said[1:]
 
 
 def _keys(model: type[BaseModel], place: Place) -> list[str]:

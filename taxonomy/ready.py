@@ -22,7 +22,7 @@ def ready(catalog: Catalog, name: str, folder: Path | None = None) -> ReadyThrea
     from taxonomy.yamlfile import read
 
     path = (folder or Path()) / name
-    if not os.path.lexists(path):
+    if not name or not os.path.lexists(path):
         if name.endswith((".yaml", ".yml")) or os.sep in name:
             raise InputError(f"{name}: no such file")
         raise unknown("threat model", name, catalog.threat_models)

@@ -137,7 +137,8 @@ class Audit:
 def read(path: Path) -> Audit:
     """Read an audit file; raise CatalogError with file, line, column and what was expected."""
     if not path.is_file():
-        raise InputError(f"{path}: no such file; `mia audit --init` writes a commented one to begin with")
+        what = "a folder, and no file" if path.is_dir() else "no such file"
+        raise InputError(f"{path}: {what}; `mia audit --init` writes a commented one to begin with")
     if path.suffix.lower() not in (".yaml", ".yml"):
         raise InputError(
             f"{path} is no audit file, which is YAML; `mia audit --init --from {path} > audit.yaml` begins one with it"

@@ -43,7 +43,7 @@ def judged(
     found = dict(result)
     for key, more in at_rates(roc(score, member), [LOWEST]).items():
         found[key] = {**more, **found[key]}
-    found["ppv"] = predictive_value.summarize(found)["ppv"]
+    found["ppv"] = {**predictive_value.summarize(found)["ppv"], **found.get("ppv", {})}
     found["groups"] = by_group(score, member, columns) if columns else []
     found["seed_spread"] = spread
     if result["auc_ci"][1] < 0.5:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
 from attacks.audit import checks, classes, reading, running, tables
@@ -21,7 +21,9 @@ from attacks.audit.result import AuditResult
 from attacks.audit.rows import rows_of
 from attacks.audit.tables import Side
 from taxonomy import loading
+from taxonomy.entries import EntryId
 from taxonomy.findings import InputError, nearest
+from taxonomy.reader import wanted
 from taxonomy.terms import Strict
 
 Stated = TypeVar("Stated", bound=Strict)
@@ -60,8 +62,14 @@ def run(
     `class_names` names the outputs of a function in order; with `missing_values` features may be NaN. Raises InputError, a
     ValueError, for anything wrong, before training.
     """
-    if seed < 0:
-        raise InputError(f"seed is a whole number from 0 (found {seed})")
+    for what, number, least in (("seed", seed, 0), ("models", models, 1)):
+        whole = isinstance(number, int | np.integer) and not isinstance(number, bool)
+        if not (whole and number >= least) and (what, number) != ("models", None):
+            raise InputError(f"{what} is a whole number from {least} (found {number!r})")
+    try:
+        TypeAdapter(EntryId).validate_python(name)
+    except ValidationError as error:
+        raise InputError(f"name: {wanted(error.errors(include_url=False)[0])} (found {name!r})") from error
     if isinstance(attacks, str):
         raise InputError(f"attacks is a list of names: attacks=[{attacks!r}]")
     own = _model(model, class_names, scale)
@@ -134,6 +142,8 @@ def _model(model: Any, names: Sequence[Any] | None, scale: str) -> OwnModel:
     # What a function of this process answers hangs on globals and closures, of which there is no hash: each call is work anew.
     identity = uuid.uuid4().hex
     if hasattr(model, "predict_proba") or (hasattr(model, "classes_") and hasattr(model, "predict")):
+        if names is not None:
+            raise InputError("class_names names the outputs of a function or a network; a fitted classifier names its own")
         return estimators.of_object(model, identity, "the model")
     answer, known, own_scale = answering(model, scale)
     stated = [str(one) for one in names] if names is not None else known

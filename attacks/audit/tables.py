@@ -225,7 +225,7 @@ def _features(frame: DataFrame, where: str, wanted: Wanted) -> Features:
             if (missing := frame[column].isna()).any():
                 raise InputError(
                     f"{where}: the feature {quoted(column)} is missing in {int(missing.sum()):,} records, the first of them "
-                    f"record {int(np.flatnonzero(missing.to_numpy())[0]) + 1}; say `missing_values: true` if the model takes them"
+                    f"record {int(np.flatnonzero(missing.to_numpy())[0]) + 1}; set `missing_values` to true if it takes them"
                 )
     numbers = all(frame[column].dtype.kind in "fiub" for column in frame.columns)
     if not numbers:
@@ -338,7 +338,7 @@ def _checked(x: NDArray[Any], where: str, wanted: Wanted) -> NDArray[Any]:
         for what, bad in (("not-a-number", missing), ("infinite", np.isinf(x))):
             if bad.any():
                 rows = np.flatnonzero(bad.reshape(len(x), -1).any(axis=1))
-                hint = "; say `missing_values: true` if the model takes them" if what == "not-a-number" else ""
+                hint = "; set `missing_values` to true if it takes them" if what == "not-a-number" else ""
                 raise InputError(
                     f"{where}: features of {len(rows):,} records are {what}, the first of them record {rows[0] + 1}{hint}"
                 )

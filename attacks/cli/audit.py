@@ -15,6 +15,7 @@ from attacks.cli.options import Catalogs, Json, TrustedCode, app, load_sound, ou
 from attacks.cli.settings import settings as named_settings
 from taxonomy.catalog import Catalog
 from taxonomy.findings import InputError
+from taxonomy.source import trusted_packages
 
 if TYPE_CHECKING:
     from attacks.audit.file import Audit
@@ -103,6 +104,12 @@ def _audit(catalog: Catalog, stated: Audit, folders: list[Path], pickles: list[P
     from attacks.engine.executors import executor
 
     report.check_formats(wanted.formats)
+    if wanted.thresholds and not wanted.formats:
+        raise InputError("--threshold says what --format judges by: add --format sacro or --format aisvs")
+    trusted_packages(folders)  # which says what is no folder, whether the audit needs it or not
+    for path in pickles:
+        if not path.is_file():
+            raise InputError(f"--trust-pickle {path}: no such file")
     parts = reading.parts(stated, Trust(folders, pickles))
     console = output(stderr=wanted.as_json)
     with (
@@ -120,7 +127,10 @@ def _audit(catalog: Catalog, stated: Audit, folders: list[Path], pickles: list[P
         ) as ready,
     ):
         if wanted.dry_run:
-            print_json(running.planned(ready)) if wanted.as_json else audit_tables.planned(console, ready)
+            planned = running.planned(ready)
+            print_json(planned) if wanted.as_json else audit_tables.planned(console, ready)
+            if not planned["valid"]:
+                raise typer.Exit(1)
             return None
         # First, so that nothing stands on standard output where the folder cannot be written.
         made = report.prepare(wanted.folder)

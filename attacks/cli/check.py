@@ -12,7 +12,7 @@ import typer
 from attacks.cli import completions, interrupts
 from attacks.cli.options import Catalogs, Json, TrustedCode, app, output, print_json
 from taxonomy.catalog import Catalog
-from taxonomy.findings import Finding
+from taxonomy.findings import Finding, InputError
 
 if TYPE_CHECKING:
     from attacks.engine.trial import Trial
@@ -50,6 +50,11 @@ def check(
     from taxonomy.check import check as validate
     from taxonomy.sarif import sarif
 
+    for place in (*(folder or ()), *(catalog or ())):
+        if not place.is_dir():
+            raise InputError(f"{place}: {'a file, where a folder is expected' if place.exists() else 'no such folder'}")
+    if as_json and form is CheckFormat.sarif:
+        raise InputError("--json and --format sarif are two formats of the same findings: use one of them")
     loaded, findings = validate([*(folder or ()), *(catalog or ())], trust_code or ())
     errors = sum(finding.severity == "error" for finding in findings)
     running = sum(attack.run is not None for attack in loaded.attacks.values())
@@ -93,7 +98,6 @@ def _tried(catalog: Catalog, names: Sequence[str], trusted: Sequence[Path]) -> l
     from attacks.engine import blame
     from attacks.engine.code import Code
     from attacks.engine.trial import try_attack
-    from taxonomy.findings import InputError
 
     code, found = Code(trusted), list[Any]()
     with interrupts.working():

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import click
 import typer
 import typer.core
 from typer.core import TyperGroup
@@ -33,7 +34,17 @@ typer.core.HAS_RICH = False
 
 
 class _Group(TyperGroup):
-    """Turns wrong input into one message and exit code 2, and an interrupt into a sentence."""
+    """Turns wrong input into one message and exit code 2, and an interrupt into a sentence.
+
+    An option that takes one value and is given twice is wrong: the last one would win without a word.
+    """
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        found = super().resolve_command(ctx, args)
+        command, rest = found[1], found[2]
+        if command is not None and not ctx.resilient_parsing:
+            _once(command, ctx, rest)
+        return found
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -46,6 +57,18 @@ class _Group(TyperGroup):
             raise typer.Exit(error.code if isinstance(error, interrupts.Interrupted) else 130) from None
 
 
+def _once(command: Any, ctx: Any, args: list[str]) -> None:
+    """Raise InputError if one of a command's options that take one value, or say yes or no, is given twice."""
+    try:
+        given = command.make_parser(click.Context(command, parent=ctx)).parse_args(list(args))[2]
+    except click.UsageError:  # the command itself says what is wrong with it
+        return
+    for option in given:
+        twice = given.count(option) > 1 and isinstance(option, click.Option) and not option.multiple
+        if twice and (not option.is_flag or option.secondary_opts):
+            raise InputError(f"{' / '.join([*option.opts, *option.secondary_opts])} is given more than once")
+
+
 app = typer.Typer(
     name="mia",
     cls=_Group,
@@ -55,8 +78,8 @@ app = typer.Typer(
     help="Membership inference attacks: which ones does a threat model make feasible, why, and how much do they find out?",
     epilog="Start with: mia feasible --threat-model prediction-api-scores",
 )
-store_app = typer.Typer(no_args_is_help=True, help="Finished work: where it lies, what it is, and dropping it.")
-export_app = typer.Typer(no_args_is_help=True, help="The catalog in formats of others.")
+store_app = typer.Typer(cls=_Group, no_args_is_help=True, help="Finished work: where it lies, what it is, and dropping it.")
+export_app = typer.Typer(cls=_Group, no_args_is_help=True, help="The catalog in formats of others.")
 app.add_typer(store_app, name="store")
 app.add_typer(export_app, name="export")
 

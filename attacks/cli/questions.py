@@ -276,6 +276,8 @@ def compare(
 
     loaded = load(catalog)
     a, b = loaded.attack(first), loaded.attack(second)
+    if a is b:
+        raise InputError(f"{a.id} is named twice: name two attacks")
     found = comparison.compare(Atlas(loaded), a, b, adversary.limits)
     if as_json:
         print_json({"first": a.id, "second": b.id, **found.as_json()})

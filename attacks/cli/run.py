@@ -105,6 +105,9 @@ def run(
     from attacks.engine.store import Store
 
     code = Code(trust_code or ())
+    for name in dict.fromkeys(rule.id for planned in plan.attacks for rule in planned.rules):
+        if name in plan.entries:
+            code.digest(str(plan.entries[name].run))  # which says whose code may not be run, before anything is trained
     if applied is not None:  # before a plan is shown of which nothing would come
         from attacks.engine.runner import Engine
 

@@ -19,5 +19,7 @@ def settings(catalog: Catalog, texts: Iterable[str]) -> dict[str, dict[str, str]
         if not equals or not dot or not name or not parameter:
             raise InputError(f"--set {text!r}: expected NAME.PARAM=VALUE, e.g. shadow-models.count=32")
         attack = None if name in own else called(catalog.attacks.values(), name)
-        result.setdefault(attack.id if attack else name, {})[parameter] = value
+        of_owner = result.setdefault(attack.id if attack else name, {})
+        if of_owner.setdefault(parameter, value) != value:
+            raise InputError(f"--set {path} is given two values: {of_owner[parameter]} and {value}")
     return result

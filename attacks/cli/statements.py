@@ -41,9 +41,11 @@ def statements(
 
     out = output()
     rows = [(one.statement.id, one.statement.where, one.statement.summary, one.judgement, _measured(one)) for one in found]
-    out.print(tables.table(["statement", "where", "the survey says", "verdict", "measured"], rows))
+    if rows:
+        out.print(tables.table(["statement", "where", "the survey says", "verdict", "measured"], rows))
     counts = [(name, sum(one.judgement == name for one in found)) for name in JUDGEMENTS]
-    out.print(f"{len(found)} statements: " + ", ".join(f"{count} {name}" for name, count in counts if count) + ".")
+    told = ", ".join(f"{count} {name}" for name, count in counts if count)
+    out.print(f"{len(found)} statements: {told}." if found else "No statement is so.")
 
 
 def _measured(judged: Judged) -> str:

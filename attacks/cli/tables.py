@@ -137,6 +137,14 @@ def results(out: Console, data: dict[str, Any]) -> None:
     columns = ["attack", "AUC [95 %]", "TPR at 1 % FPR", "TPR at 0.1 % FPR", "bal. accuracy", "queries", "models", "seconds"]
     if rows:
         out.print(table(columns, rows, right="bal. accuracy,queries,models,seconds"))
+    for prior in sorted({prior for r in data["results"] for prior in r.get("ppv", {})}):
+        accused = [
+            (r["attack"], *(spread(one["value"], one["ci"]) if one else "–" for one in r["ppv"][prior].values()))
+            for r in data["results"]
+            if prior in r.get("ppv", {})
+        ]
+        out.print(f"Of those accused, so many are members where {100 * float(prior):g} % of all are:")
+        out.print(table(["attack", *(f"at {100 * float(rate):g} % FPR" for rate in data["results"][0]["ppv"][prior])], accused))
     others = [
         (
             r["attack"],

@@ -17,7 +17,7 @@ from attacks.engine.proof import Made, Proof
 from attacks.engine.results import packed
 from attacks.engine.store import Arrays
 from attacks.handles import AttackError, Ledger, UnsuitableError
-from attacks.metrics import set_membership
+from attacks.metrics import predictive_value, set_membership
 from attacks.seeds import derive_seed, digest
 from attacks.targets.target import Judge, Target
 from taxonomy.check import SEED
@@ -148,6 +148,8 @@ class Run:
         meta, arrays, _ = self.engine.store.read(fingerprint)
         trained = self.engine.workshop.trained - before
         figures = self.figures(planned.attack, meta, arrays)
+        if (prior := self.plan.threat.prior) is not None and "tpr_at_fpr" in figures:
+            figures["ppv"] = predictive_value.summarize(figures, [prior])["ppv"]
         declared = planned.price.asked(len(self.target.x))
         warnings = list(figures.pop("warnings"))
         if meta["queries"] > declared:

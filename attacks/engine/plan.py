@@ -320,15 +320,22 @@ def _over_limit(cost: Price, least: Price, limit: Limits) -> str:
     )
 
 
-def check_queries(plan: Plan, records: int) -> None:
-    """Raise InputError if an attack would need more calls for this many candidates than the threat model allows."""
-    limit = plan.threat.limits.queries
+def within_queries(plan: Plan, records: int) -> Plan:
+    """Return the plan without attacks that need more calls for so many candidates than the threat model allows.
+
+    Raises InputError if that is every attack: how many candidates there are is known only once the target is there.
+    """
+    limit, kept, skipped = plan.threat.limits.queries, list[Planned](), list(plan.skipped)
     for planned in plan.attacks:
         needed = planned.price.total_queries(records)
-        if limit is not None and needed > limit:
-            raise InputError(
-                f"{planned.attack.id} needs {needed:,} queries for {records:,} candidates and the limit is {limit:,} (--queries)"
-            )
+        if limit is None or needed <= limit:
+            kept.append(planned)
+        else:
+            because = f"needs {needed:,} queries for {records:,} candidates and the limit is {limit:,} (--queries)"
+            skipped.append(Skipped(planned.attack.id, "limit", because))
+    if not kept:
+        raise InputError("; ".join(f"{one.id} {one.because}" for one in skipped if one not in plan.skipped))
+    return plan.only(kept, skipped) if len(kept) < len(plan.attacks) else plan
 
 
 def _choose(

@@ -17,7 +17,7 @@ from attacks.engine.expected import made_for
 from attacks.engine.foreseen import TARGET
 from attacks.engine.outcome import Outcome
 from attacks.engine.places import NamedExecutor, Progress, SerialExecutor, Silent
-from attacks.engine.plan import Plan, Planned, check_queries
+from attacks.engine.plan import Plan, Planned, within_queries
 from attacks.engine.proof import LABEL, PARTIAL
 from attacks.engine.store import Store
 from attacks.engine.versions import environment
@@ -241,7 +241,7 @@ class Engine:
 
     def _run(self, plan: Plan, seed: int, any_split: bool) -> Outcome:
         target = self.target_of(plan, seed)
-        check_queries(plan, len(target.x))
+        plan = within_queries(plan, len(target.x))
         outcome = Outcome(plan, seed, target.facts, target.member.numpy(), exhibits=getattr(target, "exhibits", None))
         outcome.defense = self.defended(plan, seed)
         outcome.warnings += target.warnings

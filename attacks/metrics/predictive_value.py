@@ -5,13 +5,13 @@ The precision that a run counts is that of its own records, of which half may be
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 PRIORS = (0.01, 0.1, 0.5)
 
 
-def summarize(figures: Mapping[str, Any]) -> dict[str, Any]:
+def summarize(figures: Mapping[str, Any], priors: Sequence[float] = PRIORS) -> dict[str, Any]:
     """Return the predictive value at each prior and false positive rate, from figures as `figures.summarize` gives them.
 
     The operating point is a threshold that just the stated rate of non-members is above (`rate_interval`): with the true positive
@@ -23,7 +23,7 @@ def summarize(figures: Mapping[str, Any]) -> dict[str, Any]:
     was not resolved; `unresolved` has the reason by rate.
     """
     values: dict[str, dict[str, dict[str, Any] | None]] = {}
-    for prior in PRIORS:
+    for prior in priors:
         of_prior = values[f"{prior:g}"] = {}
         for rate, found in figures["tpr_at_fpr"].items():
             if found is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import forest
 import numpy as np
 import pytest
+from sklearn.tree import DecisionTreeClassifier
 
 from attacks import audit
 from attacks.audit import file as files
@@ -88,6 +89,29 @@ def test_a_mask_that_cannot_be_is_refused_in_a_sentence(defense, message):
     with pytest.raises(InputError) as error:
         run(defense=defense)
     assert message in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"name": "My model"}, "name: text is expected that looks like 'my-model' (found 'My model')"),
+        ({"models": 0}, "models is a whole number from 1 (found 0)"),
+        ({"models": "3"}, "models is a whole number from 1 (found '3')"),
+        ({"seed": 1.5}, "seed is a whole number from 0 (found 1.5)"),
+        ({"seed": None}, "seed is a whole number from 0 (found None)"),
+    ],
+)
+def test_what_an_audit_in_a_notebook_cannot_be_is_refused_in_a_sentence(wrong, message):
+    with pytest.raises(InputError) as error:
+        run(**wrong)
+    assert str(error.value) == message
+
+
+def test_a_fitted_classifier_names_its_own_classes():
+    members, others = sides()
+    fitted = DecisionTreeClassifier(max_depth=2).fit(*members)
+    with pytest.raises(InputError, match="a fitted classifier names its own"):
+        audit.run(model=fitted, members=members, non_members=others, class_names=["a", "b"])
 
 
 def test_candidates_are_dealt_into_sets(tmp_path, monkeypatch):

@@ -269,6 +269,9 @@ def test_without_a_name_what_cannot_run_is_skipped_and_listed(mia_json):
 def test_a_setting_that_nothing_uses_is_said(mia):
     run = ("run", "--catalog", TINY, "--target", "tiny", "--dry-run", "--set", "shadow-models.count=4")
     assert "--set shadow-models.count changes nothing" in mia(*run, "yeom-2018-gap").stderr
+    # The step that is used has no such parameter, though others that make shadow models have it.
+    of_another = mia(*run, "--set", "shadow-models.epochs=2", "carlini-2022-lira").stderr
+    assert "--set shadow-models.epochs changes nothing" in of_another and "count changes" not in of_another
     assert "changes nothing" not in mia(*run, "yeom-2018-gap", "carlini-2022-lira").stderr
 
 
@@ -338,7 +341,36 @@ BAD = {
     "unknown goal": (["feasible", *SCORES, "--goal", "membershp"], "did you mean membership?"),
     "other model type": (["run", "--observation", "black-box", "--model", "generative"], "digits-mlp is a discriminative model"),
     "infeasible attack": (["run", "carlini-2022-lira", *SCORES], "infeasible under this threat model"),
-    "limit too low": (["run", "carlini-2022-lira", "--models", "1"], "models and the limit is 1"),
+    "limit too low": (["run", "carlini-2022-lira", "--models", "1"], "models and the limit is 1 (--models), and with 2 it is"),
+    "no query at all": (
+        ["run", "yeom-2018-gap", *SCORES, "--queries", "0"],
+        "it needs queries: 1 for each record; the limit is 0",
+    ),
+    "negative count": (["run", "--set", "shadow-models.count=-1", "--dry-run"], "shadow-models.count must be at least 1"),
+    "batch of nothing": (["run", "--set", "hui-2021-blindmi.batch=0", "--dry-run"], "hui-2021-blindmi.batch must be at least 1"),
+    "fewer than the method takes": (
+        ["run", "carlini-2022-lira", "--set", "shadow-models.count=1", "--dry-run"],
+        "is set to 1, and the method takes 2 at least",
+    ),
+    "two values": (
+        ["run", "--set", "shadow-models.count=4", "--set", "shadow-models.count=8"],
+        "shadow-models.count is given two values: 4 and 8",
+    ),
+    "two defenses": (["run", "--defense", "memguard", "--defense", "rounded-scores"], "--defense is given more than once"),
+    "two observations": (["feasible", *SCORES, "--observation", "white-box"], "--observation is given more than once"),
+    "both adversaries": (
+        ["run", "--defense", "memguard", "--naive", "--adaptive"],
+        "--adaptive / --naive is given more than once",
+    ),
+    "a defense that is not there": (
+        ["run", "--set", "memguard.budget=1"],
+        "add --defense memguard to mia run, or its id and params under `defense` to an audit file",
+    ),
+    "an attack beside itself": (["compare", "yeom-2018-loss", "yeom-2018-loss"], "yeom-2018-loss is named twice"),
+    "no folder to check": (["check", "nowhere"], "nowhere: no such folder"),
+    "two formats": (["check", "--json", "--format", "sarif"], "use one of them"),
+    "a folder for an audit": (["audit", "."], ".: a folder, and no file"),
+    "no threat model": (["feasible", "--threat-model", ""], "unknown threat model ''"),
     "query limit too low": (["run", "yeom-2018-gap", *SCORES, "--queries", "10"], "needs 800 queries"),
     "negative limit": (["feasible", *SCORES, "--queries", "-1"], "at least 0"),
     "negative rows": (["feasible", *SCORES, "--rows", "-1"], "--rows must be at least 0"),

@@ -314,7 +314,15 @@ def test_limits_shrink_a_run_no_further_than_its_entry_says():
     planned = {p.attack.id: p for p in plan.attacks}
     assert "yeom-2018-gap" in planned and planned["carlini-2022-lira"].reduced[0].used == 8
     with pytest.raises(InputError, match="240 candidates and the limit is 100"):
-        plans.check_queries(make(["Q.scores"], ["ml-leaks-3"], queries=100), 240)
+        plans.within_queries(make(["Q.scores"], ["ml-leaks-3"], queries=100), 240)
+
+
+def test_an_attack_that_asks_too_much_leaves_the_others_their_run():
+    several = make(["Q.scores", "D1.samples", "record.label"], ["yeom-2018-loss", "bertran-2023-quantile"], queries=300)
+    kept = plans.within_queries(several, 240)
+    assert [one.attack.id for one in kept.attacks] == ["yeom-2018-loss"]
+    assert {one.id: one.because for one in kept.skipped}["bertran-2023-quantile"].endswith("the limit is 300 (--queries)")
+    assert plans.within_queries(several, 1) is several
 
 
 def test_the_whole_guessing_road_runs(tmp_path):
