@@ -63,8 +63,8 @@ def run(
     ValueError, for anything wrong, before training.
     """
     for what, number, least in (("seed", seed, 0), ("models", models, 1)):
-        whole = isinstance(number, int | np.integer) and not isinstance(number, bool)
-        if not (whole and number >= least) and (what, number) != ("models", None):
+        whole = isinstance(number, int | np.integer) and not isinstance(number, bool) and number >= least
+        if not whole and (what, number) != ("models", None):
             raise InputError(f"{what} is a whole number from {least} (found {number!r})")
     try:
         TypeAdapter(EntryId).validate_python(name)
