@@ -17,6 +17,8 @@ Severity = Literal["error", "warning"]
 MAX_FINDINGS = 100
 MAX_SHOWN = 300
 # Characters that steer a terminal, break a line or turn its direction, where text stands on one line.
+# So many names are offered in the place of one that nothing bears.
+FEW = 4
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]")
 
 CODES: dict[str, tuple[Severity, str]] = {
@@ -111,6 +113,11 @@ class CatalogError(InputError):
 def nearest(name: str, valid: Iterable[str]) -> str:
     """Return a hint that names the valid name that was probably meant, or lists a few valid ones."""
     names = sorted(valid)
+    begun = sorted((one for one in names if one.casefold().startswith(f"{name.casefold()}-")), key=lambda one: (len(one), one))
+    if len(begun) > FEW:
+        return f"did you mean {', '.join(begun[:FEW])} or another of {len(begun)} that begin so?"
+    if len(begun) > 1:
+        return f"did you mean {', '.join(begun[:-1])} or {begun[-1]}?"
     close = meant(name, names)
     if close:
         return f"did you mean {close}?"

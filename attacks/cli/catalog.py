@@ -22,6 +22,7 @@ from attacks.cli.options import (
 from attacks.cli.threat_options import GranularityOption, ModelOption, StageOption
 from taxonomy.answers import facets
 from taxonomy.catalog import Catalog
+from taxonomy.entries import Range
 from taxonomy.findings import unknown
 
 if TYPE_CHECKING:
@@ -160,6 +161,8 @@ def show(
     out.print(f"[bold]{escape(entry.title)}[/] ({escape(name)})\n")
     text = data.pop("summary", None) or data.pop("definition", "")
     out.print(escape(text) + "\n")
+    if "ranges" in data:
+        data["ranges"] = {parameter: str(Range(**allowed)) for parameter, allowed in data["ranges"].items()}
     rows = [
         (key, _plain(value))
         for key, value in data.items()

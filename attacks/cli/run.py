@@ -70,8 +70,8 @@ def run(
 ) -> None:
     """Run attacks against a target: those named, or every feasible one.
 
-    Without a threat model the adversary is granted all that the target offers; of a target whose answers are masked (--defense)
-    not the model itself, whose holder asks past the mask.
+    Where neither a threat model nor --observation and --knows say what the adversary is granted, that is all that the target
+    offers; of a target whose answers are masked (--defense) not the model itself, whose holder asks past the mask.
     """
     from attacks.engine import plan as plans
     from taxonomy import defended
@@ -118,6 +118,10 @@ def run(
             print_json(_plan_json(plan, seed, told))
         else:
             tables.plan(console, plan, told)
+            if plan.threat.limits.queries is not None:
+                console.print(
+                    "How many candidates there are is known when the target is there: what asks too much is left out then."
+                )
             console.print("Dry run: nothing was run.")
         return
     from attacks.audit import report

@@ -44,6 +44,7 @@ FAR = {
     "a short word in a long name": ("mlp", "digits-mlp"),
     "a name in something long": ("what-my-colleague-calls-loss", "loss"),
     "the same letters": ("listen", "silent"),
+    "four letters that end a long name": ("nope", "he-2021-node"),
     "nothing": ("", "digits-mlp"),
     "no letters": ("§", "%"),
 }
@@ -53,6 +54,13 @@ FAR = {
 def test_what_is_near_is_suggested(case):
     written, known = NEAR[case]
     assert nearest(written, ["something-else", known, "zebra"]) == f"did you mean {known}?"
+
+
+def test_a_name_that_several_begin_with_stands_for_all_of_them():
+    names = [f"genomes-{end}" for end in ("mlp", "linear", "null", "tree", "panel-mlp")]
+    assert nearest("Genomes", [*names[:2], "digits-mlp"]) == "did you mean genomes-mlp or genomes-linear?"
+    told = "did you mean genomes-mlp, genomes-null, genomes-tree, genomes-linear or another of 5 that begin so?"
+    assert nearest("genomes", [*names, "digits-mlp"]) == told
 
 
 @pytest.mark.parametrize("case", sorted(FAR))
