@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taxonomy.entries import KINDS, Attack, Defense, Entry, ReadyThreatModel, Step, Target
-from taxonomy.findings import InputError, unknown
+from taxonomy.findings import InputError, unknown_entry
 from taxonomy.names import called, unknown_name
 from taxonomy.terms import Implication, Reading, Term
 
@@ -98,13 +98,13 @@ class Catalog:
     def target(self, name: str) -> Target:
         """Return the target of this name; raise InputError with the nearest valid name."""
         if name not in self.targets:
-            raise unknown("target", name, self.targets)
+            raise unknown_entry("target", name, self.targets)
         return self.targets[name]
 
     def defense(self, name: str) -> Defense:
         """Return the defense of this name; raise InputError with the nearest valid name."""
         if name not in self.defenses:
-            raise unknown("defense", name, self.defenses)
+            raise unknown_entry("defense", name, self.defenses)
         return self.defenses[name]
 
     @functools.cached_property

@@ -113,11 +113,6 @@ class CatalogError(InputError):
 def nearest(name: str, valid: Iterable[str]) -> str:
     """Return a hint that names the valid name that was probably meant, or lists a few valid ones."""
     names = sorted(valid)
-    begun = sorted((one for one in names if one.casefold().startswith(f"{name.casefold()}-")), key=lambda one: (len(one), one))
-    if len(begun) > FEW:
-        return f"did you mean {', '.join(begun[:FEW])} or another of {len(begun)} that begin so?"
-    if len(begun) > 1:
-        return f"did you mean {', '.join(begun[:-1])} or {begun[-1]}?"
     close = meant(name, names)
     if close:
         return f"did you mean {close}?"
@@ -129,6 +124,18 @@ def unknown(kind: str, name: str, valid: Iterable[str]) -> InputError:
     """Return the error for a name that the user typed and that nothing bears."""
     hint = nearest(name, valid)
     return InputError(f"unknown {kind} {quoted(name)}" + (f": {hint}" if hint else ""))
+
+
+def unknown_entry(kind: str, name: str, valid: Iterable[str]) -> InputError:
+    """Return the same for the name of an entry: where several begin with what was typed, all of them are meant."""
+    names = list(valid)
+    begun = sorted((one for one in names if one.casefold().startswith(f"{name.casefold()}-")), key=lambda one: (len(one), one))
+    if not name or len(begun) < 2:
+        return unknown(kind, name, names)
+    first = f"{', '.join(begun[:-1])} or {begun[-1]}"
+    if len(begun) > FEW:
+        first = f"{', '.join(begun[:FEW])} or another of {len(begun)} that begin so"
+    return InputError(f"unknown {kind} {quoted(name)}: did you mean {first}?")
 
 
 def quoted(text: str) -> str:

@@ -61,8 +61,7 @@ def _in_part(written: list[str], known: list[str]) -> int | None:
     if whole.startswith(part) or whole.endswith(part):
         return 0
     count = len(fewer)
-    # Every word of so few letters is near many others.
-    found = [_typos(fewer, ends) for ends in (more[:count], more[-count:])] if count < len(more) and len(part) > PART else []
+    found = [_typos(fewer, ends) for ends in (more[:count], more[-count:])] if count < len(more) else []
     return min((typos for typos in found if typos is not None), default=None)
 
 

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from taxonomy import nearness
-from taxonomy.findings import nearest
+from taxonomy.findings import nearest, unknown_entry
 from taxonomy.nearness import meant, mistyped
 
 NEAR = {
@@ -44,7 +44,6 @@ FAR = {
     "a short word in a long name": ("mlp", "digits-mlp"),
     "a name in something long": ("what-my-colleague-calls-loss", "loss"),
     "the same letters": ("listen", "silent"),
-    "four letters that end a long name": ("nope", "he-2021-node"),
     "nothing": ("", "digits-mlp"),
     "no letters": ("§", "%"),
 }
@@ -58,9 +57,11 @@ def test_what_is_near_is_suggested(case):
 
 def test_a_name_that_several_begin_with_stands_for_all_of_them():
     names = [f"genomes-{end}" for end in ("mlp", "linear", "null", "tree", "panel-mlp")]
-    assert nearest("Genomes", [*names[:2], "digits-mlp"]) == "did you mean genomes-mlp or genomes-linear?"
+    two = unknown_entry("target", "Genomes", [*names[:2], "digits-mlp"])
+    assert str(two) == "unknown target 'Genomes': did you mean genomes-mlp or genomes-linear?"
     told = "did you mean genomes-mlp, genomes-null, genomes-tree, genomes-linear or another of 5 that begin so?"
-    assert nearest("genomes", [*names, "digits-mlp"]) == told
+    assert str(unknown_entry("target", "genomes", [*names, "digits-mlp"])).endswith(told)
+    assert str(unknown_entry("target", "zebr", ["zebra"])) == "unknown target 'zebr': did you mean zebra?"
 
 
 @pytest.mark.parametrize("case", sorted(FAR))
