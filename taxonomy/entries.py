@@ -286,6 +286,11 @@ class Defense(Entry):
     params: Params = Field(default_factory=dict)
     ranges: dict[str, Range] = Field(default_factory=dict, description=RANGES)
     targets: list[EntryId] = Field(default_factory=list, description="targets that `mia bench` puts it on")
+    most_questions: int | None = Field(
+        default=None,
+        ge=1,
+        description="`mia bench` leaves out attacks that ask more questions about a candidate, where answers take long; none if unstated",
+    )
     maps: Maps = Field(default_factory=Maps)
 
 

@@ -13,7 +13,7 @@ from taxonomy.entries import Attack, Defense, Target
 
 @dataclass(frozen=True)
 class Place:
-    """A defense on one target, and the attacks on membership that are feasible there without it.
+    """A defense on one target, and the attacks on membership that are feasible there without it and ask no more than it allows.
 
     `left` are the ids of those that it leaves feasible; `inside` of those that only who holds the model itself, or a seat in the
     federation, can carry out.
@@ -43,7 +43,8 @@ class Places:
 
     def _place(self, entry: Target, applied: Applied) -> Place:
         """Return the attacks of one and the same adversary: where answers are masked it is one who does not hold the model."""
-        before = self._without(entry, outside=defended.from_outside(entry, applied))
+        feasible, most = self._without(entry, outside=defended.from_outside(entry, applied)), applied.defense.most_questions
+        before = {name: one for name, one in feasible.items() if most is None or self._asks(entry, name) <= most}
         left = self._feasible(entry, applied)
         inside = before.keys() - self._without(entry, outside=True).keys()
         return Place(entry.id, tuple(before[name] for name in sorted(before)), frozenset(left), frozenset(inside))
@@ -53,6 +54,11 @@ class Places:
         if key not in self._plain:
             self._plain[key] = self._feasible(defended.outside(self.catalog, entry) if outside else entry)
         return self._plain[key]
+
+    def _asks(self, entry: Target, attack: str) -> int:
+        """Return how many questions of the target's service an attack asks about each candidate."""
+        (planned,) = plans.make(self.catalog, defended.outside(self.catalog, entry), None, [attack]).attacks
+        return planned.price.queries_per_record
 
     def _feasible(self, entry: Target, applied: Applied | None = None) -> dict[str, Attack]:
         try:
