@@ -289,7 +289,7 @@ class Defense(Entry):
     most_questions: int | None = Field(
         default=None,
         ge=1,
-        description="`mia bench` leaves out attacks that ask more questions about a candidate, where answers take long; none if unstated",
+        description="attacks that ask more about a candidate `mia bench` leaves out, where answers take long; none if unstated",
     )
     maps: Maps = Field(default_factory=Maps)
 

@@ -242,14 +242,6 @@ def test_an_attack_that_fails_is_absent_and_costs_no_other(own, tmp_path, store)
     assert {cell.attack for cell in found.defenses[0].targets[0].attacks} == {*SOME} - {loss.id}
 
 
-def test_where_answers_take_long_attacks_that_ask_much_are_left_out():
-    catalog = load(())
-    (place,) = Places(catalog).of(catalog.defense("homomorphic-encryption"))
-    measured = {attack.id for attack in place.attacks}
-    assert {"yeom-2018-loss", "carlini-2022-lira"} < measured
-    assert not {"li-2021-boundary", "jayaraman-2021-merlin"} & measured
-
-
 def test_groups_and_wrong_names(own):
     catalog = load([TINY, own])
     assert {g.name for g in bench_plan.groups(catalog, ["defenses"])} >= set(OWN)
