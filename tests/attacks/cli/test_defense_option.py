@@ -26,7 +26,7 @@ BAD = {
     "negative epsilon": (["--defense", "dp-sgd", "--set", "dp-sgd.epsilon=-1"], "dp-sgd.epsilon must be at least 0.01"),
     "negative noise": (
         ["--defense", "posterior-noise", "--set", "posterior-noise.spread=-0.5"],
-        "posterior-noise.spread must be at least 0 (found -0.5)",
+        "posterior-noise.spread must be at least 0 and at most 1e+06 (found -0.5)",
     ),
     "endless noise": (
         ["--defense", "posterior-noise", "--set", "posterior-noise.spread=inf"],

@@ -21,11 +21,12 @@ LABELS = ["--threat-model", "prediction-api-labels"]
 
 
 @pytest.fixture
-def ask(catalog, monkeypatch):
+def ask(catalog, monkeypatch, tmp_path):
     """Ask as a user would, on the catalog that the session has loaded; return what is printed, in one line a row."""
     monkeypatch.setattr(questions, "load", lambda extra: catalog)
     monkeypatch.setattr(run, "load_sound", lambda extra, names: catalog)
     monkeypatch.setenv("COLUMNS", "400")
+    monkeypatch.setenv("MIA_STORE", str(tmp_path / "store"))  # not that of whoever runs the tests
 
     def ask(*arguments: str) -> str:
         done = CliRunner().invoke(app, list(arguments))
