@@ -11,6 +11,9 @@ from taxonomy.figures import Average
 from taxonomy.guarantees import least_epsilon
 
 
+CHANCE = 0.5
+
+
 @dataclass(frozen=True)
 class Strongest:
     """The attack with the highest AUC, and that AUC."""
@@ -28,14 +31,15 @@ class Audited:
     """What was measured of trainings with differential privacy, beside what their accountant says of them.
 
     `epsilon` is the accountant's, of the seed with the largest, at `delta`. `lower_bound` is the largest epsilon that an attack's
-    interval rules out, 0 for none, and `attack` the one that does. Each interval is a 95 % one, so of many attacks a few rule
-    out more than is true.
+    interval rules out, 0 for none, and `attack` the one that does. `above_chance` counts the AUCs whose interval lies above one
+    half, `of` all of them. Each interval is a 95 % one, so of many a few say more than is true.
     """
 
     epsilon: float
     delta: float
     lower_bound: float
     attack: str | None
+    above_chance: int
     of: int
 
     def as_json(self) -> dict[str, Any]:
@@ -125,14 +129,15 @@ def audited(measured: OnDefended) -> Audited | None:
     told = measured.facts
     if "epsilon" not in told or "delta" not in told:
         return None
-    delta, found = max(told["delta"]), list[tuple[float, str]]()
+    delta, found, above = max(told["delta"]), list[tuple[float, str]](), 0
     for cell in measured.attacks:
         for leak in (cell.naive, cell.adaptive):
             if leak is not None:
                 rates = {float(fpr): tpr.ci[0] for fpr, tpr in leak.tpr_at_fpr.items() if tpr}
                 found.append((least_epsilon(leak.auc.ci[0], rates, delta), cell.attack))
+                above += leak.auc.ci[0] > CHANCE
     most, attack = max(found, default=(0.0, ""))
-    return Audited(max(told["epsilon"]), delta, most, attack if most else None, len(found))
+    return Audited(max(told["epsilon"]), delta, most, attack if most else None, above, len(found))
 
 
 def matrices(evidence: Mapping[str, DefenseEvidence]) -> list[Matrix]:

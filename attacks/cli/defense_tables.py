@@ -103,6 +103,7 @@ def _sentence(found: OnDefended) -> str:
         parts.append(
             f"the largest lower bound on epsilon, of {beside.of} intervals, is {beside.lower_bound:.2g}"
             + (f" ({beside.attack})" if beside.attack else "")
+            + f", and {beside.above_chance} lie above chance"
         )
     return f"{'; '.join(parts)}; {counted(len(found.attacks), 'attack')}"
 

@@ -65,7 +65,7 @@ def on_target(facts: dict[str, list[float]]) -> OnDefended:
 
 def test_the_largest_lower_bound_is_that_of_any_adversary_on_the_defended_target():
     found = audited(on_target({"epsilon": [0.8, 0.9], "delta": [0.0, 0.0]}))
-    assert found == Audited(0.9, 0.0, pytest.approx(math.log(4)), "yeom-2018-gap", 3)
+    assert found == Audited(0.9, 0.0, pytest.approx(math.log(4)), "yeom-2018-gap", 2, 3)
 
 
 def test_a_defense_that_tells_no_epsilon_is_not_audited():
