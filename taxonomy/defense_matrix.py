@@ -10,7 +10,6 @@ from taxonomy.defense_evidence import Cell, DefenseEvidence, Leak, OnDefended
 from taxonomy.figures import Average
 from taxonomy.guarantees import least_epsilon
 
-
 CHANCE = 0.5
 
 
