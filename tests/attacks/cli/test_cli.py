@@ -226,6 +226,17 @@ def test_run(mia, mia_json, tmp_path):
     assert "Nothing was trained" in again.stdout and "carlini-2022-lira" in again.stdout
 
 
+@pytest.mark.slow
+def test_a_prior_says_how_many_accusations_are_right(mia, mia_json, tmp_path):
+    (result,) = mia_json(*TINY_RUN, "yeom-2018-loss", "--prior", "0.02", "--out", "out")["results"]
+    (told,) = (found["0.01"] for found in result["ppv"].values())
+    hits = result["tpr_at_fpr"]["0.01"]
+    assert told["value"] == pytest.approx(0.02 * hits / (0.02 * hits + 0.98 * 0.01))
+    assert "<td>2 %</td>" in (tmp_path / "out" / "report.html").read_text()
+    assert "so many are members where 2 % of all are" in mia(*TINY_RUN, "yeom-2018-loss", "--prior", "0.02").stdout
+    assert "ppv" not in mia_json(*TINY_RUN, "yeom-2018-loss")["results"][0]
+
+
 def test_price_is_shown_first_and_dry_run_runs_nothing(mia, mia_json, tmp_path):
     done = mia(*TINY_RUN, "carlini-2022-lira", "--dry-run")
     assert done.returncode == 0 and "4 shared models" in done.stdout and "Dry run" in done.stdout
