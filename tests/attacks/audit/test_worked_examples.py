@@ -146,7 +146,8 @@ def test_the_snippet_of_a_service_is_audited(mia, server, tmp_path):
     sides = {side: {"file": f"{side}.csv", "label": "y"} for side in ("members", "non_members")}
     (tmp_path / "audit.yaml").write_text(yaml.safe_dump({**head, **sides, **part}))
     for number, side in enumerate(sides):
-        lines = [f"{k % 7},{number},{k * 0.5},{k},{k % 3}" for k in range(30)]
+        drawn = np.random.default_rng(number).normal(size=(30, 4)).tolist()
+        lines = [",".join(map(str, [*row, k % 3])) for k, row in enumerate(drawn)]
         (tmp_path / f"{side}.csv").write_text("\n".join(["a,b,c,d,y", *lines]) + "\n")
     server.outputs = lambda rows: [tensor("p", np.full((len(rows), 3), 1 / 3))]
     server.token = "secret"
