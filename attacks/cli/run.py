@@ -107,7 +107,7 @@ def run(
     code = Code(trust_code or ())
     for name in dict.fromkeys(rule.id for planned in plan.attacks for rule in planned.rules):
         if name in plan.entries:
-            code.digest(str(plan.entries[name].run))  # which says whose code may not be run, before anything is trained
+            code.check(str(plan.entries[name].run))  # before anything is trained for what may not be run
     if applied is not None:  # before a plan is shown of which nothing would come
         from attacks.engine.runner import Engine
 

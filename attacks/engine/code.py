@@ -57,6 +57,10 @@ class Code:
             raise InputError(f"{run} names no function: {error}") from error
         return function
 
+    def check(self, run: str) -> None:
+        """Raise InputError if the package of a function is not trusted; what it holds is not looked at."""
+        self._package(run.partition(":")[0].split(".")[0], run)
+
     def is_of_user(self, run: str) -> bool:
         """Return whether a function lies in a folder that the user trusts, and in no installed catalog's package."""
         name = run.split(".")[0].partition(":")[0]
@@ -68,7 +72,7 @@ class Code:
         Of a folder that the user trusts, and of the package of another catalog, that is all that lies in it, data files too.
         """
         if run not in self._digests:
-            self._package(run.partition(":")[0].split(".")[0], run)
+            self.check(run)
             known = [*self._installed.values(), _taxonomy(), *self._trusted.values()]
             if self._kept is None:
                 self._kept = KeptDigests(known)

@@ -260,16 +260,15 @@ def test_entry_text_is_escaped_in_html(mia, tmp_path):
 
 @pytest.mark.slow
 def test_a_failing_attack_keeps_the_others_and_exits_with_1(mia):
-    done = mia(
-        "run", "--catalog", TINY, "--target", "tiny", "yeom-2018-loss", "carlini-2022-lira", "--set", "shadow-models.count=0"
-    )
+    done = mia(*TINY_RUN, "yeom-2018-loss", "du-2026-cmia", "--set", "du-2026-cmia.rounds=40")
     assert done.returncode == 1
-    assert "failed carlini-2022-lira: at least one model must be trained" in done.stdout and "yeom-2018-loss" in done.stdout
+    assert "failed du-2026-cmia: each shadow model is attacked with the others" in done.stdout
+    assert "yeom-2018-loss" in done.stdout
 
 
 @pytest.mark.slow
 def test_without_a_name_what_cannot_run_is_skipped_and_listed(mia_json):
-    few = {"shadow-data-by-queries": {"queries": 4000, "wanted": 40}, "shadow-models": {"count": 2}, **SEARCHES}
+    few = {"shadow-data-by-queries": {"queries": 4000, "wanted": 40}, **SEARCHES}
     settings = [f"--set={name}.{key}={value}" for name, values in few.items() for key, value in values.items()]
     data = mia_json(*TINY_RUN, *SCORES, *settings)
     skipped = {s["id"]: s["because"] for s in data["skipped"]}
