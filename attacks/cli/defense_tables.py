@@ -98,7 +98,10 @@ def _sentence(found: OnDefended) -> str:
         parts.append(f"training {_seconds(found.training_seconds)}")
     if found.confirmed:
         parts.append(confirmation(found.confirmed))
-    parts += [f"{name.replace('_', ' ')} {', '.join(f'{value:g}' for value in values)}" for name, values in found.facts.items()]
+    parts += [
+        f"{name.replace('_', ' ')} {', '.join(dict.fromkeys(f'{value:g}' for value in values))}"
+        for name, values in found.facts.items()
+    ]
     if beside := audited(found):
         parts.append(
             f"the largest lower bound on epsilon, of {beside.of} intervals, is {beside.lower_bound:.2g}"
