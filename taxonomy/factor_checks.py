@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from taxonomy.catalog import Catalog
-from taxonomy.defended import check_range, faced, value_of
+from taxonomy.defended import faced
 from taxonomy.factors import KNOWS, OF_TARGET, Factor, Varies, curves
 from taxonomy.findings import CatalogError, Finding, InputError, nearest
 from taxonomy.fingerprints import Fingerprints
 from taxonomy.named_code import named
+from taxonomy.parameters import check_range, value_of
 from taxonomy.yamlfile import Document, Place, read
 
 # Yields what is wrong with the function behind a path, by what it must take: positional arguments, parameters; None is anything.

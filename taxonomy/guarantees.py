@@ -30,8 +30,8 @@ def bound(guarantee: Guarantee, fpr: float) -> float:
 def largest_auc(epsilon: float, delta: float) -> float:
     """Return the largest AUC under a guarantee: 1 - (1 - delta)^2 / (1 + e^epsilon).
 
-    It is the area under the bound on the TPR at every FPR, and under its mirror image for records that are cleared: at most
-    1 - e^-epsilon (1 - delta - FPR) (Kairouz, Oh and Viswanath 2015, Theorem 2.1, for the two errors of a test).
+    It is the area under the bound on the TPR at every FPR, and under the same bound for the event that a record is cleared, by
+    which a TPR is at most 1 - e^-epsilon (1 - delta - FPR).
     """
     return 1 - (1 - delta) ** 2 * math.exp(-epsilon) / (1 + math.exp(-epsilon))
 

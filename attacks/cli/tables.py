@@ -137,14 +137,14 @@ def results(out: Console, data: dict[str, Any]) -> None:
     columns = ["attack", "AUC [95 %]", "TPR at 1 % FPR", "TPR at 0.1 % FPR", "bal. accuracy", "queries", "models", "seconds"]
     if rows:
         out.print(table(columns, rows, right="bal. accuracy,queries,models,seconds"))
-    for prior in sorted({prior for r in data["results"] for prior in r.get("ppv", {})}):
+    with_prior = [r for r in data["results"] if "ppv" in r]
+    for prior in sorted({prior for r in with_prior for prior in r["ppv"]}):
         accused = [
             (r["attack"], *(spread(one["value"], one["ci"]) if one else "–" for one in r["ppv"][prior].values()))
-            for r in data["results"]
-            if prior in r.get("ppv", {})
+            for r in with_prior
         ]
         out.print(f"Of those accused, so many are members where {100 * float(prior):g} % of all are:")
-        out.print(table(["attack", *(f"at {100 * float(rate):g} % FPR" for rate in data["results"][0]["ppv"][prior])], accused))
+        out.print(table(["attack", *(f"at {100 * float(rate):g} % FPR" for rate in with_prior[0]["ppv"][prior])], accused))
     others = [
         (
             r["attack"],

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from taxonomy.catalog import Catalog
-from taxonomy.defended import check_range, value_of
 from taxonomy.entries import Attack, Params, Step
 from taxonomy.findings import InputError, nearest, unknown
+from taxonomy.parameters import check_range, value_of
 
 
 def parameters(catalog: Catalog, overrides: Mapping[str, Mapping[str, str]]) -> tuple[dict[str, Params], set[tuple[str, str]]]:

@@ -35,7 +35,7 @@ class Places:
 
     def __init__(self, catalog: Catalog):
         self.catalog = catalog
-        self._plain: dict[tuple[str, bool], dict[str, Attack]] = {}
+        self._plain: dict[tuple[str, bool], dict[str, plans.Planned]] = {}
 
     def of(self, defense: Defense) -> tuple[Place, ...]:
         """Return a defense on each of its targets; raise InputError for a target that it does not fit."""
@@ -44,25 +44,20 @@ class Places:
     def _place(self, entry: Target, applied: Applied) -> Place:
         """Return the attacks of one and the same adversary: where answers are masked it is one who does not hold the model."""
         feasible, most = self._without(entry, outside=defended.from_outside(entry, applied)), applied.defense.most_questions
-        before = {name: one for name, one in feasible.items() if most is None or self._asks(entry, name) <= most}
+        before = {name: one for name, one in feasible.items() if most is None or one.price.queries_per_record <= most}
         left = self._feasible(entry, applied)
         inside = before.keys() - self._without(entry, outside=True).keys()
-        return Place(entry.id, tuple(before[name] for name in sorted(before)), frozenset(left), frozenset(inside))
+        return Place(entry.id, tuple(before[name].attack for name in sorted(before)), frozenset(left), frozenset(inside))
 
-    def _without(self, entry: Target, *, outside: bool) -> dict[str, Attack]:
+    def _without(self, entry: Target, *, outside: bool) -> dict[str, plans.Planned]:
         key = entry.id, outside
         if key not in self._plain:
             self._plain[key] = self._feasible(defended.outside(self.catalog, entry) if outside else entry)
         return self._plain[key]
 
-    def _asks(self, entry: Target, attack: str) -> int:
-        """Return how many questions of the target's service an attack asks about each candidate."""
-        (planned,) = plans.make(self.catalog, defended.outside(self.catalog, entry), None, [attack]).attacks
-        return planned.price.queries_per_record
-
-    def _feasible(self, entry: Target, applied: Applied | None = None) -> dict[str, Attack]:
+    def _feasible(self, entry: Target, applied: Applied | None = None) -> dict[str, plans.Planned]:
         try:
             plan = plans.make(self.catalog, entry, None, (), None, applied)
         except plans.NothingToRunError:
             return {}
-        return {one.attack.id: one.attack for one in plan.attacks if one.attack.goal == "membership"}
+        return {one.attack.id: one for one in plan.attacks if one.attack.goal == "membership"}
