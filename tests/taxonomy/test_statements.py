@@ -128,10 +128,7 @@ def test_a_statement_that_an_attack_succeeds(tmp_path):
     assert judgement(tmp_path) == "not measured yet"
 
 
-@pytest.mark.slow
-def test_a_statement_on_a_defense_is_not_measured_yet_and_an_untestable_one_never(tmp_path):
-    write(tmp_path, STATEMENT + "measured_by: {defenses: {dropout: lowers AUC}}\n")
-    assert judgement(tmp_path) == "not measured yet"
+def test_a_statement_on_the_world_is_not_testable_here(tmp_path):
     write(tmp_path, STATEMENT + "untestable: It is about the world.\n")
     assert judgement(tmp_path) == "not testable here"
 
