@@ -286,10 +286,9 @@ class Defense(Entry):
     params: Params = Field(default_factory=dict)
     ranges: dict[str, Range] = Field(default_factory=dict, description=RANGES)
     targets: list[EntryId] = Field(default_factory=list, description="targets that `mia bench` puts it on")
-    most_questions: int | None = Field(
-        default=None,
-        ge=1,
-        description="attacks that ask more about a candidate `mia bench` leaves out, where answers take long; none if unstated",
+    most_questions: dict[TermId, Annotated[int, Field(ge=1)]] = Field(
+        default_factory=dict,
+        description="where answers take long: attacks that need such a one and ask more about a candidate `mia bench` leaves out",
     )
     maps: Maps = Field(default_factory=Maps)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from attacks.engine import plan as plans
@@ -43,8 +44,8 @@ class Places:
 
     def _place(self, entry: Target, applied: Applied) -> Place:
         """Return the attacks of one and the same adversary: where answers are masked it is one who does not hold the model."""
-        feasible, most = self._without(entry, outside=defended.from_outside(entry, applied)), applied.defense.most_questions
-        before = {name: one for name, one in feasible.items() if most is None or one.price.queries_per_record <= most}
+        feasible = self._without(entry, outside=defended.from_outside(entry, applied))
+        before = {name: one for name, one in feasible.items() if not _asks_too_much(one, applied.defense)}
         left = self._feasible(entry, applied)
         inside = before.keys() - self._without(entry, outside=True).keys()
         return Place(entry.id, tuple(before[name].attack for name in sorted(before)), frozenset(left), frozenset(inside))
@@ -61,3 +62,9 @@ class Places:
         except plans.NothingToRunError:
             return {}
         return {one.attack.id: one for one in plan.attacks if one.attack.goal == "membership"}
+
+
+def _asks_too_much(one: plans.Planned, defense: Defense) -> bool:
+    """Whether an attack asks for more answers of a kind that takes long than its defense is measured with."""
+    least = min((most for term, most in defense.most_questions.items() if term in one.rules[-1].needs), default=math.inf)
+    return one.price.queries_per_record > least
