@@ -45,7 +45,7 @@ from taxonomy import (
 from taxonomy.answers import Atlas, Feasible, facets
 from taxonomy.catalog import Catalog
 from taxonomy.current import fingerprints
-from taxonomy.defense_matrix import audited
+from taxonomy.defense_matrix import audited, below_naive
 from taxonomy.entries import Attack
 from taxonomy.guarantees import largest_auc
 from taxonomy.loading import load
@@ -111,6 +111,7 @@ class Site:
             measured_orderings=self.ordered(),
             confirmation=figures.confirmation,
             audited=audited,
+            below_naive=below_naive,
             largest_auc=largest_auc,
             curves=self.curves,
             stale=self.stale,

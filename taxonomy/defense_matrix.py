@@ -47,6 +47,23 @@ class Audited:
 
 
 @dataclass(frozen=True)
+class BelowNaive:
+    """Attacks that find less, beyond the interval, by who knows of a defense than by who does not: each with its targets.
+
+    `of` counts the attacks and targets on which both found something else. Of intervals of 95 % one in forty lies below 0 by
+    chance alone.
+    """
+
+    attacks: Mapping[str, Sequence[str]]
+    of: int
+
+    @property
+    def many(self) -> int:
+        """How many attacks and targets these are."""
+        return sum(len(targets) for targets in self.attacks.values())
+
+
+@dataclass(frozen=True)
 class Row:
     """A defense on a target: the strongest attacks of somebody outside, with it and without it, and what was measured.
 
@@ -137,6 +154,17 @@ def audited(measured: OnDefended) -> Audited | None:
                 above += leak.auc.ci[0] > CHANCE
     most, attack = max(found, default=(0.0, ""))
     return Audited(max(told["epsilon"]), delta, most, attack if most else None, above, len(found))
+
+
+def below_naive(found: DefenseEvidence) -> BelowNaive | None:
+    """Return where who knows of a defense finds less than who does not; None if that is nowhere."""
+    cells = [(cell, one.target) for one in found.targets for cell in one.attacks]
+    weaker: dict[str, list[str]] = {}
+    for cell, target in cells:
+        if cell.knowing_hurts:
+            weaker.setdefault(cell.attack, []).append(target)
+    differing = sum(any(seed.naive != seed.adaptive for seed in cell.seeds) for cell, _ in cells)
+    return BelowNaive(weaker, differing) if weaker else None
 
 
 def matrices(evidence: Mapping[str, DefenseEvidence]) -> list[Matrix]:

@@ -258,6 +258,13 @@ class Effect(Strict):
     source: Known
 
 
+class Hindered(Strict):
+    """An attack that finds less where it knows of a defense than where it does not, as was measured here, and why."""
+
+    attack: EntryId
+    because: Text
+
+
 # What a defense changes: what is answered, how the model is trained, the trained model, how answers or updates are computed.
 Changes = Literal["answers", "training", "model", "channel"]
 
@@ -289,6 +296,9 @@ class Defense(Entry):
     most_questions: dict[TermId, Annotated[int, Field(ge=1)]] = Field(
         default_factory=dict,
         description="where answers take long: attacks that need such a one and ask more about a candidate `mia bench` leaves out",
+    )
+    weaker_if_known: list[Hindered] = Field(
+        default_factory=list, description="attacks that find less where they know of it, as `mia bench` measured, and why"
     )
     maps: Maps = Field(default_factory=Maps)
 

@@ -254,6 +254,8 @@ def _entries_in(entry: Entry) -> Iterable[tuple[str, Place, str]]:
             for i, effect in enumerate(getattr(entry, key)):
                 if effect.attack:
                     yield "attacks", (key, i, "attack"), effect.attack
+        for i, weaker in enumerate(entry.weaker_if_known):
+            yield "attacks", ("weaker_if_known", i, "attack"), weaker.attack
 
 
 def validate(model: type[Model], document: Document) -> Model | None:

@@ -179,7 +179,7 @@ def show(
         from attacks.cli import defense_tables
 
         out.print("Measured:")
-        defense_tables.measured(out, on_targets)
+        defense_tables.measured(out, loaded.defense(name), on_targets)
     if compared:
         out.print("Orderings that papers report of it:")
         out.print(shown.orderings(compared))

@@ -9,7 +9,8 @@ from rich.markup import escape
 
 from attacks.cli.tables import average, counted, table
 from taxonomy.defense_evidence import Accuracy, DefenseEvidence, Leak, OnDefended, Seconds
-from taxonomy.defense_matrix import Matrix, Row, Strongest, audited
+from taxonomy.defense_matrix import Matrix, Row, Strongest, audited, below_naive
+from taxonomy.entries import Defense
 from taxonomy.figures import Average, confirmation
 
 
@@ -35,8 +36,8 @@ def matrix(out: Console, found: Sequence[Matrix]) -> None:
         out.print("No defense was measured yet (mia bench --only defenses).")
 
 
-def measured(out: Console, found: DefenseEvidence) -> None:
-    """Print what was measured of one defense: a table for each target, with a row for each attack."""
+def measured(out: Console, defense: Defense, found: DefenseEvidence) -> None:
+    """Print what was measured of a defense: a table for each target, with a row for each attack, and where knowing hurts."""
     for one in found.targets:
         out.print(f"[bold]{escape(one.target)}[/]: {escape(_sentence(one))}")
         rows = [
@@ -52,6 +53,16 @@ def measured(out: Console, found: DefenseEvidence) -> None:
         ]
         columns = ["attack", "AUC without", "naive", "adaptive", "change", "TPR at 1 % FPR", "at 0.1 %"]
         out.print(table(columns, rows))
+    if weaker := below_naive(found):
+        reasons = {one.attack: one.because for one in defense.weaker_if_known}
+        out.print(
+            f"Below naive, who knows of the defense finds less than who does not, beyond the interval: in {weaker.many} of the "
+            f"{weaker.of} places where they differ; one in forty is so by chance alone. Who knows may also act as if they did "
+            "not, so the larger of both figures counts."
+        )
+        for attack, targets in weaker.attacks.items():
+            why = reasons.get(attack, "No reason was found.")
+            out.print(escape(f"  {attack} on {', '.join(targets)}: {why}"))
 
 
 def of_cuts(out: Console, found: Sequence[tuple[str, Row]]) -> None:
