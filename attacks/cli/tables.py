@@ -93,12 +93,14 @@ def plan(out: Console, run: Plan, expected: Expected) -> None:
         out.print("Nothing is to be trained: the target is published statistics.\n")
         return
     whole = ", ".join(f"those of an {architecture} in whole blocks of {size}" for architecture, size in SIZES.items())
-    needed = f"Needed: the target and {run.models} shared models ({whole})"
+    needed = (
+        f"Needed: the target and {counted(run.models, 'shared model')} ({whole})" if run.models else "Needed: the target alone"
+    )
     if not expected.models:
-        out.print(f"{needed}; all of them are in the store.\n")
+        out.print(f"{needed}; {'all of them are' if run.models else 'it is'} in the store.\n")
         return
-    others = "" if expected.models > run.models else "; the others are in the store"
-    out.print(f"{needed}. To train: {expected.models}{others}. Time: {_time(expected)}.\n")
+    kept = "" if expected.models > run.models else "; the others are in the store"
+    out.print(f"{needed}. To train: {expected.models}{kept}. Time: {_time(expected)}.\n")
 
 
 def _time(expected: Expected) -> str:
