@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from taxonomy.defense_evidence import Cell, DefenseEvidence, Leak, OnDefended
+from taxonomy.entries import Defense
 from taxonomy.figures import Average
 from taxonomy.guarantees import least_epsilon
 
@@ -50,17 +51,17 @@ class Audited:
 class BelowNaive:
     """Attacks that find less, beyond the interval, by who knows of a defense than by who does not: each with its targets.
 
-    `of` counts the attacks and targets on which both found something else. Of intervals of 95 % one in forty lies below 0 by
-    chance alone.
+    They stand by the reason that the defense's entry gives, "" for none. `of` counts the attacks and targets on which both found
+    something else. Of intervals of 95 % one in forty lies below 0 by chance alone.
     """
 
-    attacks: Mapping[str, Sequence[str]]
+    by_reason: Mapping[str, Mapping[str, Sequence[str]]]
     of: int
 
     @property
     def many(self) -> int:
         """How many attacks and targets these are."""
-        return sum(len(targets) for targets in self.attacks.values())
+        return sum(len(targets) for attacks in self.by_reason.values() for targets in attacks.values())
 
 
 @dataclass(frozen=True)
@@ -156,14 +157,15 @@ def audited(measured: OnDefended) -> Audited | None:
     return Audited(max(told["epsilon"]), delta, most, attack if most else None, above, len(found))
 
 
-def below_naive(found: DefenseEvidence) -> BelowNaive | None:
+def below_naive(defense: Defense, found: DefenseEvidence) -> BelowNaive | None:
     """Return where who knows of a defense finds less than who does not; None if that is nowhere."""
-    cells = [(cell, one.target) for one in found.targets for cell in one.attacks]
-    weaker: dict[str, list[str]] = {}
-    for cell, target in cells:
-        if cell.knowing_hurts:
-            weaker.setdefault(cell.attack, []).append(target)
-    differing = sum(any(seed.naive != seed.adaptive for seed in cell.seeds) for cell, _ in cells)
+    reasons = {name: one.because for one in defense.weaker_if_known for name in one.attacks}
+    weaker: dict[str, dict[str, list[str]]] = {}
+    for one in found.targets:
+        for cell in one.attacks:
+            if cell.knowing_hurts:
+                weaker.setdefault(reasons.get(cell.attack, ""), {}).setdefault(cell.attack, []).append(one.target)
+    differing = sum(any(seed.naive != seed.adaptive for seed in cell.seeds) for one in found.targets for cell in one.attacks)
     return BelowNaive(weaker, differing) if weaker else None
 
 

@@ -259,9 +259,9 @@ class Effect(Strict):
 
 
 class Hindered(Strict):
-    """An attack that finds less where it knows of a defense than where it does not, as was measured here, and why."""
+    """Attacks that find less where they know of a defense than where they do not, as was measured here, and why."""
 
-    attack: EntryId
+    attacks: list[EntryId] = Field(min_length=1)
     because: Text
 
 

@@ -255,7 +255,8 @@ def _entries_in(entry: Entry) -> Iterable[tuple[str, Place, str]]:
                 if effect.attack:
                     yield "attacks", (key, i, "attack"), effect.attack
         for i, weaker in enumerate(entry.weaker_if_known):
-            yield "attacks", ("weaker_if_known", i, "attack"), weaker.attack
+            for j, name in enumerate(weaker.attacks):
+                yield "attacks", ("weaker_if_known", i, "attacks", j), name
 
 
 def validate(model: type[Model], document: Document) -> Model | None:

@@ -53,16 +53,15 @@ def measured(out: Console, defense: Defense, found: DefenseEvidence) -> None:
         ]
         columns = ["attack", "AUC without", "naive", "adaptive", "change", "TPR at 1 % FPR", "at 0.1 %"]
         out.print(table(columns, rows))
-    if weaker := below_naive(found):
-        reasons = {one.attack: one.because for one in defense.weaker_if_known}
+    if weaker := below_naive(defense, found):
         out.print(
             f"Below naive, who knows of the defense finds less than who does not, beyond the interval: in {weaker.many} of the "
             f"{weaker.of} places where they differ; one in forty is so by chance alone. Who knows may also act as if they did "
             "not, so the larger of both figures counts."
         )
-        for attack, targets in weaker.attacks.items():
-            why = reasons.get(attack, "No reason was found.")
-            out.print(escape(f"  {attack} on {', '.join(targets)}: {why}"))
+        for because, attacks in weaker.by_reason.items():
+            places = "; ".join(f"{attack} on {', '.join(targets)}" for attack, targets in attacks.items())
+            out.print(escape(f"- {places}: {because or 'No reason was found.'}"))
 
 
 def of_cuts(out: Console, found: Sequence[tuple[str, Row]]) -> None:
