@@ -10,14 +10,15 @@ from markupsafe import Markup
 
 from taxonomy.catalog import Catalog
 from taxonomy.defense_evidence import Cell, DefenseEvidence
-from taxonomy.defense_matrix import Matrix, matrices
+from taxonomy.defense_matrix import Matrix, matrices, unmeasured
 from taxonomy.entries import Defense, Effect
 
 
 def shown(catalog: Catalog, found: Mapping[str, DefenseEvidence]) -> dict[str, Any]:
     """Return what the page's template takes."""
     every = matrices(found)
-    return {"matrices": every, "drawn": {one.target: drawn(catalog, one) for one in every}, "any_cell": any_cell}
+    pictures = {one.target: drawn(catalog, one) for one in every}
+    return {"matrices": every, "drawn": pictures, "any_cell": any_cell, "missing": unmeasured(catalog, found), "found": found}
 
 
 def drawn(catalog: Catalog, matrix: Matrix) -> str:

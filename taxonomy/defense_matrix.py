@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from taxonomy.catalog import Catalog
 from taxonomy.defense_evidence import Cell, DefenseEvidence, Leak, OnDefended
 from taxonomy.entries import Defense
 from taxonomy.figures import Average
@@ -183,20 +184,30 @@ def matrices(evidence: Mapping[str, DefenseEvidence]) -> list[Matrix]:
     return result
 
 
-def rows_of(evidence: Mapping[str, DefenseEvidence], defenses: Iterable[str]) -> list[tuple[str, Row]]:
-    """Return what was measured of some defenses, each with the target."""
-    return [(one.target, _row(name, one)) for name in defenses if name in evidence for one in evidence[name].targets]
+def unmeasured(catalog: Catalog, evidence: Mapping[str, DefenseEvidence]) -> list[str]:
+    """Return the defenses that run and name targets, and of which nothing was measured yet."""
+    return sorted(name for name, one in catalog.defenses.items() if one.run and one.targets and name not in evidence)
 
 
-def _row(defense: str, measured: OnDefended) -> Row:
+def rows_of(
+    evidence: Mapping[str, DefenseEvidence], defenses: Iterable[str], attacks: Collection[str] | None = None
+) -> list[tuple[str, Row]]:
+    """Return what was measured of some defenses, each with the target; by these `attacks` alone, if they are given."""
+    found = [(one.target, _row(name, one, attacks)) for name in defenses if name in evidence for one in evidence[name].targets]
+    return [(target, row) for target, row in found if row.of]
+
+
+def _row(defense: str, measured: OnDefended, attacks: Collection[str] | None = None) -> Row:
     outside = [cell for cell in measured.attacks if not cell.inside] or measured.attacks
+    tried = measured.attacks if attacks is None else [cell for cell in measured.attacks if cell.attack in attacks]
+    compared = outside if attacks is None else tried
     return Row(
         defense,
-        _strongest(outside, [cell.undefended for cell in outside]),
-        _strongest(outside, [cell.naive for cell in outside]),
-        _strongest(outside, [cell.adaptive for cell in outside]),
-        tuple(cell.attack for cell in measured.attacks if cell.adaptive is None),
-        len(measured.attacks),
+        _strongest(compared, [cell.undefended for cell in compared]),
+        _strongest(compared, [cell.naive for cell in compared]),
+        _strongest(compared, [cell.adaptive for cell in compared]),
+        tuple(cell.attack for cell in tried if cell.adaptive is None),
+        len(tried),
         measured,
     )
 

@@ -156,9 +156,8 @@ def _show_results(console: Any, measured: Any, folder: Path) -> None:
         console.print(tables.orderings(measured.ordered))
     if measured.defenses:
         from attacks.cli import defense_tables
-        from taxonomy.defense_matrix import matrices
 
-        defense_tables.matrix(console, matrices({one.defense: one for one in measured.defenses}))
+        defense_tables.matrix(console, {one.defense: one for one in measured.defenses})
     for failure in measured.failures:
         place = f"{failure['attack']} on {failure['target']}, seed {failure['seed']}"
         place += f", with {failure['defense']} ({failure['adversary']})" if "defense" in failure else ""

@@ -299,15 +299,19 @@ def defenses(
 def _matrix(catalog: Catalog, *, as_json: bool) -> None:
     """Print the matrix of defenses and attacks; raise InputError if a file of evidence is damaged."""
     from taxonomy.defense_evidence import find_all
-    from taxonomy.defense_matrix import matrices
+    from taxonomy.defense_matrix import matrices, unmeasured
 
-    found = matrices(find_all(catalog))
+    evidence = find_all(catalog)
+    missing = unmeasured(catalog, evidence)
     if as_json:
-        print_json({"targets": [one.as_json() for one in found]})
+        params = {name: evidence[name].params for name in sorted(evidence)}
+        print_json({"targets": [one.as_json() for one in matrices(evidence)], "params": params, "unmeasured": missing})
         return
     from attacks.cli import defense_tables
 
-    defense_tables.matrix(output(), found)
+    defense_tables.matrix(output(), evidence)
+    if evidence and missing:
+        output().print(f"Not measured yet: {', '.join(missing)}.")
 
 
 @app.command(epilog="Example: mia targets")

@@ -9,13 +9,14 @@ from rich.markup import escape
 
 from attacks.cli.tables import average, counted, table
 from taxonomy.defense_evidence import Accuracy, DefenseEvidence, Leak, OnDefended, Seconds
-from taxonomy.defense_matrix import Matrix, Row, Strongest, audited, below_naive
-from taxonomy.entries import Defense
+from taxonomy.defense_matrix import Row, Strongest, audited, below_naive, matrices
+from taxonomy.entries import Defense, Params
 from taxonomy.figures import Average, confirmation
 
 
-def matrix(out: Console, found: Sequence[Matrix]) -> None:
+def matrix(out: Console, evidence: Mapping[str, DefenseEvidence]) -> None:
     """Print a table for each target: a row for each defense, with the strongest attack from outside and what it costs."""
+    found = matrices(evidence)
     for one in found:
         front = {point.name for point in one.points() if point.front}
         undefended = (
@@ -27,13 +28,20 @@ def matrix(out: Console, found: Sequence[Matrix]) -> None:
         out.print(f"[bold]{escape(one.target)}[/]")
         columns = ["defense", "test accuracy", "training", "stops", "strongest adaptive attack", "strongest naive attack", ""]
         out.print(table(columns, [*undefended, *rows]))
-    if found:
-        out.print(
-            "Attacks on membership by somebody who does not hold the model, if there are any; AUC, mean over seeds with 95 % "
-            "intervals. * lies on the Pareto front of accuracy and AUC. mia show DEFENSE has every attack."
-        )
-    else:
+    if not found:
         out.print("No defense was measured yet (mia bench --only defenses).")
+        return
+    out.print(
+        "Attacks on membership by somebody who does not hold the model, if there are any; AUC, mean over seeds with 95 % "
+        "intervals. * lies on the Pareto front: no other model is at once more accurate and more private. mia show DEFENSE "
+        "has every attack."
+    )
+    if given := [f"{name} {_settings(evidence[name].params)}" for name in sorted(evidence) if evidence[name].params]:
+        out.print(escape(f"With: {'; '.join(given)}."))
+
+
+def _settings(params: Params) -> str:
+    return ", ".join(f"{name} {str(value).lower() if isinstance(value, bool) else value}" for name, value in params.items())
 
 
 def measured(out: Console, defense: Defense, found: DefenseEvidence) -> None:
@@ -71,6 +79,7 @@ def of_cuts(out: Console, found: Sequence[tuple[str, Row]]) -> None:
         out.print()
         columns = ["measured", "on", "test accuracy", "strongest attack without it", "and with it, adaptive"]
         out.print(table(columns, rows))
+        out.print("By the attacks that are feasible here: AUC, mean over seeds with 95 % intervals.")
 
 
 def strongest(found: Strongest | None) -> str:

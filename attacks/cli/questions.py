@@ -222,8 +222,13 @@ def harden(
     atlas = Atlas(loaded)
     cuts, truncated = withdrawals.harden(atlas, threat)
     masks, trainings = withdrawals.masks(atlas, threat), withdrawals.trainings(atlas, threat)
-    named = {name for cut in cuts for name in cut.defenses} | {name for mask in masks for name in mask.defenses} | {*trainings}
-    found = defense_matrix.rows_of(defense_evidence.find_all(loaded), sorted(named))
+    evidence = defense_evidence.find_all(loaded)
+    # Whoever owns the model can train it anew, whatever is granted: what was measured of that counts beside what papers say.
+    trained = {name for name in evidence if loaded.defense(name).changes in ("training", "model")}
+    named = {name for cut in cuts for name in cut.defenses} | {name for mask in masks for name in mask.defenses}
+    named |= {*trainings} | trained
+    feasible = {answer.attack.id for answer in atlas.answers(atlas.stated(threat)) if isinstance(answer, Feasible)}
+    found = defense_matrix.rows_of(evidence, sorted(named), feasible)
     measured = [(target, row) for target, row in found if loaded.target(target).model == threat.model]
     if as_json:
         listed = {"cuts": [cut.as_json() for cut in cuts], "masks": [mask.as_json() for mask in masks]}

@@ -165,7 +165,12 @@ def test_harden(mia, mia_json):
         "removes": ["li-2021-boundary", "yeom-2018-gap"], "remaining": 0, "defenses": [],
     }  # fmt: skip
     assert data["truncated"] is False
-    assert "Q.labels" in mia("harden", "--threat-model", "prediction-api-labels").stdout
+    # What was measured is told of the attacks that are feasible here, and of trainings too, which no cut makes.
+    measured = {one["defense"]: one["strongest"] for one in data["measured"] if one["target"] == "rand-mlp"}
+    assert "dp-sgd" in measured and "label-only" not in measured
+    assert {one["undefended"]["attack"] for one in measured.values()} <= {*data["cuts"][0]["removes"]}
+    shown = mia("harden", "--threat-model", "prediction-api-labels").stdout
+    assert "Q.labels" in shown and "feasible here" in shown
 
 
 @pytest.mark.slow

@@ -276,8 +276,8 @@ def test_the_bench_tells_what_a_defense_takes(own, mia_json):
 
 def test_the_commands_show_what_was_measured(own, store, mia, mia_json):
     catalogs = ["--catalog", TINY, "--catalog", own]
-    before = mia_json("defenses", "--matrix", *catalogs)["targets"]
-    assert all(one["target"] != "tiny" for one in before)
+    before = mia_json("defenses", "--matrix", *catalogs)
+    assert all(one["target"] != "tiny" for one in before["targets"]) and "tiny-labels" in before["unmeasured"]
     measure(own, own / "evidence", store, "tiny-labels", seeds=1)
     (tiny,) = (one for one in mia_json("defenses", "--matrix", *catalogs)["targets"] if one["target"] == "tiny")
     assert tiny["defenses"][0]["defense"] == "tiny-labels" and "test_accuracy" in tiny["defenses"][0]
