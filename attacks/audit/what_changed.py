@@ -11,6 +11,7 @@ from attacks.audit.measured import Key, Measured
 from attacks.metrics import change
 from attacks.metrics.change import Change
 from attacks.metrics.figures import unresolved
+from attacks.metrics.ranking import auc
 from taxonomy.findings import InputError, relative
 
 
@@ -32,8 +33,25 @@ class AttackChange:
 
 
 @dataclass(frozen=True)
+class StrongestChange:
+    """The attack with the highest AUC of each side, which may be another one, and how their AUC differs.
+
+    The interval is that of these two attacks; it knows nothing of their having been chosen.
+    """
+
+    a: Key
+    b: Key
+    auc: Change
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        sides = {side: {"attack": attack, "threat_model": threat} for side, (threat, attack) in (("a", self.a), ("b", self.b))}
+        return {**sides, "auc": self.auc.as_json()}
+
+
+@dataclass(frozen=True)
 class Changes:
-    """What changed from `a` to `b`: attacks that both have scores of, and those that stand in one only.
+    """What changed from `a` to `b`: the strongest attack, attacks that both have scores of, and those that stand in one only.
 
     `paired` says whether the records are the same, and `because` why so. `not_compared` are attacks of both that have another
     goal than membership, and so no scores.
@@ -43,6 +61,7 @@ class Changes:
     b: Measured
     paired: bool
     because: str
+    strongest: StrongestChange
     attacks: list[AttackChange]
     only_in_a: list[Key]
     only_in_b: list[Key]
@@ -79,6 +98,7 @@ class Changes:
             "because": self.because,
             "notes": self.notes,
             "threat_models": {"a": self.a.threat_models, "b": self.b.threat_models},
+            "strongest": self.strongest.as_json(),
             "attacks": [attack.as_json() for attack in self.attacks],
             "only_in_a": named(self.only_in_a),
             "only_in_b": named(self.only_in_b),
@@ -99,6 +119,9 @@ def between(a: Measured, b: Measured) -> Changes:
     if not scored:
         raise InputError(f"no attack on membership stands in both {relative(a.folder)} and {relative(b.folder)}")
     rows, because = _matched(a, b)
+    best, best_of_other = (max(side.scores, key=lambda key: auc(side.scores[key], side.member)) for side in (a, b))
+    second_best = (b.scores[best_of_other], b.member) if rows is None else (b.scores[best_of_other][rows], a.member)
+    area = change.of_area((a.scores[best], a.member), second_best, paired=rows is not None)
     found = []
     for key in scored:
         first = (a.scores[key], a.member)
@@ -117,6 +140,7 @@ def between(a: Measured, b: Measured) -> Changes:
         b,
         rows is not None,
         because,
+        StrongestChange(best, best_of_other, area),
         found,
         only_in_a=[key for key in a.attacks if key not in common],
         only_in_b=[key for key in other.attacks if key not in common],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attacks.cli.options import Json, app, output, print_json
+from taxonomy.findings import printable
 
 if TYPE_CHECKING:
     from attacks.audit.measured import Key
@@ -24,7 +25,8 @@ def diff(
     """Tell what changed between two runs or audits, attack by attack.
 
     Every difference of AUC and of the true positive rate at a false positive rate is B less A, with a 95 % interval. Where the
-    records are the same it is paired, and narrower. Attacks that stand in one only are listed.
+    records are the same it is paired, and narrower. First stands the strongest attack of each side, which may be another one.
+    Attacks that stand in one only are listed.
     """
     from attacks.audit import measured, what_changed
 
@@ -39,15 +41,22 @@ def _show(found: Changes) -> None:
     from rich.markup import escape
 
     from attacks.cli import tables
-    from taxonomy.findings import printable
 
     console = output()
     rates = list(dict.fromkeys(rate for attack in found.attacks for rate in attack.tpr_at_fpr))
     several = len({attack.threat_model for attack in found.attacks}) > 1
+    best, other = (_named(key, several) for key in (found.strongest.a, found.strongest.b))
+    which = best if best == other else f"{best} → {other}"
+    console.print(escape(f"Strongest attack, by AUC: {which}, {_told(found.strongest.auc)}."))
     rows = []
     for attack in sorted(found.attacks, key=lambda attack: -abs(attack.auc.difference)):
-        name = f"{attack.threat_model}/{attack.attack}" if several else attack.attack
-        rows.append((printable(name), _told(attack.auc), *(_told(attack.tpr_at_fpr.get(rate)) for rate in rates)))
+        rows.append(
+            (
+                _named((attack.threat_model, attack.attack), several),
+                _told(attack.auc),
+                *(_told(attack.tpr_at_fpr.get(rate)) for rate in rates),
+            )
+        )
     columns = ["attack", "AUC: A → B, B - A [95 %]", *(f"TPR at {100 * float(rate):g} % FPR" for rate in rates)]
     console.print(tables.table(columns, rows))
     how = "Paired" if found.paired else "Not paired"
@@ -67,7 +76,12 @@ def _show(found: Changes) -> None:
         ("Not compared, since another goal than membership has no scores", found.not_compared),
     ):
         if keys:
-            console.print(f"[dim]{said}: {escape(printable(_listed(keys)))}.[/]")
+            console.print(f"[dim]{said}, {tables.counted(len(keys), 'attack')}: {escape(printable(_listed(keys)))}.[/]")
+
+
+def _named(key: Key, several: bool) -> str:
+    threat, attack = key
+    return printable(f"{threat}/{attack}" if several else attack)
 
 
 def _told(found: Change | None) -> str:

@@ -48,6 +48,18 @@ def compared(a, b):
     return what_changed.between(measured.read(a), measured.read(b))
 
 
+def test_the_strongest_attack_of_each_side_is_compared_though_it_be_another(tmp_path):
+    """As where a mask stops all but the weak ones: those that are in both say nothing of what it bought."""
+    strong, weak = scores(0, "lira", apart=2.0), scores(1, "gap", apart=0.3)
+    found = compared(run(tmp_path / "a", {**strong, **weak}), run(tmp_path / "b", weak))
+    (gap,) = found.attacks
+    assert gap.auc.difference == 0
+    told = found.as_json()["strongest"]
+    assert (told["a"]["attack"], told["b"]["attack"]) == ("lira", "gap")
+    expected = change.of_area((strong["lira"], MEMBER), (weak["gap"], MEMBER), paired=True)
+    assert told["auc"] == expected.as_json() and expected.ci[1] < 0
+
+
 def test_two_runs_of_one_target_and_seed_are_paired(tmp_path):
     first, second = scores(0, "loss", "gap"), scores(1, "loss", "lira")
     judged = {"attack": "invert", "metric": {"name": "recovered", "value": 0.5, "ci": [0.4, 0.6]}}
