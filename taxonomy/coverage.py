@@ -97,7 +97,8 @@ def _standing(atlas: Atlas, threat: ThreatModel) -> list[str]:
 def _everything(atlas: Atlas, observation: str, model: str, frame: str, knowledge: Sequence[str]) -> list[str]:
     """Return all that an adversary with these kinds of knowledge could be granted, the candidates' labels included."""
     aspects = {KNOWLEDGE[k] for k in knowledge} | {"candidate"}
-    if frame == "federated" and observation == "white-box":
+    # A seat in a federation sees inside the model, so who has one is not black-box; one in split learning is.
+    if "M" in knowledge and (frame == "stand-alone" or observation == "white-box"):
         aspects.add("role")
     terms = [atlas.catalog.terms[name] for name in atlas.catalog.grantable]
     fitting = [t for t in terms if t.aspect in aspects and t.applies(model, frame)]
