@@ -286,14 +286,14 @@ def defenses(
             d.category,
             d.changes,
             ", ".join([*(f"{term} → {left}" for term, left in d.replaces.items()), *d.withdraws]),
-            ", ".join(f"{name} {value}" for name, value in d.params.items()) or "yes" if d.run else "",
-            ", ".join(dict.fromkeys(e.attack for e in d.mitigates if e.attack)),
-            ", ".join(dict.fromkeys(e.attack for e in d.fails_against if e.attack)),
+            ", ".join(f"{name} {value}" for name, value in d.params.items()) or "no parameter" if d.run else "no code",
         )
         for d in found
     ]
-    columns = ["defense", "category", "changes", "withdraws, or replaces →", "runs, with", "shown to mitigate", "known not to"]
-    output().print(tables.table(columns, rows))
+    output().print(tables.table(["defense", "category", "changes", "withdraws, or replaces →", "runs with"], rows))
+    output().print(
+        "mia show DEFENSE says against which attacks it was shown to help, and against which not; --matrix what we measured."
+    )
 
 
 def _matrix(catalog: Catalog, *, as_json: bool) -> None:

@@ -48,6 +48,7 @@ def measured(out: Console, defense: Defense, found: DefenseEvidence) -> None:
     """Print what was measured of a defense: a table for each target, with a row for each attack, and where knowing hurts."""
     for one in found.targets:
         out.print(f"[bold]{escape(one.target)}[/]: {escape(_sentence(one))}")
+        rates = [rate for rate in ("0.01", "0.001") if any(cell.undefended.tpr_at_fpr.get(rate) for cell in one.attacks)]
         rows = [
             (
                 cell.attack + (" (holds the model)" if cell.inside else ""),
@@ -55,11 +56,18 @@ def measured(out: Console, defense: Defense, found: DefenseEvidence) -> None:
                 _auc(cell.naive),
                 _auc(cell.adaptive) + " below naive" * cell.knowing_hurts if cell.adaptive else "stopped",
                 average(cell.adaptive.auc_change) if cell.adaptive else "",
-                *(_rate(cell.undefended, cell.adaptive, rate) for rate in ("0.01", "0.001")),
+                *(_rate(cell.undefended, cell.adaptive, rate) for rate in rates),
             )
             for cell in one.attacks
         ]
-        columns = ["attack", "AUC without", "naive", "adaptive", "change", "TPR at 1 % FPR", "at 0.1 %"]
+        columns = [
+            "attack",
+            "AUC without",
+            "naive",
+            "adaptive",
+            "change",
+            *(f"TPR at {100 * float(rate):g} % FPR" for rate in rates),
+        ]
         out.print(table(columns, rows))
     if weaker := below_naive(defense, found):
         out.print(

@@ -40,9 +40,12 @@ def statements(
     from attacks.cli import tables
 
     out = output()
-    rows = [(one.statement.id, one.statement.where, one.statement.summary, one.judgement, _measured(one)) for one in found]
+    # One wide column, since ids, sentences and what was measured are too long to stand side by side in a terminal.
+    rows = [
+        (one.judgement, one.statement.where, f"{one.statement.summary}\n{one.statement.id}\n{_measured(one)}\n") for one in found
+    ]
     if rows:
-        out.print(tables.table(["statement", "where", "the survey says", "verdict", "measured"], rows))
+        out.print(tables.table(["verdict", "where", "the survey says / statement / measured"], rows))
     counts = [(name, sum(one.judgement == name for one in found)) for name in JUDGEMENTS]
     told = ", ".join(f"{count} {name}" for name, count in counts if count)
     out.print(f"{len(found)} statements: {told}." if found else "No statement is so.")
