@@ -12,7 +12,7 @@ from attacks.audit.target import ClassifierParts
 from attacks.audit.threat_models import ALL, Adversary
 from attacks.defenses.answers import Mask
 from attacks.defenses.owner import takes
-from attacks.engine import defending
+from attacks.engine import blame, defending
 from attacks.engine.code import Code
 from attacks.errors import AttackError
 from attacks.targets.target import HandleMaker
@@ -47,18 +47,20 @@ def simulated(
     Nothing is asked of the model for that. `entry` is what is audited, as it stands without the mask.
     """
     applied = _applied(stated, wrong, catalog)
-    if reason := _refused(applied, parts, code):
-        raise wrong(f"{stated.id} {reason}", "defense", "id")
-    assert isinstance(parts, ClassifierParts), "others were refused"
-    mask = defending.mask(code, applied, seed)
-    shape = (1,) if parts.rows is None else parts.rows.x.shape[1:]
     try:
+        if reason := _refused(applied, parts, code):
+            raise InputError(f"{stated.id} {reason}")
+        assert isinstance(parts, ClassifierParts), "others were refused"
+        mask = defending.mask(code, applied, seed)
+        shape = (1,) if parts.rows is None else parts.rows.x.shape[1:]
         defended.target(catalog, entry, applied)
         mask.resolution(len(parts.names), shape)
     except InputError as error:
         raise wrong(str(error), "defense", "id") from error
     except AttackError as error:
-        raise wrong(f"{stated.id}: {error}", "defense", *(["params"] if stated.params else [])) from error
+        raise wrong(f"{stated.id}: {blame.told(error, code)}", "defense", *(["params"] if stated.params else [])) from error
+    except (Exception, SystemExit) as error:  # of a mask of the user's own
+        raise wrong(f"{stated.id} cannot be simulated; {blame.told(error, code)}", "defense", "id") from error
     return Simulated(applied, mask)
 
 

@@ -123,6 +123,7 @@ def prepared(
     executor: Executor | None = None,
     progress: Progress | None = None,
     models: int | None = None,
+    code: Code | None = None,
     audit: Audit | None = None,
     defense: StatedDefense | None = None,
     sets: Sets | None = None,
@@ -130,7 +131,8 @@ def prepared(
     """Plan, look at all that can be looked at, and ask the model about the candidates; raise InputError for anything wrong.
 
     The threat models, the defense and the sets are those of the audit file; without one, it is the adversary who has all that
-    the parts grant, `defense` and `sets`.
+    the parts grant, `defense` and `sets`. `code` may be run, of folders that the user trusts too; unstated, that of
+    installed catalogs.
     """
     wrong = _wrong if audit is None else audit.wrong
     if (wanted := sets if audit is None else audit.stated.sets) is not None:
@@ -139,7 +141,7 @@ def prepared(
         except InputError as error:
             raise wrong(str(error), "sets") from error
     entry, catalog = parts.entry(), parts.steps_of(catalog)
-    engine = Engine(catalog, Store(), code=Code(), executor=executor, progress=progress)
+    engine = Engine(catalog, Store(), code=code or Code(), executor=executor, progress=progress)
     if audit is not None:
         adversaries = threat_models.adversaries(catalog, audit, entry, parts.service, parts.published)
     else:

@@ -15,7 +15,6 @@ from attacks.cli.options import Catalogs, Json, TrustedCode, app, load_sound, ou
 from attacks.cli.settings import settings as named_settings
 from taxonomy.catalog import Catalog
 from taxonomy.findings import InputError
-from taxonomy.source import trusted_packages
 
 if TYPE_CHECKING:
     from attacks.audit.file import Audit
@@ -64,7 +63,8 @@ def audit(
     from attacks.audit.report import checklist
 
     stated = files.read(file)
-    loaded = load_sound(catalog)
+    mask = stated.stated.defense
+    loaded = load_sound(catalog, [*stated.stated.attacks, *([mask.id] if mask else [])])
     wanted = Wanted(
         seed,
         workers,
@@ -101,12 +101,13 @@ def _audit(catalog: Catalog, stated: Audit, folders: list[Path], pickles: list[P
     from attacks.audit.reading import Trust
     from attacks.cli import audit_tables
     from attacks.cli.progress import Bars
+    from attacks.engine.code import Code
     from attacks.engine.executors import executor
 
     report.check_formats(wanted.formats)
     if wanted.thresholds and not wanted.formats:
         raise InputError("--threshold says what --format judges by: add --format sacro or --format aisvs")
-    trusted_packages(folders)  # which says what is no folder, whether the audit needs it or not
+    code = Code(folders)  # which says what is no folder, whether the audit needs it or not
     for path in pickles:
         if not path.is_file():
             raise InputError(f"--trust-pickle {path}: no such file")
@@ -123,6 +124,7 @@ def _audit(catalog: Catalog, stated: Audit, folders: list[Path], pickles: list[P
             seed=wanted.seed,
             executor=pool,
             progress=progress,
+            code=code,
             audit=stated,
         ) as ready,
     ):
