@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, create_model
+from pydantic import BeforeValidator, Field, StringConstraints, create_model
 
 from attacks.audit.kinds.specs import KINDS, ArraysSpec, ClassifierSpec, ModelSpec, SamplesSpec, TransformersSpec
 from taxonomy import yamlfile
@@ -18,6 +18,11 @@ from taxonomy.terms import Strict, TermId, Text
 SIDES = ("members", "non_members", "population")
 # A function of one's own: a file of Python, below a folder that is trusted, and a name in it.
 FunctionPath = Annotated[str, StringConstraints(pattern=r"^[^:]+\.py:[A-Za-z_][A-Za-z0-9_]*$")]
+
+
+def _alone(key: str, kind: type) -> BeforeValidator:
+    """Return what reads a value that stands where a mapping may as a mapping of this key alone: the only one that is needed."""
+    return BeforeValidator(lambda given: {key: given} if isinstance(given, kind) else given)
 
 
 class Part(Strict):
@@ -70,7 +75,7 @@ class Coins(Strict):
 class Sets(Strict):
     """Candidates in sets of one size: as many sets as can be dealt, some without any member and some that hold a share of them.
 
-    With every set go as many records of the population, which its owner kept back.
+    With every set go as many records of the population, which its owner kept back. The size alone stands for the defaults.
     """
 
     size: int = Field(ge=2)
@@ -79,7 +84,10 @@ class Sets(Strict):
 
 
 class StatedDefense(Strict):
-    """A mask by its id (mia defenses) that is put on top of the model's answers; `adaptive`: the adversary knows of it."""
+    """A mask by its id (mia defenses) that is put on top of the model's answers; `adaptive`: the adversary knows of it.
+
+    The id alone stands for the mask with its default parameters.
+    """
 
     id: EntryId
     params: dict[Text, bool | int | float | str] = Field(default_factory=dict)
@@ -102,8 +110,8 @@ class AuditFile(Strict):
     records: Literal["picture", "table", "text", "signal", "genotype"] | None = None
     training_size: int | None = Field(default=None, ge=1, description="records the model was trained on; unstated, the members")
     coins: Coins | None = None
-    sets: Sets | None = None
-    defense: StatedDefense | None = None
+    sets: Annotated[Sets, _alone("size", int)] | None = None
+    defense: Annotated[StatedDefense, _alone("id", str)] | None = None
     threat_models: list[Text | InlineThreatModel] = Field(default_factory=list)
     attacks: list[EntryId] = Field(default_factory=list)
     groups: list[Text] = Field(default_factory=list)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from taxonomy import defended, entries
 from taxonomy.catalog import Catalog
 from taxonomy.defended import LABELS, SCORES, Applied
 from taxonomy.findings import InputError
+from taxonomy.nearness import meant
 from taxonomy.threat import owner
 
 OWNER = "owner"
@@ -40,13 +41,21 @@ class Simulated:
 
 
 def simulated(
-    stated: StatedDefense, wrong: Wrong, catalog: Catalog, parts: Parts, entry: entries.Target, code: Code, seed: int
+    stated: StatedDefense,
+    settings: Mapping[str, str],
+    wrong: Wrong,
+    catalog: Catalog,
+    parts: Parts,
+    entry: entries.Target,
+    code: Code,
+    seed: int,
 ) -> Simulated:
     """Return the mask that an audit states; raise the error that `wrong` makes for one that cannot be simulated.
 
-    Nothing is asked of the model for that. `entry` is what is audited, as it stands without the mask.
+    Nothing is asked of the model for that. `entry` is what is audited, as it stands without the mask; `settings` are parameters
+    that the command line gives in place of those stated.
     """
-    applied = _applied(stated, wrong, catalog)
+    applied = _applied(stated, settings, wrong, catalog, code)
     try:
         if reason := _refused(applied, parts, code):
             raise InputError(f"{stated.id} {reason}")
@@ -58,24 +67,29 @@ def simulated(
     except InputError as error:
         raise wrong(str(error), "defense", "id") from error
     except AttackError as error:
-        raise wrong(f"{stated.id}: {blame.told(error, code)}", "defense", *(["params"] if stated.params else [])) from error
+        said = f"{stated.id}: {blame.told(error, code)}"
+        raise InputError(said) if settings else wrong(said, "defense", *(["params"] if stated.params else [])) from error
     except (Exception, SystemExit) as error:  # of a mask of the user's own
         raise wrong(f"{stated.id} cannot be simulated; {blame.told(error, code)}", "defense", "id") from error
     return Simulated(applied, mask)
 
 
-def _applied(stated: StatedDefense, wrong: Wrong, catalog: Catalog) -> Applied:
+def _applied(stated: StatedDefense, settings: Mapping[str, str], wrong: Wrong, catalog: Catalog, code: Code) -> Applied:
     """Return the defense by its id with what is set; raise InputError at the id or the parameter that is wrong."""
-    settings = dict[str, str]()
-    place: tuple[str, ...] = ("id",)
-    try:
-        found = defended.apply(catalog, stated.id, settings, adaptive=stated.adaptive)
-        for name, value in stated.params.items():
-            settings[name], place = str(value), ("params", name)
-            found = defended.apply(catalog, stated.id, settings, adaptive=stated.adaptive)
-    except InputError as error:
-        raise wrong(str(error), "defense", *place) from error
-    return found
+    found = catalog.defenses.get(stated.id)
+    if found is None or found.run is None:
+        close = meant(stated.id, catalog.defenses) if found is None else None
+        hint = f"did you mean {close}?" if close else f"an audit can simulate {', '.join(masks(catalog, code))}"
+        said = f"unknown defense {stated.id!r}: {hint}" if found is None else f"the defense {stated.id} has no code; {hint}"
+        raise wrong(said, "defense", "id")
+    given = dict[str, str]()
+    for name, value in stated.params.items():
+        given[name] = str(value)
+        try:
+            defended.apply(catalog, stated.id, given, adaptive=stated.adaptive)
+        except InputError as error:
+            raise wrong(str(error), "defense", "params", name) from error
+    return defended.apply(catalog, stated.id, {**given, **settings}, adaptive=stated.adaptive)
 
 
 def _refused(applied: Applied, parts: Parts, code: Code) -> str | None:
@@ -104,9 +118,12 @@ def _asks_owner(defense: entries.Defense, code: Code) -> bool:
 
 
 def masks(catalog: Catalog, code: Code) -> list[str]:
-    """Return the ids of the defenses that an audit can simulate where a classifier answers with scores."""
-    runs = (one for one in catalog.defenses.values() if one.run and one.changes == "answers")
-    return sorted(one.id for one in runs if Applied(one, {}).masks == SCORES and not _asks_owner(one, code))
+    """Return the ids of the defenses that an audit can simulate where a classifier answers with scores.
+
+    Of code of others than ours, which may be untrusted or broken, nobody asks here what it takes.
+    """
+    runs = (one for one in catalog.defenses.values() if one.run and one.changes == "answers" and Applied(one, {}).masks == SCORES)
+    return sorted(one.id for one in runs if not str(one.run).startswith("attacks.") or not _asks_owner(one, code))
 
 
 def facing(wrong: Wrong, catalog: Catalog, adversaries: list[Adversary], simulated: Simulated) -> list[Adversary]:

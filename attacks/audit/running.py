@@ -140,7 +140,7 @@ def prepared(
             parts.deal(wanted.size, wanted.shares, wanted.level, seed)
         except InputError as error:
             raise wrong(str(error), "sets") from error
-    entry, catalog = parts.entry(), parts.steps_of(catalog)
+    entry, catalog, settings = parts.entry(), parts.steps_of(catalog), dict(settings or {})
     engine = Engine(catalog, Store(), code=code or Code(), executor=executor, progress=progress)
     if audit is not None:
         adversaries = threat_models.adversaries(catalog, audit, entry, parts.service, parts.published)
@@ -148,9 +148,10 @@ def prepared(
         adversaries = [threat_models.everything(catalog, entry, models, None)]
     ready = Prepared(catalog, parts, entry, engine, seed, adversaries)
     if (stated := defense if audit is None else audit.stated.defense) is not None:
-        ready.mask = masking.simulated(stated, wrong, catalog, parts, entry, engine.code, seed)
+        of_mask = settings.pop(stated.id, {}) if stated.id in catalog.defenses else {}
+        ready.mask = masking.simulated(stated, of_mask, wrong, catalog, parts, entry, engine.code, seed)
         ready.adversaries = masking.facing(wrong, catalog, adversaries, ready.mask)
-    ready.plans = list(_plans(ready, attacks, parts.settings(catalog, settings or {})))
+    ready.plans = list(_plans(ready, attacks, parts.settings(catalog, settings)))
     ready.checks += checks.of_data(parts)
     said, ready.record_seconds = parts.tried(seed)
     ready.checks += [*said, *parts.asked()]

@@ -26,7 +26,9 @@ def audit(
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the report; default mia-audits/NAME.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Seeds shadow models, attacks and splits.", min=0)] = 0,
     workers: Annotated[int, typer.Option("--workers", help="Processes that train.", min=1)] = 1,
-    settings: Annotated[list[str] | None, typer.Option("--set", help="NAME.PARAM=VALUE of an attack, step or artifact.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="NAME.PARAM=VALUE of an attack, step, artifact or the file's mask.")
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, and show what would be run and its price.")
     ] = False,

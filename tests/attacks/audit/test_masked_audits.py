@@ -138,6 +138,7 @@ def test_recorded_models_of_ones_own_answer_through_it_too(recorded, mia_json):
         np.testing.assert_allclose(one[name], two[name], rtol=1e-9)
 
 
+CAN = "an audit can simulate label-only, posterior-noise, rounded-scores, softmax-temperature, top-k-scores"
 WRONG = {
     "unknown id": (
         "{id: rounded-score}",
@@ -145,7 +146,11 @@ WRONG = {
     ),
     "no id": ("{params: {digits: 1}}", "the key 'id' is missing"),
     "unknown key": ("{id: rounded-scores, parms: {digits: 1}}", "did you mean params?"),
-    "no code": ("{id: text-only-answers}", "the defense text-only-answers has no code; there is code for"),
+    "no code": ("{id: text-only-answers}", f"audit.yaml:6:15: error MIA008: the defense text-only-answers has no code; {CAN}"),
+    "no defense": ("{id: carlini-2022-lira}", f"audit.yaml:6:15: error MIA008: unknown defense 'carlini-2022-lira': {CAN}"),
+    "no defense, by its name alone": ("lira", f"audit.yaml:6:10: error MIA008: unknown defense 'lira': {CAN}"),
+    "a name of another form": ("Rounded scores", "audit.yaml:6:10: error MIA008: text is expected that looks like 'my-model'"),
+    "no name": ("[rounded-scores]", "audit.yaml:6:10: error MIA008: expected a mapping with the keys id, params, adaptive"),
     "unknown parameter": (
         "{id: rounded-scores, params: {digit: 1}}",
         "rounded-scores has no parameter 'digit': did you mean digits?",
@@ -180,6 +185,37 @@ def test_wrong_defenses(case, mia, tmp_path, monkeypatch):
     forest.write(tmp_path)
     forest.add(tmp_path, f"defense: {stated}\n")
     refused(mia, tmp_path, monkeypatch, said, "audit.yaml")
+
+
+@pytest.mark.parametrize(
+    ("stated", "settings", "digits"),
+    [
+        ("rounded-scores", (), 1),
+        ("rounded-scores", ("--set", "rounded-scores.digits=2"), 2),
+        ("{id: rounded-scores, params: {digits: 3}}", (), 3),
+        ("{id: rounded-scores, params: {digits: 3}}", ("--set", "rounded-scores.digits=2"), 2),
+    ],
+)
+def test_a_mask_by_its_name_alone_and_with_what_the_command_line_sets(stated, settings, digits, folder, mia_json):
+    forest.add(folder, f"attacks: [yeom-2018-gap]\ndefense: {stated}\n", "arrays.yaml")
+    found = mia_json("audit", "arrays.yaml", *settings, "--dry-run")["defense"]
+    assert found["params"] == {"digits": digits} and found["adaptive"] is True
+
+
+SET = {
+    "out of range": ("rounded-scores.digits=20", "mia: rounded-scores.digits must be at least 0 and at most 15 (found 20)"),
+    "no number": ("rounded-scores.digits=few", "mia: rounded-scores.digits must be a whole number"),
+    "unknown parameter": ("rounded-scores.digit=2", "mia: rounded-scores has no parameter 'digit': did you mean digits?"),
+    "another mask": ("top-k-scores.k=2", "top-k-scores is a defense that this run does not have"),
+}
+
+
+@pytest.mark.parametrize("case", SET)
+def test_a_wrong_setting_of_a_mask_is_told_in_a_sentence(case, mia, folder):
+    setting, said = SET[case]
+    forest.add(folder, "defense: rounded-scores\n", "arrays.yaml")
+    done = mia("audit", "arrays.yaml", "--set", setting, "--dry-run")
+    assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr, done.stderr
 
 
 def test_a_model_that_answers_labels_alone_has_nothing_to_mask(mia, folder, monkeypatch):
