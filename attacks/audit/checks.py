@@ -47,6 +47,10 @@ TRIED, COMPARED = 8, 2000
 FEW_SAMPLES = 20_000
 
 
+# What is said of the model's answers, and not of records.
+OF_ANSWERS = ("rounding", "generalisation")
+
+
 @dataclass(frozen=True)
 class Check:
     """One thing that was looked at: a code of `CODES`, how grave it is, and a sentence."""

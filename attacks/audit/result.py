@@ -66,7 +66,15 @@ class AuditResult:
         return folder
 
     def __repr__(self) -> str:
-        return "\n".join([f"Audit of {self.data['name']}", *(f"Warning: {text}." for text in self._wrong()), *self.sentences()])
+        return "\n".join([self._title(), *(f"Warning: {text}." for text in self._wrong()), *self.sentences()])
+
+    def _title(self) -> str:
+        """Return what was audited, and behind which mask."""
+        mask = self.data.get("defense")
+        if mask is None:
+            return f"Audit of {self.data['name']}"
+        known = "knows" if mask["adaptive"] else "does not know"
+        return f"Audit of {self.data['name']} behind the simulated mask {sentences.mask(mask)}, of which the adversary {known}"
 
     def _wrong(self) -> list[str]:
         """Return what makes the figures worthless, if anything does: it is said before them."""
@@ -89,7 +97,7 @@ class AuditResult:
         said = "".join(f"<p>{html.escape(text)}</p>" for text in self.sentences())
         wrong = "".join(f"<p><strong>{html.escape(text)}</strong></p>" for text in self._wrong())
         table = self.table().to_html(index=False, float_format="{:.3f}".format)
-        return f"<h4>Audit of {html.escape(self.data['name'])}</h4>{wrong}{said}{table}"
+        return f"<h4>{html.escape(self._title())}</h4>{wrong}{said}{table}"
 
 
 def _rows(threat: dict[str, Any]) -> list[dict[str, Any]]:

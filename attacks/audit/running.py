@@ -154,7 +154,7 @@ def prepared(
     ready.plans = list(_plans(ready, attacks, parts.settings(catalog, settings)))
     ready.checks += checks.of_data(parts)
     said, ready.record_seconds = parts.tried(seed)
-    ready.checks += [*said, *parts.asked()]
+    ready.checks += [*said, *(_unmasked(one) if ready.mask else one for one in parts.asked())]
     if parts.restored is not None:
         engine.workshop.own = parts.restored
     ready.target = parts.made()
@@ -168,6 +168,11 @@ def prepared(
         if (split := checks.of_split(parts, ready.baseline)) is not None:
             ready.checks.append(split)
         yield ready
+
+
+def _unmasked(check: Check) -> Check:
+    """Return what is to be said of the model's answers, as of those that attacks are shown something else of."""
+    return replace(check, message=f"without the mask, {check.message}") if check.code in checks.OF_ANSWERS else check
 
 
 def _to_train(ready: Prepared, plan: Plan) -> int:

@@ -8,22 +8,42 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import click
 import typer
+from typer.core import TyperCommand
 
 from attacks.cli import interrupts
 from attacks.cli.options import Catalogs, Json, TrustedCode, app, load_sound, output, print_json
 from attacks.cli.settings import settings as named_settings
 from taxonomy.catalog import Catalog
-from taxonomy.findings import InputError
+from taxonomy.findings import InputError, relative
 
 if TYPE_CHECKING:
     from attacks.audit.file import Audit
 
 
-@app.command(epilog="Example: mia audit --init > audit.yaml, then: mia audit audit.yaml")
+class _Audit(TyperCommand):
+    """Says of an option that is none where the audit file says the same."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            from attacks.audit.file import AuditFile
+
+            name = error.option_name.lstrip("-").replace("-", "_")
+            key = next((key for key in (name, f"{name}s") if key in AuditFile.model_fields), None)
+            if key is None:
+                raise
+            raise InputError(f"mia audit takes no {error.option_name}: it stands in the audit file, under `{key}`") from None
+
+
+@app.command(cls=_Audit, epilog="Example: mia audit --init > audit.yaml, then: mia audit audit.yaml")
 def audit(
     file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="The audit file (YAML).")] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder for the report; default mia-audits/NAME.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the report; default mia-audits/NAME, or NAME-MASK.")
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Seeds shadow models, attacks and splits.", min=0)] = 0,
     workers: Annotated[int, typer.Option("--workers", help="Processes that train.", min=1)] = 1,
     settings: Annotated[
@@ -70,7 +90,7 @@ def audit(
     wanted = Wanted(
         seed,
         workers,
-        out or Path("mia-audits") / stated.stated.name,
+        out or Path("mia-audits") / "-".join([stated.stated.name, *([mask.id] if mask else [])]),
         named_settings(loaded, settings or ()),
         dry_run,
         as_json,
@@ -99,6 +119,8 @@ class Wanted:
 
 def _audit(catalog: Catalog, stated: Audit, folders: list[Path], pickles: list[Path], wanted: Wanted) -> dict[str, Any] | None:
     """Carry an audit out, and print what was found; return it, or None of a dry run."""
+    from rich.markup import escape
+
     from attacks.audit import reading, report, running
     from attacks.audit.reading import Trust
     from attacks.cli import audit_tables
@@ -138,6 +160,9 @@ def _audit(catalog: Catalog, stated: Audit, folders: list[Path], pickles: list[P
             return None
         # First, so that nothing stands on standard output where the folder cannot be written.
         made = report.prepare(wanted.folder)
+        if before := report.earlier(wanted.folder):
+            said = f"{relative(wanted.folder)} holds {before}, which will be replaced; --out DIR keeps both."
+            console.print(f"[yellow]{escape(said)}[/]")
         try:
             if not wanted.as_json:
                 audit_tables.planned(console, ready)

@@ -193,14 +193,18 @@ def blind(baseline: Figures, passed: bool) -> str:
     return f"{told}. The two groups differ by themselves: all that follows measures how they were chosen, not the model."
 
 
+def mask(defense: Figures) -> str:
+    """Return the name of a mask, with its id and its parameters."""
+    params = "".join(f", {name} {value}" for name, value in defense["params"].items())
+    return f"“{defense['title']}” ({defense['id']}{params})"
+
+
 def defended(defense: Figures) -> str:
     """Return what stands between the model and whoever attacks it, that it is simulated, and what it does to labels."""
-    params = "".join(f", {name} {value}" for name, value in defense["params"].items())
-    named = f"“{defense['title']}” ({defense['id']}{params})"
     knows = (
-        "The adversary knows of it, and puts it on models of its own too."
+        "The adversary knows of it, and puts it on models of its own too; it may also act as if it did not know"
         if defense["adaptive"]
-        else "The adversary does not know of it; one who does may find more."
+        else "The adversary does not know of it; whoever does may act so too, or put it on models of their own"
     )
     accuracy = defense["utility"]["test_accuracy"]
     cost = ""
@@ -208,9 +212,9 @@ def defended(defense: Figures) -> str:
         before, after = (_number(100 * accuracy[name], 3) for name in ("undefended", "defended"))
         cost = f" Of records that are no members, {after} % get the right label with it, and {before} % without it."
     return (
-        f"Answers were masked: attacks were shown what the defense {named} leaves of them. "
+        f"Answers were masked: attacks were shown what the defense {mask(defense)} leaves of them. "
         "It was simulated, put by this audit on top of what the model answers; whether your service masks so too, nobody tested. "
-        f"{knows}{cost}"
+        f"{knows}: audit both ways (adaptive: true and false).{cost}"
     )
 
 

@@ -19,7 +19,8 @@ from attacks.engine import drafts
 from attacks.engine.commit import commit
 from attacks.metrics import Scores, Truth, roc
 from taxonomy.catalog import Catalog
-from taxonomy.findings import InputError
+from taxonomy.findings import InputError, printable
+from taxonomy.folders import REPORT
 
 if TYPE_CHECKING:
     from attacks.engine.outcome import Outcome
@@ -42,6 +43,18 @@ def prepare(folder: Path) -> list[Path]:
         return made
     except OSError as error:
         raise InputError(f"the folder {folder} cannot be written ({error.strerror}); name another with --out") from error
+
+
+def earlier(folder: Path) -> str | None:
+    """Return which report stands in a folder, by when and by which command it was made; None where there is none."""
+    if not any((folder / name).exists() for name in REPORT):
+        return None
+    try:
+        data = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+        made = datetime.datetime.fromisoformat(data["date"]).astimezone(datetime.UTC)
+        return printable(f"the report of {made:%Y-%m-%d %H:%M} UTC ({data['command']})")
+    except (OSError, ValueError, RecursionError, KeyError, TypeError):
+        return "another report"
 
 
 def sweep(made: Sequence[Path]) -> None:

@@ -202,6 +202,44 @@ def test_a_mask_by_its_name_alone_and_with_what_the_command_line_sets(stated, se
     assert found["params"] == {"digits": digits} and found["adaptive"] is True
 
 
+def test_what_is_said_of_the_models_own_answers_says_that_they_are_not_masked(folder, mia_json):
+    ways = {}
+    for name, more in (("plain", ""), ("masked", "defense: label-only\n")):
+        (folder / f"{name}.yaml").write_text((folder / "arrays.yaml").read_text() + "attacks: [yeom-2018-gap]\n" + more)
+        ways[name] = {one["code"]: one["message"] for one in mia_json("audit", f"{name}.yaml", "--dry-run")["checks"]}
+    for code, said in ways["plain"].items():
+        before = "without the mask, " if code in ("rounding", "generalisation") else ""
+        assert ways["masked"][code] == before + said
+    assert {"rounding", "generalisation", "few-non-members"} <= ways["plain"].keys()
+
+
+def test_who_knows_of_a_mask_may_act_as_if_they_did_not(folder, mia):
+    for adaptive, known in (("true", "The adversary knows of it"), ("false", "The adversary does not know of it")):
+        text = f"attacks: [yeom-2018-gap]\ndefense: {{id: label-only, adaptive: {adaptive}}}\n"
+        (folder / "masked.yaml").write_text((folder / "arrays.yaml").read_text() + text)
+        printed = " ".join(mia("audit", "masked.yaml", "--dry-run").stdout.split())
+        assert known in printed and "audit both ways (adaptive: true and false)" in printed
+
+
+def test_a_report_is_not_replaced_without_a_word(folder, mia):
+    forest.add(folder, "attacks: [yeom-2018-gap]\n", "arrays.yaml")
+    (folder / "masked.yaml").write_text((folder / "arrays.yaml").read_text() + "defense: label-only\n")
+
+    def said(*arguments):
+        done = mia("audit", *arguments)
+        assert done.returncode == 0, done.stderr
+        return " ".join((done.stderr if "--json" in arguments else done.stdout).split())
+
+    assert "will be replaced" not in said("arrays.yaml") + said("masked.yaml") + said("arrays.yaml", "--dry-run")
+    assert {path.name for path in (folder / "mia-audits").iterdir()} == {"forest", "forest-label-only"}
+    for more in ((), ("--json",)):
+        told = said("masked.yaml", "--seed", "1", *more)
+        assert "mia-audits/forest-label-only holds the report of 20" in told
+        assert "UTC (mia audit masked.yaml" in told and "will be replaced; --out DIR keeps both." in told
+    (folder / "mia-audits" / "forest" / "results.json").write_text("[]")
+    assert "mia-audits/forest holds another report, which will be replaced" in said("arrays.yaml")
+
+
 SET = {
     "out of range": ("rounded-scores.digits=20", "mia: rounded-scores.digits must be at least 0 and at most 15 (found 20)"),
     "no number": ("rounded-scores.digits=few", "mia: rounded-scores.digits must be a whole number"),

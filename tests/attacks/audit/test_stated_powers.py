@@ -71,6 +71,10 @@ def test_a_notebook_puts_a_mask_on_answers(tmp_path, monkeypatch):
     assert by_id.data["defense"]["id"] == stated.data["defense"]["id"] == "rounded-scores"
     assert stated.data["defense"]["params"] == {"digits": 1} and stated.data["defense"]["adaptive"] is False
     assert run().data.get("defense") is None
+    behind = "Audit of model behind the simulated mask “Rounded scores” (rounded-scores, digits 1), of which the adversary "
+    for result, title in ((by_id, f"{behind}knows"), (stated, f"{behind}does not know"), (run(), "Audit of model")):
+        assert repr(result).splitlines()[0] == title
+        assert f"<h4>{title}</h4>" in result._repr_html_()
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,12 @@ BAD = {
     "no folder to check": (["check", "nowhere"], "nowhere: no such folder"),
     "two formats": (["check", "--json", "--format", "sarif"], "use one of them"),
     "a folder for an audit": (["audit", "."], ".: a folder, and no file"),
+    "a defense of an audit": (
+        ["audit", "audit.yaml", "--defense", "rounded-scores"],
+        "mia audit takes no --defense: it stands in the audit file, under `defense`",
+    ),
+    "a threat model of an audit": (["audit", "audit.yaml", "--threat-model", "x"], "in the audit file, under `threat_models`"),
+    "no option of an audit": (["audit", "audit.yaml", "--dryrun"], "No such option '--dryrun'"),
     "no threat model": (["feasible", "--threat-model", ""], "unknown threat model ''"),
     "query limit too low": (["run", "yeom-2018-gap", *SCORES, "--queries", "10"], "needs 800 queries"),
     "negative limit": (["feasible", *SCORES, "--queries", "-1"], "at least 0"),
