@@ -92,20 +92,25 @@ class Catalog:
         """Return the attack of this id, or the one that people call so; raise InputError with near names."""
         found = self.attacks.get(name) or called(self.attacks.values(), name)
         if found is None:
-            raise unknown_name("attack", name, self.attacks.values())
+            raise self._of_another_kind("an attack", name) or unknown_name("attack", name, self.attacks.values())
         return found
 
     def target(self, name: str) -> Target:
         """Return the target of this name; raise InputError with the nearest valid name."""
         if name not in self.targets:
-            raise unknown_entry("target", name, self.targets)
+            raise self._of_another_kind("a target", name) or unknown_entry("target", name, self.targets)
         return self.targets[name]
 
     def defense(self, name: str) -> Defense:
         """Return the defense of this name; raise InputError with the nearest valid name."""
         if name not in self.defenses:
-            raise unknown_entry("defense", name, self.defenses)
+            raise self._of_another_kind("a defense", name) or unknown_entry("defense", name, self.defenses)
         return self.defenses[name]
+
+    def _of_another_kind(self, wanted: str, name: str) -> InputError | None:
+        """Return the error for a name that is that of an entry of another kind, or of a term; None of one that is neither."""
+        kind = "terms" if name in self.terms else next((kind for kind, entries in self.kinds.items() if name in entries), None)
+        return InputError(f"{name} is one of the {kind}, not {wanted}") if kind else None
 
     @functools.cached_property
     def grantable(self) -> list[str]:

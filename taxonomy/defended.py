@@ -85,8 +85,10 @@ def apply(catalog: Catalog, name: str, settings: Mapping[str, str], *, adaptive:
     """Return a defense by its id with what the user set; raise InputError for a bad name or value, or one without code."""
     defense = catalog.defense(name)
     if defense.run is None:
-        runs = sorted(one.id for one in catalog.defenses.values() if one.run)
-        raise InputError(f"the defense {name} has no code; there is code for {', '.join(runs)}")
+        raise InputError(
+            f"the defense {name} has no code: a function must be written that puts it on a target, and named under `run` in its "
+            'entry (CONTRIBUTING.md, "A defense"); mia defenses says which of the others have one'
+        )
     params = dict(defense.params)
     for parameter, text in settings.items():
         if parameter not in params:
@@ -94,6 +96,11 @@ def apply(catalog: Catalog, name: str, settings: Mapping[str, str], *, adaptive:
         params[parameter] = value_of(f"{name}.{parameter}", text, params[parameter])
         check_range(defense, parameter, params[parameter])
     return Applied(defense, params, adaptive)
+
+
+def taken(catalog: Catalog, entry: Target, applied: Applied) -> set[str]:
+    """Return what a target offers no more once a defense stands; what is poorer, and left in its place, is there anew."""
+    return {*entry.offers} - {*target(catalog, entry, applied).offers}
 
 
 def of_uploads(entry: Target, defense: Defense) -> bool:

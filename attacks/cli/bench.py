@@ -92,6 +92,9 @@ def bench(
     from attacks.evidence import bench_plan
 
     loaded = load_sound(catalog, attack or ())
+    for name in attack or ():
+        if name in loaded.defenses:
+            raise InputError(f"{name} is one of the defenses: mia bench --only {name} measures it")
     chosen = bench_plan.groups(loaded, only or (), attack_ids(loaded, attack))
     if confirm and seeds is not None:
         raise InputError("--confirm runs the first seed that was recorded, so it takes no --seeds")

@@ -77,11 +77,13 @@ def run(
     from taxonomy import defended
 
     device = devices.chosen(device)
-    loaded = load_sound(catalog, [*(attack or ()), target, *([defense] if defense else [])])
+    loaded = load_sound(catalog, [*(attack or ()), target, *([defense] if defense is not None else [])])
     threat, entry, named = None, loaded.target(target), named_settings(loaded, settings or ())
     if defense is None and adaptive is not None:
         raise InputError("--adaptive and --naive say what the adversary knows of a defense: add --defense ID")
-    applied = defended.apply(loaded, defense, named.pop(defense, {}), adaptive=adaptive is not False) if defense else None
+    applied = (
+        defended.apply(loaded, defense, named.pop(defense, {}), adaptive=adaptive is not False) if defense is not None else None
+    )
     if adversary.beside_limits:
         if adversary.threat_model is None:
             # Of whom no grants are stated, all is granted that the target offers; and the target says what it is.

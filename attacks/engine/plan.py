@@ -10,7 +10,7 @@ from typing import Any, Literal
 from attacks.engine.settings import owners, parameters
 from taxonomy.answers import Atlas, Feasible, Inapplicable, Infeasible, ceiling_of, runnable_graph, where
 from taxonomy.catalog import Catalog
-from taxonomy.defended import Applied, faced
+from taxonomy.defended import Applied, faced, taken
 from taxonomy.entries import Attack, Limits, Params, Step, Target
 from taxonomy.findings import InputError
 from taxonomy.graph import Graph, Price, Rule, goal, price, wanted
@@ -132,6 +132,7 @@ def make(
     """
     if target.run is None:
         raise InputError(f"the target {target.id} has no code, so nothing can be run against it")
+    gone = taken(catalog, target, defense) if defense is not None else set[str]()
     target, threat = faced(catalog, target, defense, threat)
     if (threat.model, threat.frame) != (target.model, target.frame):
         raise InputError(
@@ -145,7 +146,8 @@ def make(
     granted = sorted(offered.knows)
     derived = _behind(granted, derived)
     params, set_by_user = parameters(catalog, overrides or {})
-    chosen, skipped = _choose(catalog, threat, offered, target, [catalog.attack(name) for name in names])
+    took = (defense.defense.id, gone) if defense is not None else None
+    chosen, skipped = _choose(catalog, threat, offered, target, [catalog.attack(name) for name in names], took)
     planner = _Planner(catalog, offered, params, set_by_user)
     kept = list[Planned]()
     for attack in chosen:
@@ -339,9 +341,17 @@ def within_queries(plan: Plan, records: int) -> Plan:
 
 
 def _choose(
-    catalog: Catalog, threat: ThreatModel, offered: ThreatModel, target: Target, named: Sequence[Attack]
+    catalog: Catalog,
+    threat: ThreatModel,
+    offered: ThreatModel,
+    target: Target,
+    named: Sequence[Attack],
+    took: tuple[str, set[str]] | None = None,
 ) -> tuple[list[Attack], list[Skipped]]:
-    """Return the attacks to run, and those left out with the reason; a named one that cannot run is an error."""
+    """Return the attacks to run, and those left out with the reason; a named one that cannot run is an error.
+
+    `took` is the defense on the target, and what it took away.
+    """
     atlas = Atlas(catalog)
     runnable = Resolver(runnable_graph(atlas))
     chosen, skipped = list[Attack](), list[Skipped]()
@@ -353,9 +363,11 @@ def _choose(
         if isinstance(answer, Inapplicable):
             why, reason = "inapplicable", f"it does not apply to {target.id}: {answer.reason}"
         elif isinstance(answer, Infeasible):
-            sets = [atlas.way(threat, terms) for terms in atlas.least(answer.missing, unlimited)]
-            needed = " or ".join(sets) or "what cannot be granted"
-            why, reason = "infeasible", f"it is infeasible under this threat model; it would need {needed}"
+            ways = atlas.least(answer.missing, unlimited)
+            needed = " or ".join(atlas.way(threat, terms) for terms in ways) or "what cannot be granted"
+            lost = sorted({term for terms in ways for term in terms} & took[1]) if took else []
+            gone = f", and {took[0]} takes {' and '.join(lost)} away" if took and lost else ""
+            why, reason = "infeasible", f"it is infeasible under this threat model; it would need {needed}{gone}"
         elif not isinstance(atlas.answer(attack, replace(offered, limits=Limits())), Feasible):
             lacking = sorted(threat.knows - set(target.offers))
             why = "not offered"

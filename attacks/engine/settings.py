@@ -26,12 +26,13 @@ def parameters(catalog: Catalog, overrides: Mapping[str, Mapping[str, str]]) -> 
                     f"{name} is a defense that this run does not have: add --defense {name} to mia run, or its id and params "
                     "under `defense` to an audit file"
                 )
-            raise unknown("attack, step or artifact", name, [*entries, *(s.yields for s in catalog.steps.values())])
+            known = [*entries, *(s.yields for s in catalog.steps.values()), *catalog.defenses]
+            raise unknown("attack, step, artifact or defense", name, known)
         for parameter, text in values.items():
             having = [entry for entry in found if parameter in entries[entry].params]
             if not having:
-                known = sorted({p for entry in found for p in entries[entry].params})
-                raise InputError(f"{name} has no parameter {parameter!r}: {nearest(parameter, known) or 'it has none'}")
+                having_none = nearest(parameter, {p for entry in found for p in entries[entry].params}) or "it has none"
+                raise InputError(f"{name} has no parameter {parameter!r}: {having_none}")
             for entry in having:
                 value = value_of(f"{name}.{parameter}", text, entries[entry].params[parameter])
                 check_range(entries[entry], parameter, value, name)

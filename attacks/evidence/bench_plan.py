@@ -128,6 +128,8 @@ def groups(catalog: Catalog, only: Sequence[str] = (), attacks: Sequence[str] = 
     for name in only:
         if name in catalog.defenses and name not in names:
             raise InputError(f"{name}: it has no code yet" if catalog.defense(name).run is None else f"{name}: {NO_TARGET}")
+        if name in catalog.attacks and name not in names:
+            raise InputError(f"{name} is one of the attacks: mia bench {name} measures it")
         if name not in names:
             raise unknown("group", name, names)
     for name in attacks:

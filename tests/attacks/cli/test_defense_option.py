@@ -32,7 +32,22 @@ BAD = {
         ["--defense", "posterior-noise", "--set", "posterior-noise.spread=inf"],
         "posterior-noise.spread must be a finite number (found 'inf')",
     ),
-    "attack that a defense stops": (["shokri-2017", "--defense", "label-only"], "infeasible under this threat model"),
+    "attack that a defense stops": (
+        ["yeom-2018-loss", "--defense", "label-only"],
+        "it would need Q.scores or Q.top-k, and label-only takes Q.scores and Q.top-k away",
+    ),
+    "attack that a defense stops within limits": (
+        ["shokri-2017", "--defense", "label-only", "--models", "20"],
+        "and label-only takes Q.scores and Q.top-k away",
+    ),
+    "attack that holds the model": (
+        ["carlini-2022-gradient-norm", "--defense", "rounded-scores"],
+        "or M1.runnable (needs white-box observation)\n",
+    ),
+    "defense without code": (
+        ["--defense", "text-only-answers"],
+        "has no code: a function must be written that puts it on a target",
+    ),
     "more scores than classes": (
         [*TINY_RUN[1:], "yeom-2018-loss", "--defense", "top-k-scores", "--set", "top-k-scores.k=11"],
         "top-k-scores: 11 scores cannot be shown: the target tells 10 classes apart",
