@@ -16,7 +16,7 @@ from attacks.cli import interrupts
 from attacks.cli.options import Catalogs, Json, TrustedCode, app, load_sound, output, print_json
 from attacks.cli.settings import settings as named_settings
 from taxonomy.catalog import Catalog
-from taxonomy.findings import InputError, relative
+from taxonomy.findings import InputError
 
 if TYPE_CHECKING:
     from attacks.audit.file import Audit
@@ -119,8 +119,6 @@ class Wanted:
 
 def _audit(catalog: Catalog, stated: Audit, folders: list[Path], pickles: list[Path], wanted: Wanted) -> dict[str, Any] | None:
     """Carry an audit out, and print what was found; return it, or None of a dry run."""
-    from rich.markup import escape
-
     from attacks.audit import reading, report, running
     from attacks.audit.reading import Trust
     from attacks.cli import audit_tables
@@ -160,9 +158,8 @@ def _audit(catalog: Catalog, stated: Audit, folders: list[Path], pickles: list[P
             return None
         # First, so that nothing stands on standard output where the folder cannot be written.
         made = report.prepare(wanted.folder)
-        if before := report.earlier(wanted.folder):
-            said = f"{relative(wanted.folder)} holds {before}, which will be replaced; --out DIR keeps both."
-            console.print(f"[yellow]{escape(said)}[/]")
+        if lost := report.replaced(wanted.folder):
+            console.print(lost, style="yellow", markup=False)
         try:
             if not wanted.as_json:
                 audit_tables.planned(console, ready)

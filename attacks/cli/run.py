@@ -56,7 +56,9 @@ def run(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="NAME.PARAM=VALUE of an attack, step, artifact or the defense.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder for the report; default mia-runs/TARGET-seed-N.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the report; default mia-runs/TARGET[-DEFENSE[-naive]]-seed-N.")
+    ] = None,
     workers: Workers = 1,
     dask: Dask = None,
     device: Annotated[
@@ -129,13 +131,16 @@ def run(
     from attacks.audit import report
     from attacks.engine.executors import executor
 
-    folder = out or Path("mia-runs") / "-".join([target, *([defense] if defense else []), "seed", str(seed)])
+    faced = [] if applied is None else [applied.defense.id, *([] if applied.adaptive else ["naive"])]
+    folder, command = out or Path("mia-runs") / "-".join([target, *faced, "seed", str(seed)]), shlex.join(["mia", *sys.argv[1:]])
     with executor(workers, dask, trusted=trust_code or (), device=device) as pool:
         made = report.prepare(folder)
+        if lost := report.replaced(folder, command):
+            console.print(lost, style="yellow", markup=False)
         if not as_json:
             tables.plan(console, plan, expected.of_plan(code, Store(), plan, seed, workers, device))
         try:
-            data = _run(loaded, plan, seed, pool, device, folder, code, trusted=bool(trust_code))
+            data = _run(loaded, plan, seed, pool, device, folder, code, command, trusted=bool(trust_code))
         finally:
             report.sweep(made)
     if as_json:
@@ -147,7 +152,16 @@ def run(
 
 
 def _run(
-    catalog: Catalog, plan: Any, seed: int, pool: Executor, device: str, folder: Path, code: Any, *, trusted: bool
+    catalog: Catalog,
+    plan: Any,
+    seed: int,
+    pool: Executor,
+    device: str,
+    folder: Path,
+    code: Any,
+    command: str,
+    *,
+    trusted: bool,
 ) -> dict[str, Any]:
     from attacks.audit import report
     from attacks.cli.progress import Bars
@@ -160,7 +174,7 @@ def _run(
             kept = replace(plan, attacks=tuple(planned for planned in plan.attacks if planned.attack.id not in broken))
             outcome = Engine(catalog, code=code, executor=pool, progress=progress, device=device).run(kept, seed)
             outcome.failures += [{"attack": name, "error": blame.told(error, code)} for name, error in broken.items()]
-        return report.write_run(outcome, folder, shlex.join(["mia", *sys.argv[1:]]), catalog)
+        return report.write_run(outcome, folder, command, catalog)
 
 
 def _plan_json(plan: Any, seed: int, told: Any) -> dict[str, Any]:

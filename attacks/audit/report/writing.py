@@ -19,7 +19,7 @@ from attacks.engine import drafts
 from attacks.engine.commit import commit
 from attacks.metrics import Scores, Truth, roc
 from taxonomy.catalog import Catalog
-from taxonomy.findings import InputError, printable
+from taxonomy.findings import InputError, printable, relative
 from taxonomy.folders import REPORT
 
 if TYPE_CHECKING:
@@ -45,16 +45,22 @@ def prepare(folder: Path) -> list[Path]:
         raise InputError(f"the folder {folder} cannot be written ({error.strerror}); name another with --out") from error
 
 
-def earlier(folder: Path) -> str | None:
-    """Return which report stands in a folder, by when and by which command it was made; None where there is none."""
+def replaced(folder: Path, by: str | None = None) -> str | None:
+    """Return in a sentence which report stands in a folder, and will be written over; None where there is none.
+
+    That of the same command `by` is none that is lost: it comes out as it was.
+    """
     if not any((folder / name).exists() for name in REPORT):
         return None
     try:
         data = json.loads((folder / "results.json").read_text(encoding="utf-8"))
         made = datetime.datetime.fromisoformat(data["date"]).astimezone(datetime.UTC)
-        return printable(f"the report of {made:%Y-%m-%d %H:%M} UTC ({data['command']})")
+        if data["command"] == by:
+            return None
+        before = printable(f"the report of {made:%Y-%m-%d %H:%M} UTC ({data['command']})")
     except (OSError, ValueError, RecursionError, KeyError, TypeError):
-        return "another report"
+        before = "another report"
+    return f"{relative(folder)} holds {before}, which will be replaced; --out DIR keeps both."
 
 
 def sweep(made: Sequence[Path]) -> None:

@@ -242,6 +242,18 @@ def test_a_prior_says_how_many_accusations_are_right(mia, mia_json, tmp_path):
     assert "ppv" not in mia_json(*TINY_RUN, "yeom-2018-loss")["results"][0]
 
 
+@pytest.mark.slow
+def test_a_report_that_is_replaced_is_named_with_the_way_to_keep_it(mia, tmp_path):
+    told = "UTC (mia run --catalog "
+    gap, both = [*TINY_RUN, "yeom-2018-gap"], [*TINY_RUN, "yeom-2018-gap", "yeom-2018-loss"]
+    assert [told in mia(*arguments).stdout for arguments in (gap, gap, both, both)] == [False, False, True, False]
+    done = " ".join(mia(*gap, COLUMNS="200").stdout.split())
+    assert "mia-runs/tiny-seed-0 holds the report of" in done and "will be replaced; --out DIR keeps both." in done
+    assert told not in mia(*both, "--out", "kept").stdout and (tmp_path / "kept" / "results.json").is_file()
+    (tmp_path / "kept" / "results.json").write_text("[]")
+    assert mia(*gap, "--out", "kept").returncode == 0, "what is no report of ours stands in nobody's way"
+
+
 def test_price_is_shown_first_and_dry_run_runs_nothing(mia, mia_json, tmp_path):
     done = mia(*TINY_RUN, "carlini-2022-lira", "--dry-run")
     assert done.returncode == 0 and "4 shared models" in done.stdout and "Dry run" in done.stdout

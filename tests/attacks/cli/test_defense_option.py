@@ -108,9 +108,10 @@ def test_a_run_says_what_a_defense_costs_and_leaves(mia, mia_json, tmp_path):
     accuracy = defense["utility"]["test_accuracy"]
     assert accuracy["defended"] == accuracy["undefended"] == data["target_facts"]["test_accuracy"]
     assert "Q.top-k" in data["granted"] and "Q.scores" not in data["granted"]
-    assert data["out"] == "mia-runs/tiny-top-k-scores-seed-0"
+    assert data["out"] == "mia-runs/tiny-top-k-scores-naive-seed-0", "who knows of it has a report beside that one"
     assert "tiny with top-k-scores" in (tmp_path / data["out"] / "report.html").read_text()
     done = mia(*TINY_RUN, "yeom-2018-loss", "--defense", "top-k-scores")
+    assert "mia-runs/tiny-top-k-scores-seed-0" in done.stdout and "is replaced" not in done.stdout
     assert "Defense top-k-scores (k 3), against an adversary who knows of it" in done.stdout
     assert "Without and with top-k-scores: test accuracy" in done.stdout and "training seconds" in done.stdout
     assert mia_json(*TINY_RUN, "yeom-2018-loss")["defense"] is None
