@@ -17,6 +17,8 @@ from attacks.metrics import Roc
 from attacks.seeds import digest, digest_arrays
 
 ROC = "roc.png"
+# What a line of the legend takes, in inches.
+LINE = 0.16
 # Under this keyword a picture says what it was drawn from.
 DRAWN_FROM = "Drawn-From"
 
@@ -65,7 +67,8 @@ def roc(curves: Curves) -> bytes:
 
     first = next(iter(curves.rocs.values()))
     members, others = first.members, first.others
-    figure = Figure(figsize=(9.6, 5.2), layout="constrained")
+    # A legend that is taller than the picture would push the curves out of it.
+    figure = Figure(figsize=(9.6, max(5.2, 0.6 + LINE * (len(curves.rocs) + 1))), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     styles = ["-", "--", "-.", ":"]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import io
 import re
+import warnings
 
 import numpy as np
+import pytest
 import torch
 from matplotlib.image import imread
 
@@ -67,6 +69,21 @@ def test_the_roc_of_infinite_scores_is_that_of_the_largest_and_smallest():
     score = np.round(np.random.default_rng(0).normal(size=400) + member, 1)
     infinite = np.select([score > 2, score < -1], [np.inf, -np.inf], score)
     assert pictures.roc(curves(infinite, member)) == pictures.roc(curves(np.clip(infinite, -99.0, 99.0), member))
+
+
+@pytest.mark.parametrize("attacks", [1, 30, 60])
+def test_a_picture_of_many_attacks_is_as_high_as_its_legend(attacks):
+    """Its lines are told apart from the page by where ink is: in each curve's axes, and down to the legend's last line."""
+    member = np.arange(400) < 200
+    roc = metrics.roc(np.random.default_rng(0).normal(size=400) + member, member)
+    names = [f"zarifzadeh-2024-rmia-{k}" for k in range(attacks)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # matplotlib warns where nothing is left of the axes
+        drawn = imread(io.BytesIO(pictures.roc(pictures.Curves("title", dict.fromkeys(names, roc), dict.fromkeys(names, 0.5)))))
+    ink = (drawn[..., :3] < 1).any(axis=-1)
+    height = len(ink)
+    assert ink[:, :900].any(axis=1).nonzero()[0].max() > 0.9 * height, "the axes fill the picture from top to bottom"
+    assert not ink[-4:].any(), "the legend ends above the picture's edge"
 
 
 def test_a_picture_is_drawn_once_and_again_if_anything_in_it_changes(tmp_path, monkeypatch):
