@@ -115,7 +115,7 @@ def html(
         blind=sentences.blind(blind, passed) if blind else None,
         passed=passed,
         checks={name: [c for c in audit["checks"] if c["severity"] == name] for name in ("error", "warning", "info")},
-        defended=sentences.defended(audit["defense"]) if audit.get("defense") else None,
+        defended=_defended(audit),
         together=sentences.together(audit["ensemble"], int(member.sum())) if audit.get("ensemble") else None,
         not_said=sentences.not_said(fewest, sum(len(threat["skipped"]) for threat in audit["threat_models"])),
         exposed=(audit.get("ensemble") or {}).get("exposed", [])[:MOST_NAMED],
@@ -137,6 +137,13 @@ def _passed(blind: Data, valid: bool) -> bool:
     """Return whether the blind baseline found nothing: as it says itself, or as the audit as a whole and its interval say."""
     low, high = blind["auc_ci"]
     return bool(blind.get("exchangeable", valid or low <= 0.5 <= high))
+
+
+def _defended(audit: Data) -> str | None:
+    """Return what is said of a defense: of a mask that an audit simulates, or of one that stands on a target of ours."""
+    if audit.get("defense"):
+        return sentences.defended(audit["defense"])
+    return sentences.put_on(audit["put_on"]) if audit.get("put_on") else None
 
 
 def _terms_of(view: ThreatView) -> list[Term]:

@@ -20,6 +20,7 @@ def as_audit(run: Data, catalog: Catalog) -> Data:
     checks = [{"code": "target", "severity": "warning", "message": warning} for warning in run["warnings"]]
     return {
         "name": run["target"] + (f" with {run['defense']['id']}" if run["defense"] else ""),
+        "put_on": {**run["defense"], "title": _defense_title(run, catalog)} if run["defense"] else None,
         "checks": checks,
         "valid": valid,
         "blind_baseline": blind,
@@ -40,19 +41,13 @@ def as_audit(run: Data, catalog: Catalog) -> Data:
             "queries": sum(result["queries"] for result in results),
             "seconds": sum(result["seconds"] for result in results),
         },
-        "facts": {**run["target_facts"], **_undefended(run)},
+        "facts": run["target_facts"],
         "work": {"trained": run["trained"], "spare": run["spare"], "reused": run["reused"]},
         "data": catalog.targets[run["target"]].data if run["target"] in catalog.targets else None,
         "data_hashes": {},
         **{name: run[name] for name in ("out", "command", "date", "commit", "seed")},
         "versions": run["versions"],
     }
-
-
-def _undefended(run: Data) -> Data:
-    """Return what figures of the target would be without its defense."""
-    both = run["defense"]["utility"] if run["defense"] else {}
-    return {f"undefended_{name}": values["undefended"] for name, values in both.items()}
 
 
 def _title(run: Data, catalog: Catalog) -> str:
@@ -63,11 +58,15 @@ def _title(run: Data, catalog: Catalog) -> str:
         if same and sorted(ready.knows) == stated["knows"]:
             return ready.title
     if run["defense"]:
-        return f"Somebody who faces the target with {catalog.defenses[run['defense']['id']].title}"
+        return f"Somebody who faces the target with {_defense_title(run, catalog)}"
     target = catalog.targets.get(run["target"])
     if target is not None and set(target.offers) <= set(stated["knows"]):
         return "Somebody who has all that this target can show"
     return "Somebody who has what was stated on the command line"
+
+
+def _defense_title(run: Data, catalog: Catalog) -> str:
+    return catalog.defenses[run["defense"]["id"]].title
 
 
 def _framed(run: Data, catalog: Catalog) -> list[str]:

@@ -193,29 +193,47 @@ def blind(baseline: Figures, passed: bool) -> str:
     return f"{told}. The two groups differ by themselves: all that follows measures how they were chosen, not the model."
 
 
-def mask(defense: Figures) -> str:
-    """Return the name of a mask, with its id and its parameters."""
+def named(defense: Figures) -> str:
+    """Return the name of a defense, with its id and its parameters."""
     params = "".join(f", {name} {value}" for name, value in defense["params"].items())
     return f"“{defense['title']}” ({defense['id']}{params})"
 
 
 def defended(defense: Figures) -> str:
     """Return what stands between the model and whoever attacks it, that it is simulated, and what it does to labels."""
-    knows = (
-        "The adversary knows of it, and puts it on models of its own too; it may also act as if it did not know"
-        if defense["adaptive"]
-        else "The adversary does not know of it; whoever does may act so too, or put it on models of their own"
-    )
     accuracy = defense["utility"]["test_accuracy"]
     cost = ""
     if accuracy is not None:
         before, after = (_number(100 * accuracy[name], 3) for name in ("undefended", "defended"))
         cost = f" Of records that are no members, {after} % get the right label with it, and {before} % without it."
     return (
-        f"Answers were masked: attacks were shown what the defense {mask(defense)} leaves of them. "
+        f"Answers were masked: attacks were shown what the defense {named(defense)} leaves of them. "
         "It was simulated, put by this audit on top of what the model answers; whether your service masks so too, nobody tested. "
-        f"{knows}: audit both ways (adaptive: true and false).{cost}"
+        f"{_knows(defense)}: audit both ways (adaptive: true and false).{cost}"
     )
+
+
+def put_on(defense: Figures) -> str:
+    """Return which defense a target of ours has, who knows of it, what it costs, and what its code tells of the training."""
+    both = {name: (_figure(one["undefended"]), _figure(one["defended"])) for name, one in defense["utility"].items()}
+    costs = "; ".join(f"{_words(name)} {before} and {after}" for name, (before, after) in both.items())
+    facts = "; ".join(f"{_words(name)} {_figure(value)}" for name, value in defense["facts"].items())
+    told = f"The target has a defense: {named(defense)}. {_knows(defense)}. Without it and with it: {costs}."
+    return told + (f" Its code tells of the training: {facts}." if facts else "")
+
+
+def _knows(defense: Figures) -> str:
+    if defense["adaptive"]:
+        return "The adversary knows of it, and puts it on models of its own too; it may also act as if it did not know"
+    return "The adversary does not know of it; whoever does may act so too, or put it on models of their own"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _figure(value: float | None) -> str:
+    return "unknown" if value is None else _number(value, 3)
 
 
 def not_said(others: int | None, not_run: int) -> list[str]:

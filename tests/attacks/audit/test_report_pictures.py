@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import io
 import re
 import warnings
@@ -15,8 +16,10 @@ from matplotlib.image import imread
 from attacks import metrics
 from attacks.audit import report
 from attacks.audit.report import pictures
+from attacks.engine.defending import Defended
 from attacks.engine.outcome import Outcome
 from attacks.engine.plan import make
+from taxonomy.defended import Applied
 from taxonomy.loading import load
 
 CATALOG = load()
@@ -53,6 +56,23 @@ def test_the_report_holds_the_pictures_of_a_target_that_has_some(tmp_path):
     files = ("samples.png", "training-pictures-nearest-to-them.png")
     assert [base64.b64decode(code) for _, code in found] == [(tmp_path / name).read_bytes() for name in files]
     assert "<pictures>" not in page and "http" not in page
+
+
+@pytest.mark.parametrize("adaptive", [True, False])
+def test_the_first_page_of_a_run_says_what_the_defense_was_who_knew_of_it_and_what_it_costs(tmp_path, adaptive):
+    found = outcome(None)
+    costs = {"accuracy<b>": (0.9583, 0.3525), "training_seconds": (1.25, None)}
+    costs = {name: {"undefended": before, "defended": after} for name, (before, after) in costs.items()}
+    applied = Applied(CATALOG.defense("dp-sgd"), {"epsilon": 2.0, "clip": "<script>"}, adaptive)
+    found.defense = Defended(applied, None, costs, facts={"sampling_rate": 0.25, "epsilon": 1.9})
+    page = write(found, tmp_path)
+    first = html.unescape(page.split("What these figures do not say")[0])
+    knows = "The adversary knows of it, and" if adaptive else "The adversary does not know of it; one who does may find more."
+    assert "“Training with differential privacy (DP-SGD)” (dp-sgd, epsilon 2.0, clip <script>). " + knows in first
+    assert "Without it and with it: accuracy<b> 0.958 and 0.352; training seconds 1.25 and unknown." in first
+    assert "Its code tells of the training: sampling rate 0.25; epsilon 1.9." in first
+    assert "<script>" not in page and "<b>" not in page
+    assert "The target has a defense" not in write(outcome(None), tmp_path)
 
 
 def test_a_target_without_pictures_has_none_in_its_report(tmp_path):

@@ -109,7 +109,8 @@ def test_a_run_says_what_a_defense_costs_and_leaves(mia, mia_json, tmp_path):
     assert accuracy["defended"] == accuracy["undefended"] == data["target_facts"]["test_accuracy"]
     assert "Q.top-k" in data["granted"] and "Q.scores" not in data["granted"]
     assert data["out"] == "mia-runs/tiny-top-k-scores-naive-seed-0", "who knows of it has a report beside that one"
-    assert "tiny with top-k-scores" in (tmp_path / data["out"] / "report.html").read_text()
+    page = (tmp_path / data["out"] / "report.html").read_text()
+    assert "tiny with top-k-scores" in page and "(top-k-scores, k 1). The adversary does not know of it" in page
     done = mia(*TINY_RUN, "yeom-2018-loss", "--defense", "top-k-scores")
     assert "mia-runs/tiny-top-k-scores-seed-0" in done.stdout and "is replaced" not in done.stdout
     assert "Defense top-k-scores (k 3), against an adversary who knows of it" in done.stdout
