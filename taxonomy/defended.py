@@ -196,6 +196,10 @@ def wrong_in(catalog: Catalog, defense: Defense) -> tuple[str, str] | None:
         if catalog.terms[term].aspect not in kinds:
             known = ", ".join(name for name, one in catalog.terms.items() if one.aspect in kinds)
             return "fits", f"{term} says nothing of what a target is; that do {known}"
+    for term in sorted(LEFT.keys() & {*defense.withdraws}):
+        if defense.run and defense.changes == "answers":
+            poorest = LEFT[term][-1]
+            return "withdraws", f"code that masks {term} leaves something poorer: say what, e.g. replaces: {{{term}: {poorest}}}"
     applied = Applied(defense, {})
     left, can = applied.left, LEFT[applied.masks]
     if defense.run and left is not None and left not in can:

@@ -13,12 +13,13 @@ from typing import Annotated, Any
 
 import typer
 
-from attacks.cli import completions, skeletons
+from attacks.cli import completions, defense_skeletons, skeletons
 from attacks.cli.options import Json, app, load, print_json
 from attacks.cli.skeletons import Annotation
 from attacks.cli.writing import Draft, added_term, added_work, write
 from taxonomy import handles
 from taxonomy.catalog import Catalog, installed_sources
+from taxonomy.defended import LABELS, LEFT
 from taxonomy.entries import KINDS
 from taxonomy.files import TAXONOMY
 from taxonomy.findings import CatalogError, InputError, relative
@@ -257,9 +258,23 @@ def _offered_by_classifiers(loaded: Catalog, offers: Sequence[str]) -> None:
         raise InputError(f"a classifier as it is begun here does not offer {', '.join(other)}{hint}")
 
 
-@new_app.command("defense", epilog="Example: mia new defense doe-2027-mask --needs Q.scores")
-def defense(name: NewId, needs: Needs = None, catalog: OwnCatalog = None, code: OwnCode = None, as_json: Json = False) -> None:
-    """Write an entry for a defense; --needs names the grants that it takes away, and none if it changes the training."""
+@new_app.command("defense", epilog="Example: mia new defense doe-2027-mask --needs Q.scores --catalog my-catalog --code my-code")
+def defense(
+    name: NewId,
+    needs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--needs",
+            metavar="TERM,TERM",
+            help="What it takes away (see mia terms); nothing if it changes the training.",
+            autocompletion=completions.listed_terms,
+        ),
+    ] = None,
+    catalog: OwnCatalog = None,
+    code: OwnCode = None,
+    as_json: Json = False,
+) -> None:
+    """Write an entry for a defense and, with --code, a function that puts it on a target; --needs is what it takes away."""
     place = _place(name, catalog, code)
     withdraws = _terms(place, needs) if needs else []
     for term in withdraws:
@@ -268,7 +283,29 @@ def defense(name: NewId, needs: Needs = None, catalog: OwnCatalog = None, code: 
     changes, category = "training", "generalization"
     if withdraws:
         changes, category = next((c, kind) for head, c, kind in CHANGES if withdraws[0].startswith(head))
+    begun = _begun(place.loaded, changes, withdraws) if code else None
+    path, module = place.module(name, "defenses") if begun else (None, "")
     cites, stub = _work(place, name) if skeletons.names_work(name) else ([], [])
-    entry = skeletons.defense_entry(name, category, changes, withdraws, cites, place.schema("defenses"))
-    then = [*_check(place), f"mia show {name}{place.options(code=False)}"]
-    _finish("defense", name, [place.entry("defenses", name, entry), *stub], then, (), as_json)
+    entry = defense_skeletons.entry(name, category, changes, withdraws, cites, place.schema("defenses"), begun, module)
+    drafts, then = [place.entry("defenses", name, entry), *stub], _check(place)
+    if begun and path:
+        drafts.insert(1, Draft(path, defense_skeletons.code(name, begun)))
+        then.append(f"mia run --defense {name} --target {begun.target} --dry-run{place.options()}")
+    then.append(f"mia show {name}{place.options(code=False)}")
+    _finish("defense", name, drafts, then, (), as_json)
+
+
+def _begun(loaded: Catalog, changes: str, withdraws: Sequence[str]) -> defense_skeletons.Begun:
+    """Return the function that begins a defense; raise InputError for one that takes away what no code can."""
+    kind = changes
+    if changes == "channel" and all(loaded.terms[term].frames == ["federated"] for term in withdraws):
+        kind = "uploads"
+    elif changes == "answers":
+        masked = [term for term in LEFT if term in withdraws]
+        if len(masked) != 1 or LABELS in withdraws:
+            raise InputError(
+                f"no function can take away {' and '.join(withdraws)}: one that masks answers changes {' or '.join(LEFT)}, and "
+                "always leaves the label; leave --code out, or name other terms in --needs"
+            )
+        kind = masked[0]
+    return defense_skeletons.DEFENSES[kind]

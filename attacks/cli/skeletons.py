@@ -98,7 +98,8 @@ def folded(key: str, text: str, indent: str = "") -> list[str]:
     return [f"{indent}{key}: >-", *(f"{indent}  {line}" for line in wrapped)]
 
 
-def _head(kind: str, name: str, cites: Sequence[str], schema: bool, more: Sequence[str] = ()) -> list[str]:
+def head(kind: str, name: str, cites: Sequence[str], schema: bool, more: Sequence[str] = ()) -> list[str]:
+    """Return the first lines of an entry: its schema if there is one to name, its id, its title, `more`, and what it cites."""
     lines = [f"# yaml-language-server: $schema=../schemas/{kind}.json"] if schema else []
     lines += ["schema: 1", f"id: {name}", f"title: {title(name)}", *more]
     return [*lines, *([f"cites: [{', '.join(cites)}]"] if cites else [])]
@@ -107,24 +108,24 @@ def _head(kind: str, name: str, cites: Sequence[str], schema: bool, more: Sequen
 def attack_entry(name: str, tested: Tested, run: str, work: Work, cost: str, schema: bool) -> str:
     """Return the entry of an attack."""
     one = tested.framed
-    lines = _head("attacks", name, [work.key], schema, [f"year: {work.year}"] if work.year else [])
+    lines = head("attacks", name, [work.key], schema, [f"year: {work.year}"] if work.year else [])
     lines += [*folded("summary", SUMMARY), *flow("needs", one.needs), "published:", "  - name: paper"]
     lines += [f"    observation: {tested.observation}", *flow("knows", tested.knows, "    ")]
     lines += [f"    model: {one.model}", f"    frame: {one.frame}"]
     lines += ["    source: memory  # read, with `where`, once the paper was read"]
     lines += [f"run: {run}", f"cost: {cost}"]
     lines += [f"targets: {{others: [{tested.target}], null: {tested.null}}}  # where the attack works goes under `power`"]
-    return _text(lines)
+    return joined(lines)
 
 
 def step_entry(name: str, one: Framed, yields: str, run: str, cites: Sequence[str], schema: bool, *, runs: bool) -> str:
     """Return the entry of a step; one that makes what other steps make takes part in runs only when it is written."""
-    lines = [*_head("steps", name, cites, schema), *folded("summary", SUMMARY), *flow("needs", one.needs), f"yields: {yields}"]
+    lines = [*head("steps", name, cites, schema), *folded("summary", SUMMARY), *flow("needs", one.needs), f"yields: {yields}"]
     lines += ["because: To be written, in one sentence why what is needed is enough."]
     if not runs:
         lines += ["# Once the function is written. Until then the proofs of attacks do without this step.", f"# run: {run}"]
     lines += [f"run: {run}"] if runs else []
-    return _text([*lines, "cost: {}"])
+    return joined([*lines, "cost: {}"])
 
 
 def target_entry(name: str, offers: Sequence[str], params: Mapping[str, object], schema: bool, *, control: bool) -> str:
@@ -135,22 +136,12 @@ def target_entry(name: str, offers: Sequence[str], params: Mapping[str, object],
             f"The control for the null test: the network of {name.removesuffix('-null')}, trained on records that are not among "
             'the candidates. Its "members" are records that it never saw, so every attack must be at chance.'
         )
-    lines = [*_head("targets", name, [], schema), *folded("summary", summary), "model: discriminative", "frame: stand-alone"]
+    lines = [*head("targets", name, [], schema), *folded("summary", summary), "model: discriminative", "frame: stand-alone"]
     lines += ["control: true"] if control else []
     lines += ["data: To be written. So far random numbers around a centre for each class.", *flow("offers", offers)]
     lines += ["run: attacks.targets.classifier:build"]
     said = [f"{key}: {str(value).lower() if isinstance(value, bool) else value}" for key, value in params.items()]
-    return _text([*lines, *flow("params", said, brackets="{}")])
-
-
-def defense_entry(name: str, category: str, changes: str, withdraws: Sequence[str], cites: Sequence[str], schema: bool) -> str:
-    """Return the entry of a defense."""
-    lines = [*_head("defenses", name, cites, schema), *folded("summary", SUMMARY), f"category: {category}", "standing: later"]
-    lines += [*folded("mechanism", "To be written: what is done, and when."), f"changes: {changes}"]
-    if withdraws:
-        lines += ["# Where something poorer is left of a grant: `replaces: {Q.scores: Q.rounded-scores}` in place of this."]
-        lines += flow("withdraws", withdraws)
-    return _text([*lines, "utility_cost: To be written. What it costs users, measured or reported."])
+    return joined([*lines, *flow("params", said, brackets="{}")])
 
 
 def term_stub(term: str, handle: str, one: Framed) -> str:
@@ -160,10 +151,11 @@ def term_stub(term: str, handle: str, one: Framed) -> str:
     lines += [f"  handle: {handle}"]
     types = [need for need in one.needs if need == one.model]
     lines += [f"  models: [{one.model}]"] if types else []
-    return _text([*lines, *(["  frames: [federated]"] if one.frame == "federated" and "federated" in one.needs else [])])
+    return joined([*lines, *(["  frames: [federated]"] if one.frame == "federated" and "federated" in one.needs else [])])
 
 
-def _text(lines: Iterable[str]) -> str:
+def joined(lines: Iterable[str]) -> str:
+    """Return lines as the text of a file."""
     return "\n".join(lines) + "\n"
 
 
@@ -215,16 +207,16 @@ def attack_code(
     arguments = {handle: types.get(handle, ANYTHING) for handle in handles(catalog, needs)}
     doc = f"To be written: what the score is. float64 of shape (n,), higher means member. {title(name)}."
     lines = [f'"""{title(name)}."""', "", "from __future__ import annotations", ""]
-    lines += _imports([*arguments.values(), TENSOR, *body.imports], ours)
+    lines += import_lines([*arguments.values(), TENSOR, *body.imports], ours)
     lines += [
         "",
         "",
-        *_signature("infer", arguments, "Tensor"),
+        *signature("infer", arguments, "Tensor"),
         f'    """{doc}"""',
         f"    # {body.comment}",
         f"    return {body.value}",
     ]
-    return _text(lines)
+    return joined(lines)
 
 
 def step_code(catalog: Catalog, name: str, one: Framed, yields: str, types: Mapping[str, Annotation], *, ours: bool) -> str:
@@ -235,22 +227,22 @@ def step_code(catalog: Catalog, name: str, one: Framed, yields: str, types: Mapp
     doc = '    """To be written: how the artifact is made, and by which source."""'
     if yields in catalog.terms or handle in types:
         made = types.get(handle, ANYTHING)
-        imports = _imports([*arguments.values(), made, Annotation("AttackError", HANDLES)], ours)
-        lines += [*imports, "", "", *_signature("make", arguments, made.name), doc]
-        return _text([*lines, f'    raise AttackError("{name} is not written yet")'])
+        imports = import_lines([*arguments.values(), made, Annotation("AttackError", HANDLES)], ours)
+        lines += [*imports, "", "", *signature("make", arguments, made.name), doc]
+        return joined([*lines, f'    raise AttackError("{name} is not written yet")'])
     made = Annotation("".join(part.capitalize() for part in handle.split("_")), "")
-    lines += ["from dataclasses import dataclass", "", *_imports([*arguments.values(), ARRAY, NUMPY], ours), "", ""]
+    lines += ["from dataclasses import dataclass", "", *import_lines([*arguments.values(), ARRAY, NUMPY], ours), "", ""]
     lines += ["@dataclass(frozen=True)", f"class {made.name}:"]
     lines += ['    """To be written: what it is. `values` is float64 of shape (n,), one for each candidate."""', ""]
-    lines += ["    values: NDArray[np.float64]", "", "", *_signature("make", arguments, made.name), doc]
+    lines += ["    values: NDArray[np.float64]", "", "", *signature("make", arguments, made.name), doc]
     lines += ["    # To be replaced: nothing is made so far.", f"    return {made.name}(np.zeros(len({CANDIDATES})))"]
-    return _text(lines)
+    return joined(lines)
 
 
 def data_code(name: str, *, ours: bool) -> str:
     """Return the module of a target's data set: random numbers, until there are records."""
     data = Annotation("Data", "attacks.targets.data"), Annotation("deduplicated", "attacks.targets.data")
-    imports = "\n".join(_imports([*data, NUMPY], ours))
+    imports = "\n".join(import_lines([*data, NUMPY], ours))
     return f'''"""The data set of {name}."""
 
 from __future__ import annotations
@@ -268,7 +260,8 @@ def load() -> Data:
 '''
 
 
-def _signature(function: str, arguments: Mapping[str, Annotation], returned: str) -> list[str]:
+def signature(function: str, arguments: Mapping[str, Annotation], returned: str) -> list[str]:
+    """Return the line that begins a function, or the lines where it is long."""
     said = [f"{name}: {one.name}" for name, one in arguments.items()]
     line = f"def {function}({', '.join(said)}) -> {returned}:"
     if len(line) <= WIDTH:
@@ -278,7 +271,7 @@ def _signature(function: str, arguments: Mapping[str, Annotation], returned: str
     return [f"def {function}(", *inner, f") -> {returned}:"]
 
 
-def _imports(types: Iterable[Annotation], ours: bool) -> list[str]:
+def import_lines(types: Iterable[Annotation], ours: bool) -> list[str]:
     """Return the imports of types as ruff sorts them; in this repository those of ours stand by themselves."""
     found: dict[str, set[str]] = {}
     for one in types:

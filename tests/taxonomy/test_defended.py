@@ -35,6 +35,12 @@ BAD = {
     "an unknown kind": ([("changes: training", "changes: data")], "MIA008", 8, "'answers', 'training', 'model' or 'channel'"),
     "fits an unknown term": ([("run:", "fits: [discriminativ]\nrun:")], "MIA012", 9, "did you mean discriminative?"),
     "fits a grant": ([("run:", "fits: [Q.scores]\nrun:")], "MIA023", 9, "Q.scores says nothing of what a target is"),
+    "leaves nothing of what it masks": (
+        [*MASK, ("ranges: {factor", "withdraws: [Q.scores]\nranges: {k")],
+        "MIA023",
+        11,
+        "leaves something poorer: say what, e.g. replaces: {Q.scores: Q.labels}",
+    ),
     "leaves what code cannot": (
         [*MASK, ("ranges: {factor", "replaces: {Q.scores: Q.label-confidence}\nranges: {k")],
         "MIA023",

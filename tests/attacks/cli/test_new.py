@@ -161,6 +161,47 @@ def test_a_defense(mia, tmp_path):
     defenses = load([tmp_path / "my-catalog"]).defenses
     assert defenses["doe-2027-mask"].withdraws == ["Q.scores"] and defenses["doe-2027-mask"].changes == "answers"
     assert defenses["calmer-training"].changes == "training" and defenses["calmer-training"].cites == []
+    assert {one.run for one in defenses.values() if one.id in ("doe-2027-mask", "calmer-training")} == {None}
+    assert "# run: doe_2027_mask:function" in (tmp_path / "my-catalog" / "defenses" / "doe-2027-mask.yaml").read_text()
+
+
+# What a defense takes away, and of its entry and function what it changes, what is left of that, and the first line.
+DEFENSES = {
+    "scores": ("Q.scores,Q.top-k", "answers", {"Q.scores": "Q.labels"}, "def show(log_probs: Tensor) -> Tensor:"),
+    "counts": (
+        "Q.aggregates",
+        "answers",
+        {"Q.aggregates": "Q.noisy-aggregates"},
+        "def show(statistics: Tensor, size: int) -> Tensor:",
+    ),
+    "weights": ("M1.parameters", "channel", {}, "def compute(x: Tensor, owner: Owner) -> Tensor:"),
+    "uploads": ("M1.updates", "channel", {}, "def add_up(uploads: list[dict[str, Tensor]]) -> dict[str, Tensor]:"),
+    "training": (None, "training", {}, "def train(recipe: Recipe, data: TrainingSet) -> nn.Module:"),
+}
+
+
+@pytest.mark.parametrize("name", DEFENSES)
+def test_a_defense_with_code_runs_as_it_stands(mia, mia_json, tmp_path, name):
+    needs, changes, replaces, signature = DEFENSES[name]
+    data = mia_json("new", "defense", f"my-{name}", *(["--needs", needs] if needs else []), *OWN)
+    assert own_findings(tmp_path) == []
+    entry = load([tmp_path / "my-catalog"]).defenses[f"my-{name}"]
+    assert (entry.changes, entry.replaces) == (changes, replaces)
+    assert {*entry.withdraws, *entry.replaces} == {*(needs or "").split(",")} - {""}
+    code = (tmp_path / "my-code" / f"my_{name}.py").read_text()
+    assert signature in code and "To be replaced: so far" in code
+    (tried,) = (command for command in data["next"] if command.startswith("mia run"))
+    assert "Dry run: nothing was run." in mia(*tried.split()[1:]).stdout
+
+
+@pytest.mark.slow
+def test_a_mask_that_was_just_begun_leaves_the_label(mia, mia_json):
+    assert mia("new", "defense", "mine", "--needs", "Q.scores", *OWN).returncode == 0
+    run = ("run", "yeom-2018-gap", "--target", "tiny", "--catalog", TINY, *TRUSTED)
+    plain, masked = (mia_json(*run, *more)["results"][0]["auc"] for more in ((), ("--defense", "mine")))
+    assert plain == masked
+    refused = mia(*run, "yeom-2018-loss", "--defense", "mine")
+    assert refused.returncode == 2 and "mine takes Q.scores and Q.top-k away" in refused.stderr
 
 
 @pytest.mark.slow
@@ -277,6 +318,8 @@ REFUSED = {
     "observation": ((*ATTACK, "black-box,Q.scores", *OWN), "no rule may need black-box"),
     "bare symbol": ((*ATTACK, "Q", *OWN), "a bare symbol: name a refinement"),
     "not of a classifier": (("new", "target", "t", "--needs", "Q.samples", *OWN), "does not offer Q.samples; "),
+    "a defense that no function is": (("new", "defense", "d", "--needs", "Q.top-k", *OWN), "no function can take away Q.top-k"),
+    "no label": (("new", "defense", "d", "--needs", "Q.scores,Q.labels", *OWN), "and always leaves the label"),
     "no grant": (("new", "defense", "d", "--needs", "shadow-models", *OWN), "shadow-models cannot be withdrawn"),
 }
 
