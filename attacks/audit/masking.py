@@ -63,7 +63,7 @@ def simulated(
         mask = defending.mask(code, applied, seed)
         shape = (1,) if parts.rows is None else parts.rows.x.shape[1:]
         defended.target(catalog, entry, applied)
-        mask.resolution(len(parts.names), shape)
+        defending.tried(mask, applied.left, len(parts.names), shape)
     except InputError as error:
         raise wrong(str(error), "defense", "id") from error
     except AttackError as error:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
 
 from attacks.defenses.answers import Mask, label_shown, scores_shown
@@ -38,6 +40,11 @@ POPULATION = "D1.samples"
 # What is seen of a federation, and the seat of whoever cheats in it.
 SIZE = "D1.size"
 ROUNDS, UPLOADS, SEAT = "M1.rounds", "M1.updates", "active"
+# What may hide scores of classes, of all that a mask may leave.
+HIDING = ("Q.top-k", LABELS)
+# How far made-up answers lie from even ones, in nats, and how far what a mask shows may be off by rounding.
+STEEPNESS = (0.0, 1.0, -3.0, 10.0, -100.0)
+ROUNDING = 1e-6
 UNASKED = "it asks for the model and its training set, which the code of this target does not tell"
 # What was trained as a target, and its training set.
 Last = tuple[Model | Generator, TrainingSet] | None
@@ -99,7 +106,35 @@ def beside(entry: entries.Target) -> dict[str, object]:
     return {"others": POPULATION in entry.offers}
 
 
-def check(of: Mask, found: Foreseen, entry: entries.Target) -> None:
+def tried(of: Mask, term: str | None, classes: int, shape: Sequence[int]) -> float:
+    """Return the step between two probabilities that a mask shows of so many classes, for records of a shape; 0 if there is none.
+
+    It is tried on made-up answers, so that what it does wrong is an AttackError before anything is trained: it shows no
+    log-probabilities, or hides some where `term`, which its entry says it leaves, has one for every class.
+    """
+    step, name = of.resolution(classes, shape), of.function.__name__
+    slope = torch.linspace(0, 1, classes, dtype=torch.float64)
+    made_up = torch.stack([steepness * slope for steepness in STEEPNESS]).log_softmax(dim=-1)
+    shown = of(made_up, torch.zeros(len(made_up), *shape), torch.zeros(len(made_up), dtype=torch.int64)).log_probs
+    hidden = shown.isnan()
+    if term not in HIDING and bool(hidden.any()):
+        raise AttackError(
+            f"{name} hides some classes (it shows not-a-number), and by its entry {term} are left, which tell all of them; say "
+            f"under `replaces` that {' or '.join(HIDING)} is left"
+        )
+    highest, sums = float(shown.nan_to_num(-math.inf).max()), shown.masked_fill(hidden, -math.inf).exp().sum(dim=-1)
+    # What is rounded may be rounded up in every class.
+    if highest > ROUNDING:
+        raise AttackError(f"{name} shows numbers up to {highest:.3g}; it must show log-probabilities, of which none is above 0")
+    if (most := float(sums.max())) > 1 + ROUNDING + classes * step / 2:
+        raise AttackError(
+            f"{name} shows log-probabilities whose probabilities sum to {most:.3g}, and that must be 1 at most; one that rounds "
+            "them returns Stepped(shown, resolution)"
+        )
+    return step
+
+
+def check(of: Mask, term: str | None, found: Foreseen, entry: entries.Target) -> None:
     """Raise AttackError if a mask does not suit a training; of one that asks its owner only its function `..._suits` can tell."""
     if of.asks_owner and not found.told:
         raise AttackError(UNASKED)
@@ -108,7 +143,7 @@ def check(of: Mask, found: Foreseen, entry: entries.Target) -> None:
             raise AttackError("it masks scores of classes, and the target predicts a number")
         of.suits(found.recipe, beside(entry))
         if not of.asks_owner:
-            of.resolution(found.recipe.classes, found.recipe.shape)
+            tried(of, term, found.recipe.classes, found.recipe.shape)
 
 
 def masked(catalog: Catalog, entry: entries.Target, applied: Applied, of: Mask, plain: Target, last: Last) -> tuple[Target, Mask]:
@@ -122,7 +157,7 @@ def masked(catalog: Catalog, entry: entries.Target, applied: Applied, of: Mask, 
         raise AttackError(UNASKED)
     scores = plain.makers[SCORES]
     question: Any = scores(Ledger())
-    step = 0.0 if of.computes else of.resolution(question(plain.x[:1]).shape[-1], plain.x.shape[1:])
+    step = 0.0 if of.computes else tried(of, term, question(plain.x[:1]).shape[-1], plain.x.shape[1:])
     # What nobody is shown any more is not there.
     makers = {name: maker for name, maker in plain.makers.items() if not name.startswith("Q.") or name in entry.offers}
     makers.pop(SCORES, None)

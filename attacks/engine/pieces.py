@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from attacks.defenses import owner
 from attacks.defenses.owner import FACTS, Trained
 from attacks.engine.store import Store
+from attacks.errors import AttackError
 from attacks.models import accelerated, own_code
 from attacks.models.blocks import Block
 from attacks.models.devices import CPU
@@ -70,7 +73,7 @@ def _trained(
 ) -> list[nn.Module]:
     """Return the models of a block, or the one of a piece of work that is no block, on the CPU."""
     if defense is not None:
-        return [defense.fit(read(recipe), TrainingSet(*piece.only(0)))]
+        return [fitted(defense, read(recipe), TrainingSet(*piece.only(0)))]
     if "family" in recipe:
         return [generators.fit(GeneratorRecipe.from_json(recipe), TrainingSet(*piece.only(0)))]
     known = Recipe.from_json(recipe)
@@ -78,6 +81,18 @@ def _trained(
         return fit_block(known, piece) if device == CPU else accelerated.fit_block(known, piece, device)
     data = TrainingSet(*piece.only(0))
     return [fit(known, data) if device == CPU else accelerated.fit(known, data, device)]
+
+
+def fitted(defense: Trained, recipe: Recipe | GeneratorRecipe, data: TrainingSet, trained: nn.Module | None = None) -> nn.Module:
+    """Return the network that a defense trains, or makes of a `trained` one; raise AttackError for what is no network."""
+    try:
+        return defense.fit(recipe, data, trained)
+    except AttributeError as error:
+        # Whatever it returned is first asked to `eval`.
+        asked = traceback.extract_tb(error.__traceback__)[-1].filename == owner.__file__ and error.name == "eval"
+        if not asked or isinstance(error.obj, nn.Module):
+            raise
+        raise AttackError(f"{defense.run} returned {type(error.obj).__name__}, where a network is expected") from error
 
 
 def read(recipe: dict[str, Any]) -> Recipe | GeneratorRecipe:

@@ -22,6 +22,7 @@ from attacks.engine.proof import LABEL, PARTIAL
 from attacks.engine.store import Store
 from attacks.engine.versions import environment
 from attacks.engine.workshop import StoreWorkshop, node_of
+from attacks.errors import DivergedError
 from attacks.handles import AttackError, UnsuitableError
 from attacks.metrics import blind_baseline
 from attacks.metrics.blind_baseline import BlindBaseline
@@ -117,10 +118,12 @@ class Engine:
                 target.warnings += target.check()
             except InputError:
                 raise
-            except AttackError as error:
-                raise InputError(f"the target {name} cannot be made: {blame.told(error, self.code)}") from error
             except (Exception, SystemExit) as error:
+                if defense is not None:
+                    raise  # what puts it on the target says whose fault it may be
                 problem = blame.told(error, self.code)
+                if isinstance(error, AttackError):
+                    raise InputError(f"the target {name} cannot be made: {problem}") from error
                 raise InputError(f"the target {name} cannot be made with the parameters of its entry; {problem}") from error
         return target, work.last
 
@@ -153,7 +156,7 @@ class Engine:
             if found is None:
                 return
             if by is None:
-                defending.check(defending.mask(self.code, applied, seed), found, entry)
+                defending.check(defending.mask(self.code, applied, seed), applied.left, found, entry)
             elif not found.told:
                 raise defending.untold(applied, entry)
             elif found.recipe is not None:
@@ -170,7 +173,8 @@ class Engine:
         except AttackError as error:
             raise InputError(f"{defense}: {blame.told(error, self.code)}") from error
         except (Exception, SystemExit) as error:
-            raise InputError(f"{defense} cannot be put on {name}; {blame.told(error, self.code)}") from error
+            run = applied.defense.run
+            raise InputError(f"{defense} cannot be put on {name} by {run}; {blame.told(error, self.code)}") from error
 
     def _put(self, plan: Plan, applied: Applied, seed: int) -> defending.Defended:
         """Return the target of a plan with a defense on it."""
@@ -260,7 +264,7 @@ class Engine:
             except (InputError, KeyboardInterrupt):
                 raise
             except (Exception, SystemExit) as error:
-                outcome.failures.append({"attack": planned.attack.id, "error": blame.told(error, self.code)})
+                outcome.failures.append({"attack": planned.attack.id, "error": _told(error, self.code, plan)})
             else:
                 if score is not None:
                     outcome.scores[planned.attack.id] = score
@@ -297,6 +301,13 @@ def check_exchangeable(target: str, baseline: BlindBaseline | None) -> None:
         )
 
 
+def _told(error: BaseException, code: Code, plan: Plan) -> str:
+    """Return in one sentence what an attack raised; where answers that are masked are not-a-number, the mask may be to blame."""
+    found, applied = blame.told(error, code), plan.defense
+    masked = applied is not None and applied.left is not None and isinstance(error, DivergedError)
+    return f"{found}, or the defense {applied.defense.id} shows that of an answer" if applied and masked else found
+
+
 def carried_out(executor: NamedExecutor, errand: errands.Errand) -> errands.Report:
     """Carry out an attack here, and leave its result in the store."""
     code = Code(errand.trusted)
@@ -309,7 +320,7 @@ def carried_out(executor: NamedExecutor, errand: errands.Errand) -> errands.Repo
     except InputError:
         raise
     except (Exception, SystemExit) as error:
-        return errands.Report(failed=blame.told(error, code))
+        return errands.Report(failed=_told(error, code, errand.plan))
     work = engine.workshop
     return errands.Report(work.trained, work.reused, work.spare)
 

@@ -98,6 +98,26 @@ def own_way(*, seed, **params):
         training.workshop.reset(token)
 
 
+def probabilities(log_probs):
+    return log_probs.exp()
+
+
+def hidden(log_probs):
+    return torch.full_like(log_probs, float("nan"))
+
+
+def hidden_where_many(log_probs):
+    return hidden(log_probs) if len(log_probs) > 20 else log_probs
+
+
+def unstepped(log_probs):
+    return log_probs.exp().mul(10).ceil().div(10).log()
+
+
+def stepped(log_probs):
+    return Stepped(log_probs.exp().mul(10).round().div(10).log(), 0.1)
+
+
 def broken(log_probs):
     return {}["nothing"]
 
@@ -105,6 +125,22 @@ def broken(log_probs):
 def again(x, owner):
     """Compute the answers in another way, which gives the same."""
     return owner.model.log_probs(x)
+
+
+def nothing(recipe, data):
+    fit(recipe, data)
+
+
+def nothing_changed(recipe, network):
+    network.eval()
+
+
+def confused(recipe, data):
+    return (None).eval()
+
+
+def refusing(recipe, data):
+    raise ValueError("too few")
 
 
 def lost(recipe, data):
@@ -118,6 +154,15 @@ OWN = {
     "again": ("channel", ""),
     "in-tenths": ("answers", ""),
     "broken": ("answers", ""),
+    "probabilities": ("answers", ""),
+    "hidden": ("answers", ""),
+    "hidden-where-many": ("answers", ""),
+    "unstepped": ("answers", ""),
+    "stepped": ("answers", "replaces: {Q.scores: Q.rounded-scores}\n"),
+    "nothing": ("training", ""),
+    "nothing-changed": ("model", ""),
+    "confused": ("training", ""),
+    "refusing": ("training", ""),
     "lost": ("training", ""),
 }
 
@@ -135,7 +180,7 @@ def mine(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in OWN if name not in ("lost", "in-tenths", "broken")])
+@pytest.mark.parametrize("name", ["quantised", "sharper", "of-others", "smoothed", "again"])
 def test_a_defense_of_ones_own_costs_an_entry_and_a_function(mine, tmp_path, name):
     catalog, code, _ = mine
     attacks = ["yeom-2018-loss", "carlini-2022-lira-offline"]
@@ -197,9 +242,47 @@ def test_the_step_of_a_mask_that_asks_its_owner_is_known(mine, tmp_path):
 
 def test_what_code_of_a_defense_raises_is_one_sentence_with_a_line(mine, tmp_path):
     catalog, code, _ = mine
-    with pytest.raises(InputError, match=r"my-broken cannot be put on tiny; KeyError: 'nothing' \(\S+.py:\d+\)"):
+    with pytest.raises(
+        InputError, match=r"my-broken cannot be put on tiny by my_defense:broken; KeyError: 'nothing' \(\S+.py:\d+\)"
+    ):
         run(tmp_path / "store", LABELS, applied("my-broken", catalog=catalog), catalog=catalog, code=code)
     assert not list(Store(tmp_path / "store").nodes())
+
+
+# What a function of one's own does wrong, and what is said of it.
+WRONG = {
+    "probabilities": r"^my-probabilities: probabilities shows numbers up to 1; it must show log-probabilities, of which none is",
+    "hidden": r"^my-hidden: hidden hides some classes .* by its entry Q.scores are left, .* that Q.top-k or Q.labels is",
+    "unstepped": r"^my-unstepped: .* sum to 1\.\d+, and that must be 1 at most; one that rounds them returns Stepped",
+    "nothing": r"^my-nothing: my_defense:nothing returned NoneType, where a network is expected",
+    "nothing-changed": r"^my-nothing-changed: my_defense:nothing_changed returned NoneType, where a network is expected",
+    "confused": r"^my-confused cannot be put on tiny by my_defense:confused; AttributeError: 'NoneType' .*\.py:\d+\)",
+    "refusing": r"^my-refusing cannot be put on tiny by my_defense:refusing; ValueError: too few \(\S+.py:\d+\)",
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_a_function_does_wrong_is_said_of_the_defense_and_not_of_the_target(mine, tmp_path, name):
+    catalog, code, _ = mine
+    with pytest.raises(InputError, match=WRONG[name]):
+        run(tmp_path / "store", LABELS, applied(f"my-{name}", catalog=catalog), catalog=catalog, code=code)
+    if catalog.defenses[f"my-{name}"].changes == "answers":
+        assert not list(Store(tmp_path / "store").nodes()), "it was tried before anything was trained"
+
+
+def test_what_is_rounded_may_sum_to_more_than_1_by_its_step(mine, tmp_path):
+    catalog, code, _ = mine
+    defense = applied("my-stepped", catalog=catalog)
+    assert run(tmp_path / "store", ["yeom-2018-loss"], defense, catalog=catalog, code=code).results
+
+
+def test_answers_that_are_not_a_number_may_be_those_of_the_mask(mine, tmp_path):
+    catalog, code, _ = mine
+    defense = applied("my-hidden-where-many", catalog=catalog)
+    plan = plans.make(catalog, catalog.target("tiny"), None, ["yeom-2018-loss"], SMALL, defense)
+    (failure,) = Engine(catalog, Store(tmp_path / "store"), code=code).run(plan, 0).failures
+    told = "its training may have diverged, or the defense my-hidden-where-many shows that of an answer"
+    assert failure["error"].endswith(told)
 
 
 @pytest.mark.slow
