@@ -74,7 +74,7 @@ class AuditResult:
         if mask is None:
             return f"Audit of {self.data['name']}"
         known = "knows" if mask["adaptive"] else "does not know"
-        return f"Audit of {self.data['name']} behind the simulated mask {sentences.mask(mask)}, of which the adversary {known}"
+        return f"Audit of {self.data['name']} behind the simulated mask {sentences.named(mask)}, of which the adversary {known}"
 
     def _wrong(self) -> list[str]:
         """Return what makes the figures worthless, if anything does: it is said before them."""

@@ -67,7 +67,7 @@ def test_the_first_page_of_a_run_says_what_the_defense_was_who_knew_of_it_and_wh
     found.defense = Defended(applied, None, costs, facts={"sampling_rate": 0.25, "epsilon": 1.9})
     page = write(found, tmp_path)
     first = html.unescape(page.split("What these figures do not say")[0])
-    knows = "The adversary knows of it, and" if adaptive else "The adversary does not know of it; one who does may find more."
+    knows = "The adversary knows of it, and" if adaptive else "The adversary does not know of it; whoever does"
     assert "“Training with differential privacy (DP-SGD)” (dp-sgd, epsilon 2.0, clip <script>). " + knows in first
     assert "Without it and with it: accuracy<b> 0.958 and 0.352; training seconds 1.25 and unknown." in first
     assert "Its code tells of the training: sampling rate 0.25; epsilon 1.9." in first
