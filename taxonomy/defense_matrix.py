@@ -208,7 +208,7 @@ def _row(defense: str, measured: OnDefended, attacks: Collection[str] | None = N
         _strongest(compared, [cell.adaptive for cell in compared]),
         tuple(cell.attack for cell in tried if cell.adaptive is None),
         len(tried),
-        measured,
+        measured.model_copy(update={"attacks": tried}),
     )
 
 

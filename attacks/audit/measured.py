@@ -129,6 +129,8 @@ def _rates(result: Mapping[str, Any], attack: str, path: Path) -> list[str]:
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     try:
+        if path.is_file() and not zipfile.is_zipfile(path):
+            raise _damaged(path, "it is no archive of arrays")
         file = np.load(path, allow_pickle=False)
         if not isinstance(file, np.lib.npyio.NpzFile):
             raise _damaged(path, "it is no archive of arrays")

@@ -42,7 +42,7 @@ class _Audit(TyperCommand):
 def audit(
     file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="The audit file (YAML).")] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for the report; default mia-audits/NAME, or NAME-MASK.")
+        Path | None, typer.Option("--out", help="Folder for the report; default mia-audits/NAME[-MASK[-naive]].")
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Seeds shadow models, attacks and splits.", min=0)] = 0,
     workers: Annotated[int, typer.Option("--workers", help="Processes that train.", min=1)] = 1,
@@ -86,11 +86,12 @@ def audit(
 
     stated = files.read(file)
     mask = stated.stated.defense
+    faced = [] if mask is None else [mask.id, *([] if mask.adaptive else ["naive"])]
     loaded = load_sound(catalog, [*stated.stated.attacks, *([mask.id] if mask else [])])
     wanted = Wanted(
         seed,
         workers,
-        out or Path("mia-audits") / "-".join([stated.stated.name, *([mask.id] if mask else [])]),
+        out or Path("mia-audits") / "-".join([stated.stated.name, *faced]),
         named_settings(loaded, settings or ()),
         dry_run,
         as_json,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -110,12 +111,22 @@ def tried(of: Mask, term: str | None, classes: int, shape: Sequence[int]) -> flo
     """Return the step between two probabilities that a mask shows of so many classes, for records of a shape; 0 if there is none.
 
     It is tried on made-up answers, so that what it does wrong is an AttackError before anything is trained: it shows no
-    log-probabilities, or hides some where `term`, which its entry says it leaves, has one for every class.
+    log-probabilities, hides some where `term`, which its entry says it leaves, has one for every class, or shows something else
+    when it is asked the same again.
     """
-    step, name = of.resolution(classes, shape), of.function.__name__
     slope = torch.linspace(0, 1, classes, dtype=torch.float64)
     made_up = torch.stack([steepness * slope for steepness in STEEPNESS]).log_softmax(dim=-1)
-    shown = of(made_up, torch.zeros(len(made_up), *shape), torch.zeros(len(made_up), dtype=torch.int64)).log_probs
+    with _returning(of.function.__name__):
+        step = of.resolution(classes, shape)
+    _ask(of, term, made_up, torch.zeros(len(made_up), *shape), step)
+    return step
+
+
+def _ask(of: Mask, term: str | None, log_probs: Tensor, x: Tensor, step: float) -> None:
+    """Ask a mask twice about records x (n, ...), and raise AttackError for what is wrong with what it shows."""
+    name, asked = of.function.__name__, torch.zeros(len(x), dtype=torch.int64)
+    with _returning(name):
+        shown, again = (of(log_probs.clone(), x.clone(), asked).log_probs for _ in range(2))
     hidden = shown.isnan()
     if term not in HIDING and bool(hidden.any()):
         raise AttackError(
@@ -125,13 +136,36 @@ def tried(of: Mask, term: str | None, classes: int, shape: Sequence[int]) -> flo
     highest, sums = float(shown.nan_to_num(-math.inf).max()), shown.masked_fill(hidden, -math.inf).exp().sum(dim=-1)
     # What is rounded may be rounded up in every class.
     if highest > ROUNDING:
-        raise AttackError(f"{name} shows numbers up to {highest:.3g}; it must show log-probabilities, of which none is above 0")
-    if (most := float(sums.max())) > 1 + ROUNDING + classes * step / 2:
+        found = "infinite numbers" if bool(shown.isposinf().any()) else f"numbers up to {highest:.3g}"
+        raise AttackError(f"{name} shows {found}; it must show log-probabilities, of which none is above 0")
+    if (most := float(sums.max())) > 1 + ROUNDING + shown.shape[-1] * step / 2:
         raise AttackError(
-            f"{name} shows log-probabilities whose probabilities sum to {most:.3g}, and that must be 1 at most; one that rounds "
+            f"{name} shows log-probabilities whose probabilities sum to {most:.6g}, and that must be 1 at most; one that rounds "
             "them returns Stepped(shown, resolution)"
         )
-    return step
+    if bool(((sums == 0) & ~hidden.any(dim=-1)).any()):
+        raise AttackError(f"{name} shows log-probabilities whose probabilities sum to 0; one that hides a class shows NaN of it")
+    _same(name, shown, again)
+
+
+def _same(name: str, shown: Tensor, again: Tensor) -> None:
+    """Raise AttackError if a defense shows something else when it is asked the same again."""
+    if not torch.equal(shown.nan_to_num(1.0), again.nan_to_num(1.0)):
+        raise AttackError(
+            f"{name} shows something else when it is asked the same again; it must follow from what it is given, so whatever it "
+            "draws from its parameter `seed`"
+        )
+
+
+@contextlib.contextmanager
+def _returning(name: str) -> Iterator[None]:
+    """Raise AttackError where what a mask returned, which is first asked for its shape, is no tensor."""
+    try:
+        yield
+    except AttributeError as error:
+        if error.name != "shape" or isinstance(error.obj, Tensor):
+            raise
+        raise AttackError(f"{name} returned {type(error.obj).__name__}, where log-probabilities are expected") from error
 
 
 def check(of: Mask, term: str | None, found: Foreseen, entry: entries.Target) -> None:
@@ -157,7 +191,11 @@ def masked(catalog: Catalog, entry: entries.Target, applied: Applied, of: Mask, 
         raise AttackError(UNASKED)
     scores = plain.makers[SCORES]
     question: Any = scores(Ledger())
-    step = 0.0 if of.computes else tried(of, term, question(plain.x[:1]).shape[-1], plain.x.shape[1:])
+    step, x = 0.0, plain.x[:2]
+    if of.computes:
+        _ask(of, term, question(x), x, step)
+    else:
+        step = tried(of, term, question(x).shape[-1], x.shape[1:])
     # What nobody is shown any more is not there.
     makers = {name: maker for name, maker in plain.makers.items() if not name.startswith("Q.") or name in entry.offers}
     makers.pop(SCORES, None)
@@ -198,7 +236,17 @@ def published(code: Code, applied: Applied, entry: entries.Target, plain: Target
     size, of_group = (plain.makers[name](Ledger()) for name in (SIZE, STATISTICS))
     assert isinstance(size, Number) and isinstance(of_group, Aggregates), "statistics of a group"
     means, people = of_group.values, int(size.value)
-    shown = function(means, people, **applied.params, **_seed(function, derive_seed(seed, "defense", applied.defense.id)))
+    given = {**applied.params, **_seed(function, derive_seed(seed, "defense", applied.defense.id))}
+    shown, again = (function(means.clone(), people, **given) for _ in range(2))
+    name, kind = function.__name__, torch.bool if term == "Q.beacon" else torch.float64
+    wanted = f"{kind} {tuple(means.shape)}"
+    if not isinstance(shown, Tensor):
+        raise AttackError(f"{name} returned {type(shown).__name__}, where statistics are expected, {wanted}")
+    if shown.shape != means.shape or shown.dtype != kind:
+        raise AttackError(f"{name} must show {wanted}, NaN where nothing is shown, not {shown.dtype} {tuple(shown.shape)}")
+    if not bool(shown.isfinite().any()) or bool(shown.isinf().any()):
+        raise AttackError(f"{name} shows {'infinite numbers' if bool(shown.isinf().any()) else 'no statistic at all'}")
+    _same(name, shown, again)
     made: dict[str, HandleMaker] = {
         "Q.noisy-aggregates": lambda ledger: Aggregates("noisy_aggregates", shown, ledger),
         "Q.suppressed-aggregates": lambda ledger: SuppressedAggregates("suppressed_aggregates", shown, below, ledger),

@@ -110,6 +110,22 @@ def hidden_where_many(log_probs):
     return hidden(log_probs) if len(log_probs) > 20 else log_probs
 
 
+def random(log_probs):
+    return (log_probs + torch.randn_like(log_probs)).log_softmax(dim=-1)
+
+
+def no_class(log_probs):
+    return torch.full_like(log_probs, float("-inf"))
+
+
+def forgotten(log_probs):
+    log_probs.round()
+
+
+def again_probabilities(x, owner):
+    return owner.model.log_probs(x).exp()
+
+
 def unstepped(log_probs):
     return log_probs.exp().mul(10).ceil().div(10).log()
 
@@ -157,6 +173,10 @@ OWN = {
     "probabilities": ("answers", ""),
     "hidden": ("answers", ""),
     "hidden-where-many": ("answers", ""),
+    "random": ("answers", ""),
+    "no-class": ("answers", ""),
+    "forgotten": ("answers", ""),
+    "again-probabilities": ("channel", ""),
     "unstepped": ("answers", ""),
     "stepped": ("answers", "replaces: {Q.scores: Q.rounded-scores}\n"),
     "nothing": ("training", ""),
@@ -253,6 +273,10 @@ def test_what_code_of_a_defense_raises_is_one_sentence_with_a_line(mine, tmp_pat
 WRONG = {
     "probabilities": r"^my-probabilities: probabilities shows numbers up to 1; it must show log-probabilities, of which none is",
     "hidden": r"^my-hidden: hidden hides some classes .* by its entry Q.scores are left, .* that Q.top-k or Q.labels is",
+    "random": r"^my-random: random shows something else when it is asked the same again",
+    "no-class": r"^my-no-class: no_class shows log-probabilities whose probabilities sum to 0",
+    "forgotten": r"^my-forgotten: forgotten returned NoneType, where log-probabilities are expected",
+    "again-probabilities": r"^my-again-probabilities: again_probabilities shows numbers up to",
     "unstepped": r"^my-unstepped: .* sum to 1\.\d+, and that must be 1 at most; one that rounds them returns Stepped",
     "nothing": r"^my-nothing: my_defense:nothing returned NoneType, where a network is expected",
     "nothing-changed": r"^my-nothing-changed: my_defense:nothing_changed returned NoneType, where a network is expected",
