@@ -7,6 +7,7 @@ import torch
 
 from attacks.defenses import protected_statistics
 from attacks.engine import plan as plans
+from attacks.engine.code import Code
 from attacks.engine.runner import Engine
 from attacks.engine.store import Store
 from attacks.handles import Ledger
@@ -61,6 +62,45 @@ def test_the_defended_target_shows_the_poorer_answer_and_no_other(name, tmp_path
         assert 0 < float((handle.values - means).abs().mean()) < 2 / SIZE
     names = {one.attack.id for one in plan.attacks}
     assert ("homer-2008" in names) is (name != "yes-no-statistics")
+
+
+OWN = """schema: 1
+id: of-ones-own
+title: Mine
+summary: A mask of statistics of my own.
+category: output-masking
+standing: later
+mechanism: What it does.
+changes: answers
+fits: [aggregate]
+replaces: {Q.aggregates: Q.noisy-aggregates}
+run: {module}:show
+utility_cost: Not measured.
+"""
+WRONG = {
+    "None": "returned NoneType, where statistics are expected, torch.float64 (",
+    "statistics[:2]": "must show torch.float64 (",
+    "statistics > 0": "not torch.bool (",
+    "statistics / 0": "shows infinite numbers",
+    "statistics * float('nan')": "shows no statistic at all",
+    "statistics + torch.rand(())": "shows something else when it is asked the same again",
+}
+
+
+@pytest.mark.parametrize(("number", "returned"), list(enumerate(WRONG)))
+def test_what_a_mask_of_statistics_does_wrong_is_said_of_it(number, returned, tmp_path):
+    module = f"my_statistics_{number}"  # a module of one name is imported once
+    for folder, name, text in (
+        ("mine/defenses", "of-ones-own.yaml", OWN.replace("{module}", module)),
+        ("code", f"{module}.py", f"import torch\n\n\ndef show(statistics, size):\n    return {returned}\n"),
+    ):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / name).write_text(text)
+    catalog = load([tmp_path / "mine"])
+    plan = plans.make(catalog, catalog.target(TARGET), None, [], {}, defended.apply(catalog, "of-ones-own", {}))
+    with pytest.raises(InputError) as found:
+        Engine(catalog, Store(tmp_path / "store"), code=Code([tmp_path / "code"])).target_of(plan, 10)
+    assert str(found.value).startswith("of-ones-own: show ") and WRONG[returned] in str(found.value)
 
 
 def test_noise_weakens_the_attack_that_works_without(tmp_path):
