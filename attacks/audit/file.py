@@ -154,6 +154,9 @@ def read(path: Path) -> Audit:
     document = yamlfile.read(path)
     if document.findings:
         raise CatalogError(document.findings)
+    if empty := [key for key, value in document.data.items() if value is None and key in AuditFile.model_fields]:
+        said = "state it, or leave the key out: what is empty would be as if it were not there"
+        raise CatalogError([document.finding("MIA008", f"the key {key!r} is empty", (key,), said) for key in empty])
     spec = _spec(document)
     form = create_model("AuditFile", __base__=AuditFile, model=(spec, ...))
     stated = validate(form, document)

@@ -144,6 +144,7 @@ WRONG = {
         "{id: rounded-score}",
         "audit.yaml:6:15: error MIA008: unknown defense 'rounded-score': did you mean rounded-scores?",
     ),
+    "nothing": ("", "error MIA008: the key 'defense' is empty (state it, or leave the key out"),
     "no id": ("{params: {digits: 1}}", "the key 'id' is missing"),
     "unknown key": ("{id: rounded-scores, parms: {digits: 1}}", "did you mean params?"),
     "no code": ("{id: text-only-answers}", f"audit.yaml:6:15: error MIA008: the defense text-only-answers has no code; {CAN}"),
