@@ -134,6 +134,10 @@ def stepped(log_probs):
     return Stepped(log_probs.exp().mul(10).round().div(10).log(), 0.1)
 
 
+def stepped_to_nothing(log_probs):
+    return Stepped(log_probs.exp().mul(1).sub(0.5).round().clamp(min=0).log(), 1.0)
+
+
 def broken(log_probs):
     return {}["nothing"]
 
@@ -179,6 +183,7 @@ OWN = {
     "again-probabilities": ("channel", ""),
     "unstepped": ("answers", ""),
     "stepped": ("answers", "replaces: {Q.scores: Q.rounded-scores}\n"),
+    "stepped-to-nothing": ("answers", "replaces: {Q.scores: Q.rounded-scores}\n"),
     "nothing": ("training", ""),
     "nothing-changed": ("model", ""),
     "confused": ("training", ""),
@@ -294,9 +299,10 @@ def test_what_a_function_does_wrong_is_said_of_the_defense_and_not_of_the_target
         assert not list(Store(tmp_path / "store").nodes()), "it was tried before anything was trained"
 
 
-def test_what_is_rounded_may_sum_to_more_than_1_by_its_step(mine, tmp_path):
+@pytest.mark.parametrize("name", ["my-stepped", "my-stepped-to-nothing"])
+def test_what_is_rounded_may_sum_to_more_than_1_by_its_step_and_to_0(mine, tmp_path, name):
     catalog, code, _ = mine
-    defense = applied("my-stepped", catalog=catalog)
+    defense = applied(name, catalog=catalog)
     assert run(tmp_path / "store", ["yeom-2018-loss"], defense, catalog=catalog, code=code).results
 
 
