@@ -183,12 +183,12 @@ DEFENSES = {
 @pytest.mark.parametrize("name", DEFENSES)
 def test_a_defense_with_code_runs_as_it_stands(mia, mia_json, tmp_path, name):
     needs, changes, replaces, signature = DEFENSES[name]
-    data = mia_json("new", "defense", f"my-{name}", *(["--needs", needs] if needs else []), *OWN)
+    data = mia_json("new", "defense", f"begun-{name}", *(["--needs", needs] if needs else []), *OWN)
     assert own_findings(tmp_path) == []
-    entry = load([tmp_path / "my-catalog"]).defenses[f"my-{name}"]
+    entry = load([tmp_path / "my-catalog"]).defenses[f"begun-{name}"]
     assert (entry.changes, entry.replaces) == (changes, replaces)
     assert {*entry.withdraws, *entry.replaces} == {*(needs or "").split(",")} - {""}
-    code = (tmp_path / "my-code" / f"my_{name}.py").read_text()
+    code = (tmp_path / "my-code" / f"begun_{name}.py").read_text()
     assert signature in code and "To be replaced: so far" in code
     (tried,) = (command for command in data["next"] if command.startswith("mia run"))
     assert "Dry run: nothing was run." in mia(*tried.split()[1:]).stdout
