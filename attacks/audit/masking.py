@@ -12,7 +12,7 @@ from attacks.audit.target import ClassifierParts
 from attacks.audit.threat_models import ALL, Adversary
 from attacks.defenses.answers import Mask
 from attacks.defenses.owner import takes
-from attacks.engine import blame, defending
+from attacks.engine import blame, defending, masks_on_trial
 from attacks.engine.code import Code
 from attacks.errors import AttackError
 from attacks.targets.target import HandleMaker
@@ -63,7 +63,7 @@ def simulated(
         mask = defending.mask(code, applied, seed)
         shape = (1,) if parts.rows is None else parts.rows.x.shape[1:]
         defended.target(catalog, entry, applied)
-        defending.tried(mask, applied.left, len(parts.names), shape)
+        masks_on_trial.tried(mask, applied.left, len(parts.names), shape)
     except InputError as error:
         raise wrong(str(error), "defense", "id") from error
     except AttackError as error:

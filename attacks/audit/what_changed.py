@@ -120,8 +120,8 @@ def between(a: Measured, b: Measured) -> Changes:
         raise InputError(f"no attack on membership stands in both {relative(a.folder)} and {relative(b.folder)}")
     rows, because = _matched(a, b)
     best, best_of_other = (max(side.scores, key=lambda key: auc(side.scores[key], side.member)) for side in (a, b))
-    second_best = (b.scores[best_of_other], b.member) if rows is None else (b.scores[best_of_other][rows], a.member)
-    area = change.of_area((a.scores[best], a.member), second_best, paired=rows is not None)
+    of_other = (b.scores[best_of_other], b.member) if rows is None else (b.scores[best_of_other][rows], a.member)
+    area = change.of_area((a.scores[best], a.member), of_other, paired=rows is not None)
     found = []
     for key in scored:
         first = (a.scores[key], a.member)
