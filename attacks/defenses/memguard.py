@@ -23,14 +23,15 @@ HIDDEN = (256, 128, 64)
 STEP, STEPS = 0.1, 299
 UNDECIDED, LABEL, DISTORTION, GROWTH, LAST = 1.0, 10.0, 0.1, 10.0, 1e5
 # They take 400 epochs of plain descent; with Adam the classifier is done after fewer.
-EPOCHS, BATCH, RATE = 100, 64, 0.001
+EPOCHS, BATCH, RATE = 50, 64, 0.001
 # So near to undecided an answer is shown as it is.
 NEAR = 1e-5
 NO_OTHERS = "the defender trains a classifier of members, and has no records of others to do so"
-# Of so many owners what was trained is kept: of the target, and of shadow models of an adversary who does the same.
+# Of so many owners the classifier is at hand: of the target, and of shadow models of an adversary who does the same.
 OWNERS = 64
-# Attacks ask about the same candidates one after another: the noise of so many questions is kept.
-QUESTIONS = 32
+# One attack after another makes owners anew of the same models, and asks about the same candidates: so many classifiers, and
+# so many answers with noise, are kept by the answers that they are made of.
+CLASSIFIERS, QUESTIONS = 512, 512
 # What descent does at logits (m, classes) of some rows (m,): returns the log-odds there (m,), and the step (m, classes).
 Descent = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
@@ -46,9 +47,10 @@ def guard(log_probs: Tensor, x: Tensor, owner: Owner, *, budget: float, seed: in
     question tells nothing. In difference to the authors' code the classifier sees scores sorted at every step, as it does when
     it is asked, and is trained by Adam. Raises AttackError if the owner has no records of others.
     """
-    noisy = _noise(owner, seed, _Answers.of(log_probs))
+    classifier = _classifier(owner, seed)
+    noisy = _noise(classifier, _Answers.of(log_probs))
     distance = (noisy.exp() - log_probs.exp()).abs().sum(dim=-1)
-    undecided = [(torch.sigmoid(_classifier(owner, seed)(one)) - 0.5).abs() for one in (log_probs, noisy)]
+    undecided = [(torch.sigmoid(classifier(one)) - 0.5).abs() for one in (log_probs, noisy)]
     chance = torch.where(undecided[1] < undecided[0], (budget / distance.clamp(min=1e-12)).clamp(max=1), 0.0)
     drawn = [stream.random() for stream in streams(derive_seed(seed, "shown"), record_ids(x.numpy()))]
     return torch.where((torch.from_numpy(np.array(drawn)) < chance).unsqueeze(-1), noisy, log_probs)
@@ -96,27 +98,6 @@ class _Classifier(nn.Module):
         return odds.double()
 
 
-@lru_cache(maxsize=OWNERS)
-def _classifier(owner: Owner, seed: int) -> _Classifier:
-    """Return a classifier that tells answers about the owner's members from those about as many others."""
-    if not len(owner.data.x) or not len(owner.reference.x):
-        raise AttackError(NO_OTHERS)
-    many = min(len(owner.data.x), len(owner.reference.x))
-    with torch.random.fork_rng(devices=[]), torch.enable_grad():
-        torch.manual_seed(derive_seed(seed, "classifier"))
-        chosen = [part.x[torch.randperm(len(part.x))[:many]] for part in (owner.data, owner.reference)]
-        answers = torch.cat([owner.model.log_probs(x) for x in chosen])
-        member = torch.arange(2 * many) < many
-        found = _Classifier(answers.shape[-1])
-        optimizer = torch.optim.Adam(found.parameters(), lr=RATE, fused=True)
-        for _ in range(EPOCHS):
-            for rows in torch.randperm(len(answers)).split(BATCH):
-                optimizer.zero_grad(set_to_none=True)
-                nn.functional.binary_cross_entropy_with_logits(found(answers[rows]), member[rows].double()).backward()
-                optimizer.step()
-    return found.requires_grad_(False)
-
-
 @dataclass(frozen=True)
 class _Answers:
     """Log-probabilities (n, classes), which are the same as others where their hash is."""
@@ -129,11 +110,39 @@ class _Answers:
         return cls(digest_arrays(log_probs.numpy()), log_probs)
 
 
+@lru_cache(maxsize=OWNERS)
+def _classifier(owner: Owner, seed: int) -> _Classifier:
+    """Return a classifier that tells answers about the owner's members from those about as many others."""
+    if not len(owner.data.x) or not len(owner.reference.x):
+        raise AttackError(NO_OTHERS)
+    many = min(len(owner.data.x), len(owner.reference.x))
+    generator = torch.Generator().manual_seed(derive_seed(seed, "chosen"))
+    chosen = [part.x[torch.randperm(len(part.x), generator=generator)[:many]] for part in (owner.data, owner.reference)]
+    return _trained(_Answers.of(torch.cat([owner.model.log_probs(x) for x in chosen])), seed)
+
+
+@lru_cache(maxsize=CLASSIFIERS)
+def _trained(answers: _Answers, seed: int) -> _Classifier:
+    """Return a classifier of answers of which the first half is about members."""
+    log_probs, many = answers.log_probs, len(answers.log_probs) // 2
+    member = torch.arange(2 * many) < many
+    with torch.random.fork_rng(devices=[]), torch.enable_grad():
+        torch.manual_seed(derive_seed(seed, "classifier"))
+        found = _Classifier(log_probs.shape[-1])
+        optimizer = torch.optim.Adam(found.parameters(), lr=RATE, fused=True)
+        for _ in range(EPOCHS):
+            for rows in torch.randperm(len(log_probs)).split(BATCH):
+                optimizer.zero_grad(set_to_none=True)
+                nn.functional.binary_cross_entropy_with_logits(found(log_probs[rows]), member[rows].double()).backward()
+                optimizer.step()
+    return found.requires_grad_(False)
+
+
 @lru_cache(maxsize=QUESTIONS)
-def _noise(owner: Owner, seed: int, answers: _Answers) -> Tensor:
+def _noise(classifier: _Classifier, answers: _Answers) -> Tensor:
     """Return noisy log-probabilities, float64 (n, classes), or those that are given where no noise was found."""
-    classifier, log_probs = _classifier(owner, seed), answers.log_probs
-    found, weight = log_probs.clone(), DISTORTION
+    log_probs, weight = answers.log_probs, DISTORTION
+    found = log_probs.clone()
     rows = ((torch.sigmoid(classifier(log_probs)) - 0.5).abs() > NEAR).nonzero().squeeze(-1)
     while len(rows) and weight <= LAST:
         moved, crossed = _descended(log_probs[rows], STEPS, _weighed(classifier, log_probs[rows], weight))
