@@ -22,6 +22,8 @@ from taxonomy.threat import ThreatModel, owner, with_facets
 # What a mask changes, and what it always leaves: the label is the answer itself.
 SCORES, LABELS = "Q.scores", "Q.labels"
 STATISTICS = "Q.aggregates"
+# What a model may be before a defense stands, and not behind it: one with gradients.
+DIFFERENTIABLE = "differentiable"
 # What a mask may leave in the place of scores, or of statistics: terms whose handles code can make of what it shows
 # (attacks/defenses/answers.py, attacks/engine/defending.py).
 LEFT = {
@@ -134,7 +136,7 @@ def target(catalog: Catalog, entry: Target, applied: Applied) -> Target:
         taken |= _service(catalog, entry, applied)
         left = [applied.left, *([LABELS] if LABELS in entry.offers else []), *left]
     offers = list(dict.fromkeys([*(term for term in entry.offers if term not in taken), *left]))
-    return entry.model_copy(update={"offers": offers})
+    return entry.model_copy(update={"offers": offers, DIFFERENTIABLE: entry.differentiable and DIFFERENTIABLE not in taken})
 
 
 def faced(
@@ -196,6 +198,9 @@ def wrong_in(catalog: Catalog, defense: Defense) -> tuple[str, str] | None:
         if catalog.terms[term].aspect not in kinds:
             known = ", ".join(name for name, one in catalog.terms.items() if one.aspect in kinds)
             return "fits", f"{term} says nothing of what a target is; that do {known}"
+    for term in defense.withdraws:
+        if catalog.terms[term].aspect in kinds and term != DIFFERENTIABLE:
+            return "withdraws", f"{term} is what a target is, and no grant; of that a defense can only take away {DIFFERENTIABLE}"
     for term in sorted(LEFT.keys() & {*defense.withdraws}):
         if defense.run and defense.changes == "answers":
             poorest = LEFT[term][-1]

@@ -285,7 +285,9 @@ class Defense(Entry):
     replaces: dict[TermId, TermId] = Field(
         default_factory=dict, description="a grant, and the poorer one that is left in its place"
     )
-    withdraws: list[TermId] = Field(default_factory=list, description="grants of which nothing is left")
+    withdraws: list[TermId] = Field(
+        default_factory=list, description="grants of which nothing is left, and `differentiable` where no gradients are"
+    )
     utility_cost: Text
     mitigates: list[Effect] = Field(default_factory=list)
     fails_against: list[Effect] = Field(default_factory=list)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from taxonomy import defended
+from taxonomy.answers import Atlas
 from taxonomy.check import check
 from taxonomy.findings import InputError
-from taxonomy.threat import ThreatModel
+from taxonomy.threat import ThreatModel, owner
 
 ENTRY = """schema: 1
 id: bad-defense
@@ -35,6 +36,7 @@ BAD = {
     "an unknown kind": ([("changes: training", "changes: data")], "MIA008", 8, "'answers', 'training', 'model' or 'channel'"),
     "fits an unknown term": ([("run:", "fits: [discriminativ]\nrun:")], "MIA012", 9, "did you mean discriminative?"),
     "fits a grant": ([("run:", "fits: [Q.scores]\nrun:")], "MIA023", 9, "Q.scores says nothing of what a target is"),
+    "takes away what a target is": ([("ranges:", "withdraws: [picture]\nranges:")], "MIA023", 11, "picture is what a target is"),
     "leaves nothing of what it masks": (
         [*MASK, ("ranges: {factor", "withdraws: [Q.scores]\nranges: {k")],
         "MIA023",
@@ -89,6 +91,16 @@ def test_a_mask_leaves_one_kind_of_scores_and_the_label(catalog, name, left):
     stated = ThreatModel("black-box", "discriminative", "stand-alone", frozenset({"Q.scores", "M2"}))
     grants = {"label-only": "Q.labels", "softmax-temperature": "Q.scores"}.get(name) or next(iter(left - {"Q.labels"}))
     assert defended.faced(catalog, entry, defended.apply(catalog, name, {}), stated)[1].knows == {grants, "M2"}
+
+
+def test_a_stack_with_trees_has_no_gradients(catalog):
+    """OSLO and YOQO move records down the gradients of models like the target, which are stacks too where that is one."""
+    plain = catalog.targets["digits-mlp"]
+    stack, threat = defended.faced(catalog, plain, defended.apply(catalog, "model-stacking", {}))
+    assert plain.differentiable and not stack.differentiable and not threat.differentiable
+    for name in ("peng-2024-oslo", "wu-2024-yoqo"):
+        found = [Atlas(catalog).inapplicable(catalog.attacks[name], owner(target)) for target in (plain, stack)]
+        assert found[0] is None and found[1] is not None and found[1].because == ("differentiable",)
 
 
 def test_a_defense_of_the_training_takes_nothing_away(catalog):
