@@ -361,7 +361,8 @@ def _choose(
         reason = None
         answer = atlas.answer(attack, unlimited)
         if isinstance(answer, Inapplicable):
-            why, reason = "inapplicable", f"it does not apply to {target.id}: {answer.reason}"
+            where = f"{target.id} with {took[0]}" if took else target.id
+            why, reason = "inapplicable", f"it does not apply to {where}: {answer.reason}"
         elif isinstance(answer, Infeasible):
             ways = atlas.least(answer.missing, unlimited)
             needed = " or ".join(atlas.way(threat, terms) for terms in ways) or "what cannot be granted"

@@ -40,6 +40,10 @@ BAD = {
         ["shokri-2017", "--defense", "label-only", "--models", "20"],
         "and label-only takes Q.scores and Q.top-k away",
     ),
+    "attack that needs gradients, of a stack with trees": (
+        ["peng-2024-oslo", "--defense", "model-stacking"],
+        "it does not apply to digits-mlp with model-stacking: it is for a differentiable model, and this is none",
+    ),
     "attack that holds the model": (
         ["carlini-2022-gradient-norm", "--defense", "rounded-scores"],
         "or M1.runnable (needs white-box observation)\n",
