@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from attacks.engine.blame import one_line
 from attacks.seeds import digest
 from taxonomy import folders
 from taxonomy.findings import InputError, nearest, printable, quoted, relative
@@ -114,7 +115,7 @@ def blamed(error: BaseException, folder: Path) -> str:
     mine = [frame for frame in frames if Path(frame.filename).resolve().is_relative_to(folder)]
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.msg} ({relative(Path(error.filename))}:{error.lineno})"
-    text = f"{type(error).__name__}: {printable(' '.join(str(error).split()))}"
+    text = f"{type(error).__name__}: {one_line(error)}"
     if not mine:
         return text
     line = linecache.getline(mine[-1].filename, mine[-1].lineno or 0).strip()

@@ -17,12 +17,14 @@ def main() -> None:
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     from attacks.cli.families import application, is_brief
 
+    if "--json" in sys.argv[1:] and "--help" not in sys.argv[1:]:
+        terminal.results_alone()
     if is_brief(sys.argv[1:]):
         gc.disable()
     try:
         application(sys.argv[1:])()
     finally:
-        sys.stdout.flush()
+        terminal.results().flush()
         for problem in dict.fromkeys(file.problem for file in files if file.problem):
             print(f"mia: the output cannot be written ({problem})", file=sys.stderr)
             sys.exit(2)

@@ -126,7 +126,8 @@ GoalOption = Annotated[
 
 def print_json(data: Any) -> None:
     """Print plain data as JSON on stdout."""
-    print(json.dumps(data, indent=2, ensure_ascii=not terminal.knows_utf8(sys.stdout)))
+    results = terminal.results()
+    print(json.dumps(data, indent=2, ensure_ascii=not terminal.knows_utf8(results)), file=results)
 
 
 def output(*, stderr: bool = False) -> Console:

@@ -8,6 +8,9 @@ import os
 import sys
 from typing import TextIO
 
+# Where results go if other things that are printed do not go there.
+_results: list[TextIO] = []
+
 
 class _Out(io.FileIO):
     """A file that stays quiet when nobody reads it any more, as in `mia attacks | head`: the command goes on to its end."""
@@ -26,6 +29,18 @@ class _Out(io.FileIO):
             os.dup2(nowhere, self.fileno())
             os.close(nowhere)
             return view.nbytes
+
+
+def results_alone() -> None:
+    """Let nothing but results reach stdout: what anything else prints, as code of the user's own may, goes to stderr."""
+    if not _results:
+        _results.append(sys.stdout)
+        sys.stdout = sys.stderr
+
+
+def results() -> TextIO:
+    """Return where results go."""
+    return _results[0] if _results else sys.stdout
 
 
 def knows_utf8(stream: TextIO) -> bool:

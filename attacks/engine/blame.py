@@ -23,10 +23,15 @@ def told(error: BaseException, code: Code) -> str:
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != wrong_calls.__file__]
     theirs = _innermost(frames, code.homes(own=False))
     if isinstance(error, AttackError):
-        return f"{error}{_place(theirs, code)}" if theirs and theirs is not frames[-1] else str(error)
+        return f"{one_line(error)}{_place(theirs, code)}" if theirs and theirs is not frames[-1] else one_line(error)
     blamed = theirs or _unparsed(error, code) or _innermost(frames, code.homes(own=True)) or (frames[-1] if frames else None)
-    said = error.msg if isinstance(error, SyntaxError) else error
+    said = one_line(error.msg if isinstance(error, SyntaxError) else error)
     return f"{type(error).__name__}: {said}{wrong_calls.hint(error)}{_place(blamed, code) if blamed else ' (unknown place)'}"
+
+
+def one_line(said: object) -> str:
+    """Return what is said in one line: libraries, and code of users, say things in several."""
+    return printable(" ".join(str(said).split()))
 
 
 def _unparsed(error: BaseException, code: Code) -> traceback.FrameSummary | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
@@ -33,6 +34,7 @@ class Workers(ProcessPoolExecutor):
 
 def _start_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # for systems on which it cannot be blocked
+    sys.stdout = sys.stderr  # what code of the user's own prints is no result
 
     def leave_with_the_coordinator() -> None:
         # After `kill -9` of the coordinator nobody tells its workers to stop. What they have not stored whole is not there.

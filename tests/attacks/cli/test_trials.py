@@ -60,6 +60,15 @@ def test_an_attack_is_tried(mia, tmp_path, body, code):
     assert ("runs on a small tiny" if code == 0 else "trial-one failed") in shown.stdout
 
 
+@pytest.mark.slow
+def test_what_ones_own_code_prints_is_no_result(mia_process, tmp_path):
+    """Programs read JSON, and code that says where it stands must not break them; in workers it may print too."""
+    options = own(tmp_path, "trial-loud", f"print('loud'); {GOOD}")
+    done = mia_process("run", "trial-loud", "--target", "tiny", "--workers", "2", "--json", *options)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["results"] and "loud" in done.stderr
+
+
 def test_without_trust_nothing_is_tried(mia, tmp_path):
     options = own(tmp_path, "trial-two", "(open('/tmp/never', 'w'))")
     done = mia("check", "--try", "trial-two", *options[:4])

@@ -187,3 +187,8 @@ def test_what_explains_itself_has_a_line_only_in_code_of_others():
         raise AttackError("the target answers not-a-number")
 
     assert blame.told(failed(refuse), Code()) == "the target answers not-a-number"
+
+
+def test_what_is_said_in_several_lines_stands_in_one():
+    for error in (ValueError("one\n  two\n\nthree"), AttackError("one\n  two\n\nthree")):
+        assert "one two three" in blame.told(error, Code())
