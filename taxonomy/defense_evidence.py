@@ -157,7 +157,7 @@ class DefenseFingerprints:
         self.prints = prints
         self._entries: dict[tuple[str, str], Entries] = {}
         # Defenses that leave the same leave the same proofs, which are found once.
-        self._left: dict[tuple[str, tuple[str, ...]], Target] = {}
+        self._left: dict[tuple[str, tuple[str, ...], bool], Target] = {}
 
     def entries(self, target: str, applied: Applied) -> Entries:
         """Return the entry of a target, and of what a defense leaves of it. Raises InputError if the defense does not fit."""
@@ -169,9 +169,9 @@ class DefenseFingerprints:
     def _faced(self, target: str, applied: Applied) -> Entries:
         plain = self.prints.catalog.target(target)
         after = faced(self.prints.catalog, plain, applied)[0]
-        if after.offers == plain.offers:
+        if after == plain:
             return Entries(plain, plain)
-        key = target, tuple(after.offers)
+        key = target, tuple(after.offers), after.differentiable
         if key not in self._left:
             self._left[key] = after.model_copy(update={"id": f"{target}~{len(self._left)}"})
         return Entries(plain, self._left[key])

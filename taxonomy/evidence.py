@@ -62,7 +62,7 @@ def stale(fingerprints: Fingerprints, evidence: Evidence) -> list[str]:
 
 def check(catalog: Catalog, packages: Iterable[source.Package]) -> Iterator[Finding]:
     """Yield what is wrong with the evidence of a catalog: MIA029 where it is of nothing that exists, MIA028 where it is stale."""
-    yield from evidence_files.check(catalog, packages, files(catalog), read, _unknown, _old)
+    yield from evidence_files.check(catalog, packages, files(catalog), read, _unknown, _old, ORDERINGS)
 
 
 def _old(fingerprints: Fingerprints, found: Evidence | Orderings, path: Path) -> Iterator[tuple[str, str]]:

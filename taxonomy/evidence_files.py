@@ -55,14 +55,16 @@ def check(
     of_file: Callable[[Path], Found],
     unknown: Callable[[Catalog, Found, str], Told],
     old: Callable[[Fingerprints, Found, Path], Told],
+    joined: str | None = None,
 ) -> Iterator[Finding]:
     """Yield what is wrong with files of evidence: MIA029 of what is of nothing that exists, MIA028 of what is stale or lacking.
 
     `of_file` reads one. `unknown` tells of names that nothing bears, `old` of what was measured of another text or not at all: a
-    message and a hint each.
+    message and a hint each. Of two files of one name that of the earlier folder counts, unless their name is `joined`.
     """
     with kept_digests(packages) as digest:
         fingerprints: Fingerprints | None = None
+        read_before = dict[str, Path]()
         for path in paths:
             place = relative(path)
             try:
@@ -72,6 +74,10 @@ def check(
                 continue
             if told := list(unknown(catalog, found, path.stem)):
                 yield from (Finding("MIA029", message, place, hint=hint) for message, hint in told)
+                continue
+            if path.stem != joined and (earlier := read_before.setdefault(path.stem, path)) is not path:
+                message = f"this file is not read: {relative(earlier)} is about the same, and an earlier folder goes first"
+                yield Finding("MIA028", message, place, hint=f"measure an entry of your own with another id than {path.stem}")
                 continue
             fingerprints = fingerprints or Fingerprints(catalog, digest)
             yield from (Finding("MIA028", message, place, hint=hint) for message, hint in old(fingerprints, found, path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -26,9 +27,18 @@ def told(tmp_path):
     def check(**changes):
         text = json.dumps({**stored(), **changes})
         (folder / "evidence" / "records" / "digits-mlp.json").write_text(text)
-        return [f for f in record_evidence.check(load([folder]), []) if str(folder) in f.file]
+        catalog = replace(load([folder]), folders=[folder])  # ours has a file of this name, and an earlier folder goes first
+        return list(record_evidence.check(catalog, []))
 
     return check
+
+
+def test_a_file_that_an_earlier_folder_has_too_is_told(tmp_path):
+    (tmp_path / "attacks").mkdir()
+    (tmp_path / "evidence" / "records").mkdir(parents=True)
+    (tmp_path / "evidence" / "records" / "digits-mlp.json").write_text(json.dumps(stored()))
+    (finding,) = [f for f in record_evidence.check(load([tmp_path]), []) if str(tmp_path) in f.file]
+    assert finding.code == "MIA028" and "this file is not read" in finding.message and "another id than digits-mlp" in finding.hint
 
 
 def test_what_is_older_than_the_code_is_told_by_attack(told):
