@@ -34,21 +34,24 @@ class Fingerprints:
 
     def __init__(self, catalog: Catalog, digest: Digest):
         self.catalog, self.digest = catalog, digest
-        self.resolver = Resolver(runnable_graph(Atlas(catalog)))
+        self.atlas = Atlas(catalog)
+        self.resolver = Resolver(runnable_graph(self.atlas))
         self.views = {rule.id: rule.view for rule in catalog.implications}
         # Many orderings compare what has evidence of its own.
         self._found: dict[tuple[str, str], tuple[Attack, Target, str | None]] = {}
 
     def proof(self, attack: Attack, target: Target) -> list[Rule]:
         """Return the rules by which the attack alone runs on the target, as `mia run` does; [] if it does not."""
-        steps, catalog = self.catalog.steps, self.catalog
+        steps, catalog, threat = self.catalog.steps, self.catalog, with_facets(self.catalog, owner(target))
+        if self.atlas.inapplicable(attack, threat):
+            return []
         own: dict[str, Params] = {name: wanted(attack, step, step.params) for name, step in steps.items()}
 
         def pricing(rule: Rule) -> Price:
             entry = steps.get(rule.id) or catalog.attacks.get(rule.id)
             return price(entry.cost, own.get(rule.id, entry.params)) if entry else Price()
 
-        found = self.resolver.derivation([goal(attack.id)], with_facets(catalog, owner(target)).grants, pricing)
+        found = self.resolver.derivation([goal(attack.id)], threat.grants, pricing)
         return list(found.rules) if found else []
 
     def of(self, attack: Attack, target: Target) -> str | None:
