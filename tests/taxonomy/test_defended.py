@@ -8,6 +8,7 @@ from taxonomy import defended
 from taxonomy.answers import Atlas
 from taxonomy.check import check
 from taxonomy.findings import InputError
+from taxonomy.fingerprints import Fingerprints
 from taxonomy.threat import ThreatModel, owner
 
 ENTRY = """schema: 1
@@ -98,9 +99,11 @@ def test_a_stack_with_trees_has_no_gradients(catalog):
     plain = catalog.targets["digits-mlp"]
     stack, threat = defended.faced(catalog, plain, defended.apply(catalog, "model-stacking", {}))
     assert plain.differentiable and not stack.differentiable and not threat.differentiable
-    for name in ("peng-2024-oslo", "wu-2024-yoqo"):
-        found = [Atlas(catalog).inapplicable(catalog.attacks[name], owner(target)) for target in (plain, stack)]
+    prints = Fingerprints(catalog, str)
+    for attack in (catalog.attacks["peng-2024-oslo"], catalog.attacks["wu-2024-yoqo"]):
+        found = [Atlas(catalog).inapplicable(attack, owner(target)) for target in (plain, stack)]
         assert found[0] is None and found[1] is not None and found[1].because == ("differentiable",)
+        assert prints.of(attack, plain) and prints.of(attack, stack) is None, "what cannot run rests on nothing"
 
 
 def test_a_defense_of_the_training_takes_nothing_away(catalog):
