@@ -14,6 +14,8 @@ from taxonomy.statements import Direction, Does, Measure, Statement
 from taxonomy.verdicts import of_all, of_interval
 
 Judgement = Literal["holds", "does not hold", "undecided", "not measured yet", "not testable here"]
+# The AUC of an attack that guesses.
+CHANCE = 0.5
 JUDGEMENTS: tuple[Judgement, ...] = get_args(Judgement)
 
 
@@ -71,6 +73,8 @@ def _parts(catalog: Catalog, measure: Measure) -> Iterator[Part]:
         yield from _of_attack(catalog, name, targets)
     for name, does in measure.defenses.items():
         yield from _of_defense(catalog, name, does)
+    for name, attacks in measure.to_chance.items():
+        yield from _of_guessing(catalog, name, attacks)
 
 
 def _of_factor(catalog: Catalog, name: str, direction: Direction) -> Iterator[Part]:
@@ -106,6 +110,22 @@ def _of_defense(catalog: Catalog, name: str, does: Does) -> Iterator[Part]:
         yield Part(name, "", None)
 
 
+def _of_guessing(catalog: Catalog, name: str, attacks: list[str]) -> Iterator[Part]:
+    """Yield whether a defense brings attacks to chance, one part for each on each target that it was measured on.
+
+    It does if the interval of the AUC that an attack has left includes chance, carried out by somebody who knows of the defense,
+    and where nothing of the attack is left. An attack that is at chance without the defense says nothing of it.
+    """
+    parts = list[Part]()
+    for target, row in defense_matrix.rows_of(defense_evidence.find_all(catalog), [name]):
+        for cell in row.measured.attacks:
+            if cell.attack in attacks and of_interval(cell.undefended.auc.ci, zero=CHANCE) == "holds":
+                left = cell.adaptive.auc if cell.adaptive else None
+                guesses = left is None or of_interval(left.ci, zero=CHANCE) == "undecided"
+                parts.append(Part(cell.attack, f"{target} with {name}", "holds" if guesses else "does not hold", left))
+    yield from parts or [Part(name, "", None)]
+
+
 def _of_attack(catalog: Catalog, name: str, targets: list[str]) -> Iterator[Part]:
     """Yield whether an attack is above chance, one part a target."""
     found = evidence.find(catalog, name)
@@ -117,5 +137,5 @@ def _of_attack(catalog: Catalog, name: str, targets: list[str]) -> Iterator[Part
             yield Part(name, target, None)
             continue
         judge = one.seeds[0].metric
-        chance = 0.5 if one.auc or judge is None else judge.chance
+        chance = CHANCE if one.auc or judge is None else judge.chance
         yield Part(name, target, of_interval(figure.ci, zero=chance), figure)

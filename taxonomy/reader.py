@@ -231,15 +231,16 @@ def _entries_in(entry: Entry) -> Iterable[tuple[str, Place, str]]:
                 yield f"{entry.varies.parameter}s", ("varies", "values", i), str(value)
     if isinstance(entry, Statement) and entry.measured_by:
         measure = entry.measured_by
-        for key, names in (("factors", measure.factors), ("succeeds", measure.succeeds), ("defenses", measure.defenses)):
-            kind = "attacks" if key == "succeeds" else key
-            for name in names:
+        kinds = {"factors": "factors", "succeeds": "attacks", "defenses": "defenses", "to_chance": "defenses"}
+        for key, kind in kinds.items():
+            for name in getattr(measure, key):
                 yield kind, ("measured_by", key, name), name
         for i, name in enumerate(measure.orderings):
             yield "orderings", ("measured_by", "orderings", i), name
-        for attack, targets in measure.succeeds.items():
-            for i, name in enumerate(targets):
-                yield "targets", ("measured_by", "succeeds", attack, i), name
+        for key, kind in (("succeeds", "targets"), ("to_chance", "attacks")):
+            for of, others in getattr(measure, key).items():
+                for i, name in enumerate(others):
+                    yield kind, ("measured_by", key, of, i), name
     if isinstance(entry, Attack):
         for i, name in enumerate(entry.targets.power):
             yield "targets", ("targets", "power", i), name

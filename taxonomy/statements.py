@@ -25,6 +25,9 @@ class Measure(Strict):
         default_factory=dict, description="attacks that the statement says succeed: above chance on these targets"
     )
     defenses: dict[EntryId, Does] = Field(default_factory=dict, description="defenses, and what the statement says of them")
+    to_chance: dict[EntryId, list[EntryId]] = Field(
+        default_factory=dict, description="defenses, and the attacks that the statement says they bring to chance"
+    )
 
 
 class Statement(Entry):

@@ -38,7 +38,9 @@ def test_a_file_that_an_earlier_folder_has_too_is_told(tmp_path):
     (tmp_path / "evidence" / "records").mkdir(parents=True)
     (tmp_path / "evidence" / "records" / "digits-mlp.json").write_text(json.dumps(stored()))
     (finding,) = [f for f in record_evidence.check(load([tmp_path]), []) if str(tmp_path) in f.file]
-    assert finding.code == "MIA028" and "this file is not read" in finding.message and "another id than digits-mlp" in finding.hint
+    assert (
+        finding.code == "MIA028" and "this file is not read" in finding.message and "another id than digits-mlp" in finding.hint
+    )
 
 
 def test_what_is_older_than_the_code_is_told_by_attack(told):

@@ -61,6 +61,8 @@ UNREADABLE = [
     ("measured_by: {orderings: [ordering-lira-over-los]}\n", "did you mean ordering-lira-over-loss?"),
     ("measured_by: {succeeds: {yeom-2018-los: [digits-mlp]}}\n", "did you mean yeom-2018-loss?"),
     ("measured_by: {succeeds: {yeom-2018-loss: [digits-mpl]}}\n", "did you mean digits-mlp?"),
+    ("measured_by: {to_chance: {memgard: [shokri-2017]}}\n", "did you mean memguard?"),
+    ("measured_by: {to_chance: {memguard: [shokri-2071]}}\n", "did you mean shokri-2017?"),
     ("measured_by: {defence: {}}\n", "did you mean defenses?"),
 ]
 UNSOUND = [
@@ -126,6 +128,18 @@ def test_a_statement_that_an_attack_succeeds(tmp_path):
     assert judgement(tmp_path) == "undecided", "on a control it must be at chance"
     write(tmp_path, STATEMENT + "measured_by: {succeeds: {yeom-2018-loss: [mnist-mlp]}}\n")
     assert judgement(tmp_path) == "not measured yet"
+
+
+def test_a_statement_that_a_defense_brings_attacks_to_chance(tmp_path):
+    write(tmp_path, STATEMENT + "measured_by: {to_chance: {some-mask: [shokri-2017, ml-leaks-1]}}\n")
+    for cells, expected in (
+        ([cell("shokri-2017", 0.7, 0.52), cell("ml-leaks-1", 0.7, None)], "holds"),
+        ([cell("shokri-2017", 0.7, 0.52), cell("ml-leaks-1", 0.7, 0.6)], "undecided"),
+        ([cell("shokri-2017", 0.7, 0.6), cell("yeom-2018-loss", 0.7, 0.5)], "does not hold"),
+        ([cell("shokri-2017", 0.52, 0.5), cell("yeom-2018-loss", 0.7, 0.5)], "not measured yet"),
+    ):
+        put_defense(tmp_path, "some-mask", 0.9, cells)
+        assert judgement(tmp_path) == expected, cells
 
 
 def test_a_statement_on_the_world_is_not_testable_here(tmp_path):
