@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
@@ -13,27 +14,26 @@ from taxonomy.defense_matrix import Row, Strongest, audited, below_naive, matric
 from taxonomy.entries import Defense, Params
 from taxonomy.figures import Average, confirmation
 
+# As wide as an AUC with its interval.
+ID_WIDTH = 20
+
 
 def matrix(out: Console, evidence: Mapping[str, DefenseEvidence]) -> None:
     """Print a table for each target: a row for each defense, with the strongest attack from outside and what it costs."""
     found = matrices(evidence)
     for one in found:
         front = {point.name for point in one.points() if point.front}
-        undefended = (
-            []
-            if one.undefended is None
-            else [("no defense", "", "", "", strongest(one.undefended), "", _mark(front, "no defense"))]
-        )
-        rows = [(row.defense, *_costs(row), *_leaks(row), _mark(front, row.defense)) for row in one.rows]
+        undefended = [] if one.undefended is None else [(_marked(front, "no defense"), "", "", _in_lines(one.undefended), "")]
+        rows = [(_marked(front, row.defense), *_both(row), _in_lines(row.adaptive), _in_lines(row.naive)) for row in one.rows]
         out.print(f"[bold]{escape(one.target)}[/]")
-        columns = ["defense", "test accuracy", "training", "stops", "strongest adaptive attack", "strongest naive attack", ""]
+        columns = ["defense", "test accuracy, training", "stops", "strongest adaptive attack", "strongest naive attack"]
         out.print(table(columns, [*undefended, *rows]))
     if not found:
         out.print("No defense was measured yet (mia bench --only defenses).")
         return
     out.print(
         "Attacks on membership by somebody who does not hold the model, if there are any; AUC, mean over seeds with 95 % "
-        "intervals. * lies on the Pareto front: no other model is at once more accurate and more private. mia show DEFENSE "
+        "intervals. What has a * lies on the Pareto front: no other model is at once more accurate and more private. mia show DEFENSE "
         "has every attack."
     )
     if given := [f"{name} {_settings(evidence[name].params)}" for name in sorted(evidence) if evidence[name].params]:
@@ -83,7 +83,9 @@ def measured(out: Console, defense: Defense, found: DefenseEvidence) -> None:
 def of_cuts(out: Console, found: Sequence[tuple[str, Row]]) -> None:
     """Print what the matrix says of the defenses that were named, on every target; nothing if none was measured."""
     if found:
-        rows = [(row.defense, target, *_costs(row)[:1], strongest(row.undefended), _leaks(row)[0]) for target, row in found]
+        rows = [
+            (row.defense, target, *_costs(row)[:1], strongest(row.undefended), strongest(row.adaptive)) for target, row in found
+        ]
         out.print()
         columns = ["measured", "on", "test accuracy", "strongest attack without it", "and with it, adaptive"]
         out.print(table(columns, rows))
@@ -95,8 +97,20 @@ def strongest(found: Strongest | None) -> str:
     return f"{average(found.auc)} {found.attack}" if found else "none is left"
 
 
-def _mark(front: set[str], name: str) -> str:
-    return "*" if name in front else ""
+def _in_lines(found: Strongest | None) -> str:
+    """Return the strongest attack in lines: its AUC, and its id, broken behind a hyphen where it is long."""
+    if found is None:
+        return strongest(found)
+    lines = [average(found.auc), ""]
+    for part in re.findall(r"[^-]+-?", found.attack):
+        if len(lines[-1]) + len(part) > ID_WIDTH:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(lines)
+
+
+def _marked(front: set[str], name: str) -> str:
+    return f"{name} *" if name in front else name
 
 
 def _costs(row: Row) -> tuple[str, str, str]:
@@ -104,8 +118,10 @@ def _costs(row: Row) -> tuple[str, str, str]:
     return _accuracy(row.measured.test_accuracy), _seconds(row.measured.training_seconds), stops
 
 
-def _leaks(row: Row) -> tuple[str, str]:
-    return strongest(row.adaptive), strongest(row.naive)
+def _both(row: Row) -> tuple[str, str]:
+    """Return costs and what is stopped in columns so narrow that ids of attacks have room beside them."""
+    accuracy, seconds, stops = _costs(row)
+    return f"{accuracy}\n{seconds}".rstrip(), stops
 
 
 def _accuracy(found: Accuracy | None) -> str:
