@@ -19,7 +19,7 @@ from attacks.cli.skeletons import Annotation
 from attacks.cli.writing import Draft, added_term, added_work, write
 from taxonomy import handles
 from taxonomy.catalog import Catalog, installed_sources
-from taxonomy.defended import LABELS, LEFT
+from taxonomy.defended import DIFFERENTIABLE, LABELS, LEFT
 from taxonomy.entries import KINDS
 from taxonomy.files import TAXONOMY
 from taxonomy.findings import CatalogError, InputError, relative
@@ -278,7 +278,7 @@ def defense(
     place = _place(name, catalog, code)
     withdraws = _terms(place, needs) if needs else []
     for term in withdraws:
-        if not place.loaded.terms[term].grantable:
+        if not place.loaded.terms[term].grantable and term != DIFFERENTIABLE:
             raise InputError(f"{term} cannot be withdrawn: it is no grant (mia terms lists them)")
     changes, category = "training", "generalization"
     if withdraws:

@@ -177,6 +177,7 @@ DEFENSES = {
     "weights": ("M1.parameters", "channel", {}, "def compute(x: Tensor, owner: Owner) -> Tensor:"),
     "uploads": ("M1.updates", "channel", {}, "def add_up(uploads: list[dict[str, Tensor]]) -> dict[str, Tensor]:"),
     "training": (None, "training", {}, "def train(recipe: Recipe, data: TrainingSet) -> nn.Module:"),
+    "gradients": ("differentiable", "training", {}, "def train(recipe: Recipe, data: TrainingSet) -> nn.Module:"),
 }
 
 
