@@ -73,6 +73,15 @@ def test_the_owners_classifier_is_misled(mine, name):
     assert right[0] > 0.6 and right[1] < 0.4
 
 
+def test_owners_of_the_same_answers_share_their_classifier(mine):
+    """Attacks make owners anew of the same models, one after another: each classifier is trained once."""
+    again = Owner(mine.model, mine.data, mine.reference)
+    assert again != mine and memguard._classifier(again, SEED) is memguard._classifier(mine, SEED)
+    assert memguard._classifier(mine, SEED + 1) is not memguard._classifier(mine, SEED)
+    other = Owner(mine.model, mine.data, part(5))
+    assert memguard._classifier(other, SEED) is not memguard._classifier(mine, SEED)
+
+
 @pytest.mark.slow
 def test_noise_is_shown_as_often_as_the_budget_allows(mine):
     """Each record's noise is shown with a probability of budget over distance: half of it moves answers half as far."""
