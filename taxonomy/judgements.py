@@ -113,16 +113,19 @@ def _of_defense(catalog: Catalog, name: str, does: Does) -> Iterator[Part]:
 def _of_guessing(catalog: Catalog, name: str, attacks: list[str]) -> Iterator[Part]:
     """Yield whether a defense brings attacks to chance, one part for each on each target that it was measured on.
 
-    It does if the interval of the AUC that an attack has left includes chance, carried out by somebody who knows of the defense,
-    and where nothing of the attack is left. An attack that is at chance without the defense says nothing of it.
+    It does not if the interval of the AUC that an attack has left excludes chance, carried out by somebody who knows of the
+    defense. One that includes chance is no proof, however wide: that is undecided. It does where nothing of the attack is left.
+    An attack that is at chance without the defense says nothing of it.
     """
     parts = list[Part]()
     for target, row in defense_matrix.rows_of(defense_evidence.find_all(catalog), [name]):
         for cell in row.measured.attacks:
             if cell.attack in attacks and of_interval(cell.undefended.auc.ci, zero=CHANCE) == "holds":
                 left = cell.adaptive.auc if cell.adaptive else None
-                guesses = left is None or of_interval(left.ci, zero=CHANCE) == "undecided"
-                parts.append(Part(cell.attack, f"{target} with {name}", "holds" if guesses else "does not hold", left))
+                verdict: Verdict = "holds" if left is None else "does not hold"
+                if left is not None and of_interval(left.ci, zero=CHANCE) == "undecided":
+                    verdict = "undecided"
+                parts.append(Part(cell.attack, f"{target} with {name}", verdict, left))
     yield from parts or [Part(name, "", None)]
 
 

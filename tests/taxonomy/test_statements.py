@@ -133,8 +133,10 @@ def test_a_statement_that_an_attack_succeeds(tmp_path):
 def test_a_statement_that_a_defense_brings_attacks_to_chance(tmp_path):
     write(tmp_path, STATEMENT + "measured_by: {to_chance: {some-mask: [shokri-2017, ml-leaks-1]}}\n")
     for cells, expected in (
-        ([cell("shokri-2017", 0.7, 0.52), cell("ml-leaks-1", 0.7, None)], "holds"),
-        ([cell("shokri-2017", 0.7, 0.52), cell("ml-leaks-1", 0.7, 0.6)], "undecided"),
+        ([cell("shokri-2017", 0.7, None), cell("ml-leaks-1", 0.7, None)], "holds"),
+        ([cell("shokri-2017", 0.7, 0.52), cell("ml-leaks-1", 0.7, None)], "undecided"),
+        ([cell("shokri-2017", 0.7, 0.52), cell("ml-leaks-1", 0.7, 0.6)], "does not hold"),
+        ([cell("shokri-2017", 0.7, 0.4), cell("yeom-2018-loss", 0.7, 0.5)], "does not hold"),
         ([cell("shokri-2017", 0.7, 0.6), cell("yeom-2018-loss", 0.7, 0.5)], "does not hold"),
         ([cell("shokri-2017", 0.52, 0.5), cell("yeom-2018-loss", 0.7, 0.5)], "not measured yet"),
     ):
