@@ -96,8 +96,25 @@ def apply(catalog: Catalog, name: str, settings: Mapping[str, str], *, adaptive:
         if parameter not in params:
             raise InputError(f"{name} has no parameter {parameter!r}: {nearest(parameter, params) or 'it has none'}")
         params[parameter] = value_of(f"{name}.{parameter}", text, params[parameter])
+    for parameter in params:
         check_range(defense, parameter, params[parameter])
     return Applied(defense, params, adaptive)
+
+
+@dataclass(frozen=True)
+class Took:
+    """What a defense on a target took away, and what it left in place of it: None where there is no such thing."""
+
+    defense: str
+    terms: set[str]
+    left: str | None
+
+    def told(self, needed: set[str], enough: bool) -> str:
+        """Return what it took of what an attack would need, to be added to a sentence, or what it left if that is `enough`."""
+        lost = sorted(needed & self.terms)
+        if lost and enough:
+            return f", of which {self.defense} leaves {self.left}"
+        return f", and {self.defense} takes {' and '.join(lost)} away" if lost else ""
 
 
 def taken(catalog: Catalog, entry: Target, applied: Applied) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from taxonomy.terms import WEAKER, RunPath, Strict, TermId, Text, Weaker
 
@@ -17,7 +17,17 @@ Known = Literal["read", "secondary", "memory"]
 Observation = Literal["black-box", "white-box"]
 ModelType = Literal["discriminative", "generative", "aggregate"]
 Frame = Literal["stand-alone", "federated"]
-Parameter = bool | int | float | str | list[int] | list[float]
+
+
+def _parameter(value: object) -> object:
+    """Return what may be a parameter; raise ValueError for anything else, in one sentence for all kinds that there are."""
+    numbers = isinstance(value, list) and all(isinstance(one, int | float) and not isinstance(one, bool) for one in value)
+    if numbers or isinstance(value, bool | int | float | str):
+        return value
+    raise ValueError("expected true or false, a number, text or a list of numbers")
+
+
+Parameter = Annotated[bool | int | float | str | list[int] | list[float], BeforeValidator(_parameter)]
 Params = dict[str, Parameter]
 
 
@@ -132,6 +142,8 @@ class Range(Strict):
 
 
 RANGES = "what a user may set a parameter to; unstated, a whole number that is not negative by default may not be made so"
+LOOKS_INSIDE = "it looks inside models of the adversary's own, so that it takes none that show nothing of their inside"
+HOSTED = "the models that it yields lie on somebody's platform, where they answer and show nothing of their inside"
 
 
 class Attack(Entry):
@@ -151,6 +163,7 @@ class Attack(Entry):
         description="the least amounts with which the method still is the paper's, by artifact, or by the attack's own id",
     )
     depends_on: DependsOn = Field(default="record", description=DEPENDS_ON)
+    looks_inside: bool = Field(default=False, description=LOOKS_INSIDE)
     published: list[Setting] = Field(default_factory=list)
     surveyed: SurveyRow | None = None
     differs: Text | None = None
@@ -170,6 +183,7 @@ class Step(Entry):
     yields: TermId
     because: Text
     weaker: Weaker = Field(default=False, description=WEAKER)
+    hosted: bool = Field(default=False, description=HOSTED)
     depends_on: DependsOn = Field(default="record", description=DEPENDS_ON)
     run: RunPath | None = None
     params: Params = Field(default_factory=dict)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from taxonomy import digests, source
@@ -12,7 +13,7 @@ from taxonomy.answers import Atlas, runnable_graph
 from taxonomy.catalog import Catalog
 from taxonomy.entries import Attack, Params, Step, Target
 from taxonomy.findings import InputError
-from taxonomy.graph import Price, Rule, goal, price, wanted
+from taxonomy.graph import Price, Rule, closed, goal, price, wanted
 from taxonomy.named_code import named
 from taxonomy.orderings import Ordering, Side
 from taxonomy.resolver import Resolver
@@ -49,7 +50,8 @@ class Fingerprints:
 
         def pricing(rule: Rule) -> Price:
             entry = steps.get(rule.id) or catalog.attacks.get(rule.id)
-            return price(entry.cost, own.get(rule.id, entry.params)) if entry else Price()
+            found = price(entry.cost, own.get(rule.id, entry.params)) if entry else Price()
+            return replace(found, closed=closed(attack, entry))
 
         found = self.resolver.derivation([goal(attack.id)], threat.grants, pricing)
         return list(found.rules) if found else []

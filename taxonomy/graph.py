@@ -21,7 +21,8 @@ class Price:
     """What a rule or a derivation costs: models to train, calls to a service, rows of a file, and what is asked at home.
 
     Calls, and what is asked of a copy at home for nothing, have a fixed part and one for each candidate. `trainings` are those of
-    the models that take as long as the target itself: trained by its own recipe, on as many records.
+    the models that take as long as the target itself: trained by its own recipe, on as many records. `closed` counts the steps
+    whose models show nothing of their inside, to an attack that looks there: it can do nothing with them, whatever they cost.
     """
 
     models: int = 0
@@ -31,6 +32,7 @@ class Price:
     home: int = 0
     home_per_record: int = 0
     trainings: int = 0
+    closed: int = 0
 
     def __add__(self, other: Price) -> Price:
         return Price(
@@ -41,6 +43,7 @@ class Price:
             self.home + other.home,
             self.home_per_record + other.home_per_record,
             self.trainings + other.trainings,
+            self.closed + other.closed,
         )
 
     def total_queries(self, records: int) -> int:
@@ -100,6 +103,11 @@ def wanted(attack: Attack, step: Step, params: Params) -> Params:
         if step.yields == artifact or step.yields.startswith(artifact + "."):
             values.update({name: amount for name, amount in amounts.items() if name in step.params})
     return values
+
+
+def closed(attack: Attack, entry: Attack | Step | None) -> int:
+    """Return 1 for a step whose models show nothing of their inside, if the attack looks there; 0 for any other entry."""
+    return int(attack.looks_inside and isinstance(entry, Step) and entry.hosted)
 
 
 def price(cost: Cost | None, params: Params) -> Price:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from taxonomy.catalog import Catalog
 from taxonomy.entries import Attack, Cost, Params, Step
-from taxonomy.graph import Price, Rule, price, wanted
+from taxonomy.graph import Price, Rule, closed, price, wanted
 from taxonomy.proofs import Ceiling, used
 from taxonomy.resolver import Derivation
 
@@ -96,6 +96,8 @@ class Prices:
 
     def _paid(self, rule: Rule, cost: Price) -> Price:
         """Return a price with its queries where they belong: at home, rows of what was published, or calls to a service."""
+        if closed(self.attack, self.entry(rule)):
+            cost = replace(cost, closed=1)
         if not cost.queries and not cost.queries_per_record:
             return cost
         asked = [need for need in rule.needs if self.catalog.terms[need].aspect == "query"]

@@ -13,7 +13,8 @@ PROOF_WORK = 250_000
 MAX_DEPTH = 500
 
 Pricing = Callable[[Rule], Price]
-# What comes first counts most: models, calls and rows, all that is asked, how much weaker rules make attacks, rules.
+# What comes first counts most: steps whose models the attack cannot use, models, calls and rows, all that is asked, how much
+# weaker rules make attacks, rules.
 Cost = tuple[int, ...]
 # What is limited: models, calls to a service for one candidate record, rows of a file. None is no limit.
 Used = tuple[int, int, int]
@@ -96,6 +97,7 @@ class CheapestProof:
         """Return the cost of some rules together."""
         prices, records = [self.pricing(rule) for rule in rules], self.records
         cost: Cost = (
+            sum(price.closed for price in prices),
             sum(price.models for price in prices),
             sum(price.total_queries(records) + price.rows for price in prices),
             sum(price.asked(records) for price in prices),

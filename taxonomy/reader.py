@@ -304,7 +304,7 @@ def wanted(problem: Any) -> str:
         fits = re.compile(problem["ctx"]["pattern"]).match
         if example := next(filter(fits, EXAMPLES), None):
             return f"text is expected that looks like {example!r}"
-    said: str = problem["msg"]
+    said: str = problem["msg"].removeprefix("Value error, ")
     return said[0].lower() + said[1:]
 
 

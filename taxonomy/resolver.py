@@ -95,10 +95,10 @@ class Resolver:
     ) -> Derivation | None:
         """Return the cheapest proof of all goals together, or None.
 
-        Cheapest is first in models, then in calls and rows, then in what is asked at home, then in rules that make attacks
-        weaker, then in rules. Queries that are counted by candidate are weighed for `records` of them. Branch and bound on the
-        goals' cone: every open term will cost at least its cheapest rule, and no rule yields two terms, so the sum is a lower
-        bound.
+        Cheapest is first in steps whose models the attack cannot use, then in models, then in calls and rows, then in what is
+        asked at home, then in rules that make attacks weaker, then in rules. Queries that are counted by candidate are weighed
+        for `records` of them. Branch and bound on the goals' cone: every open term will cost at least its cheapest rule, and no
+        rule yields two terms, so the sum is a lower bound.
         """
         return self._proved(goals, grants, pricing, records, None, None)[0]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from taxonomy.answers import Atlas, Feasible
@@ -16,6 +16,7 @@ class Difference:
 
     `weaker` and `stronger` are attacks that stand before and after, in a weaker or less weak way.
     Of what was to be withdrawn, `still_implied` follows from what is left, and `not_granted` nobody had to begin with.
+    `implied_by` are the grants that each of the former follows from; it is among `poorer` where attacks are weaker with it.
     """
 
     add: tuple[str, ...]
@@ -28,6 +29,8 @@ class Difference:
     not_granted: tuple[str, ...]
     contradictions: tuple[str, ...]
     after: ThreatModel
+    implied_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    poorer: frozenset[str] = frozenset()
 
     def as_json(self) -> dict[str, Any]:
         """Return the difference as plain data."""
@@ -39,6 +42,7 @@ class Difference:
             "weaker": list(self.weaker),
             "stronger": list(self.stronger),
             "still_implied": list(self.still_implied),
+            "implied_by": {term: list(grants) for term, grants in self.implied_by.items()},
             "not_granted": list(self.not_granted),
             "contradictions": list(self.contradictions),
             "threat_model": self.after.as_json(),
@@ -59,6 +63,8 @@ def what_if(atlas: Atlas, threat: ThreatModel, add: Iterable[str], remove: Itera
     before, later = ({a.attack.id: a for a in atlas.answers(t) if isinstance(a, Feasible)} for t in (threat, after))
     both = sorted(before.keys() & later.keys())
     closure = atlas.resolver.closure(after.grants)
+    proofs = {name: atlas.resolver.derivation([name], after.grants) for name in remove if name in closure}
+    rules = {name: proof.rules if proof else () for name, proof in proofs.items()}
     return Difference(
         add,
         remove,
@@ -70,4 +76,6 @@ def what_if(atlas: Atlas, threat: ThreatModel, add: Iterable[str], remove: Itera
         tuple(name for name in remove if name not in threat.knows and name not in closure),
         tuple(contradictions(atlas.catalog, after)),
         after,
+        {name: tuple(sorted({need for rule in made for need in rule.needs} & after.knows)) for name, made in rules.items()},
+        frozenset(name for name, made in rules.items() if any(rule.weaker for rule in made)),
     )

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, create_model
 
 from attacks.audit.kinds.specs import KINDS, ArraysSpec, ClassifierSpec, ModelSpec, SamplesSpec, TransformersSpec
 from taxonomy import yamlfile
-from taxonomy.entries import EntryId
+from taxonomy.entries import EntryId, Parameter
 from taxonomy.findings import CatalogError, Finding, InputError, nearest
 from taxonomy.reader import validate
 from taxonomy.terms import Strict, TermId, Text
@@ -90,7 +90,7 @@ class StatedDefense(Strict):
     """
 
     id: EntryId
-    params: dict[Text, bool | int | float | str] = Field(default_factory=dict)
+    params: dict[Text, Parameter] = Field(default_factory=dict)
     adaptive: bool = True
 
 

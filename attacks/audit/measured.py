@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from taxonomy.findings import InputError, printable, quoted, relative
 
 RESULTS, SCORES = "results.json", "scores.npz"
+# Why an attack was skipped that nobody could carry out, as a plan says it.
+STOPPED = ("inapplicable", "infeasible")
 # An attack by the threat model under which it stands (None in a run, which has one without a name) and its id.
 Key = tuple[str | None, str]
 
@@ -26,7 +28,10 @@ class Measured:
 
     `rates` are the false positive rates that each attack was judged at, as they are written. `ids` are the names of records, text
     (n,), in audits. `origin` is what a run hangs on, its target and its seed; None of an audit. `name` is that of the target or
-    the audit, `defense` the mask or other defense in words, and `grants` are what each threat model grants.
+    the audit, `defense` the mask or other defense in words, and `grants` are what each threat model grants. `content` is a hash
+    of each record's features, uint64 (n,), in audits whose records have no other name than the number of their row. `stopped`
+    are the attacks that nobody could carry out there, and `failed` those that somebody tried to. `numbered` says that `ids` are
+    the numbers of rows.
     """
 
     folder: Path
@@ -39,6 +44,10 @@ class Measured:
     name: str = ""
     defense: str = "none"
     grants: Mapping[str | None, frozenset[str]] = field(default_factory=dict)
+    content: NDArray[np.uint64] | None = None
+    stopped: frozenset[Key] = frozenset()
+    failed: frozenset[Key] = frozenset()
+    numbered: bool = False
 
     @property
     def threat_models(self) -> list[str | None]:
@@ -65,7 +74,13 @@ def read(folder: Path) -> Measured:
     if isinstance(data.get("target"), str) and isinstance(data.get("seed"), int) and "threat_models" not in data:
         origin = (data["target"], data["seed"])
     about = data.get("target") or data.get("name") or ""
-    return Measured(folder, scores, rates, list(found), member, ids, origin, str(about), _defense(data), _grants(data))
+    return Measured(
+        *(folder, scores, rates, list(found), member, ids, origin, str(about), _defense(data), _grants(data)),
+        content=_content(arrays, len(member), folder / SCORES),
+        stopped=_named(data, "skipped", "id", STOPPED),
+        failed=_named(data, "failures", "attack"),
+        numbered=data.get("identified") is False,
+    )
 
 
 def _defense(data: Mapping[str, Any]) -> str:
@@ -85,6 +100,24 @@ def _grants(data: Mapping[str, Any]) -> dict[str | None, frozenset[str]]:
     if isinstance(threat := data.get("threat_model"), dict):
         stated.append((None, threat.get("grants")))
     return {name: frozenset(map(str, grants)) for name, grants in stated if isinstance(grants, list)}
+
+
+def _named(data: Mapping[str, Any], listed: str, key: str, because: Collection[str] | None = None) -> frozenset[Key]:
+    """Return the attacks in a list of the results, or of each threat model there; of those skipped, for a reason of `because`."""
+    parts = [(part["id"], part) for part in data["threat_models"]] if "threat_models" in data else [(None, data)]
+    found = set[Key]()
+    for threat, part in parts:
+        for one in part.get(listed) or ():
+            if isinstance(one, dict) and isinstance(one.get(key), str) and (because is None or one.get("why") in because):
+                found.add((threat, one[key]))
+    return frozenset(found)
+
+
+def _content(arrays: Mapping[str, NDArray[Any]], count: int, path: Path) -> NDArray[np.uint64] | None:
+    content = arrays.get("content")
+    if content is not None and (content.dtype != np.uint64 or content.shape != (count,)):
+        raise _damaged(path, f"`content` is no array of hashes (uint64), one for each of {count:,} records")
+    return content
 
 
 def _results(path: Path) -> dict[str, Any]:

@@ -105,7 +105,7 @@ def _stated(key: str, form: type[Stated], only: str, given: Any) -> Stated:
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         place = ".".join(map(str, (key, *problem["loc"])))
-        raise InputError(f"{place}: {problem['msg'][0].lower()}{problem['msg'][1:]} (found {problem['input']!r})") from error
+        raise InputError(f"{place}: {wanted(problem)} (found {problem['input']!r})") from error
 
 
 def _plain(value: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +19,17 @@ from attacks.audit.answers import floats, log_probs
 from attacks.audit.functions import Function, aside, blamed
 from attacks.audit.kinds import networks
 from attacks.audit.rows import Rows, digest_features, take
+from attacks.defenses import answers as masks
 from attacks.engine.places import SerialExecutor
 from attacks.engine.store import Store
 from attacks.engine.versions import environment
 from attacks.engine.workshop import StoreWorkshop
 from attacks.errors import AttackError
-from attacks.handles import HostedModel, Ledger, Platform, Trainer, UnsuitableError
+from attacks.handles import HostedModel, Ledger, Platform, ShadowData, ShadowModels, Trainer, UnsuitableError
 from attacks.models import training
 from attacks.models.resolution import bounded
 from attacks.models.training import Recipe, TrainingSet
-from attacks.seeds import digest, digest_arrays
+from attacks.seeds import derive_seed, digest, digest_arrays, record_ids
 from taxonomy.findings import InputError, nearest, quoted
 
 KIND = "answers of an own model"
@@ -234,17 +235,31 @@ def train_into(folder: Path, name: str, task: Task) -> bool:
 class FunctionTrainer(Trainer):
     """The handle of M2 where the recipe is a function of the user's own: it trains, and shows nothing of the structure."""
 
-    def __init__(self, own: OwnTraining, training_size: int, ledger: Ledger):
+    def __init__(self, own: OwnTraining, training_size: int, ledger: Ledger, mask: masks.Mask | None = None):
         super().__init__("trainer", None, training_size, ledger)  # type: ignore[arg-type]
-        self._own = own
+        self._own, self._mask = own, mask
 
     @property
     def recipe(self) -> Recipe:
         """Raise UnsuitableError: nothing is known of what the function builds."""
         raise UnsuitableError("the recipe is a training function, of whose architecture nothing is known")
 
+    def behind(self, mask: masks.Mask) -> FunctionTrainer:
+        """Return the handle of the same function, whose models answer through a mask."""
+        return FunctionTrainer(self._own, self._training_size, self.ledger, mask)
+
     def _fitted(self, recipe: Any, sets: Sequence[TrainingSet]) -> Any:
-        return self._own.fit_many(sets, "shadow models")
+        models = self._own.fit_many(sets, "shadow models")
+        if self._mask is None:
+            return models
+        return [_masked(model, data, self._mask) for model, data in zip(models, sets, strict=True)]
+
+
+def _masked(model: HostedModel, data: TrainingSet, mask: masks.Mask) -> Any:
+    """Return a model that answers through a mask, whose chance is of the training's seed."""
+    records = ShadowData(data.x, data.y, record_ids(data.x.numpy()))
+    one = ShadowModels([model], records, torch.ones(1, len(records), dtype=torch.bool))
+    return masks.answering(one, replace(mask, seed=derive_seed(mask.seed, "model", data.seed))).models[0]
 
 
 class FunctionPlatform(Platform):

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from attacks.audit.rows import content_ids, take
 from attacks.handles import SuspectSets
 from attacks.seeds import derive_seed
 from attacks.targets import dealt_sets
@@ -59,6 +60,19 @@ class Parts(ABC):
     def count(self) -> int:
         """How many candidates there are."""
         return len(self.members) + len(self.others)
+
+    @property
+    def identified(self) -> bool:
+        """Whether the files name their records, which else have but the numbers of their rows."""
+        return self.members.identified and self.others.identified
+
+    @property
+    def content(self) -> NDArray[np.uint64] | None:
+        """A hash of each candidate as it stands in the files, uint64 (n,), where it has no other name than its row's number."""
+        rows = self.described or self.rows
+        if rows is None or self.identified:
+            return None
+        return content_ids(take(rows.known, np.arange(self.count)))
 
     @property
     def size(self) -> int:

@@ -21,13 +21,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AuditResult:
-    """The figures of an audit as plain data, with the scores of every attack: float64 (n,), members first, and their ids."""
+    """The figures of an audit as plain data, with the scores of every attack: float64 (n,), members first, and their ids.
+
+    `content` is a hash of each record, uint64 (n,), where the ids are but the numbers of rows.
+    """
 
     data: dict[str, Any]
     scores: dict[str, NDArray[np.float64]]
     member: NDArray[np.bool_]
     ids: NDArray[Any]
     catalog: Catalog
+    content: NDArray[np.uint64] | None = None
 
     @property
     def valid(self) -> bool:
@@ -56,6 +60,7 @@ class AuditResult:
                 self.member,
                 folder,
                 ids=[str(one) for one in self.ids],
+                content=self.content,
                 exhibits={},
                 catalog=self.catalog,
                 formats=formats,

@@ -193,6 +193,15 @@ def digest_features(features: Features) -> str:
     return digest([kinds, digest_arrays(*cells)])
 
 
+def content_ids(features: Features) -> NDArray[np.uint64]:
+    """Return a hash of each record's features as the user gave them, uint64 (n,)."""
+    if isinstance(features, np.ndarray):
+        return record_ids(np.ascontiguousarray(features))
+    import pandas as pd
+
+    return np.asarray(pd.util.hash_pandas_object(features.astype(str), index=False), dtype=np.uint64)
+
+
 def joined(parts: list[Features]) -> Features:
     """Return features of several sides behind each other."""
     if all(isinstance(part, np.ndarray) for part in parts):

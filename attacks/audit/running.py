@@ -28,8 +28,10 @@ from attacks.engine.plan import NothingToRunError, Plan, Planned, Skipped
 from attacks.engine.proof import Proof
 from attacks.engine.runner import Engine
 from attacks.engine.store import Store
+from attacks.handles import UnsuitableError
 from attacks.metrics.blind_baseline import BlindBaseline
 from attacks.metrics.groups import split
+from attacks.steps.training_sets import check_pool
 from attacks.targets.target import Target
 from taxonomy import defended, entries
 from taxonomy.catalog import Catalog
@@ -42,11 +44,15 @@ OWN_MODELS = frozenset({"M2", "M3", "shadow-models.matched", "reference-models"}
 
 @dataclass(frozen=True)
 class Case:
-    """One threat model of an audit: its plan, None where no attack can be run, and the attacks that are left out."""
+    """One threat model of an audit: its plan, None where no attack can be run, and the attacks that are left out.
+
+    Of those, `unsuited` are the ones for which the records are too few.
+    """
 
     adversary: Adversary
     plan: Plan | None
     skipped: tuple[Skipped, ...]
+    unsuited: tuple[Skipped, ...] = ()
 
     @property
     def attacks(self) -> tuple[Planned, ...]:
@@ -215,11 +221,26 @@ def _plan(ready: Prepared, adversary: Adversary, named: set[str], settings: Sett
         wanted = [one for one in whole.attacks if not named or one.attack.id in named]
         reasons = {one.attack.id: _left_out(ready, one, bool(named), threat.limits.queries) for one in wanted}
         skipped = [Skipped(name, "limit", reason) for name, reason in reasons.items() if reason]
-        kept = [one for one in wanted if reasons[one.attack.id] is None]
-        plan = whole.only(kept, [*whole.skipped, *skipped])
+        few = {one.attack.id: reason for one in wanted if reasons[one.attack.id] is None and (reason := _too_few(ready, one))}
+        unsuited = tuple(Skipped(name, "limit", reason) for name, reason in few.items())
+        kept = [one for one in wanted if reasons[one.attack.id] is None and one.attack.id not in few]
+        plan = whole.only(kept, [*whole.skipped, *skipped, *unsuited])
     except NothingToRunError as error:
         return Case(adversary, None, _worded(error.skipped))
-    return Case(adversary, plan, _worded(plan.skipped))
+    return Case(adversary, plan, _worded(plan.skipped), unsuited)
+
+
+def _too_few(ready: Prepared, one: Planned) -> str | None:
+    """Return why an attack cannot have the reference models that it needs, which are trained on no candidate; None if it can."""
+    population = ready.parts.population
+    for rule in one.rules:
+        if rule.kind == "step" and rule.yields == "reference-models" and population is not None:
+            many = one.wants[rule.id].get("count")
+            try:
+                check_pool(len(population), ready.parts.size, many if isinstance(many, int) else 1, "reference models")
+            except UnsuitableError as error:
+                return str(error)
+    return None
 
 
 def _worded(skipped: Sequence[Skipped]) -> tuple[Skipped, ...]:
@@ -277,6 +298,7 @@ def run(ready: Prepared, command: str) -> AuditResult:
         "name": parts.name,
         "seed": ready.seed,
         "valid": ready.valid,
+        "identified": parts.identified,
         "checks": [check.as_json() for check in ready.checks],
         "blind_baseline": ready.baseline.as_json() if ready.baseline else None,
         "defense": ready.defense,
@@ -290,7 +312,7 @@ def run(ready: Prepared, command: str) -> AuditResult:
         **report.stamp(),
         "data_hashes": parts.hashes,
     }
-    return AuditResult(everything, scores, member, ids, ready.catalog)
+    return AuditResult(everything, scores, member, ids, ready.catalog, parts.content)
 
 
 def _described(ready: Prepared, case: Case) -> dict[str, Any]:
@@ -303,7 +325,7 @@ def _described(ready: Prepared, case: Case) -> dict[str, Any]:
         "grants": threat.grants,
         "skipped": [one.as_json() for one in case.skipped],
         "unlock": threat_models.unlock(ready.catalog, threat, infeasible, ready.parts.beyond),
-        "left_out": not_handed_over(ready, case),
+        "left_out": not_handed_over(ready, case) + too_few(case),
     }
 
 
@@ -318,6 +340,11 @@ def not_handed_over(ready: Prepared, case: Case) -> list[str]:
     return [
         f"This adversary also has {titles}, which the audit file does not hand over: {len(lost):,} of its attacks were not run."
     ]
+
+
+def too_few(case: Case) -> list[str]:
+    """Return in sentences for which attacks the records are too few."""
+    return _unsuited([(one.id, one.because) for one in case.unsuited])
 
 
 def _unsuited(unsuited: Sequence[tuple[str, str]]) -> list[str]:

@@ -165,11 +165,14 @@ class ClassifierParts(Parts):
     def steps_of(self, catalog: Catalog) -> Catalog:
         """Return the catalog without steps that train by an architecture alone, where it is a module that the user built.
 
-        A recipe names an architecture that any process builds; the user's training function trains such models.
+        A recipe names an architecture that any process builds; the user's training function trains such models. These answer,
+        and show nothing of their inside.
         """
-        if self.inside.recipe is None:
-            return catalog
-        kept = {name: step for name, step in catalog.steps.items() if "M2.architecture" not in step.needs}
+        kept = catalog.steps
+        if self.inside.recipe is not None:
+            kept = {name: step for name, step in kept.items() if "M2.architecture" not in step.needs}
+        if self.training is not None:
+            kept = {name: step.model_copy(update={"hosted": step.hosted or "M2" in step.needs}) for name, step in kept.items()}
         return replace(catalog, kinds={**catalog.kinds, "steps": kept})
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -36,7 +38,9 @@ class AttackChange:
 class StrongestChange:
     """The attack with the highest AUC of each side, which may be another one, and how their AUC differs.
 
-    The interval is that of these two attacks; it knows nothing of their having been chosen.
+    Of attacks that one side alone has scores of, those count that nobody could carry out on the other side, as where a mask stops
+    them. One that failed there, or that nobody asked for, says nothing of what changed. The interval is that of these two
+    attacks; it knows nothing of their having been chosen.
     """
 
     a: Key
@@ -66,6 +70,11 @@ class Changes:
     only_in_a: list[Key]
     only_in_b: list[Key]
     not_compared: list[Key]
+
+    @property
+    def failed(self) -> list[tuple[str, list[Key]]]:
+        """The attacks that failed, by side."""
+        return [(name, sorted_keys(side.failed)) for name, side in (("A", self.a), ("B", self.b)) if side.failed]
 
     @property
     def notes(self) -> list[str]:
@@ -103,6 +112,7 @@ class Changes:
             "only_in_a": named(self.only_in_a),
             "only_in_b": named(self.only_in_b),
             "not_compared": named(self.not_compared),
+            "failed": {"a": named(sorted_keys(self.a.failed)), "b": named(sorted_keys(self.b.failed))},
         }
 
 
@@ -119,8 +129,9 @@ def between(a: Measured, b: Measured) -> Changes:
     if not scored:
         raise InputError(f"no attack on membership stands in both {relative(a.folder)} and {relative(b.folder)}")
     rows, because = _matched(a, b)
-    best, best_of_other = (max(side.scores, key=lambda key: auc(side.scores[key], side.member)) for side in (a, b))
-    of_other = (b.scores[best_of_other], b.member) if rows is None else (b.scores[best_of_other][rows], a.member)
+    best, best_of_other = _strongest(a, scored, other.stopped), _strongest(other, scored, a.stopped)
+    score = other.scores[best_of_other]
+    of_other = (score, b.member) if rows is None else (score[rows], a.member)
     area = change.of_area((a.scores[best], a.member), of_other, paired=rows is not None)
     found = []
     for key in scored:
@@ -140,7 +151,7 @@ def between(a: Measured, b: Measured) -> Changes:
         b,
         rows is not None,
         because,
-        StrongestChange(best, best_of_other, area),
+        StrongestChange(best, best_of_other if other is b else (b.threat_models[0], best_of_other[1]), area),
         found,
         only_in_a=[key for key in a.attacks if key not in common],
         only_in_b=[key for key in other.attacks if key not in common],
@@ -155,7 +166,20 @@ def _under(side: Measured, threat: str | None) -> Measured:
         return {(threat, attack): value for (_, attack), value in found.items()}
 
     attacks: list[Key] = [(threat, attack) for _, attack in side.attacks]
-    return replace(side, scores=moved(side.scores), rates=moved(side.rates), attacks=attacks)
+    stopped = frozenset((threat, attack) for _, attack in side.stopped)
+    return replace(side, scores=moved(side.scores), rates=moved(side.rates), attacks=attacks, stopped=stopped)
+
+
+def _strongest(side: Measured, common: list[Key], stopped: frozenset[Key]) -> Key:
+    """Return the attack of a side with the highest AUC, of those that both have and those that the other side stops."""
+    return max(
+        (key for key in side.scores if key in common or key in stopped), key=lambda key: auc(side.scores[key], side.member)
+    )
+
+
+def sorted_keys(keys: Iterable[Key]) -> list[Key]:
+    """Return attacks by threat model and id."""
+    return sorted(keys, key=lambda key: (key[0] or "", key[1]))
 
 
 def _matched(a: Measured, b: Measured) -> tuple[np.ndarray[Any, np.dtype[np.int64]] | None, str]:
@@ -168,11 +192,28 @@ def _matched(a: Measured, b: Measured) -> tuple[np.ndarray[Any, np.dtype[np.int6
         if not np.array_equal(a.member, b.member):
             return None, "the same target and seed, but other members"
         return np.arange(len(a.member)), "the same target and seed, and so the same records"
-    rows = {key: row for row, key in enumerate(zip(b.member.tolist(), b.ids.tolist(), strict=True))}
-    keys = list(zip(a.member.tolist(), a.ids.tolist(), strict=True))
-    if len(rows) < len(b.member) or len({*keys}) < len(keys):
+    if (a.content is None) != (b.content is None):
+        return None, "the records of one side have no names but the numbers of their rows"
+    name = "id" if a.content is None else "their features"
+    ids, of_other = (side.ids if side.content is None else side.content for side in (a, b))
+    assert ids is not None and of_other is not None, "both sides have them"
+    rows = {key: row for row, key in enumerate(_counted(b.member, of_other))}
+    keys = _counted(a.member, ids)
+    if a.content is None and any(count for *_, count in (*rows, *keys)):
         return None, "an id stands at several records"
     same = sum(key in rows for key in keys)
     if same < len(keys) or len(rows) > len(keys):
-        return None, f"{same:,} of {len(keys):,} and {len(rows):,} records are the same by id and membership"
-    return np.array([rows[key] for key in keys]), "the same records by id and membership"
+        return None, f"{same:,} of {len(keys):,} and {len(rows):,} records are the same by {name} and membership"
+    if a.content is None and (a.numbered or b.numbered):
+        return np.array([rows[key] for key in keys]), "the same numbers of rows, which is all that names the records there"
+    return np.array([rows[key] for key in keys]), f"the same records by {name} and membership"
+
+
+def _counted(member: np.ndarray[Any, Any], names: np.ndarray[Any, Any]) -> list[tuple[bool, Any, int]]:
+    """Return what names each record: membership, its name, and how many before it are called the same."""
+    seen = Counter[tuple[bool, Any]]()
+    found = []
+    for key in zip(member.tolist(), names.tolist(), strict=True):
+        found.append((*key, seen[key]))
+        seen[key] += 1
+    return found

@@ -32,7 +32,7 @@ GIVES = {
 
 def planned(out: Console, ready: Prepared) -> None:
     """Print what was found before anything is run, which attacks will be run, and their price."""
-    from attacks.audit.running import not_handed_over
+    from attacks.audit.running import not_handed_over, too_few
 
     parts = ready.parts
     out.print(f"Audit of {parts.name}: {len(parts.members):,} members, {len(parts.others):,} non-members")
@@ -46,11 +46,12 @@ def planned(out: Console, ready: Prepared) -> None:
         out.print(f"  granted: {escape(', '.join(sorted(adversary.threat.knows)))}")
         if attacks:
             out.print(f"  {', '.join(one.attack.id for one in attacks)}")
-        for sentence in not_handed_over(ready, case):
+        for sentence in [*not_handed_over(ready, case), *too_few(case)]:
             out.print(f"  [yellow]{escape(sentence)}[/]")
     price = ready.price
     calls = f" At most {price['queries']:,} calls to the service." if price["queries"] else ""
-    out.print(f"\n{to_train(price)}{calls}\n")
+    kept = " Those that an audit without the mask trained are not trained again." if ready.defense and price["to_train"] else ""
+    out.print(f"\n{to_train(price)}{kept}{calls}\n")
 
 
 def to_train(price: dict[str, Any]) -> str:

@@ -17,7 +17,7 @@ def show_plan(console: Any, expected: Any, seeds: str) -> None:
             e.runs,
             e.finished,
             e.models,
-            _expected(e.seconds, e.untimed),
+            _expected(e.seconds, e.untimed, e.runs - e.finished),
         )
         for e in expected
     ]
@@ -26,9 +26,10 @@ def show_plan(console: Any, expected: Any, seeds: str) -> None:
     console.print(f"{seeds} A run is one attack on one target with one seed; what was done before is taken from the store.\n")
 
 
-def _expected(seconds: float, untimed: int) -> str:
+def _expected(seconds: float, untimed: int, left: int) -> str:
+    """Return how long the runs take that are `left`, of which some were never timed."""
     if untimed:
-        return f"{untimed} runs were never timed" + (f"; the others take about {_minutes(seconds)}" if seconds else "")
+        return f"{untimed} runs were never timed" + (f"; the others take about {_minutes(seconds)}" if left > untimed else "")
     return f"about {_minutes(seconds)}"
 
 

@@ -25,8 +25,8 @@ def diff(
     """Tell what changed between two runs or audits, attack by attack.
 
     Every difference of AUC and of the true positive rate at a false positive rate is B less A, with a 95 % interval. Where the
-    records are the same it is paired, and narrower. First stands the strongest attack of each side, which may be another one.
-    Attacks that stand in one only are listed.
+    records are the same it is paired, and narrower. First stands the strongest attack of each side, of those that both have or
+    that the other side stops; it may be another one. Attacks that stand in one only are listed, and those that failed.
     """
     from attacks.audit import measured, what_changed
 
@@ -70,6 +70,8 @@ def _show(found: Changes) -> None:
         console.print(escape(printable("The threat models differ: {} in A, {} in B.".format(*under))))
     for reason in sorted({reason for attack in found.attacks for reason in attack.unresolved.values()}):
         console.print(f"–  {escape(reason)}.")
+    for side, keys in found.failed:
+        console.print(f"[yellow]Failed in {side}: {escape(printable(_listed(keys)))}; its report says why.[/]")
     for said, keys in (
         ("Only in A", found.only_in_a),
         ("Only in B", found.only_in_b),

@@ -207,7 +207,9 @@ def difference(out: Console, model: ThreatModel, change: Difference) -> None:
     if not any(ids for _, ids in changes):
         out.print("Nothing changes.")
     for term in change.still_implied:
-        out.print(f"{escape(term)} still follows from what is left: withdraw that as well.")
+        grants = " and ".join(change.implied_by[term]) or "what every adversary has"
+        end = ", in a form with which attacks are weaker" if term in change.poorer else ": withdraw that as well"
+        out.print(f"{escape(term)} still follows from {escape(grants)}{end}.")
     for term in change.not_granted:
         out.print(f"{escape(term)} was not granted, so there is nothing to withdraw.")
     for reason in change.contradictions:

@@ -93,9 +93,8 @@ def plan(out: Console, run: Plan, expected: Expected) -> None:
         out.print("Nothing is to be trained: the target is published statistics.\n")
         return
     whole = ", ".join(f"those of an {architecture} in whole blocks of {size}" for architecture, size in SIZES.items())
-    needed = (
-        f"Needed: the target and {counted(run.models, 'shared model')} ({whole})" if run.models else "Needed: the target alone"
-    )
+    blocks = f" ({whole})" if run.target.differentiable else ""
+    needed = f"Needed: the target and {counted(run.models, 'shared model')}{blocks}" if run.models else "Needed: the target alone"
     if not expected.models:
         out.print(f"{needed}; {'all of them are' if run.models else 'it is'} in the store.\n")
         return

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import linecache
+import re
 import traceback
 from collections.abc import Sequence
+from concurrent.futures.process import _RemoteTraceback
 from pathlib import Path
 
 from attacks.engine.code import Code
@@ -13,6 +15,7 @@ from taxonomy.findings import printable, relative
 
 # Longer lines of source are not shown.
 SHOWN = 100
+FRAME = re.compile(r'^  File "(.+)", line (\d+), in (\S+)', re.MULTILINE)
 
 
 def told(error: BaseException, code: Code) -> str:
@@ -20,13 +23,23 @@ def told(error: BaseException, code: Code) -> str:
 
     An AttackError explains itself; it has a line only where code that is not ours called what raised it.
     """
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != wrong_calls.__file__]
+    frames = [frame for frame in (*_here(error), *_elsewhere(error)) if frame.filename != wrong_calls.__file__]
     theirs = _innermost(frames, code.homes(own=False))
     if isinstance(error, AttackError):
         return f"{one_line(error)}{_place(theirs, code)}" if theirs and theirs is not frames[-1] else one_line(error)
     blamed = theirs or _unparsed(error, code) or _innermost(frames, code.homes(own=True)) or (frames[-1] if frames else None)
     said = one_line(error.msg if isinstance(error, SyntaxError) else error)
     return f"{type(error).__name__}: {said}{wrong_calls.hint(error)}{_place(blamed, code) if blamed else ' (unknown place)'}"
+
+
+def _here(error: BaseException) -> traceback.StackSummary:
+    return traceback.extract_tb(error.__traceback__)
+
+
+def _elsewhere(error: BaseException) -> list[traceback.FrameSummary]:
+    """Return the frames of another process in which the error was raised, as that process told them in text."""
+    told = str(error.__cause__) if isinstance(error.__cause__, _RemoteTraceback) else ""
+    return [traceback.FrameSummary(file, int(line), name) for file, line, name in FRAME.findall(told)]
 
 
 def one_line(said: object) -> str:

@@ -18,7 +18,7 @@ from taxonomy.catalog import installed_sources
 from taxonomy.check import OWN, package
 from taxonomy.defended import Applied
 from taxonomy.entries import Attack, Target
-from taxonomy.findings import InputError
+from taxonomy.findings import InputError, nearest, relative
 from taxonomy.kept_digests import KeptDigests
 from taxonomy.named_code import named
 
@@ -128,6 +128,9 @@ class Code:
             return self._installed[name]
         if name in self._trusted:
             return self._trusted[name]
+        if self.trusted:
+            where = " or ".join(relative(folder) for folder in self.trusted)
+            raise InputError(f"{run}: there is no {name}.py, and no package {name}, in {where} ({nearest(name, self._trusted)})")
         raise InputError(f"{run} lies in no installed catalog's package; --trust-code DIR runs code of a folder that you trust")
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from attacks.defenses.answers import Mask, label_shown, scores_shown
+from attacks.defenses.answers import Mask, answering, label_shown, scores_shown
 from attacks.defenses.owner import SEED, Owner, Trained, others, takes
 from attacks.engine import masks_on_trial
 from attacks.handles import (
@@ -94,6 +94,20 @@ def mask(code: Code, applied: Applied, seed: int) -> Mask:
 def untold(applied: Applied, entry: entries.Target) -> AttackError:
     """Return what is raised where a defense would change a training that only the target's code knows."""
     return AttackError(f"{entry.id} cannot be trained again with it, for its code trains in a way of its own")
+
+
+@runtime_checkable
+class Maskable(Protocol):
+    """A handle that trains in a way of its own, and can have what comes of it answer through a mask."""
+
+    def behind(self, mask: Mask) -> Any:
+        """Return the handle whose models answer through a mask."""
+        ...
+
+
+def behind(mask: Mask, handle: Any) -> Any:
+    """Return a handle whose models answer through a mask, as who knows of it puts it on models of its own."""
+    return handle.behind(mask) if isinstance(handle, Maskable) and not mask.computes else answering(handle, mask)
 
 
 def beside(entry: entries.Target) -> dict[str, object]:

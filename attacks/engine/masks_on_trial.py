@@ -44,6 +44,7 @@ def ask(of: Mask, term: str | None, log_probs: Tensor, x: Tensor, step: float) -
     name, asked = of.function.__name__, torch.zeros(len(x), dtype=torch.int64)
     with _returning(name):
         shown, *again = (of(log_probs.clone(), x.clone(), asked).log_probs for _ in range(1 if of.computes else 2))
+    shown = shown.detach()
     hidden = shown.isnan()
     if term not in HIDING and bool(hidden.any()):
         raise AttackError(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import math
+import numbers
 import time
 import traceback
 from collections.abc import Mapping, Sequence
@@ -16,11 +19,13 @@ from attacks.defenses.owner import FACTS, Trained
 from attacks.engine.store import Store
 from attacks.errors import AttackError
 from attacks.models import accelerated, own_code
+from attacks.models.architectures import ESTIMATORS
 from attacks.models.blocks import Block
 from attacks.models.devices import CPU
 from attacks.models.generators import GeneratorRecipe
 from attacks.models.generators import training as generators
 from attacks.models.training import Recipe, TrainingSet, fit, fit_block
+from taxonomy.findings import quoted
 
 
 def train_into(folder: Path, fingerprint: str, *training: Any) -> bool:
@@ -53,6 +58,7 @@ def train_named(
     store = Store(folder)
     if fingerprint in store:
         return False
+    load_for(recipe)
     # On the CPU training has one thread, so its processor time is what it takes where nothing else is in the way.
     clock = time.process_time if said["device"] == CPU else time.perf_counter
     start = clock()
@@ -83,16 +89,44 @@ def _trained(
     return [fit(known, data) if device == CPU else accelerated.fit(known, data, device)]
 
 
+def load_for(recipe: Mapping[str, Any]) -> None:
+    """Load what the first training in a process loads, about a second of it, so that no model is said to have taken that."""
+    importlib.import_module("skops.io" if recipe.get("architecture") in ESTIMATORS else "torch._dynamo")
+
+
 def fitted(defense: Trained, recipe: Recipe | GeneratorRecipe, data: TrainingSet, trained: nn.Module | None = None) -> nn.Module:
-    """Return the network that a defense trains, or makes of a `trained` one; raise AttackError for what is no network."""
+    """Return the network that a defense trains, or makes of a `trained` one, with its facts.
+
+    Raises AttackError for what is no network, or tells facts that are no finite numbers by name.
+    """
     try:
-        return defense.fit(recipe, data, trained)
+        found = defense.fit(recipe, data, trained)
+        vars(found)[FACTS] = _facts(defense, vars(found)[FACTS])
+        return found
     except AttributeError as error:
         # Whatever it returned is first asked to `eval`.
         asked = traceback.extract_tb(error.__traceback__)[-1].filename == owner.__file__ and error.name == "eval"
         if not asked or isinstance(error.obj, nn.Module):
             raise
         raise AttackError(f"{defense.run} returned {type(error.obj).__name__}, where a network is expected") from error
+
+
+def _facts(defense: Trained, told: Any) -> dict[str, float]:
+    """Return what a defense tells of a training as plain numbers."""
+    known = told.items() if isinstance(told, Mapping) else [(None, told)]
+    odd = [(name, value) for name, value in known if not (isinstance(name, str) and _is_number(value))]
+    if odd:
+        name, value = odd[0]
+        where = "" if name is None else f"{quoted(str(name))}: "
+        raise AttackError(
+            f"{defense.run} tells the facts {where}{quoted(repr(value))} of its network; facts are finite numbers by name, such "
+            'as {"epsilon": 1.5}'
+        )
+    return {str(name): int(value) if isinstance(value, numbers.Integral) else float(value) for name, value in known}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def read(recipe: dict[str, Any]) -> Recipe | GeneratorRecipe:

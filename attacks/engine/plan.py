@@ -10,7 +10,7 @@ from typing import Any, Literal
 from attacks.engine.settings import owners, parameters
 from taxonomy.answers import Atlas, Feasible, Inapplicable, Infeasible, ceiling_of, runnable_graph, where
 from taxonomy.catalog import Catalog
-from taxonomy.defended import Applied, faced, taken
+from taxonomy.defended import Applied, Took, faced, taken
 from taxonomy.entries import Attack, Limits, Params, Step, Target
 from taxonomy.findings import InputError
 from taxonomy.graph import Graph, Price, Rule, goal, price, wanted
@@ -55,7 +55,7 @@ class Skipped:
 
     def as_json(self) -> dict[str, str]:
         """Return it as plain data."""
-        return {"id": self.id, "because": self.because}
+        return {"id": self.id, "why": self.why, "because": self.because}
 
 
 class NothingToRunError(InputError):
@@ -146,7 +146,7 @@ def make(
     granted = sorted(offered.knows)
     derived = _behind(granted, derived)
     params, set_by_user = parameters(catalog, overrides or {})
-    took = (defense.defense.id, gone) if defense is not None else None
+    took = Took(defense.defense.id, gone, defense.left) if defense is not None else None
     chosen, skipped = _choose(catalog, threat, offered, target, [catalog.attack(name) for name in names], took)
     planner = _Planner(catalog, offered, params, set_by_user)
     kept = list[Planned]()
@@ -346,7 +346,7 @@ def _choose(
     offered: ThreatModel,
     target: Target,
     named: Sequence[Attack],
-    took: tuple[str, set[str]] | None = None,
+    took: Took | None = None,
 ) -> tuple[list[Attack], list[Skipped]]:
     """Return the attacks to run, and those left out with the reason; a named one that cannot run is an error.
 
@@ -361,13 +361,13 @@ def _choose(
         reason = None
         answer = atlas.answer(attack, unlimited)
         if isinstance(answer, Inapplicable):
-            where = f"{target.id} with {took[0]}" if took else target.id
+            where = f"{target.id} with {took.defense}" if took else target.id
             why, reason = "inapplicable", f"it does not apply to {where}: {answer.reason}"
         elif isinstance(answer, Infeasible):
             ways = atlas.least(answer.missing, unlimited)
             needed = " or ".join(atlas.way(threat, terms) for terms in ways) or "what cannot be granted"
-            lost = sorted({term for terms in ways for term in terms} & took[1]) if took else []
-            gone = f", and {took[0]} takes {' and '.join(lost)} away" if took and lost else ""
+            stands = took is not None and took.left and isinstance(atlas.answer(attack, owner(target)), Feasible)
+            gone = took.told({term for terms in ways for term in terms}, bool(stands)) if took else ""
             why, reason = "infeasible", f"it is infeasible under this threat model; it would need {needed}{gone}"
         elif not isinstance(atlas.answer(attack, replace(offered, limits=Limits())), Feasible):
             lacking = sorted(threat.knows - set(target.offers))

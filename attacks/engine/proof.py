@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from attacks.defenses.answers import answering
 from attacks.defenses.owner import Trained
 from attacks.engine import artifacts
+from attacks.engine.defending import behind
 from attacks.engine.expected import made_for
 from attacks.engine.plan import Planned, amount
 from attacks.engine.versions import environment
@@ -103,7 +104,7 @@ class Proof:
                 handles[name] = self.handle(need, ledger)
                 # What a step trains is kept as it is, and masked when it is handed on.
                 if self.mask is not None and rule.kind == "attack" and need not in self.yields:
-                    handles[name] = answering(handles[name], self.mask)
+                    handles[name] = behind(self.mask, handles[name])
         return handles
 
     def handle(self, term: str, ledger: Ledger) -> Any:

@@ -19,7 +19,7 @@ from attacks.engine.code import Code
 from attacks.engine.foreseen import TARGET
 from attacks.engine.kept_models import KeptModel, kept_by
 from attacks.engine.named_signals import named
-from attacks.engine.pieces import fitted, train_into, train_named
+from attacks.engine.pieces import fitted, load_for, train_into, train_named
 from attacks.engine.places import NamedExecutor, Progress
 from attacks.engine.store import WAIT_SECONDS, Arrays, Store
 from attacks.engine.versions import beside, environment
@@ -126,6 +126,7 @@ class StoreWorkshop:
 
         def change() -> None:
             network = self.network(recipe, trained) if isinstance(recipe, Recipe) else self.generator(recipe, trained).module
+            load_for(recipe.as_json())
             start = time.process_time()
             changed = fitted(defense, recipe, data, copy.deepcopy(network))
             seconds = time.process_time() - start + self.store.meta(node_of(trained))["seconds"]

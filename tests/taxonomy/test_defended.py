@@ -120,7 +120,7 @@ REFUSED = {
     "half a score": ("top-k-scores", {"k": "1.5"}, "digits-mlp", "must be a whole number"),
     "negative noise": ("posterior-noise", {"spread": "-0.5"}, "digits-mlp", "must be at least 0"),
     "noise of nothing": ("posterior-noise", {"spread": "nan"}, "digits-mlp", "must be a finite number"),
-    "no temperature": ("softmax-temperature", {"temperature": "0"}, "digits-mlp", "must be above 0"),
+    "no temperature": ("softmax-temperature", {"temperature": "0"}, "digits-mlp", "must be at least 0.01"),
     "all units": ("dropout", {"hidden": "1"}, "digits-mlp", "at most 0.95"),
     "a tree": ("l2-regularisation", {}, "genomes-decision-tree", "is not differentiable"),
     "a federation": ("dropout", {}, "digits-federated", "is not stand-alone"),

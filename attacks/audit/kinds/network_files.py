@@ -56,6 +56,7 @@ def whole(path: Path, content: bytes, form: str, trusted: Sequence[Path]) -> Any
     """Return what answers of a file that holds a network whole; raise InputError unless it is one, and trusted."""
     where = relative(path)
     if form in (WEIGHTS, CHECKPOINT):
+        weights(path, content, form)  # what is a pickled network, and no weights, is told there
         raise InputError(f"{where} holds weights alone; name the function that builds the network (`function: net.py:build`)")
     if path.resolve() not in {one.resolve() for one in trusted}:
         raise InputError(

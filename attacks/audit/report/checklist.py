@@ -40,7 +40,7 @@ class Judged:
     """What came of one threshold: the highest figure that any attack reached, and whether it is met.
 
     `met` is true where the upper end of every interval is within the threshold, false where a figure itself is beyond it, and
-    None where the records are too few to tell, or nothing was measured.
+    None where the records are too few to tell, attacks `failed` that might have reached beyond it, or nothing was measured.
     """
 
     figure: str
@@ -50,12 +50,15 @@ class Judged:
     attack: str | None
     threat_model: str | None
     met: bool | None
+    failed: int = 0
 
     @property
     def verdict(self) -> str:
         """The answer in words."""
         if self.value is None:
             return "not measured"
+        if self.met is None and self.interval is not None and self.interval[1] <= self.at_most:
+            return f"open: {'an attack' if self.failed == 1 else f'{self.failed} attacks'} failed, and might have found more"
         return {True: "met", False: "not met", None: "open: the interval reaches beyond the threshold"}[self.met]
 
 
@@ -72,16 +75,17 @@ def thresholds(texts: Iterable[str]) -> dict[str, float]:
 
 def judge(audit: Data, named: Mapping[str, float]) -> list[Judged]:
     """Return what came of each threshold, over all attacks on members of all threat models, and all of them together."""
-    return [_judge(figure, at_most, [*_measured(audit, figure)]) for figure, at_most in named.items()]
+    failed = len(sentences.failed(audit))
+    return [_judge(figure, at_most, [*_measured(audit, figure)], failed) for figure, at_most in named.items()]
 
 
-def _judge(figure: str, at_most: float, measured: Sequence[tuple[float, list[float], str, str | None]]) -> Judged:
+def _judge(figure: str, at_most: float, measured: Sequence[tuple[float, list[float], str, str | None]], failed: int) -> Judged:
     if not measured:
-        return Judged(figure, at_most, None, None, None, None, None)
+        return Judged(figure, at_most, None, None, None, None, None, failed)
     worst = max(measured, key=lambda one: (one[0] > at_most, one[1][1] > at_most, one[0]))
     within = all(interval[1] <= at_most for _, interval, _, _ in measured)
-    met = False if worst[0] > at_most else True if within else None
-    return Judged(figure, at_most, worst[0], worst[1], worst[2], worst[3], met)
+    met = False if worst[0] > at_most else True if within and not failed else None
+    return Judged(figure, at_most, worst[0], worst[1], worst[2], worst[3], met, failed)
 
 
 def _measured(audit: Data, figure: str) -> Iterable[tuple[float, list[float], str, str | None]]:
@@ -122,10 +126,11 @@ def _facts(audit: Data) -> list[dict[str, Any]]:
     rates = sorted({rate for result in results for rate, found in result["tpr_at_fpr"].items() if found is not None}, key=float)
     blind, together = audit.get("blind_baseline"), audit.get("ensemble")
     grouped = sorted({group["column"] for result in results for group in result.get("groups") or ()})
-    attacks = {result["attack"] for result in results}
+    attacks, failed = {result["attack"] for result in results}, sentences.failed(audit)
     passed = f"AUC {blind['auc']:.3f} [{blind['auc_ci'][0]:.3f} to {blind['auc_ci'][1]:.3f}]" if blind else "was not measured"
     rows = [
         ("more than one attack", len(attacks) > 1, f"{len(attacks)} attacks on members"),
+        ("attacks that did not fail", not failed, f"failed: {', '.join(failed)}" if failed else "none failed"),
         ("the attacks judged together", bool(together), f"{len(together['attacks'])} attacks" if together else "were not"),
         (
             "rates at low false positive rates",
@@ -158,6 +163,8 @@ def _markdown(audit: Data, judged: Sequence[Judged], facts: Sequence[Data]) -> s
         lines.append("None was named, so nothing is judged. The figures stand in `report.html` and `results.json`.")
     if audit.get("defense"):
         lines += ["", _cell(sentences.defended(audit["defense"]))]
+    if failed := sentences.failed(audit):
+        lines += ["", f"**{_cell(sentences.failures(failed))}**"]
     if not audit["valid"]:
         lines += ["", "**The audit is not valid: its checks failed, so no verdict above is about the model.**"]
     lines += ["", "## What the release's research page wants to see behind it", "", "| asked | there | found |", "|---|---|---|"]

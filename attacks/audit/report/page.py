@@ -117,6 +117,7 @@ def html(
         checks={name: [c for c in audit["checks"] if c["severity"] == name] for name in ("error", "warning", "info")},
         defended=_defended(audit),
         together=sentences.together(audit["ensemble"], int(member.sum())) if audit.get("ensemble") else None,
+        failed=sentences.failures(failing) if (failing := sentences.failed(audit)) else None,
         not_said=sentences.not_said(fewest, sum(len(threat["skipped"]) for threat in audit["threat_models"])),
         exposed=(audit.get("ensemble") or {}).get("exposed", [])[:MOST_NAMED],
         most_named=MOST_NAMED,

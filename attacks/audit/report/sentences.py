@@ -236,6 +236,17 @@ def _figure(value: float | None) -> str:
     return "unknown" if value is None else _number(value, 3)
 
 
+def failed(audit: Mapping[str, Any]) -> list[str]:
+    """Return the ids of the attacks that failed under any threat model of an audit, each once."""
+    return sorted({one["attack"] for threat in audit["threat_models"] for one in threat.get("failures", ())})
+
+
+def failures(attacks: Sequence[str]) -> str:
+    """Return in a sentence that attacks failed, and what that says of the figures of the others."""
+    some = "1 attack" if len(attacks) == 1 else f"{len(attacks):,} attacks"
+    return f"{some} failed ({', '.join(attacks)}): what it might have found, no figure here says."
+
+
 def not_said(others: int | None, not_run: int) -> list[str]:
     """Return what the figures do not say, in sentences; `others` is the fewest non-members, `not_run` counts attacks."""
     those = "1 attack that the catalog has was" if not_run == 1 else f"{not_run:,} attacks that the catalog has were"

@@ -42,7 +42,8 @@ def prepare(folder: Path) -> list[Path]:
         probe.unlink()
         return made
     except OSError as error:
-        raise InputError(f"the folder {folder} cannot be written ({error.strerror}); name another with --out") from error
+        why = "a file of that name is there" if folder.is_file() else error.strerror
+        raise InputError(f"the folder {folder} cannot be written ({why}); name another with --out") from error
 
 
 def replaced(folder: Path, by: str | None = None) -> str | None:
@@ -100,14 +101,16 @@ def write(
     ids: Sequence[str] | None,
     exhibits: Mapping[str, NDArray[np.float64]],
     catalog: Catalog,
+    content: NDArray[np.uint64] | None = None,
     formats: Sequence[str] = (),
     thresholds: Mapping[str, float] | None = None,
 ) -> None:
     """Write everything about an audit, or a run, into a folder that is there: all of it or nothing.
 
     `scores` are float64 (n,) by attack, or by THREAT-MODEL/ATTACK where there are several threat models; `member` is bool (n,)
-    and `ids` names the records in the same order. `exhibits` are grey pictures float64 (k, height, width) by title, 0 black.
-    `formats` adds files for others: `sacro` and `aisvs`; what is met is judged by `thresholds` (`checklist.thresholds`) alone.
+    and `ids` names the records in the same order; `content` is a hash of each, uint64 (n,), where ids are
+    numbers of rows. `exhibits` are grey pictures float64 (k, height, width) by title, 0 black. `formats` adds files for others:
+    `sacro` and `aisvs`; what is met is judged by `thresholds` (`checklist.thresholds`) alone.
     Raises InputError if the folder cannot be written or a format is unknown.
     """
     from attacks.audit.report import checklist, page, sacro
@@ -123,16 +126,18 @@ def write(
         "report.html": page.html(audit, scores, member, catalog=catalog, ids=ids, drawn=drawn, exhibits=shown).encode(),
         **(sacro.files(audit, scores, member, judged) if "sacro" in formats else {}),
         **(checklist.files(audit, judged) if "aisvs" in formats else {}),
-        "scores.npz": _archive(scores, member, ids),
+        "scores.npz": _archive(scores, member, ids, content),
         "results.json": (json.dumps(data, indent=2, sort_keys=True) + "\n").encode(),
     }
     drafts.replace({folder / name: content for name, content in files.items()})
 
 
-def _archive(scores: Mapping[str, Scores], member: Truth, ids: Sequence[str] | None) -> bytes:
-    """Return scores.npz: an array an attack, `member`, and `id` where records have one."""
+def _archive(scores: Mapping[str, Scores], member: Truth, ids: Sequence[str] | None, content: NDArray[np.uint64] | None) -> bytes:
+    """Return scores.npz: an array an attack, `member`, and what names the records: `id` and `content`, where there are such."""
     buffer = io.BytesIO()
     arrays: dict[str, Any] = {**scores, "member": member, **({} if ids is None else {"id": np.array(ids, dtype=np.str_)})}
+    if content is not None:
+        arrays["content"] = content
     np.savez(buffer, **arrays)
     return buffer.getvalue()
 

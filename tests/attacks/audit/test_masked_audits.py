@@ -121,6 +121,18 @@ def test_models_of_an_adversary_who_knows_of_the_mask_answer_through_it(folder, 
 
 
 @pytest.mark.slow
+def test_an_attack_that_trains_by_itself_trains_by_the_users_function_behind_it(folder, mia_json):
+    """CMIA takes the trainer in its own hands, where others are handed models."""
+    forest.add(folder, forest.POPULATION + forest.TRAIN + "attacks: [du-2026-cmia]\n")
+    plain = mia_json("audit", "audit.yaml", "--out", "plain", "--trust-code", ".")
+    forest.add(folder, ROUNDED)
+    masked = mia_json("audit", "audit.yaml", "--out", "masked", "--trust-code", ".")
+    assert plain["failures"] == masked["failures"] == []
+    one, other = (scores(folder / name)["du-2026-cmia"] for name in ("plain", "masked"))
+    assert not np.allclose(one, other), "the mask does something"
+
+
+@pytest.mark.slow
 def test_recorded_models_of_ones_own_answer_through_it_too(recorded, mia_json):
     generator = np.random.default_rng(11)
     answers = generator.dirichlet([1, 1], size=(4, 2 * COUNT))

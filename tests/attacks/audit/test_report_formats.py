@@ -101,9 +101,14 @@ def test_a_threshold_is_met_missed_or_open():
     strongest = data["threat_models"][0]["results"][0]
     reached, (_, high) = strongest["tpr_at_fpr"]["0.01"], strongest["tpr_at_fpr_ci"]["0.01"]
     data["ensemble"] = None
+    for threat in data["threat_models"]:
+        threat["failures"] = []
     for at_most, met in ((high, True), (reached, None), (reached - 1e-6, False)):
         (one,) = checklist.judge(data, {"tpr@0.01": at_most})
         assert (one.met, one.value, one.attack) == (met, reached, strongest["title"])
+    data["threat_models"][-1]["failures"] = [{"attack": "shokri-2017", "error": "ValueError: boom"}]
+    (one,) = checklist.judge(data, {"tpr@0.01": high})
+    assert one.met is None and "failed, and might have found more" in one.verdict
     data["ensemble"] = {"tpr_at_fpr": {"0.01": 0.9}, "tpr_at_fpr_ci": {"0.01": [0.8, 0.95]}, "attacks": [1, 2], "exposed": []}
     assert checklist.judge(data, {"tpr@0.01": 0.5})[0].attack == "all attacks together"
     assert checklist.judge(data, {"tpr@0.001": 0.5})[0].verdict == "not measured"
@@ -123,12 +128,14 @@ def test_the_checklist_says_the_control_what_was_measured_and_what_is_not_covere
     write(tmp_path, valid=False)
     data = json.loads((tmp_path / "aisvs.json").read_text())
     assert data["standard"]["control"] == "11.2.5" and data["standard"]["level"] == 3
-    assert [one["met"] for one in data["thresholds"]] == [False, True, None]
+    assert [one["met"] for one in data["thresholds"]] == [False, None, None]
+    assert "failed" in data["thresholds"][1]["verdict"], "an attack that failed might have found more"
     there = {row["asked"]: row["there"] for row in data["evidence"]}
     assert (
         there["parts of the population"] and there["a blind baseline of the split"] and not there["a split that is no giveaway"]
     )
     told = (tmp_path / "aisvs.md").read_text()
+    assert not there["attacks that did not fail"] and "what it might have found, no figure here says" in told
     assert "11.2.4" in told and "no verdict above is about the model" in told
     assert "<script" not in re.sub(r"`[^`]*`", "", told).replace("\\<", "")
     assert all(line.count("|") - line.count("\\|") == 6 for line in told.splitlines() if line.startswith("| tpr"))

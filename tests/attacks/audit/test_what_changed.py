@@ -31,33 +31,70 @@ def write(folder, data, **arrays):
     return folder
 
 
-def run(folder, found, *, seed=0, member=MEMBER, more=()):
-    """A folder as `mia run` writes it."""
+def run(folder, found, *, seed=0, member=MEMBER, more=(), **other):
+    """A folder as `mia run` writes it; `other` stands in the results besides."""
     data = {"target": "digits-mlp", "seed": seed, "results": [*(result(n, s, member) for n, s in found.items()), *more]}
-    return write(folder, {**data, "threat_model": {"grants": []}}, member=member, **found)
+    return write(folder, {**data, "threat_model": {"grants": []}, **other}, member=member, **found)
 
 
-def audit(folder, found, ids, member=MEMBER):
-    """A folder as `mia audit` writes it: `found` has scores by threat model and attack."""
+def audit(folder, found, ids, member=MEMBER, **more):
+    """A folder as `mia audit` writes it: `found` has scores by threat model and attack; `more` are arrays."""
     models = [{"id": t, "results": [result(n, s, member) for n, s in of_t.items()]} for t, of_t in found.items()]
     names = {(f"{t}/{n}" if len(found) > 1 else n): s for t, of_t in found.items() for n, s in of_t.items()}
-    return write(folder, {"name": "forest", "threat_models": models}, member=member, id=ids, **names)
+    return write(folder, {"name": "forest", "threat_models": models}, member=member, id=ids, **names, **more)
 
 
 def compared(a, b):
     return what_changed.between(measured.read(a), measured.read(b))
 
 
-def test_the_strongest_attack_of_each_side_is_compared_though_it_be_another(tmp_path):
+def test_the_strongest_attack_of_each_side_is_compared_though_the_other_side_stops_it(tmp_path):
     """As where a mask stops all but the weak ones: those that are in both say nothing of what it bought."""
     strong, weak = scores(0, "lira", apart=2.0), scores(1, "gap", apart=0.3)
-    found = compared(run(tmp_path / "a", {**strong, **weak}), run(tmp_path / "b", weak))
+    stopped = [{"id": "lira", "why": "infeasible", "because": "it lacks scores"}]
+    found = compared(run(tmp_path / "a", {**strong, **weak}), run(tmp_path / "b", weak, skipped=stopped))
     (gap,) = found.attacks
     assert gap.auc.difference == 0
     told = found.as_json()["strongest"]
     assert (told["a"]["attack"], told["b"]["attack"]) == ("lira", "gap")
     expected = change.of_area((strong["lira"], MEMBER), (weak["gap"], MEMBER), paired=True)
     assert told["auc"] == expected.as_json() and expected.ci[1] < 0
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {},
+        {"failures": [{"attack": "lira", "error": "ValueError: boom"}]},
+        {"skipped": [{"id": "lira", "because": "this run's seed has no references"}]},
+    ],
+    ids=["not asked for", "failed", "could not be run"],
+)
+def test_an_attack_that_the_other_side_did_not_stop_is_no_headline(tmp_path, other):
+    strong, weak = scores(0, "lira", apart=2.0), scores(1, "gap", apart=0.3)
+    found = compared(run(tmp_path / "a", {**strong, **weak}), run(tmp_path / "b", weak, **other))
+    told = found.as_json()
+    assert {told["strongest"][side]["attack"] for side in "ab"} == {"gap"} and told["strongest"]["auc"]["difference"] == 0
+    assert [one["attack"] for one in told["only_in_a"]] == ["lira"]
+    assert [one["attack"] for one in told["failed"]["b"]] == (["lira"] if "failures" in other else [])
+
+
+def test_records_without_ids_are_matched_by_their_features(tmp_path):
+    """Numbers of rows name other records once a file is in another order."""
+    content = np.arange(400, dtype=np.uint64) // 2  # each twice
+    score = np.repeat(scores(0, "loss")["loss"][::2], 2)
+    order = np.random.default_rng(0).permutation(400)
+    numbers = np.arange(400).astype(str)
+    before = audit(tmp_path / "a", {"api": {"loss": score}}, numbers, content=content)
+    after = audit(tmp_path / "b", {"api": {"loss": score[order]}}, numbers, MEMBER[order], content=content[order])
+    found = compared(before, after)
+    assert found.paired and "by their features" in found.because
+    (loss,) = found.attacks
+    assert loss.auc.difference == 0 and loss.auc.ci[1] < 0.1
+    other = audit(tmp_path / "c", {"api": {"loss": score}}, numbers, content=content + np.uint64(7))
+    assert not compared(before, other).paired
+    named = audit(tmp_path / "d", {"api": {"loss": score}}, numbers)
+    assert not compared(before, named).paired
 
 
 def test_two_runs_of_one_target_and_seed_are_paired(tmp_path):

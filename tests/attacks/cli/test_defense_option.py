@@ -36,6 +36,10 @@ BAD = {
         ["yeom-2018-loss", "--defense", "label-only"],
         "it would need Q.scores or Q.top-k, and label-only takes Q.scores and Q.top-k away",
     ),
+    "attack that a defense leaves, by an adversary who has not even that": (
+        ["yeom-2018-loss", "--defense", "rounded-scores", "--observation", "black-box", "--knows", "record.label"],
+        "it would need Q.scores or Q.top-k, of which rounded-scores leaves Q.rounded-scores",
+    ),
     "attack that a defense stops within limits": (
         ["shokri-2017", "--defense", "label-only", "--models", "20"],
         "and label-only takes Q.scores and Q.top-k away",

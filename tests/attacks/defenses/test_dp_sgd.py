@@ -155,7 +155,7 @@ def test_the_epsilon_stands_in_the_results_and_more_of_it_means_less_noise(tmp_p
         ({"epsilon": "inf"}, "epsilon must be a finite number"),
         ({"delta": 0}, "delta must be at least 1e-12"),
         ({"delta": 1}, "delta must be at least 1e-12 and at most"),
-        ({"clip": 0}, "clip must be above 0"),
+        ({"clip": 0}, "clip must be at least 1e-06"),
         ({"noise": 1}, "no parameter 'noise'"),
     ],
 )

@@ -21,7 +21,7 @@ SETTINGS = {
     ("label-smoothing", "share", "1.5"): "must be at least 0 and at most 1",
     ("mixup", "alpha", "0"): "must be above 0",
     ("dmp", "share", "0"): "must be above 0 and at most 1",
-    ("dmp", "temperature", "-1"): "must be above 0",
+    ("dmp", "temperature", "-1"): "must be at least 1e-06",
     ("selena", "models", "1"): "must be at least 2",
     ("selena", "without", "0"): "must be at least 1",
     ("relaxloss", "level", "-0.5"): "must be at least 0",

@@ -365,6 +365,20 @@ def test_the_platform_trains_but_shows_no_weights(tmp_path):
     assert model.log_probs(target.x).shape == (240, 10)
 
 
+def test_an_attack_that_looks_inside_models_takes_none_of_a_platform(tmp_path):
+    """It guesses an architecture instead, though a platform's models are as cheap and nearer to the target."""
+
+    def threat(catalog):
+        knows = ["Q.labels", "record.label", "D1.samples", "D1.size", "M3"]
+        return from_user(catalog, observation="black-box", model="discriminative", knows=knows)
+
+    outcome = run(tmp_path, names=["wu-2024-yoqo", "peng-2024-oslo"], threat=threat)
+    assert not outcome.failures, outcome.failures
+    rules = {rule.id for planned in outcome.plan.attacks for rule in planned.rules}
+    assert {"shadow-models-comparable-guessed-architecture", "reference-models-comparable-guessed-architecture"} <= rules
+    assert not any(rule.endswith("same-platform") for rule in rules)
+
+
 def test_an_offline_attack_alone_trains_on_no_candidate(tmp_path):
     outcome = run(tmp_path, names=["carlini-2022-lira-offline"], overrides={"reference-models": {"count": "4"}})
     assert not outcome.failures and outcome.trained == 5
