@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -81,12 +82,39 @@ class Row:
     of: int
     measured: OnDefended
 
+    @property
+    def left(self) -> Strongest | None:
+        """The strongest attack with the defense, of those that know of it and those that do not: who knows may act as if not."""
+        return max((one for one in (self.adaptive, self.naive) if one), key=lambda one: one.auc.mean, default=None)
+
+    @property
+    def change(self) -> Average | None:
+        """The AUC of the strongest attack with the defense less that of the strongest without it; None if one of them is none.
+
+        If both are one attack the difference is paired. Of two attacks, the interval is that of a difference of two figures of
+        which each has its own (MOVER; Zou and Donner 2008, Section 2): it takes them for independent, which makes it wider, since
+        they are of the same records. It knows nothing of their having been chosen.
+        """
+        before, after = self.undefended, self.left
+        if before is None or after is None:
+            return None
+        if before.attack == after.attack:
+            cell = next(cell for cell in self.measured.attacks if cell.attack == after.attack)
+            leak = cell.adaptive if after is self.adaptive else cell.naive
+            return leak.auc_change if leak else None
+        (low, high), (lower, higher) = after.auc.ci, before.auc.ci
+        mean = after.auc.mean - before.auc.mean
+        down = math.hypot(after.auc.mean - low, higher - before.auc.mean)
+        up = math.hypot(high - after.auc.mean, before.auc.mean - lower)
+        return Average(mean=round(mean, 5), ci=(round(mean - down, 5), round(mean + up, 5)))
+
     def as_json(self) -> dict[str, Any]:
         """Return it as plain data."""
         each = {name: getattr(self, name) for name in ("undefended", "naive", "adaptive")}
         return {
             "defense": self.defense,
             "strongest": {name: one.as_json() if one else None for name, one in each.items()},
+            "change": self.change.model_dump(mode="json") if self.change else None,
             "stopped": list(self.stopped),
             "of": self.of,
             "audited": found.as_json() if (found := audited(self.measured)) else None,
@@ -125,9 +153,9 @@ class Matrix:
     def points(self) -> list[Point]:
         """Return the privacy-utility picture: the undefended model first, each with whether it lies on the Pareto front."""
         found = [
-            Point(row.defense, row.measured.test_accuracy.defended, row.adaptive.auc)
+            Point(row.defense, row.measured.test_accuracy.defended, row.left.auc)
             for row in self.rows
-            if row.adaptive and row.measured.test_accuracy
+            if row.left and row.measured.test_accuracy
         ]
         accuracies = [row.measured.test_accuracy.undefended for row in self.rows if row.measured.test_accuracy]
         if self.undefended and accuracies:

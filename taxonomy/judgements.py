@@ -16,17 +16,20 @@ from taxonomy.verdicts import of_all, of_interval
 Judgement = Literal["holds", "does not hold", "undecided", "not measured yet", "not testable here"]
 # The AUC of an attack that guesses.
 CHANCE = 0.5
+# Words for the figures that orderings compare.
+METRICS = {"auc": "AUC", "judged": "what its judge finds"}
 JUDGEMENTS: tuple[Judgement, ...] = get_args(Judgement)
 
 
 @dataclass(frozen=True)
 class Part:
-    """What one measurement says of a statement. Without a verdict it was not measured yet."""
+    """What one measurement says of a statement. Without a verdict it was not measured yet. `what` says what the figure is."""
 
     name: str
     place: str
     verdict: Verdict | None
     figure: Average | None = None
+    what: str = "AUC"
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,8 @@ def _parts(catalog: Catalog, measure: Measure) -> Iterator[Part]:
         for better, worse in ordering.sides():
             one = measured.get((name, better.target, worse.target))
             place = better.target if better.target == worse.target else f"{better.target} against {worse.target}"
-            yield Part(name, place, one.verdict if one else None, one.difference if one else None)
+            what = f"difference of {METRICS.get(ordering.metric, ordering.metric)}"
+            yield Part(name, place, one.verdict if one else None, one.difference if one else None, what)
     for name, targets in measure.succeeds.items():
         yield from _of_attack(catalog, name, targets)
     for name, does in measure.defenses.items():
@@ -85,7 +89,7 @@ def _of_factor(catalog: Catalog, name: str, direction: Direction) -> Iterator[Pa
         if change is None:
             continue
         low, high = change.ci
-        yield Part(name, curve.name, of_interval((low, high) if direction == "rises" else (-high, -low)), change)
+        yield Part(name, curve.name, of_interval((low, high) if direction == "rises" else (-high, -low)), change, "change of AUC")
     if found is None:
         yield Part(name, "", None)
 
@@ -93,19 +97,19 @@ def _of_factor(catalog: Catalog, name: str, direction: Direction) -> Iterator[Pa
 def _of_defense(catalog: Catalog, name: str, does: Does) -> Iterator[Part]:
     """Yield what a defense did, one part a target that it was measured on.
 
-    It lowers the AUC if it does that of the attack which is the strongest without it, carried out by somebody who knows of the
-    defense; an attack that it leaves infeasible has none.
+    It lowers the AUC if the strongest attack that it leaves is weaker than the strongest one without it, which may be another
+    attack: by somebody who knows of the defense, and may act as if not. It does where it leaves none.
     """
     rows = defense_matrix.rows_of(defense_evidence.find_all(catalog), [name])
     for target, row in rows:
         if does == "raises accuracy":
             accuracy = row.measured.test_accuracy
-            yield Part(name, target, of_interval(accuracy.change.ci) if accuracy else None, accuracy.change if accuracy else None)
+            change = accuracy.change if accuracy else None
+            yield Part(name, target, of_interval(change.ci) if change else None, change, "change of accuracy")
         elif row.undefended is not None:
-            cell = next(cell for cell in row.measured.attacks if cell.attack == row.undefended.attack)
-            change = cell.adaptive.auc_change if cell.adaptive else None
+            change = row.change
             verdict: Verdict = "holds" if change is None else of_interval((-change.ci[1], -change.ci[0]))
-            yield Part(name, target, verdict, change)
+            yield Part(name, target, verdict, change, "change of the strongest AUC")
     if not rows:
         yield Part(name, "", None)
 
@@ -141,4 +145,4 @@ def _of_attack(catalog: Catalog, name: str, targets: list[str]) -> Iterator[Part
             continue
         judge = one.seeds[0].metric
         chance = CHANCE if one.auc or judge is None else judge.chance
-        yield Part(name, target, of_interval(figure.ci, zero=chance), figure)
+        yield Part(name, target, of_interval(figure.ci, zero=chance), figure, "AUC" if one.auc or judge is None else judge.name)

@@ -57,5 +57,7 @@ def _measured(judged: Judged) -> str:
     told = []
     for part in judged.parts:
         place = f" on {part.place}" if part.place else ""
-        told.append(f"{part.name}{place}: {part.verdict or 'not measured yet'}")
+        low, high = part.figure.ci if part.figure else (0.0, 0.0)
+        figure = f" ({part.what} {part.figure.mean:.3f} [{low:.3f}, {high:.3f}])" if part.figure else ""
+        told.append(f"{part.name}{place}: {part.verdict or 'not measured yet'}{figure}")
     return "; ".join(told)

@@ -160,15 +160,18 @@ def test_the_survey_is_there(catalog):
 
 
 def test_a_defense_does_what_is_stated_where_it_was_measured(tmp_path):
-    """It is held to the strongest attack from outside; one that it leaves infeasible found nothing out."""
+    """The strongest attack from outside is held to the strongest that is left, whichever that is."""
     text = STATEMENT.replace("kind: cause", "kind: defense")
     folder = write(tmp_path, text + "measured_by: {defenses: {of-tests: lowers AUC}}\n")
     strongest, weaker = "carlini-2022-lira-offline", "yeom-2018-loss"
     for accuracy, cells, found in (
-        (0.85, [cell(strongest, 0.8, 0.6), cell(weaker, 0.7, 0.75)], "holds"),
+        (0.85, [cell(strongest, 0.8, 0.6), cell(weaker, 0.7, 0.55)], "holds"),
         (0.85, [cell(strongest, 0.8, 0.9), cell(weaker, 0.7, 0.5)], "does not hold"),
+        (0.85, [cell(strongest, 0.8, 0.5), cell(weaker, 0.7, 0.95)], "does not hold"),
+        (0.85, [cell(strongest, 0.8, 0.5), cell(weaker, 0.7, 0.79)], "undecided"),
         (0.85, [cell(strongest, 0.8, 0.79)], "undecided"),
-        (0.85, [cell(strongest, 0.8, None), cell(weaker, 0.7, 0.7)], "holds"),
+        (0.85, [cell(strongest, 0.8, None), cell(weaker, 0.7, 0.6)], "holds"),
+        (0.85, [cell(strongest, 0.8, None)], "holds"),
     ):
         put_defense(folder, "of-tests", accuracy, cells)
         assert judgement(folder) == found
