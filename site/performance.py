@@ -74,8 +74,10 @@ def in_readme() -> str:
     shown = [rows[name] for name in IN_README if name in rows]
     lines = ["| what | beside | ratio | goal |", "| --- | --- | ---: | ---: |"]
     for row in shown:
-        goal = f"≤ {number(row['goal'])}" if row["goal"] is not None else ""
-        lines.append(f"| {row['what']} | {row['beside']} | {number(row['ratio'])} | {goal} |")
+        goals = [f"≤ {number(row['goal'])}"] if row["goal"] is not None else []
+        held = {name: figure for name, figure in row["figures"].items() if figure["goal"] is not None}
+        goals += [f"{name}: {number(one['value'])} {one['unit']}, ≤ {number(one['goal'])}" for name, one in held.items()]
+        lines.append(f"| {row['what']} | {row['beside']} | {number(row['ratio'])} | {'; '.join(goals)} |")
     days = sorted({row["date"] for row in shown})
     where = "; ".join(dict.fromkeys(described(machines[row["machine"]]) for row in shown))
     when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"

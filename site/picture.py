@@ -172,12 +172,17 @@ def _level_tenths(low: float, high: float, y: Callable[[float], float], left: in
     return parts
 
 
+# Points nearer than so many pixels, across and down, are labelled in one place.
+NEAR = 12
+
+
 def utility(points: Sequence[Point], title: str) -> str:
     """Return models by accuracy (right is better) and by the AUC of the strongest attack (low is better), with intervals.
 
-    A line joins those on the Pareto front, which are filled; a dashed line shows chance. Numbers lead to the names beside.
+    A line joins those on the Pareto front, which are filled; a dashed line shows chance. Numbers lead to the names below; models
+    that lie on each other have theirs in one place.
     """
-    left, top, width, height, line = 56, 12, 420, 300, 20
+    left, top, width, height, line, columns = 56, 12, 420, 300, 20, 2
     x_low, x_high = _range([end for p in points for end in p.accuracy.ci])
     y_low, y_high = _range([0.5, *(end for p in points for end in p.auc.ci)])
 
@@ -193,6 +198,8 @@ def utility(points: Sequence[Point], title: str) -> str:
     front = sorted((p for p in points if p.front), key=lambda p: (p.accuracy.mean, p.auc.mean))
     joined = "L".join(f"{x(p.accuracy.mean):.1f} {y(p.auc.mean):.1f}" for p in front)
     parts.append(f'<path class="front" d="M{joined}"/>')
+    below, rows = top + height + 64, math.ceil(len(points) / columns)
+    labels = dict[tuple[float, float], list[int]]()
     for number, p in enumerate(points, start=1):
         across, down = x(p.accuracy.mean), y(p.auc.mean)
         low, high = p.accuracy.ci, p.auc.ci
@@ -200,17 +207,24 @@ def utility(points: Sequence[Point], title: str) -> str:
         figures = f"{p.name}: accuracy {p.accuracy.mean:.3f}, AUC {p.auc.mean:.3f}" + ", on the front" * p.front
         parts.append(
             f'<g class="{"chosen" if p.front else "other"}"><title>{escape(figures)}</title>'
-            f'<path class="interval" d="{whiskers}"/><circle cx="{across:.1f}" cy="{down:.1f}" r="4"/>'
-            f'<text x="{across + 6:.1f}" y="{down - 6:.1f}">{number}</text></g>'
+            f'<path class="interval" d="{whiskers}"/><circle cx="{across:.1f}" cy="{down:.1f}" r="4"/></g>'
         )
+        near = next((at for at in labels if abs(at[0] - across) < NEAR and abs(at[1] - down) < NEAR), (across, down))
+        labels.setdefault(near, []).append(number)
+        column, row = divmod(number - 1, rows)
         mark = "*" if p.front else ""
-        parts.append(f'<text x="{left + width + 24}" y="{top + line * number - 6}">{number} {escape(p.name)}{mark}</text>')
+        place = f'x="{left + column * width / columns:.0f}" y="{below + line * row}"'
+        parts.append(f"<text {place}>{number} {escape(p.name)}{mark}</text>")
+    for (across, down), numbers in labels.items():
+        ends = ' text-anchor="end"' if across > left + width / 2 else ""
+        beside = across - 7 if ends else across + 7
+        parts.append(f'<text x="{beside:.1f}" y="{down - 6:.1f}"{ends}>{", ".join(map(str, numbers))}</text>')
     parts.append(f'<text x="{left + width / 2:.0f}" y="{top + height + 36}" text-anchor="middle">test accuracy</text>')
     turned = f"translate(12 {top + height / 2:.0f}) rotate(-90)"
     parts.append(f'<text transform="{turned}" text-anchor="middle">AUC of the strongest attack</text>')
     words = "; ".join(f"{p.name} {p.accuracy.mean:.3f} and {p.auc.mean:.3f}" for p in points)
-    tall = max(top + height + 46, top + line * len(points) + 10)
-    return _svg(left + width + 230, tall, "utility", title, f"Accuracy and AUC: {words}. * is on the front.", parts)
+    tall = below + line * rows
+    return _svg(left + width + 24, tall, "utility", title, f"Accuracy and AUC: {words}. * is on the front.", parts, shrinks=0.7)
 
 
 def price(points: Sequence[Priced], title: str) -> str:

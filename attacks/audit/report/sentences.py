@@ -249,7 +249,7 @@ def failures(attacks: Sequence[str]) -> str:
 
 def not_said(others: int | None, not_run: int) -> list[str]:
     """Return what the figures do not say, in sentences; `others` is the fewest non-members, `not_run` counts attacks."""
-    those = "1 attack that the catalog has was" if not_run == 1 else f"{not_run:,} attacks that the catalog has were"
+    those = "1 attack on such models was" if not_run == 1 else f"{not_run:,} attacks on such models that the catalog has were"
     unseen = f" {those} not run here." if not_run else ""
     told = [
         f"That nothing more can be found. They say what these attacks found; a better attack may find more.{unseen}",

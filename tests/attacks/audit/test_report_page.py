@@ -47,7 +47,7 @@ def test_the_first_page_says_a_sentence_a_threat_model_what_was_assumed_and_what
     assert "Records of the same distribution (D1.samples), Structure and training recipe (M2): 2 more attacks" in first
     assert "Likelihood ratio attack (LiRA), online" in first
     assert "All 2 attacks together find 60 [40 to 80] of 400 members" in first
-    assert "What these figures do not say" in first and "1 attack that the catalog has was not run here" in first
+    assert "What these figures do not say" in first and "1 attack on such models was not run here" in first
     assert "where fewer than 1 in 400 others is accused wrongly" in first
 
 
