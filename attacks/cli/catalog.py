@@ -131,7 +131,9 @@ def show(
     """Show one entry: an attack, step, target, threat model or term. Code is read, to tell stale evidence, and never run."""
     from taxonomy.defense_evidence import find_all
     from taxonomy.evidence import orderings_of
+    from taxonomy.judgements import judge
     from taxonomy.references import citation, works
+    from taxonomy.statements import Statement
 
     loaded = load(catalog)
     entry = loaded.entry(name)
@@ -142,12 +144,15 @@ def show(
     measured, stale = _measured(loaded, name, trust_code or ())
     compared = orderings_of(loaded, name)
     on_targets = find_all(loaded).get(name) if name in loaded.defenses else None
+    judged = judge(loaded, entry) if isinstance(entry, Statement) else None
     if as_json:
         found: dict[str, Any] = (
             {"evidence": {**measured.model_dump(mode="json", by_alias=True), "stale": stale}} if measured else {}
         )
         if on_targets:
             found["evidence"] = on_targets.model_dump(mode="json", by_alias=True)
+        if judged:
+            found |= {key: value for key, value in judged.as_json().items() if key in ("verdict", "measured")}
         if compared:
             found["orderings"] = [one.model_dump(mode="json") for one in compared]
         print_json({**data, "citations": citations, **found})
@@ -168,6 +173,10 @@ def show(
         for key, value in data.items()
         if key not in ("schema", "id", "title", "cites") and value not in ([], {})
     ]
+    if judged:
+        from attacks.cli.statements import measured as told
+
+        rows += [("verdict", judged.judgement), *([("measured", told(judged))] if judged.parts else [])]
     out.print(shown.table(["", ""], rows))
     out.print()
     if measured:

@@ -33,8 +33,8 @@ def matrix(out: Console, evidence: Mapping[str, DefenseEvidence]) -> None:
         return
     out.print(
         "Attacks on membership by somebody who does not hold the model, if there are any; AUC, mean over seeds with 95 % "
-        "intervals. What has a * lies on the Pareto front: no other model is at once more accurate and more private. "
-        "mia show DEFENSE has every attack."
+        "intervals. Stops: attacks that lack something with the defense. What has a * lies on the Pareto front: no other model "
+        "is at once more accurate and more private. mia show DEFENSE has every attack."
     )
     if given := [f"{name} {_settings(evidence[name].params)}" for name in sorted(evidence) if evidence[name].params]:
         out.print(escape(f"With: {'; '.join(given)}."))

@@ -44,7 +44,11 @@ Needs = Annotated[
 ]
 OwnCatalog = Annotated[
     list[Path] | None,
-    typer.Option("--catalog", help="A folder of your own to write the entry into, made if need be; more of them are only read."),
+    typer.Option(
+        "--catalog",
+        help="A folder of your own to write the entry into, made if need be; more of them are only read. Without one, it is "
+        "written into the checkout that mia runs from.",
+    ),
 ]
 OwnCode = Annotated[
     Path | None, typer.Option("--code", help="With --catalog: the folder for the function, later named by --trust-code.")

@@ -42,7 +42,7 @@ def statements(
     out = output()
     # One wide column, since ids, sentences and what was measured are too long to stand side by side in a terminal.
     rows = [
-        (one.judgement, one.statement.where, f"{one.statement.summary}\n{one.statement.id}\n{_measured(one)}\n") for one in found
+        (one.judgement, one.statement.where, f"{one.statement.summary}\n{one.statement.id}\n{measured(one)}\n") for one in found
     ]
     if rows:
         out.print(tables.table(["verdict", "where", "the survey says / statement / measured"], rows))
@@ -51,7 +51,8 @@ def statements(
     out.print(f"{len(found)} statements: {told}." if found else "No statement is so.")
 
 
-def _measured(judged: Judged) -> str:
+def measured(judged: Judged) -> str:
+    """Return what each measurement says of a statement, with its figure; or why nothing here can test it."""
     if judged.statement.untestable:
         return judged.statement.untestable
     told = []

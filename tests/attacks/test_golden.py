@@ -282,4 +282,5 @@ if __name__ == "__main__":
             continue
         found, at = scores(name)
         stored[name] = {"score": found.tolist(), "cut": at}
+        print(f"{name}: {len(found)} scores written into {GOLDEN.name}")
     GOLDEN.write_text(json.dumps(stored, indent=1, sort_keys=True) + "\n")
