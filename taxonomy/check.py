@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from taxonomy import all_evidence, artifact_forms, defended, factor_checks, ordering_checks, source
+from taxonomy import all_evidence, artifact_forms, code_checks, defense_checks, factor_checks, ordering_checks, source
 from taxonomy.catalog import Catalog, installed_sources
 from taxonomy.entries import Attack, Defense, Step
-from taxonomy.findings import Finding, InputError, nearest, some
+from taxonomy.findings import Finding, nearest, some
 from taxonomy.graph import Graph, goal
 from taxonomy.knowledge import DataSet
 from taxonomy.loading import for_checks
@@ -21,10 +20,8 @@ from taxonomy.resolver import Resolver
 from taxonomy.survey import differences, published_setting
 from taxonomy.terms import FACETS, FRAMES, MODEL_TYPES
 from taxonomy.threat import ThreatModel, contradictions, with_facets
-from taxonomy.yamlfile import Document
 
 CANDIDATES = "records"
-SEED = "seed"
 # The packages of this program, whose functions are followed one by one (tests/taxonomy/test_source.py holds them to what can be).
 OWN = ("attacks", "taxonomy")
 
@@ -45,11 +42,11 @@ def check(extra: Sequence[Path] = (), code: Sequence[Path] = ()) -> tuple[Catalo
         findings.extend(some(_threat_models(catalog)))
         of_code = (
             _code(catalog, packages),
-            _defenses(catalog, packages),
+            defense_checks.defenses(catalog, packages),
             _ranges(catalog),
             artifact_forms.check(catalog, packages),
         )
-        of_factors = factor_checks.factors(catalog, lambda document, *more: _function(document, packages, *more))
+        of_factors = factor_checks.factors(catalog, lambda document, *more: code_checks.function(document, packages, *more))
         knowledge = (ordering_checks.orderings(catalog), of_factors, factor_checks.statements(catalog))
         for found in (*of_code, _targets(catalog), *knowledge, _least(catalog)):
             findings.extend(some(found))
@@ -271,78 +268,25 @@ def _code(catalog: Catalog, packages: dict[str, source.Package]) -> Iterator[Fin
             if implication.get("view"):
                 needs = [h for h in handles(catalog, implication["needs"]) if h != CANDIDATES]
                 place = ("implications", i, "view")
-                yield from _function(document, packages, implication["view"], needs, None, place)
+                yield from code_checks.function(document, packages, implication["view"], needs, None, place)
     for entry in catalog.acts:
         if entry.run:
             needs = handles(catalog, entry.needs)
             document = catalog.documents[entry.id]
-            yield from _function(document, packages, entry.run, needs, set(entry.params), ("run",))
+            yield from code_checks.function(document, packages, entry.run, needs, set(entry.params), ("run",))
         yield from _costs(catalog, entry)
     for target in catalog.targets.values():
         if target.run:
             document = catalog.documents[target.id]
-            yield from _function(document, packages, target.run, None, set(target.params), ("run",))
+            yield from code_checks.function(document, packages, target.run, None, set(target.params), ("run",))
         for name, path in named(target.params).items():
-            yield from _function(catalog.documents[target.id], packages, path, None, None, ("params", name))
-
-
-# What the function of a defense takes, by what the defense changes (attacks/defenses): all of the first, and any of the second.
-# A channel carries records and answers, or the uploads of a federation; what is answered are scores, or statistics of a group.
-TAKES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "answers": (("log_probs",), ("x", "asked", "owner")),
-    "channel": (("x", "owner"), ()),
-    "uploads": (("uploads",), ()),
-    "statistics": (("statistics", "size"), ()),
-    "training": (("recipe", "data"), ("reference",)),
-    "model": (("recipe", "network"), ("reference",)),
-}
-
-
-def _defenses(catalog: Catalog, packages: dict[str, source.Package]) -> Iterator[Finding]:
-    """A defense's code takes what one of its kind takes."""
-    for defense in catalog.defenses.values():
-        document = catalog.documents[defense.id]
-        if wrong := defended.wrong_in(catalog, defense):
-            yield document.finding("MIA023", wrong[1], (wrong[0],))
-        for i, name in enumerate(defense.targets):
-            try:
-                defended.target(catalog, catalog.target(name), defended.Applied(defense, defense.params))
-            except InputError as error:
-                yield document.finding("MIA036", str(error), ("targets", i))
-        if defense.run is not None:
-            given = _positional(packages, defense.run)
-            first, more = TAKES[_kind(defense, given)]
-            expected = [*first, *(name for name in more if name in given)]
-            yield from _function(document, packages, defense.run, expected, set(defense.params), ("run",))
+            yield from code_checks.function(catalog.documents[target.id], packages, path, None, None, ("params", name))
 
 
 def _ranges(catalog: Catalog) -> Iterator[Finding]:
     """Ranges are of an entry's parameters, and hold their defaults."""
-    entries: list[Attack | Step | Defense] = [*catalog.attacks.values(), *catalog.steps.values(), *catalog.defenses.values()]
-    for entry in entries:
-        for name, allowed in entry.ranges.items():
-            document, value = catalog.documents[entry.id], entry.params.get(name)
-            if name not in entry.params:
-                hint = nearest(name, entry.params)
-                yield document.finding("MIA026", f"no parameter {name!r}", ("ranges", name), hint, key=True)
-            elif not isinstance(value, int | float) or not allowed.holds(value):
-                yield document.finding("MIA008", f"{value} is not {allowed}, as its range says", ("params", name))
-
-
-def _kind(defense: Defense, given: Sequence[str]) -> str:
-    if defense.changes == "channel" and "uploads" in given:
-        return "uploads"
-    return "statistics" if defense.changes == "answers" and defended.STATISTICS in defense.replaces else defense.changes
-
-
-def _positional(packages: dict[str, source.Package], run: str) -> tuple[str, ...]:
-    """Return the positional arguments of a function; none of one that cannot be read, of which something else is said."""
-    home = packages.get(run.split(".")[0].partition(":")[0])
-    try:
-        found = source.signature(home, run) if home else None
-    except InputError:
-        found = None
-    return found.positional if found else ()
+    for entry in catalog.acts:
+        yield from code_checks.ranges(catalog.documents[entry.id], entry)
 
 
 def _costs(catalog: Catalog, entry: Attack | Step) -> Iterator[Finding]:
@@ -351,40 +295,3 @@ def _costs(catalog: Catalog, entry: Attack | Step) -> Iterator[Finding]:
         if isinstance(value, str) and value not in entry.params:
             hint = nearest(value, entry.params)
             yield catalog.documents[entry.id].finding("MIA026", f"no parameter {value!r}", ("cost", what), hint)
-
-
-def _function(
-    document: Document,
-    packages: dict[str, source.Package],
-    run: str,
-    positional: list[str] | None,
-    params: set[str] | None,
-    place: tuple[str | int, ...],
-) -> Iterator[Finding]:
-    module, _, name = run.partition(":")
-    home = packages.get(module.split(".")[0])
-    if home is None:
-        hint = f"installed: {', '.join(sorted(packages))}; other code needs --trust-code"
-        yield document.finding("MIA015", f"{run} lies in no installed catalog's package", place, hint)
-        return
-    if home.whole is not None and home.name in sys.stdlib_module_names:
-        hint = "rename the file"
-        yield document.finding("MIA015", f"{run} would name the module {home.name} of Python itself", place, hint)
-        return
-    try:
-        found = source.signature(home, run)
-    except InputError as error:
-        yield document.finding("MIA015", f"{run} cannot be read: {error}", place)
-        return
-    if found is None:
-        hint = nearest(name, source.functions(home, module)) if home.module_path(module) else f"no module {module}"
-        yield document.finding("MIA015", f"{run} names no function", place, hint)
-        return
-    if positional is not None and list(found.positional) != positional:
-        message = f"{name} takes ({', '.join(found.positional)})"
-        yield document.finding("MIA016", message, place, f"expected ({', '.join(positional)})")
-    # A target leaves out what it does not use; an attack or step shows all that a user may set.
-    missing = set(found.keyword_only) - (params or set()) - {SEED} - (found.optional if positional is None else set())
-    if params is not None and (missing or params - set(found.keyword_only) - {SEED}):
-        message = f"the keyword-only arguments of {name} are ({', '.join(found.keyword_only)})"
-        yield document.finding("MIA017", message, place, f"`params` are ({', '.join(sorted(params))})")

@@ -12,7 +12,8 @@ import yaml
 
 from taxonomy.answers import Atlas, runnable_graph
 from taxonomy.catalog import Catalog
-from taxonomy.check import CANDIDATES, SEED
+from taxonomy.check import CANDIDATES
+from taxonomy.code_checks import SEED
 from taxonomy.entries import Attack, Target
 from taxonomy.findings import InputError, quoted, unknown
 from taxonomy.graph import Graph, goal

@@ -56,6 +56,7 @@ def simulated(
     that the command line gives in place of those stated.
     """
     applied = _applied(stated, settings, wrong, catalog, code)
+    code.check_defense(catalog, applied.defense)
     try:
         if reason := _refused(applied, parts, code):
             raise InputError(f"{stated.id} {reason}")

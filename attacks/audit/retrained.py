@@ -31,7 +31,8 @@ from attacks.metrics.figures import FALSE_POSITIVE_RATES, unresolved
 from attacks.metrics.ranking import area, roc
 from attacks.models import training
 from attacks.targets.target import Target
-from taxonomy.check import CANDIDATES, SEED
+from taxonomy.check import CANDIDATES
+from taxonomy.code_checks import SEED
 from taxonomy.graph import goal
 
 # So many of the shadow models stand in the target's place: more would cost time and hardly change how far figures spread.

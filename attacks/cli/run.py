@@ -115,6 +115,7 @@ def run(
     if applied is not None:  # before a plan is shown of which nothing would come
         from attacks.engine.runner import Engine
 
+        code.check_defense(loaded, applied.defense)
         Engine(loaded, code=code).check(plan, seed)
     if dry_run:
         told = expected.of_plan(code, Store(), plan, seed, workers, device)

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from attacks.engine.versions import beside
 from attacks.models import own_code
 from attacks.seeds import digest
-from taxonomy import digests, folders, source
-from taxonomy.catalog import installed_sources
+from taxonomy import defense_checks, digests, folders, source
+from taxonomy.catalog import Catalog, installed_sources
 from taxonomy.check import OWN, package
 from taxonomy.defended import Applied
-from taxonomy.entries import Attack, Target
+from taxonomy.entries import Attack, Defense, Target
 from taxonomy.findings import InputError, nearest, relative
 from taxonomy.kept_digests import KeptDigests
 from taxonomy.named_code import named
@@ -60,6 +60,11 @@ class Code:
     def check(self, run: str) -> None:
         """Raise InputError if the package of a function is not trusted; what it holds is not looked at."""
         self._package(run.partition(":")[0].split(".")[0], run)
+
+    def check_defense(self, catalog: Catalog, defense: Defense) -> None:
+        """Raise CatalogError with what is wrong with a defense whose code the user trusts, as `mia check` says it of all."""
+        if self.is_of_user(str(defense.run)):
+            defense_checks.refuse(catalog, {**self._installed, **self._trusted}, defense)
 
     def is_of_user(self, run: str) -> bool:
         """Return whether a function lies in a folder that the user trusts, and in no installed catalog's package."""
@@ -130,7 +135,8 @@ class Code:
             return self._trusted[name]
         if self.trusted:
             where = " or ".join(relative(folder) for folder in self.trusted)
-            raise InputError(f"{run}: there is no {name}.py, and no package {name}, in {where} ({nearest(name, self._trusted)})")
+            hint = f" ({nearest(name, self._trusted)})" if self._trusted else ""
+            raise InputError(f"{run}: there is no {name}.py, and no package {name}, in {where}{hint}")
         raise InputError(f"{run} lies in no installed catalog's package; --trust-code DIR runs code of a folder that you trust")
 
 

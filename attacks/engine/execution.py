@@ -20,7 +20,7 @@ from attacks.handles import AttackError, Ledger, UnsuitableError
 from attacks.metrics import predictive_value, set_membership
 from attacks.seeds import derive_seed, digest
 from attacks.targets.target import Judge, Target
-from taxonomy.check import SEED
+from taxonomy.code_checks import SEED
 from taxonomy.defended import imitated
 from taxonomy.entries import Attack
 from taxonomy.findings import InputError

@@ -19,7 +19,8 @@ from attacks.handles import Ledger, Population, ShadowData
 from attacks.models import training
 from attacks.models.training import TrainingSet
 from attacks.seeds import derive_seed, digest
-from taxonomy.check import CANDIDATES, SEED
+from taxonomy.check import CANDIDATES
+from taxonomy.code_checks import SEED
 from taxonomy.defended import imitated
 from taxonomy.entries import Params
 from taxonomy.graph import Rule

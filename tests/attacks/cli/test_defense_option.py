@@ -124,3 +124,49 @@ def test_a_run_says_what_a_defense_costs_and_leaves(mia, mia_json, tmp_path):
     assert "Defense top-k-scores (k 3), against an adversary who knows of it" in done.stdout
     assert "Without and with top-k-scores: test accuracy" in done.stdout and "training seconds" in done.stdout
     assert mia_json(*TINY_RUN, "yeom-2018-loss")["defense"] is None
+
+
+OWN = """\
+schema: 1
+id: my-mask
+title: A mask of one's own
+cites: [shokri2017]
+summary: Shows what it likes.
+category: output-masking
+standing: later
+mechanism: It masks.
+changes: answers
+replaces: {{Q.scores: Q.labels}}
+run: {module}:show
+{more}utility_cost: Not measured.
+"""
+
+
+@pytest.mark.parametrize(
+    ("function", "module", "more", "said"),
+    [
+        ("def show(log_probs, foo):\n    return log_probs\n", "my_mask", "", "my-mask.yaml:11:6: error MIA016: show takes"),
+        (
+            "def show(log_probs, *, k):\n    return log_probs\n",
+            "my_mask",
+            "",
+            "my-mask.yaml:11:6: error MIA017: the keyword-only",
+        ),
+        ("", "other", "", "other:show: there is no other.py, and no package other, in"),
+        (
+            "def show(log_probs, *, k):\n    return log_probs\n",
+            "my_mask",
+            "params: {k: 0}\nranges: {k: {least: 1}}\n",
+            "my-mask.k must be at least 1",
+        ),
+    ],
+    ids=["takes more", "takes a parameter that is none", "is not there", "default out of its range"],
+)
+def test_a_defense_of_ones_own_that_does_not_fit_its_entry(mia, tmp_path, function, module, more, said):
+    (tmp_path / "own" / "defenses").mkdir(parents=True)
+    (tmp_path / "own" / "defenses" / "my-mask.yaml").write_text(OWN.format(module=module, more=more))
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "my_mask.py").write_text(function)
+    own = ("--catalog", "own", "--trust-code", "code")
+    done = mia("run", *TINY_RUN[1:], "yeom-2018-gap", "--defense", "my-mask", *own)
+    assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr, done.stderr

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -192,3 +194,16 @@ def test_what_explains_itself_has_a_line_only_in_code_of_others():
 def test_what_is_said_in_several_lines_stands_in_one():
     for error in (ValueError("one\n  two\n\nthree"), AttackError("one\n  two\n\nthree")):
         assert "one two three" in blame.told(error, Code())
+
+
+def test_what_failed_in_another_process_names_its_line_there(tmp_path, monkeypatch):
+    code = tmp_path / "code"
+    code.mkdir()
+    (code / "far_away.py").write_text("def f():\n    raise ValueError('boom')\n")
+    monkeypatch.syspath_prepend(str(code))
+    monkeypatch.chdir(tmp_path)
+    from far_away import f  # type: ignore[import-not-found]
+
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork")) as pool:
+        error = pool.submit(f).exception()
+    assert blame.told(error, Code([code])) == "ValueError: boom (code/far_away.py:2), in `raise ValueError('boom')`"
