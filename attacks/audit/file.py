@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,9 +21,17 @@ SIDES = ("members", "non_members", "population")
 FunctionPath = Annotated[str, StringConstraints(pattern=r"^[^:]+\.py:[A-Za-z_][A-Za-z0-9_]*$")]
 
 
-def _alone(key: str, kind: type) -> BeforeValidator:
+def _alone(key: str, kind: type, form: type[Strict]) -> BeforeValidator:
     """Return what reads a value that stands where a mapping may as a mapping of this key alone: the only one that is needed."""
-    return BeforeValidator(lambda given: {key: given} if isinstance(given, kind) else given)
+
+    def read(given: Any) -> Any:
+        if isinstance(given, kind):
+            return {key: given}
+        if not isinstance(given, Mapping | Strict):
+            raise ValueError(f"expected its {key} alone, or a mapping with the keys {', '.join(form.model_fields)}")
+        return given
+
+    return BeforeValidator(read)
 
 
 class Part(Strict):
@@ -110,8 +119,8 @@ class AuditFile(Strict):
     records: Literal["picture", "table", "text", "signal", "genotype"] | None = None
     training_size: int | None = Field(default=None, ge=1, description="records the model was trained on; unstated, the members")
     coins: Coins | None = None
-    sets: Annotated[Sets, _alone("size", int)] | None = None
-    defense: Annotated[StatedDefense, _alone("id", str)] | None = None
+    sets: Annotated[Sets, _alone("size", int, Sets)] | None = None
+    defense: Annotated[StatedDefense, _alone("id", str, StatedDefense)] | None = None
     threat_models: list[Text | InlineThreatModel] = Field(default_factory=list)
     attacks: list[EntryId] = Field(default_factory=list)
     groups: list[Text] = Field(default_factory=list)

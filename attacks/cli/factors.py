@@ -51,7 +51,7 @@ def factors(
 
     loaded = load_sound(catalog)
     if factor is None:
-        if dry_run or save or out is not None:
+        if dry_run or save or out is not None or seeds != SEEDS:
             raise InputError("name the factor that is to be measured; without one, the factors are listed")
         _list(loaded, as_json=as_json)
         return

@@ -163,7 +163,10 @@ WRONG = {
     "no defense": ("{id: carlini-2022-lira}", f"audit.yaml:6:15: error MIA008: unknown defense 'carlini-2022-lira': {CAN}"),
     "no defense, by its name alone": ("lira", f"audit.yaml:6:10: error MIA008: unknown defense 'lira': {CAN}"),
     "a name of another form": ("Rounded scores", "audit.yaml:6:10: error MIA008: text is expected that looks like 'my-model'"),
-    "no name": ("[rounded-scores]", "audit.yaml:6:10: error MIA008: expected a mapping with the keys id, params, adaptive"),
+    "no name": (
+        "[rounded-scores]",
+        "audit.yaml:6:10: error MIA008: expected its id alone, or a mapping with the keys id, params, adaptive",
+    ),
     "unknown parameter": (
         "{id: rounded-scores, params: {digit: 1}}",
         "rounded-scores has no parameter 'digit': did you mean digits?",
