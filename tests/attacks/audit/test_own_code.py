@@ -93,7 +93,7 @@ WRONG = {
         {"code/my_mask.py": CUT.replace("/ temp", "/ few_temp")},
         "own-mask cannot be simulated; NameError: name 'few_temperature' is not defined (code/my_mask.py:5)",
     ),
-    "a mask that is no Python": (MASKED, TRUSTED, {"code/my_mask.py": "def"}, "SyntaxError: invalid syntax (code/my_mask.py:1)"),
+    "a mask that is no Python": (MASKED, TRUSTED, {"code/my_mask.py": "def"}, "code/my_mask.py:1:4: this is no Python"),
     "a mask of another shape": (
         MASKED,
         TRUSTED,
