@@ -99,7 +99,7 @@ def _amount(amount: Amount) -> dict[str, Any]:
 
 
 def _price(price: Price) -> list[int]:
-    return [price.models, price.queries, price.queries_per_record]
+    return [price.models, price.queries, price.queries_per_record, *([price.closed] if price.closed else [])]
 
 
 def _stated(threat: ThreatModel) -> dict[str, Any]:

@@ -205,7 +205,7 @@ def _plans(ready: Prepared, attacks: Sequence[str], settings: Settings) -> Itera
     seen, reasons = set[str](), dict[str, str]()
     for adversary in ready.adversaries:
         case = _plan(ready, adversary, named, settings)
-        seen |= {one.attack.id for one in case.attacks}
+        seen |= {one.attack.id for one in case.attacks} | {one.id for one in case.unsuited}
         reasons |= {one.id: one.because for one in case.skipped}
         yield case
     if missing := sorted(named - seen):
@@ -214,7 +214,7 @@ def _plans(ready: Prepared, attacks: Sequence[str], settings: Settings) -> Itera
 
 
 def _plan(ready: Prepared, adversary: Adversary, named: set[str], settings: Settings) -> Case:
-    threat = threat_models.granting(adversary, ready.catalog)
+    threat, unsuited = threat_models.granting(adversary, ready.catalog), tuple[Skipped, ...]()
     try:
         applied = ready.mask.applied if ready.mask else None
         whole = plans.make(ready.catalog, adversary.target, threat, (), settings, applied)
@@ -222,11 +222,11 @@ def _plan(ready: Prepared, adversary: Adversary, named: set[str], settings: Sett
         reasons = {one.attack.id: _left_out(ready, one, bool(named), threat.limits.queries) for one in wanted}
         skipped = [Skipped(name, "limit", reason) for name, reason in reasons.items() if reason]
         few = {one.attack.id: reason for one in wanted if reasons[one.attack.id] is None and (reason := _too_few(ready, one))}
-        unsuited = tuple(Skipped(name, "limit", reason) for name, reason in few.items())
+        unsuited = _worded([Skipped(name, "limit", reason) for name, reason in few.items()])
         kept = [one for one in wanted if reasons[one.attack.id] is None and one.attack.id not in few]
         plan = whole.only(kept, [*whole.skipped, *skipped, *unsuited])
     except NothingToRunError as error:
-        return Case(adversary, None, _worded(error.skipped))
+        return Case(adversary, None, _worded(error.skipped), unsuited)
     return Case(adversary, plan, _worded(plan.skipped), unsuited)
 
 

@@ -61,9 +61,9 @@ const Graphs = (() => {
       return order;
     }
 
-    // The cheapest proof of one goal: models, calls and rows, all that is asked, rules that weaken, rules. Branch and bound on the
-    // goal's cone. With a ceiling only proofs within it count, and `first` names a limited amount that counts most. A price is
-    // [models, calls, calls a record, rows, asked at home, at home a record].
+    // The cheapest proof of one goal: steps whose models the attack cannot use, models, calls and rows, all that is asked, rules that
+    // weaken, rules. Branch and bound on the goal's cone. With a ceiling only proofs within it count, and `first` names a limited
+    // amount that counts most. A price is [models, calls, calls a record, rows, asked at home, at home a record, closed].
     derivation(goal, grants, pricing, ceiling = null, first = null) {
       const granted = new Set(this.given(grants));
       const order = this.close([...granted].sort());
@@ -73,12 +73,12 @@ const Graphs = (() => {
         if (!costs.has(rule)) {
           const price = pricing(rule);
           const calls = price[1] + price[2] * RECORDS + price[3];
-          const cost = [price[0], calls, calls + price[4] + price[5] * RECORDS, Number(rule.weaker), 1];
+          const cost = [price[6], price[0], calls, calls + price[4] + price[5] * RECORDS, Number(rule.weaker), 1];
           costs.set(rule, first === null ? cost : [used(price)[first], ...cost]);
         }
         return costs.get(rule);
       };
-      const nothing = first === null ? [0, 0, 0, 0, 0] : [0, 0, 0, 0, 0, 0];
+      const nothing = first === null ? [0, 0, 0, 0, 0, 0] : [0, 0, 0, 0, 0, 0, 0];
       const ways = new Map();
       const options = (term) => {
         if (!ways.has(term)) {

@@ -84,14 +84,15 @@ const Resolver = (() => {
       return { home, rows: (threat.limits?.rows ?? null) !== null };
     }
 
-    // A price [models, queries, queries a record] with its queries where they belong.
+    // A price [models, queries, queries a record] with its queries where they belong; a fourth number says that the attack can do
+    // nothing with the models.
     paid(rule, price, where) {
-      const [models, queries, each] = price;
-      if (!queries && !each) return [models, 0, 0, 0, 0, 0];
+      const [models, queries, each, closed = 0] = price;
+      if (!queries && !each) return [models, 0, 0, 0, 0, 0, closed];
       const asked = rule.needs.filter((need) => this.isQuery(need));
-      if (asked.length && asked.every((term) => where.home.has(term))) return [models, 0, 0, 0, queries, each];
-      if (where.rows && asked.some((term) => PUBLISHED.includes(term))) return [models, 0, each, queries, 0, 0];
-      return [models, queries, each, 0, 0, 0];
+      if (asked.length && asked.every((term) => where.home.has(term))) return [models, 0, 0, 0, queries, each, closed];
+      if (where.rows && asked.some((term) => PUBLISHED.includes(term))) return [models, 0, each, queries, 0, 0, closed];
+      return [models, queries, each, 0, 0, 0, closed];
     }
 
     // Prices of rules for one attack: in the amounts that it wants, and in the least that will do.
@@ -104,7 +105,7 @@ const Resolver = (() => {
       const wanted = (rule) => (attack.prices && attack.prices[rule.id]) || rule.price;
       const amounts = (rule) => (attack.least && attack.least[rule.id]) || [];
       const shrunk = (rule) =>
-        amounts(rule).reduce((price, one) => add(price, one.more.map((each) => -each * (one.wanted - one.least))), wanted(rule));
+        amounts(rule).reduce((price, one) => price.map((all, i) => all - (one.more[i] || 0) * (one.wanted - one.least)), wanted(rule));
       return {
         amounts,
         full: (rule) => once(memo[0], rule, () => this.paid(rule, wanted(rule), where)),
