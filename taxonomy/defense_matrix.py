@@ -28,6 +28,16 @@ class Strongest:
         return {"attack": self.attack, "auc": self.auc.model_dump(mode="json")}
 
 
+def less(one: Average, other: Average) -> Average:
+    """Return one mean less another, with an interval that follows from that of each (MOVER, after Zou and Donner 2008).
+
+    It takes the two for independent, which makes it wider where they rise and fall together, as on the same records.
+    """
+    (low, high), (lower, higher), mean = one.ci, other.ci, one.mean - other.mean
+    down, up = math.hypot(one.mean - low, higher - other.mean), math.hypot(high - one.mean, other.mean - lower)
+    return Average(mean=round(mean, 5), ci=(round(mean - down, 5), round(mean + up, 5)))
+
+
 @dataclass(frozen=True)
 class Audited:
     """What was measured of trainings with differential privacy, beside what their accountant says of them.
@@ -91,9 +101,8 @@ class Row:
     def change(self) -> Average | None:
         """The AUC of the strongest attack with the defense less that of the strongest without it; None if one of them is none.
 
-        If both are one attack the difference is paired. Of two attacks, the interval is that of a difference of two figures of
-        which each has its own (MOVER; Zou and Donner 2008, Section 2): it takes them for independent, which makes it wider, since
-        they are of the same records. It knows nothing of their having been chosen.
+        If both are one attack the difference is paired; of two attacks its interval is that of `less`. It knows nothing of their
+        having been chosen.
         """
         before, after = self.undefended, self.left
         if before is None or after is None:
@@ -102,11 +111,7 @@ class Row:
             cell = next(cell for cell in self.measured.attacks if cell.attack == after.attack)
             leak = cell.adaptive if after is self.adaptive else cell.naive
             return leak.auc_change if leak else None
-        (low, high), (lower, higher) = after.auc.ci, before.auc.ci
-        mean = after.auc.mean - before.auc.mean
-        down = math.hypot(after.auc.mean - low, higher - before.auc.mean)
-        up = math.hypot(high - after.auc.mean, before.auc.mean - lower)
-        return Average(mean=round(mean, 5), ci=(round(mean - down, 5), round(mean + up, 5)))
+        return less(after.auc, before.auc)
 
     def as_json(self) -> dict[str, Any]:
         """Return it as plain data."""

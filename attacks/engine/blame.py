@@ -23,17 +23,14 @@ def told(error: BaseException, code: Code) -> str:
 
     An AttackError explains itself; it has a line only where code that is not ours called what raised it.
     """
-    frames = [frame for frame in (*_here(error), *_elsewhere(error)) if frame.filename != wrong_calls.__file__]
+    raised = [*traceback.extract_tb(error.__traceback__), *_elsewhere(error)]
+    frames = [frame for frame in raised if frame.filename != wrong_calls.__file__]
     theirs = _innermost(frames, code.homes(own=False))
     if isinstance(error, AttackError):
         return f"{one_line(error)}{_place(theirs, code)}" if theirs and theirs is not frames[-1] else one_line(error)
     blamed = theirs or _unparsed(error, code) or _innermost(frames, code.homes(own=True)) or (frames[-1] if frames else None)
     said = one_line(error.msg if isinstance(error, SyntaxError) else error)
     return f"{type(error).__name__}: {said}{wrong_calls.hint(error)}{_place(blamed, code) if blamed else ' (unknown place)'}"
-
-
-def _here(error: BaseException) -> traceback.StackSummary:
-    return traceback.extract_tb(error.__traceback__)
 
 
 def _elsewhere(error: BaseException) -> list[traceback.FrameSummary]:

@@ -243,8 +243,8 @@ def failed(audit: Mapping[str, Any]) -> list[str]:
 
 def failures(attacks: Sequence[str]) -> str:
     """Return in a sentence that attacks failed, and what that says of the figures of the others."""
-    some = "1 attack" if len(attacks) == 1 else f"{len(attacks):,} attacks"
-    return f"{some} failed ({', '.join(attacks)}): what it might have found, no figure here says."
+    some, they = ("1 attack", "it") if len(attacks) == 1 else (f"{len(attacks):,} attacks", "they")
+    return f"{some} failed ({', '.join(attacks)}): what {they} might have found, no figure here says."
 
 
 def not_said(others: int | None, not_run: int) -> list[str]:

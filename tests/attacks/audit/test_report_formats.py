@@ -135,7 +135,7 @@ def test_the_checklist_says_the_control_what_was_measured_and_what_is_not_covere
         there["parts of the population"] and there["a blind baseline of the split"] and not there["a split that is no giveaway"]
     )
     told = (tmp_path / "aisvs.md").read_text()
-    assert not there["attacks that did not fail"] and "what it might have found, no figure here says" in told
+    assert not there["attacks that did not fail"] and "might have found, no figure here says" in told
     assert "11.2.4" in told and "no verdict above is about the model" in told
     assert "<script" not in re.sub(r"`[^`]*`", "", told).replace("\\<", "")
     assert all(line.count("|") - line.count("\\|") == 6 for line in told.splitlines() if line.startswith("| tpr"))
